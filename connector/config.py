@@ -1,0 +1,261 @@
+"""connector.toml: where charts come from, where packets go, and the rules of each end."""
+
+import os
+import subprocess
+import tomllib
+import uuid
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from .case import Model, Organization, Telecom, Text
+from .errors import UsageError
+from .yamlfile import Lines, problems
+
+# Public servers that anybody can read: never production, whatever a file says.
+PUBLIC_SANDBOXES = (
+    "hapi.fhir.org",
+    "server.fire.ly",
+    "r4.smarthealthit.org",
+    "launch.smarthealthit.org",
+    "bulk-data.smarthealthit.org",
+    "fhir-bootcamp.medblocks.com",
+    "test.fhir.org",
+)
+
+
+S = TypeVar("S")
+
+
+class Secret(Model):
+    """A secret by where it is found: an environment variable, a file, or a command's output."""
+
+    env: Text | None = None
+    file: Path | None = None
+    command: tuple[Text, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Secret":
+        if [self.env, self.file, self.command].count(None) != 2:
+            raise ValueError("expected exactly one of env, file and command")
+        return self
+
+    def read(self) -> str:
+        """The secret. `UsageError` says where it was looked for, never what was found."""
+        try:
+            if self.env is not None:
+                return os.environ[self.env]
+            if self.file is not None:
+                return self.file.read_text(encoding="utf-8").strip()
+            assert self.command is not None
+            # The operator's own command from the operator's own file, without a shell.
+            done = subprocess.run(self.command, capture_output=True, check=True, timeout=60)  # noqa: S603
+            return done.stdout.decode().strip()
+        except KeyError:
+            raise UsageError(f"the variable {self.env} is not set", "Set it.") from None
+        except OSError as error:
+            raise UsageError(f"secret: {error.strerror}: {error.filename}", "Correct it.") from None
+        except (subprocess.SubprocessError, UnicodeDecodeError):
+            raise UsageError(
+                "the secret's command failed or took over a minute", "Run it by hand."
+            ) from None
+
+
+class Auth(Model):
+    """How we sign in. Only to the endpoint's own origin."""
+
+    type: Literal["none", "basic", "bearer"] = "none"
+    username: Text | None = None
+    password: Secret | None = None
+    token: Secret | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Auth":
+        wanted = {"none": (), "basic": ("username", "password"), "bearer": ("token",)}[self.type]
+        given = tuple(n for n in ("username", "password", "token") if getattr(self, n) is not None)
+        if set(given) != set(wanted):
+            raise ValueError(f"type {self.type} takes {' and '.join(wanted) or 'nothing else'}")
+        return self
+
+
+class EndpointSettings(Model):
+    """One FHIR server, as the endpoint room needs it."""
+
+    id: uuid.UUID
+    base_url: Text
+    environment: Literal["test", "production"]
+    auth: Auth = Auth()
+    allow_plain_http: bool = False
+    allowed_origins: tuple[Text, ...] = ()
+    ca_file: Path | None = None
+    connections: int = Field(default=5, ge=1, le=16)
+    connect_timeout_s: float = Field(default=10, gt=0, le=120)
+    read_timeout_s: float = Field(default=120, gt=0, le=900)
+    attempts: int = Field(default=4, ge=1, le=10)
+    backoff_s: float = Field(default=0.5, ge=0, le=60)
+    wait_max_s: float = Field(default=30, ge=0, le=300)  # a longer Retry-After parks the case
+
+    @field_validator("base_url")
+    @classmethod
+    def _url(cls, text: str) -> str:
+        parts = urlsplit(text)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected the server's base, for example https://example.org/fhir")
+        if parts.username or parts.password:
+            raise ValueError("a password does not belong in a URL: use auth")
+        if parts.query or parts.fragment:
+            raise ValueError("expected a base without query or fragment")
+        return text.rstrip("/")
+
+    @model_validator(mode="after")
+    def _safe(self) -> "EndpointSettings":
+        parts = urlsplit(self.base_url)
+        loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if parts.scheme == "http" and not (loopback or self.allow_plain_http):
+            raise ValueError(
+                "base_url: plain http only to this machine, or with allow_plain_http = true"
+            )
+        if self.environment == "production" and parts.hostname in PUBLIC_SANDBOXES:
+            raise ValueError("environment: this is a public sandbox, it is always test")
+        return self
+
+
+class Source(EndpointSettings):
+    """Where charts come from."""
+
+    pull: Literal["auto", "everything", "search"] = "auto"
+    page_size: int = Field(default=200, ge=1, le=1000)
+    pages_max: int = Field(default=2000, ge=1)  # of one query
+    page_bytes_max: int = Field(default=100_000_000, ge=1000)
+    attachment_bytes_max: int = Field(default=7_000_000, ge=0)
+    expected_gaps: tuple[Text, ...] = ()
+    organization: Organization | None = None  # whose records office answers for the packet
+    telecom: Telecom = Telecom()
+
+
+class BundleSettings(Model):
+    """The shape in which the packet is sent, and how much the destination takes at once."""
+
+    kind: Literal["transaction"] = "transaction"
+    max_entries: int = Field(default=150, ge=2, le=10_000)
+    max_megabytes: float = Field(default=10, gt=0, le=1000)
+
+
+class Accepts(Model):
+    """What the receiving programme wants."""
+
+    scope: Literal["checklist", "whole-chart"] = "whole-chart"
+    images: Literal["reports", "images"] = "images"
+
+
+class Destination(EndpointSettings):
+    """Where packets go."""
+
+    owner: Text | None = None  # their Organization: "Organization/ID" or "system|value"
+    new_patient: Literal["hold", "create"] = "hold"
+    match_systems: tuple[Text, ...] = ()
+    write: Literal["conditional", "put", "create"] = "conditional"
+    release: Literal["manual", "auto"] = "manual"
+    bundle: BundleSettings = BundleSettings()
+    accepts: Accepts = Accepts()
+
+
+class Store(Model):
+    """Where the case files are kept. They hold patient data: a private folder."""
+
+    path: Path = Path("connector-data")
+
+
+class LedgerSettings(Model):
+    """The ledger's database (SQLAlchemy URL). Default: SQLite in the store."""
+
+    url: Text | None = None
+
+
+class Config(Model):
+    """The whole file. docs/config.schema.json is made from this class."""
+
+    version: Literal[1] = 1
+    sources: dict[str, Source] = Field(default_factory=dict)
+    destinations: dict[str, Destination] = Field(default_factory=dict)
+    store: Store = Store()
+    ledger: LedgerSettings = LedgerSettings()
+
+    def source(self, name: str) -> Source:
+        return _named(self.sources, name, "sources")
+
+    def destination(self, name: str) -> Destination:
+        return _named(self.destinations, name, "destinations")
+
+    def ledger_url(self) -> str:
+        return self.ledger.url or f"sqlite:///{self.store.path / 'ledger.db'}"
+
+
+def _named(table: dict[str, S], name: str, kind: str) -> S:
+    try:
+        return table[name]
+    except KeyError:
+        known = ", ".join(sorted(table)) or "none"
+        raise UsageError(
+            f"no [{kind}.{name}] in the configuration (there: {known})",
+            "Correct the request, or add that section to connector.toml.",
+        ) from None
+
+
+def load(path: Path) -> Config:
+    """Read connector.toml; relative paths are beside it. `UsageError` names line and field."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        value = tomllib.loads(text)
+    except FileNotFoundError:
+        raise UsageError(
+            f"{path}: no such file", "Write one with `connector init`, or name it with --config."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", "Check its permissions.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML: {error}", "Correct that line.") from None
+    try:
+        config = Config.model_validate(value)
+    except ValidationError as error:
+        lines = _toml_lines(text)
+        raise UsageError(
+            "\n".join(problems(error, lines, str(path))), "Correct the file."
+        ) from None
+    return _beside(config, path.resolve().parent)
+
+
+def same_environment(source: Source, destination: Destination) -> None:
+    """Never test to production or back: no flag changes that. `UsageError` otherwise."""
+    if source.environment != destination.environment:
+        raise UsageError(
+            f"the source is {source.environment}, the destination is {destination.environment}",
+            "Records travel from test to test or from production to production only.",
+        )
+
+
+def _beside(config: Config, folder: Path) -> Config:
+    store = Store(path=folder / config.store.path)
+    return config.model_copy(update={"store": store})
+
+
+def _toml_lines(text: str) -> Lines:
+    """The line of each table header and key, near enough to point a person at it."""
+    lines: Lines = {(): 1}
+    table: tuple[str | int, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("[") and "]" in stripped:
+            table = tuple(part.strip(' "') for part in stripped.strip("[] ").split("."))
+            lines[table] = number
+        elif "=" in stripped and not stripped.startswith("#"):
+            key = tuple(part.strip(' "') for part in stripped.split("=", 1)[0].split("."))
+            lines[(*table, *key)] = number
+    return lines
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of connector.toml."""
+    return Config.model_json_schema()

@@ -1,0 +1,5 @@
+"""One FHIR server over HTTP: sign in, ask, retry within limits, keep credentials at home."""
+
+from .session import Answer, Endpoint
+
+__all__ = ["Answer", "Endpoint"]

@@ -1,0 +1,67 @@
+"""Whether to ask again: one pure decision. Nothing here sleeps, asks or reads a clock."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+# RFC 9110 15: what may pass by itself. 501 and 505 never do.
+TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How patient an endpoint is: tries in all, first pause, longest pause spent waiting here."""
+
+    attempts: int
+    backoff_s: float
+    wait_max_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Ask again after this many seconds."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Come back at `until` (UTC): longer than anybody should sleep in a process."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Do not ask again."""
+
+
+def decide(
+    attempt: int, status: int | None, retry_after: str | None, now: datetime, limits: Limits
+) -> Again | Park | GiveUp:
+    """What to do after try number `attempt` (from 1) ended.
+
+    `status` None means no whole answer came. `Retry-After` (RFC 9110 10.2.3) is obeyed in full:
+    waited for if it is short, parked for if it is long, whichever try this was.
+    """
+    if status is not None and status not in TRANSIENT:
+        return GiveUp()
+    asked_s = _seconds(retry_after, now)
+    if asked_s is not None and asked_s > limits.wait_max_s:
+        return Park(now + timedelta(seconds=asked_s))
+    if attempt >= limits.attempts:
+        return GiveUp()
+    backoff_s = min(limits.backoff_s * 2 ** (attempt - 1), limits.wait_max_s)
+    return Again(max(backoff_s, asked_s or 0.0))
+
+
+def _seconds(retry_after: str | None, now: datetime) -> float | None:
+    if not retry_after:
+        return None
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, (moment.astimezone(UTC) - now).total_seconds())

@@ -1,0 +1,255 @@
+"""HTTP exchanges with one FHIR server.
+
+Credentials belong to one origin (scheme, host, port): nothing else ever gets them, and another
+origin is asked only if the operator named it. Every exchange has time and size limits. The
+exceptions of `requests` hold URLs, and those hold patient ids: they never leave this module.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth
+
+from .. import __version__
+from ..config import EndpointSettings
+from ..errors import Answered, Forbidden, Unreachable, Waiting
+from ..failpoint import reach
+from ..fhir.lossless import UndecodableError, decode
+from .retry import Again, Limits, Park, decide
+
+FHIR_JSON = "application/fhir+json"
+_CHUNK = 256 * 1024
+_REDIRECTS_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. `headers` has lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class _NoAuth(AuthBase):
+    """Explicitly nothing, so that `requests` does not look for credentials in ~/.netrc."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+class _Bearer(AuthBase):
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Endpoint:
+    """One configured server. Safe to share between threads: each has its own connections."""
+
+    def __init__(
+        self,
+        settings: EndpointSettings,
+        role: Literal["source", "destination"],
+        body_max: int = 100_000_000,
+    ) -> None:
+        self.settings = settings
+        self.role = role
+        self.base_url = settings.base_url
+        self._body_max = body_max
+        self._origin = _origin(settings.base_url)
+        self._limits = Limits(settings.attempts, settings.backoff_s, settings.wait_max_s)
+        self._auth = _sign_in(settings)
+        self._local = threading.local()
+
+    def get(self, url: str, what: str, *, accept: str = FHIR_JSON, fresh: bool = False) -> Answer:
+        """GET until there is an answer that counts. `url`: below the base, or absolute.
+
+        `what` is a safe phrase for messages ("Observation search"). `fresh` asks a server that
+        reuses search results not to (HAPI does for a minute). Raises `Answered` for any status
+        that is not a success, `Unreachable`, `Forbidden`, or `Waiting` for a long Retry-After.
+        """
+        headers = {"Accept": accept} | ({"Cache-Control": "no-cache"} if fresh else {})
+        return self._read("GET", self.resolve(url), what, headers, None)
+
+    def search(self, resource_type: str, parameters: Mapping[str, str], what: str) -> Answer:
+        """Search by POST, so that identifiers stay out of URLs and logs (http.html#search)."""
+        headers = {
+            "Accept": FHIR_JSON,
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Cache-Control": "no-cache",
+        }
+        url = self.resolve(f"{resource_type}/_search")
+        return self._read("POST", url, what, headers, urlencode(parameters).encode())
+
+    def write(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        what: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One write, tried exactly once: any answer is returned, whatever its status.
+
+        Raises `Unreachable` when it is unclear whether the server did the work: settle by reading.
+        """
+        sent = {"Accept": FHIR_JSON, "Content-Type": FHIR_JSON, **(headers or {})}
+        return self._exchange(method, self.resolve(url), what, sent, body)
+
+    def after(self, attempt: int, answer: Answer | None) -> Again | Park | None:
+        """The retry decision for a write whose outcome is settled; None: give up."""
+        status = answer.status if answer else None
+        retry_after = answer.headers.get("retry-after") if answer else None
+        decision = decide(attempt, status, retry_after, datetime.now(UTC), self._limits)
+        return decision if isinstance(decision, Again | Park) else None
+
+    def resolve(self, url: str) -> str:
+        """An absolute URL for one below the base or one the server gave. `Forbidden` if foreign."""
+        absolute = url if "://" in url else urljoin(self.base_url + "/", url)
+        if self._at_home(absolute) or _origin(absolute) in self.settings.allowed_origins:
+            return absolute
+        raise Forbidden(
+            f"the {self.role} points to another origin, which gets no request from us",
+            "If that host belongs to the server, add it to allowed_origins of this endpoint.",
+        )
+
+    def _at_home(self, url: str) -> bool:
+        return _origin(url) == self._origin
+
+    def _read(
+        self, method: str, url: str, what: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        for attempt in range(1, self._limits.attempts + 2):
+            answer, problem = None, None
+            try:
+                answer = self._followed(method, url, what, headers, body)
+            except Unreachable as error:
+                problem = error
+            if answer is not None and answer.ok:
+                return answer
+            decision = self.after(attempt, answer)
+            if isinstance(decision, Park):
+                until = decision.until.strftime("%Y-%m-%dT%H:%M:%SZ")
+                raise Waiting(f"{what}: the {self.role} asks us to come back", until)
+            if decision is None:
+                if problem is not None:
+                    raise problem
+                assert answer is not None
+                raise Answered(answer.status, f"{what}: {describe(answer)}")
+            time.sleep(decision.after_s)
+        raise AssertionError("the retry decision ends every loop")
+
+    def _followed(
+        self, method: str, url: str, what: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        answer = self._exchange(method, url, what, headers, body)
+        for _ in range(_REDIRECTS_MAX):
+            if answer.status not in (301, 302, 307, 308) or "location" not in answer.headers:
+                break
+            url = self.resolve(urljoin(url, answer.headers["location"]))
+            answer = self._exchange(method, url, what, headers, body)
+        return answer
+
+    def _exchange(
+        self, method: str, url: str, what: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        timeout = (self.settings.connect_timeout_s, self.settings.read_timeout_s)
+        auth = self._auth if self._at_home(url) else _NoAuth()
+        reach("send.before")
+        try:
+            with self._session().request(
+                method, url, data=body, headers=dict(headers), auth=auth, timeout=timeout,
+                allow_redirects=False, stream=True,
+            ) as response:  # fmt: skip
+                reach("receive.before")
+                content = self._body(response, what)
+                lowered = {name.lower(): value for name, value in response.headers.items()}
+                answer = Answer(response.status_code, lowered, content)
+        except requests.RequestException as error:
+            raise Unreachable(
+                f"{what}: no whole answer from the {self.role} ({_kind(error)})",
+                "Check the network, the address and the certificate with `connector doctor`.",
+            ) from None
+        reach("receive.after")
+        return answer
+
+    def _body(self, response: requests.Response, what: str) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        for chunk in response.iter_content(_CHUNK):
+            size += len(chunk)
+            if size > self._body_max:  # counted after decompression: a gzip bomb ends here too
+                raise Forbidden(
+                    f"{what}: the answer is larger than {self._body_max} bytes",
+                    "Ask for smaller pages (page_size), or raise page_bytes_max.",
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.headers["User-Agent"] = f"second-opinion-connector/{__version__}"
+            if self.settings.ca_file is not None:
+                session.verify = str(self.settings.ca_file)
+            self._local.session = session
+        return session
+
+
+def describe(answer: Answer) -> str:
+    """Status and the codes of an OperationOutcome, if one came. Never its text: it may hold PHI."""
+    try:
+        outcome = decode(answer.body)
+        codes = sorted({str(i.get("code")) for i in outcome["issue"] if isinstance(i, dict)})
+    except (UndecodableError, KeyError, TypeError):
+        codes = []
+    return f"HTTP {answer.status}" + (f" ({', '.join(codes)[:100]})" if codes else "")
+
+
+def _sign_in(settings: EndpointSettings) -> AuthBase:
+    auth = settings.auth
+    if auth.type == "basic":
+        assert auth.username is not None
+        assert auth.password is not None
+        return HTTPBasicAuth(auth.username.encode(), auth.password.read().encode())
+    if auth.type == "bearer":
+        assert auth.token is not None
+        return _Bearer(auth.token.read())
+    return _NoAuth()
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
+
+
+def _kind(error: requests.RequestException) -> str:
+    """What went wrong in words of ours: the library's text would hold the URL."""
+    for kind, words in (
+        (requests.exceptions.SSLError, "TLS"),
+        (requests.exceptions.ProxyError, "proxy"),
+        (requests.exceptions.ConnectTimeout, "time limit while connecting"),
+        (requests.exceptions.ReadTimeout, "time limit while reading"),
+        (requests.exceptions.ChunkedEncodingError, "the answer was cut short"),
+        (requests.exceptions.ContentDecodingError, "the answer could not be decompressed"),
+        (requests.exceptions.ConnectionError, "connection failed or broke"),
+    ):
+        if isinstance(error, kind):
+            return words
+    return "the request could not be made"

@@ -1,0 +1,144 @@
+"""Everything that can go wrong, and what a person does about it.
+
+ConnectorError                     exit code
+├── UsageError                     2   the command, a file or a setting is wrong
+├── Waiting                        4   a server asked us to come back later
+├── Held                           5   a person has to decide
+├── SourceFailed                   6   the source can't give the chart
+├── DestinationRefused             7   the destination can't or won't take the packet
+├── ReadBackDiffers                8   what stands at the destination isn't what was sent
+├── LockHeld                       10  another run works on this case or folder
+└── EndpointError                      one HTTP exchange failed; the caller knows what that means:
+    ├── Unreachable                    no answer: name, connection, TLS, time limit, cut body
+    ├── Answered                       an answer that isn't a success (has .status)
+    ├── NotFhir                        an answer that isn't the FHIR JSON it should be
+    └── Forbidden                      our own rule forbids the request (origin, plain http)
+
+Every message is safe to log: it never holds a name, an identifier, a patient's id, a URL with a
+query or a body. `what_to_do` is one sentence for the person who reads the message.
+"""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes: a contract with cron and scripts, documented in docs/exit-codes.md."""
+
+    DELIVERED = 0
+    INTERNAL = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    WAITING = 4
+    HELD = 5
+    SOURCE_FAILED = 6
+    DESTINATION_REFUSED = 7
+    DIFFERS = 8
+    LOCKED = 10
+    LATE = 11
+    INTERRUPTED = 130
+
+
+# Which code one case (or one run over many) shows when several apply; first wins.
+PRECEDENCE = (
+    Exit.INTERRUPTED,
+    Exit.INTERNAL,
+    Exit.USAGE,
+    Exit.LOCKED,
+    Exit.HELD,
+    Exit.SOURCE_FAILED,
+    Exit.DESTINATION_REFUSED,
+    Exit.DIFFERS,
+    Exit.INCOMPLETE,
+    Exit.LATE,
+    Exit.WAITING,
+    Exit.DELIVERED,
+)
+
+
+class ConnectorError(Exception):
+    """Base of all errors we raise on purpose."""
+
+    exit = Exit.INTERNAL
+
+    def __init__(self, message: str, what_to_do: str = "") -> None:
+        super().__init__(message)
+        self.what_to_do = what_to_do
+
+
+class UsageError(ConnectorError):
+    """The command, a request file or the configuration is wrong."""
+
+    exit = Exit.USAGE
+
+
+class Waiting(ConnectorError):
+    """A server asked us to come back. `until` is UTC, ISO 8601, to the second."""
+
+    exit = Exit.WAITING
+
+    def __init__(self, message: str, until: str, what_to_do: str = "") -> None:
+        super().__init__(message, what_to_do or f"Run the same command again after {until}.")
+        self.until = until
+
+
+class Held(ConnectorError):
+    """Nothing more happens until a person decides. `code` is a short word for --json."""
+
+    exit = Exit.HELD
+
+    def __init__(self, code: str, message: str, what_to_do: str) -> None:
+        super().__init__(message, what_to_do)
+        self.code = code
+
+
+class SourceFailed(ConnectorError):
+    """The source is down, is not R4, or refuses what the case can't do without."""
+
+    exit = Exit.SOURCE_FAILED
+
+
+class DestinationRefused(ConnectorError):
+    """The destination is down, is not R4, or refuses the packet."""
+
+    exit = Exit.DESTINATION_REFUSED
+
+
+class ReadBackDiffers(ConnectorError):
+    """A resource at the destination is not equal to the one sent."""
+
+    exit = Exit.DIFFERS
+
+
+class LockHeld(ConnectorError):
+    """Another process works on the same thing."""
+
+    exit = Exit.LOCKED
+
+
+class EndpointError(ConnectorError):
+    """One HTTP exchange failed. The room that asked turns it into a gap or an error above."""
+
+
+class Unreachable(EndpointError):
+    """No whole answer: name resolution, connection, TLS, time limit, a body cut short."""
+
+
+class Answered(EndpointError):
+    """The server answered with a status that is not a success."""
+
+    def __init__(self, status: int, message: str, what_to_do: str = "") -> None:
+        super().__init__(message, what_to_do)
+        self.status = status
+
+
+class NotFhir(EndpointError):
+    """The answer is not the FHIR R4 JSON that was asked for."""
+
+
+class Forbidden(EndpointError):
+    """The request would break one of our rules (another origin, plain http, too many pages)."""
+
+
+def worst(codes: list[Exit]) -> Exit:
+    """The code to show when several apply (none: delivered)."""
+    return min(codes, key=PRECEDENCE.index, default=Exit.DELIVERED)

@@ -1,0 +1,30 @@
+"""Die on purpose, at one exact step: how the tests prove that any step may be the last.
+
+`CONNECTOR_FAILPOINT=commit.before:7` ends the process, without cleaning up, at the seventh time
+that `reach("commit.before")` is called; with `CONNECTOR_FAILPOINT_LOG=FILE` every step reached is
+appended there, so that a test can count them first. Neither variable set: one comparison.
+"""
+
+import os
+import threading
+from pathlib import Path
+
+_target = os.environ.get("CONNECTOR_FAILPOINT", "")
+_log = os.environ.get("CONNECTOR_FAILPOINT_LOG", "")
+_counts: dict[str, int] = {}
+_lock = threading.Lock()
+
+EXIT_KILLED = 137  # what a shell shows for a process killed by SIGKILL
+
+
+def reach(step: str) -> None:
+    """Tell that `step` (for example `send.after`) is reached."""
+    if not (_target or _log):
+        return
+    with _lock:
+        _counts[step] = _counts.get(step, 0) + 1
+        if _log:
+            with Path(_log).open("a", encoding="ascii") as log:
+                log.write(f"{step}:{_counts[step]}\n")
+        if _target == f"{step}:{_counts[step]}":
+            os._exit(EXIT_KILLED)

@@ -1,0 +1,49 @@
+"""What a server says it can do (FHIR R4 capabilitystatement.html). Said, not proved."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .lossless import UndecodableError, decode
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """The part of a CapabilityStatement the product acts on."""
+
+    fhir_version: str
+    software: str
+    search: dict[str, frozenset[str]]  # resource type → search parameters; the types it serves
+    operations: frozenset[str]  # names of operations on Patient or on the system
+    interactions: frozenset[str]  # of the system: transaction, batch, …
+
+    @property
+    def is_r4(self) -> bool:
+        """R4 is 4.0.x; 4.1 and 4.3 are R4B, another release."""
+        return self.fhir_version.startswith("4.0")
+
+
+def parse(body: bytes) -> Capability:
+    """Read a CapabilityStatement. Raises `UndecodableError` if it is something else."""
+    statement = decode(body)
+    if not isinstance(statement, dict) or statement.get("resourceType") != "CapabilityStatement":
+        raise UndecodableError("not a CapabilityStatement")
+    rest = next((r for r in _dicts(statement.get("rest")) if r.get("mode") == "server"), {})
+    resources = [r for r in _dicts(rest.get("resource")) if isinstance(r.get("type"), str)]
+    operations = _names(rest.get("operation")) | {
+        name for r in resources if r["type"] == "Patient" for name in _names(r.get("operation"))
+    }
+    return Capability(
+        fhir_version=str(statement.get("fhirVersion", "")),
+        software=str((statement.get("software") or {}).get("name", "")),
+        search={r["type"]: frozenset(_names(r.get("searchParam"))) for r in resources},
+        operations=frozenset(name.lstrip("$") for name in operations),
+        interactions=frozenset(str(i.get("code")) for i in _dicts(rest.get("interaction"))),
+    )
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _names(value: Any) -> set[str]:
+    return {str(item.get("name")) for item in _dicts(value)}

@@ -1,0 +1,113 @@
+"""FHIR JSON without loss: split without parsing, parse without rounding, one definition of equal.
+
+A record that is only carried stays the bytes its source sent; `members` and `elements` cut those
+bytes without looking inside. Where content must be read or changed, `decode` keeps every digit
+(FHIR R4 json.html#decimal: the precision of a decimal is part of its value).
+"""
+
+import hashlib
+from decimal import Decimal
+from typing import Any
+from xml.etree import ElementTree
+
+import msgspec
+
+
+class UndecodableError(ValueError):
+    """Bytes that are not the JSON they should be. Its text never holds the content."""
+
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_elements = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def decode(data: bytes | msgspec.Raw) -> Any:
+    """The JSON value of `data`, with each decimal as `Decimal` and each integer as `int`.
+
+    Raises `UndecodableError` for anything that is not one JSON value in UTF-8.
+    """
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise UndecodableError(_why(error)) from None
+
+
+def encode(value: Any) -> bytes:
+    """`value` as compact JSON. `Decimal` is written as a number, digits and exponent kept."""
+    return _encoder.encode(value)
+
+
+def members(data: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """The top-level members of one JSON object, in order, each value byte for byte."""
+    try:
+        return _members.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise UndecodableError(_why(error)) from None
+
+
+def elements(data: bytes | msgspec.Raw) -> list[msgspec.Raw]:
+    """The elements of one JSON array, in order, each byte for byte."""
+    try:
+        return _elements.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise UndecodableError(_why(error)) from None
+
+
+def sha256(data: bytes) -> str:
+    """Hex SHA-256 of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """One byte string per meaning: keys sorted, numbers as digits and exponent.
+
+    `1.50` and `1.5` differ here (precision is meaning in FHIR), `1e2` and `100` do too; use
+    `same_value` to tell a changed precision from a changed value.
+    """
+    return _encoder.encode(_normal(value))
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """True when two JSON values differ at most in the precision of their numbers."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_value(one[k], other[k]) for k in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_value, one, other))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    return bool(one == other)
+
+
+def canonical_xhtml(div: str) -> str:
+    """Narrative as canonical XML (C14N 2.0), so that quoting and attribute order do not count.
+
+    A narrative that is not well-formed is returned as it is: it then equals only itself.
+    """
+    try:
+        return ElementTree.canonicalize(div, strip_text=False)
+    except ElementTree.ParseError:
+        return div
+
+
+def _normal(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _normal(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_normal(item) for item in value]
+    if isinstance(value, Decimal):
+        return _digits(value)
+    return value
+
+
+def _digits(number: Decimal) -> list[Any]:
+    sign, digits, exponent = number.as_tuple()
+    return ["decimal", sign, "".join(map(str, digits)), exponent]
+
+
+def _why(error: Exception) -> str:
+    # msgspec's messages name types and byte positions, never content; the others are not trusted.
+    return (
+        str(error) if isinstance(error, msgspec.DecodeError) else "nested too deeply or not UTF-8"
+    )

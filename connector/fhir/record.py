@@ -1,0 +1,60 @@
+"""One carried record: who it is, and what changes on it when it travels."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .lossless import UndecodableError, decode, encode, members
+
+# Set anew by whichever server stores the resource (FHIR R4 resource.html#Meta).
+SERVER_META = ("versionId", "lastUpdated", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """What is read of a record that is only carried."""
+
+    type: str
+    id: str
+    version: str
+    subsetted: bool
+
+
+def peek(data: bytes) -> Peek:
+    """Type, id and version of a resource. Raises `UndecodableError` if it has no type or id."""
+    top = members(data)
+    try:
+        resource_type, resource_id = decode(top["resourceType"]), decode(top["id"])
+    except KeyError:
+        raise UndecodableError("a resource without resourceType or id") from None
+    if not (isinstance(resource_type, str) and isinstance(resource_id, str)):
+        raise UndecodableError("resourceType or id is not a string")
+    meta = decode(top["meta"]) if "meta" in top else {}
+    if not isinstance(meta, dict):
+        raise UndecodableError("meta is not an object")
+    return Peek(resource_type, resource_id, str(meta.get("versionId", "")), _subsetted(meta))
+
+
+def _subsetted(meta: dict[str, Any]) -> bool:
+    # resource.html#Meta: a server tags SUBSETTED what it sent only in part; it must not be stored.
+    return any(tag.get("code") == "SUBSETTED" for tag in meta.get("tag") or [])
+
+
+def with_identity(data: bytes, resource_id: str | None, tags: Iterable[dict[str, str]]) -> bytes:
+    """`data` under another id and with `tags` added; every other member's value byte for byte.
+
+    `resource_id` None leaves the id out (for a create: the server chooses). Server-set meta goes.
+    """
+    top = dict(members(data))
+    meta = decode(top["meta"]) if "meta" in top else {}
+    for name in SERVER_META:
+        meta.pop(name, None)
+    meta["tag"] = [*meta.get("tag", []), *tags]
+    parts = [b'"resourceType":' + bytes(top.pop("resourceType"))]
+    if resource_id is not None:
+        parts.append(b'"id":' + encode(resource_id))
+    parts.append(b'"meta":' + encode(meta))
+    top.pop("id", None)
+    top.pop("meta", None)
+    parts += [encode(name) + b":" + bytes(value) for name, value in top.items()]
+    return b"{" + b",".join(parts) + b"}"

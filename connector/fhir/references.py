@@ -1,0 +1,203 @@
+"""References between resources: found by walking, told apart, changed by splicing.
+
+FHIR R4 references.html. A reference is a member `reference` holding a string, at any depth; no
+list of fields is needed. Spans are byte offsets into the record, so that everything that is not
+a reference stays byte for byte what the source sent.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from urllib.parse import urlsplit
+
+from .lossless import decode, encode
+
+# In valid JSON an unescaped `"reference"` followed by a colon can only be a member's name: a
+# quote inside a string is preceded by a backslash.
+_MEMBER = re.compile(rb'(?<!\\)"reference"\s*:\s*("(?:[^"\\]|\\.)*")')
+_ESCAPED_NAME = re.compile(rb'"[^"\\]*\\u[^"]*"\s*:')
+_LITERAL = re.compile(
+    r"^(?P<base>https?://.+/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-._~]{1,255})"
+    r"(?:/_history/(?P<version>[^/#]+))?(?:#.*)?$"
+)
+_CONDITIONAL = re.compile(r"^(?P<type>[A-Z][A-Za-z]+)\?(?P<query>.+)$")
+# Attachment elements of R4 by the name of their member (datatypes.html#Attachment is used there).
+_ATTACHMENT = re.compile(r"^(attachment|presentedForm|photo|content|[a-z]\w*Attachment)$")
+_ATTACHMENT_HINT = re.compile(rb'"(?:attachment|presentedForm|photo|content|\w+Attachment)"\s*:')
+
+
+class Kind(Enum):
+    """What a reference string points with (references.html#literal)."""
+
+    LOCAL = "local"  # Type/id, or absolute under this server's base
+    CONTAINED = "contained"  # #id
+    URN = "urn"  # urn:uuid: or urn:oid:
+    CONDITIONAL = "conditional"  # Type?query
+    FOREIGN = "foreign"  # absolute, on another server
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a reference points. `type` and `id` are set for LOCAL; `type` for CONDITIONAL."""
+
+    kind: Kind
+    type: str = ""
+    id: str = ""
+
+    @property
+    def local(self) -> str:
+        return f"{self.type}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One reference string in a record: byte offsets of the JSON string, and its value."""
+
+    start: int
+    end: int
+    value: str
+
+
+def parse(reference: str, base_url: str) -> Target:
+    """What `reference` points to, seen from the server at `base_url`. A version is set aside."""
+    if reference.startswith("#"):
+        return Target(Kind.CONTAINED)
+    if reference.startswith(("urn:uuid:", "urn:oid:")):
+        return Target(Kind.URN)
+    if match := _LITERAL.match(reference):
+        base = match["base"]
+        if base is None or _same_base(base, base_url):
+            return Target(Kind.LOCAL, match["type"], match["id"])
+        return Target(Kind.FOREIGN)
+    if match := _CONDITIONAL.match(reference):
+        return Target(Kind.CONDITIONAL, match["type"])
+    return Target(Kind.FOREIGN if "://" in reference else Kind.INVALID)
+
+
+def spans(data: bytes) -> list[Span]:
+    """Every reference string in `data`, in order."""
+    return [Span(*m.span(1), decode(m[1])) for m in _MEMBER.finditer(data)]
+
+
+def plain_names(data: bytes) -> bytes:
+    """`data`, re-encoded only if a member's name is written with `\\u` escapes (legal, never seen).
+
+    Splicing looks for member names as plain text; this keeps it exact for every JSON there is.
+    """
+    return encode(decode(data)) if _ESCAPED_NAME.search(data) else data
+
+
+def splice(data: bytes, replace: Callable[[str], str | None]) -> bytes:
+    """`data` with reference strings replaced where `replace` answers; all else byte for byte."""
+    pieces: list[bytes] = []
+    at = 0
+    for match in _MEMBER.finditer(data):
+        new = replace(decode(match[1]))
+        if new is not None:
+            pieces += (data[at : match.start(1)], encode(new))
+            at = match.end(1)
+    pieces.append(data[at:])
+    return b"".join(pieces)
+
+
+def make_logical(resource: Any, identifier: Callable[[str], dict[str, str] | None]) -> None:
+    """Turn literal references into logical ones in place (references.html#logical).
+
+    Where `identifier` answers for a reference string, the string goes and the answer stands in
+    as `Reference.identifier`, unless the source gave an identifier of its own: that one stays.
+    """
+    for node in _objects(resource):
+        reference = node.get("reference")
+        if isinstance(reference, str) and (logical := identifier(reference)) is not None:
+            del node["reference"]
+            node.setdefault("identifier", logical)
+
+
+def attachments(data: bytes) -> list[dict[str, Any]]:
+    """Every Attachment in a record that has a `url`, decoded."""
+    if not _ATTACHMENT_HINT.search(data):
+        return []
+    return [a for a in attachment_nodes(decode(data)) if isinstance(a.get("url"), str)]
+
+
+def attachment_nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Every Attachment object inside a decoded resource."""
+    for node in _objects(value):
+        for name, child in node.items():
+            if _ATTACHMENT.match(name):
+                for item in child if isinstance(child, list) else [child]:
+                    if isinstance(item, dict):
+                        yield item
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    stack: list[Any] = [value]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            yield node
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+
+
+def _same_base(base: str, base_url: str) -> bool:
+    one, other = urlsplit(base.rstrip("/")), urlsplit(base_url.rstrip("/"))
+    return (one.scheme, one.netloc.lower(), one.path) == (
+        other.scheme,
+        other.netloc.lower(),
+        other.path,
+    )
+
+
+def reference_order(edges: dict[str, Iterable[str]]) -> list[list[str]]:
+    """Groups of nodes in an order in which every reference points backwards or into its group.
+
+    `edges`: node → nodes it refers to (unknown ones are ignored). Groups are the strongly
+    connected components (Tarjan 1972, without recursion: charts have chains thousands long); a
+    group of more than one node is a reference cycle and has to be written together.
+    """
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    on_stack: set[str] = set()
+    stack: list[str] = []
+    groups: list[list[str]] = []
+    for root in edges:
+        if root in index:
+            continue
+        work = [(root, iter(edges[root]))]
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        on_stack.add(root)
+        while work:
+            node, targets = work[-1]
+            for target in targets:
+                if target not in edges:
+                    continue
+                if target not in index:
+                    index[target] = low[target] = len(index)
+                    stack.append(target)
+                    on_stack.add(target)
+                    work.append((target, iter(edges[target])))
+                    break
+                if target in on_stack:
+                    low[node] = min(low[node], index[target])
+            else:
+                work.pop()
+                if work:
+                    parent = work[-1][0]
+                    low[parent] = min(low[parent], low[node])
+                if low[node] == index[node]:
+                    groups.append(_popped(stack, node))
+                    on_stack.difference_update(groups[-1])
+    return groups
+
+
+def _popped(stack: list[str], down_to: str) -> list[str]:
+    group = [stack.pop()]
+    while group[-1] != down_to:
+        group.append(stack.pop())
+    return group

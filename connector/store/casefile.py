@@ -1,0 +1,199 @@
+"""One SQLite file per case: request, chart, packet, receipt. It holds patient data (mode 0600).
+
+Every change happens inside `with case.commit():`, so that a step is either wholly there or not,
+and any step can run again after a crash. Threads share one connection under one lock.
+"""
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConnectorError, UsageError
+from ..failpoint import reach
+
+SCHEMA_VERSION = 1
+
+# Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
+_SCHEMA = """
+CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+-- pull: one row per search or operation asked; `next_url` is where to go on
+CREATE TABLE query (
+  key TEXT PRIMARY KEY, url TEXT NOT NULL, why TEXT NOT NULL,
+  status TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'done', 'failed')),
+  next_url TEXT, pages INTEGER NOT NULL DEFAULT 0, matches INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE page (
+  query TEXT NOT NULL, url_sha256 TEXT NOT NULL, PRIMARY KEY (query, url_sha256)) STRICT;
+CREATE TABLE record (
+  type TEXT NOT NULL, id TEXT NOT NULL, version TEXT NOT NULL, sha256 TEXT NOT NULL,
+  body BLOB NOT NULL, query TEXT NOT NULL, closed INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (type, id)) STRICT;
+CREATE INDEX record_open ON record (closed);
+-- references as written in the records, and what became of each
+CREATE TABLE target (
+  reference TEXT PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('open', 'had', 'gap'))) STRICT;
+CREATE INDEX target_open ON target (status);
+CREATE TABLE attachment (
+  url TEXT PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('open', 'had', 'gap')),
+  content_type TEXT, sha256 TEXT, body BLOB) STRICT;
+CREATE TABLE gap (
+  what TEXT NOT NULL, kind TEXT NOT NULL, why TEXT NOT NULL,
+  expected INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (what, kind)) STRICT;
+
+-- map: what was decided of each record, what the checklist found, what leaves
+CREATE TABLE decision (
+  type TEXT NOT NULL, id TEXT NOT NULL,
+  outcome TEXT NOT NULL CHECK (outcome IN
+    ('selected', 'not-selected', 'withheld', 'entered-in-error', 'merged')),
+  rule TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
+CREATE TABLE item (
+  seq INTEGER PRIMARY KEY, item TEXT NOT NULL, required INTEGER NOT NULL, kind TEXT NOT NULL,
+  why TEXT NOT NULL, ask TEXT NOT NULL, evidence TEXT NOT NULL) STRICT;
+-- `body` is the packet form: own id is the derived id, references are Type/<derived id>
+CREATE TABLE entry (
+  seq INTEGER PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL,
+  origin TEXT NOT NULL CHECK (origin IN ('carried', 'authored')),
+  source TEXT NOT NULL, sha256 TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (type, id)) STRICT;
+
+-- push: what was sent in which write, where it stands now, what was read back
+CREATE TABLE delivery (
+  type TEXT NOT NULL, id TEXT NOT NULL, write_no INTEGER NOT NULL,
+  target_id TEXT, version TEXT, sent_sha256 TEXT, read_sha256 TEXT,
+  status TEXT NOT NULL CHECK (status IN
+    ('intended', 'sent', 'verified', 'precision-changed', 'differs', 'rejected')),
+  note TEXT NOT NULL DEFAULT '', PRIMARY KEY (type, id)) STRICT;
+"""
+
+
+class CaseFile:
+    """An open case file. Use `create` or `open`; `close` when done (or `with`)."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._db = connection
+        self._lock = threading.RLock()
+        self.path = path
+        self.folder = path.parent
+
+    @classmethod
+    def open(cls, folder: Path) -> "CaseFile":
+        """Open the case in `folder`, creating an empty one if there is none.
+
+        `UsageError` if it was written by a newer version of this program.
+        """
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = folder / "case.db"
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        with _sqlite_errors():
+            db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA secure_delete = ON")
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+            elif version != SCHEMA_VERSION:
+                raise UsageError(
+                    f"the case file has schema {version}, this program knows {SCHEMA_VERSION}",
+                    "Use the version of connector that wrote it.",
+                )
+        return cls(db, path)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> "CaseFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def commit(self) -> Iterator[None]:
+        """All writes inside are one transaction; an exception undoes them. May be nested."""
+        with self._lock, _sqlite_errors():
+            if self._db.in_transaction:
+                yield
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                reach("commit.before")
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            reach("commit.after")
+
+    def execute(self, sql: str, parameters: Iterable[Any] = ()) -> int:
+        """Run one statement inside `commit`; returns the number of rows changed."""
+        with self._lock, _sqlite_errors():
+            return self._db.execute(sql, tuple(parameters)).rowcount
+
+    def executemany(self, sql: str, rows: Iterable[Iterable[Any]]) -> None:
+        """Run one statement for many rows inside `commit`."""
+        with self._lock, _sqlite_errors():
+            self._db.executemany(sql, [tuple(row) for row in rows])
+
+    def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query. For bodies use `stream`: a chart does not fit in memory."""
+        with self._lock, _sqlite_errors():
+            return self._db.execute(sql, tuple(parameters)).fetchall()
+
+    def row(self, sql: str, parameters: Iterable[Any] = ()) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        with self._lock, _sqlite_errors():
+            found: tuple[Any, ...] | None = self._db.execute(sql, tuple(parameters)).fetchone()
+            return found
+
+    def stream(self, sql: str, parameters: Iterable[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Rows a hundred at a time. The same connection may be written to between them."""
+        with self._lock, _sqlite_errors():
+            cursor = self._db.cursor().execute(sql, tuple(parameters))
+        while True:
+            with self._lock, _sqlite_errors():
+                rows = cursor.fetchmany(100)
+            if not rows:
+                return
+            yield from rows
+
+    def fact(self, name: str, default: Any = None) -> Any:
+        """A small value by name (JSON), or `default`."""
+        found = self.row("SELECT value FROM fact WHERE name = ?", (name,))
+        return json.loads(found[0]) if found else default
+
+    def set_fact(self, name: str, value: Any) -> None:
+        """Keep a small JSON value by name; None forgets it."""
+        with self.commit():
+            self.execute("DELETE FROM fact WHERE name = ?", (name,))
+            if value is not None:
+                self.execute("INSERT INTO fact VALUES (?, ?)", (name, json.dumps(value)))
+
+
+@contextmanager
+def _sqlite_errors() -> Iterator[None]:
+    # SQLite's messages name tables and files, not values; full disks are a person's to mend.
+    try:
+        yield
+    except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+        raise ConnectorError(
+            f"the case file can't be used: {error}", "Check the disk's space and the permissions."
+        ) from None
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file of patient data: mode 0600, whole or not at all, on disk when this returns."""
+    part = path.with_name(path.name + ".part")
+    descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

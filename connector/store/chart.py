@@ -1,0 +1,184 @@
+"""The chart in the case file: queries, records, references, attachments, gaps."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..fhir.lossless import sha256
+from .casefile import CaseFile
+
+# What a gap may be (design: the words). `rejected` comes from the destination.
+GAP_KINDS = ("searched-none", "refused", "failed", "unsupported", "rejected", "not-asked")
+# Gaps that mean something offered was not had: they alone make a case incomplete.
+BROKEN = ("refused", "failed", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One search or operation of the pull. `key` is stable between runs, e.g. `Observation`."""
+
+    key: str
+    url: str
+    why: str
+    status: str = "open"
+    next_url: str | None = None
+    pages: int = 0
+    matches: int = 0
+
+
+class Record(NamedTuple):
+    """One pulled resource: `body` is the bytes the source sent."""
+
+    type: str
+    id: str
+    version: str
+    sha256: str
+    body: bytes
+
+
+class Gap(NamedTuple):
+    """Something wanted and not had. `expected`: the operator listed it in `expected_gaps`."""
+
+    what: str
+    kind: str
+    why: str
+    expected: bool
+
+
+def add_queries(case: CaseFile, queries: Iterable[Query]) -> None:
+    """Put queries on the plan; those already there are left as they are."""
+    with case.commit():
+        case.executemany(
+            "INSERT OR IGNORE INTO query (key, url, why) VALUES (?, ?, ?)",
+            ((q.key, q.url, q.why) for q in queries),
+        )
+
+
+def queries(case: CaseFile, status: str | None = None) -> list[Query]:
+    """The plan, in the order it was made; only those in `status` if given."""
+    sql = "SELECT key, url, why, status, next_url, pages, matches FROM query"
+    rows = case.rows(
+        sql + (" WHERE status = ?" if status else "") + " ORDER BY rowid",
+        (status,) if status else (),
+    )
+    return [Query(*row) for row in rows]
+
+
+def commit_page(
+    case: CaseFile,
+    key: str,
+    url: str,
+    records: Iterable[Record],
+    matches: int,
+    next_url: str | None,
+) -> int:
+    """Store one page and where to go on, in one transaction. Returns the number of new records.
+
+    `next_url` None ends the query. Records already there stay unless the version or content is
+    another: then the later one counts, and its references are looked at again.
+    """
+    with case.commit():
+        new = sum(put_record(case, record, key) for record in records)
+        case.execute("INSERT OR IGNORE INTO page VALUES (?, ?)", (key, sha256(url.encode())))
+        case.execute(
+            "UPDATE query SET pages = pages + 1, matches = matches + ?, next_url = ?, status = ?"
+            " WHERE key = ?",
+            (matches, next_url, "open" if next_url else "done", key),
+        )
+    return new
+
+
+def put_record(case: CaseFile, record: Record, query: str) -> bool:
+    """Store one record inside `case.commit()`; False if exactly it was there already."""
+    return (
+        case.execute(
+            "INSERT INTO record (type, id, version, sha256, body, query) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (type, id) DO UPDATE SET version = excluded.version,"
+            " sha256 = excluded.sha256, body = excluded.body, closed = 0"
+            " WHERE sha256 <> excluded.sha256",
+            (*record, query),
+        )
+        > 0
+    )
+
+
+def page_seen(case: CaseFile, key: str, url: str) -> bool:
+    """Whether this query has already had the page at `url` (a loop of any period)."""
+    return (
+        case.row(
+            "SELECT 1 FROM page WHERE query = ? AND url_sha256 = ?", (key, sha256(url.encode()))
+        )
+        is not None
+    )
+
+
+def fail_query(case: CaseFile, key: str) -> None:
+    """Mark a query as failed (its gap says why). `reopen_failed` asks it again later."""
+    with case.commit():
+        case.execute("UPDATE query SET status = 'failed' WHERE key = ?", (key,))
+
+
+def reopen_failed(case: CaseFile) -> None:
+    """Let a later run ask again, from the beginning, what failed or was not had before."""
+    with case.commit():
+        case.execute(
+            "DELETE FROM page WHERE query IN (SELECT key FROM query WHERE status='failed')"
+        )
+        case.execute(
+            "UPDATE query SET status = 'open', next_url = NULL, pages = 0, matches = 0"
+            " WHERE status = 'failed'"
+        )
+        case.execute("UPDATE target SET status = 'open' WHERE status = 'gap'")
+        case.execute("UPDATE attachment SET status = 'open' WHERE status = 'gap'")
+        case.execute("DELETE FROM gap")
+
+
+def forget_chart(case: CaseFile) -> None:
+    """Empty the chart (the plan too), for a pull from the beginning."""
+    with case.commit():
+        for table in ("query", "page", "record", "target", "attachment", "gap"):
+            case.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
+
+
+def has_record(case: CaseFile, resource_type: str, resource_id: str) -> bool:
+    """Whether the record was pulled."""
+    key = (resource_type, resource_id)
+    return case.row("SELECT 1 FROM record WHERE type = ? AND id = ?", key) is not None
+
+
+def record(case: CaseFile, resource_type: str, resource_id: str) -> Record | None:
+    """One pulled record."""
+    found = case.row(
+        "SELECT type, id, version, sha256, body FROM record WHERE type = ? AND id = ?",
+        (resource_type, resource_id),
+    )
+    return Record(*found) if found else None
+
+
+def records(case: CaseFile) -> Iterator[Record]:
+    """Every pulled record, by type and id (so that what is made of them has one order)."""
+    sql = "SELECT type, id, version, sha256, body FROM record ORDER BY type, id"
+    return (Record(*row) for row in case.stream(sql))
+
+
+def count_records(case: CaseFile) -> int:
+    """How many records were pulled."""
+    found = case.row("SELECT count(*) FROM record")
+    return int(found[0]) if found else 0
+
+
+def add_gap(case: CaseFile, what: str, kind: str, why: str, *, expected: bool = False) -> None:
+    """Say that `what` was wanted and not had. `why` is safe to print: no patient data."""
+    assert kind in GAP_KINDS, kind
+    with case.commit():
+        case.execute(
+            "INSERT INTO gap VALUES (?, ?, ?, ?) ON CONFLICT (what, kind) DO UPDATE"
+            " SET why = excluded.why, expected = excluded.expected",
+            (what, kind, why, int(expected)),
+        )
+
+
+def gaps(case: CaseFile) -> list[Gap]:
+    """Everything wanted and not had, in one order."""
+    rows = case.rows("SELECT what, kind, why, expected FROM gap ORDER BY what, kind")
+    return [Gap(what, kind, why, bool(expected)) for what, kind, why, expected in rows]

@@ -1,0 +1,29 @@
+"""The packet and the receipt as files beside the case file, for people and other programs."""
+
+import os
+from typing import Any
+
+from ..fhir.lossless import encode
+from . import packet as entries_of
+from .casefile import CaseFile, write_private
+
+
+def packet(case: CaseFile) -> None:
+    """Write packet.json: a collection Bundle of every entry, in packet order, streamed."""
+    part = case.folder / "packet.json.part"
+    descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(b'{"resourceType":"Bundle","type":"collection","entry":[')
+        for number, entry in enumerate(entries_of.entries(case)):
+            out.write(b",\n" if number else b"\n")
+            out.write(b'{"fullUrl":"urn:uuid:' + entry.id.encode() + b'","resource":')
+            out.write(entry.body + b"}")
+        out.write(b"\n]}\n")
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(case.folder / "packet.json")
+
+
+def receipt(case: CaseFile, proof: dict[str, Any]) -> None:
+    """Write receipt.json."""
+    write_private(case.folder / "receipt.json", encode(proof) + b"\n")

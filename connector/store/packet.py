@@ -1,0 +1,127 @@
+"""What the map step keeps: decisions, checklist items, and the packet's entries."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ..fhir.lossless import sha256
+from .casefile import CaseFile
+
+
+class Decision(NamedTuple):
+    """What becomes of one pulled record, and the id of the rule that decided."""
+
+    type: str
+    id: str
+    outcome: str  # selected | not-selected | withheld | entered-in-error | merged
+    rule: str
+    reason: str
+
+
+class Item(NamedTuple):
+    """One line of the checklist as it was found.
+
+    kind: present | preliminary | empty | searched-none | refused | failed | unsupported |
+    not-asked. `evidence`: source references (`Type/id`) separated by spaces.
+    """
+
+    item: str
+    required: bool
+    kind: str
+    why: str
+    ask: str
+    evidence: str
+
+
+class Entry(NamedTuple):
+    """One resource of the packet, in packet form (references are `Type/<derived id>`)."""
+
+    seq: int
+    type: str
+    id: str
+    origin: str  # carried | authored
+    source: str  # `Type/id` at the source for a carried record, else the template's name
+    sha256: str
+    body: bytes
+
+
+def replace_packet(
+    case: CaseFile,
+    decisions: Iterable[Decision],
+    items: Iterable[Item],
+    entries: Iterable[tuple[str, str, str, str, bytes]],
+) -> str:
+    """Put a new packet in place of the old in one transaction. Returns its hash.
+
+    `entries`: (type, derived id, origin, source, body), streamed, in packet order.
+    """
+    with case.commit():
+        for table in ("decision", "item", "entry"):
+            case.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
+        case.executemany("INSERT INTO decision VALUES (?, ?, ?, ?, ?)", decisions)
+        case.executemany(
+            "INSERT INTO item (item, required, kind, why, ask, evidence) VALUES (?, ?, ?, ?, ?, ?)",
+            items,
+        )
+        for resource_type, resource_id, origin, source, body in entries:
+            case.execute(
+                "INSERT INTO entry (type, id, origin, source, sha256, body)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (resource_type, resource_id, origin, source, sha256(body), body),
+            )
+        digest = packet_hash(case)
+        case.set_fact("packet_hash", digest)
+    return digest
+
+
+def packet_hash(case: CaseFile) -> str:
+    """SHA-256 over every entry's type, id and content hash: what a person approves."""
+    lines = (
+        f"{resource_type}/{resource_id} {digest}\n"
+        for resource_type, resource_id, digest in case.stream(
+            "SELECT type, id, sha256 FROM entry ORDER BY type, id"
+        )
+    )
+    return sha256("".join(lines).encode())
+
+
+def entries(case: CaseFile, origin: str | None = None) -> Iterator[Entry]:
+    """The packet's entries in order; only `carried` or `authored` ones if asked."""
+    sql = "SELECT seq, type, id, origin, source, sha256, body FROM entry"
+    where = " WHERE origin = ?" if origin else ""
+    return (
+        Entry(*row)
+        for row in case.stream(sql + where + " ORDER BY seq", (origin,) if origin else ())
+    )
+
+
+def entry(case: CaseFile, resource_type: str, resource_id: str) -> Entry | None:
+    """One entry by type and derived id."""
+    found = case.row(
+        "SELECT seq, type, id, origin, source, sha256, body FROM entry WHERE type = ? AND id = ?",
+        (resource_type, resource_id),
+    )
+    return Entry(*found) if found else None
+
+
+def authored(case: CaseFile, name: str) -> Entry | None:
+    """The authored entry made by the template called `name` (for example `ServiceRequest`)."""
+    found = case.row(
+        "SELECT seq, type, id, origin, source, sha256, body FROM entry"
+        " WHERE origin = 'authored' AND source = ?",
+        (name,),
+    )
+    return Entry(*found) if found else None
+
+
+def decisions(case: CaseFile, outcome: str | None = None) -> list[Decision]:
+    """What was decided of each record; only one outcome if asked."""
+    sql = "SELECT type, id, outcome, rule, reason FROM decision"
+    where = " WHERE outcome = ?" if outcome else ""
+    rows = case.rows(sql + where + " ORDER BY type, id", (outcome,) if outcome else ())
+    return [Decision(*row) for row in rows]
+
+
+def items(case: CaseFile) -> list[Item]:
+    """The checklist as it was found, in its order."""
+    rows = case.rows("SELECT item, required, kind, why, ask, evidence FROM item ORDER BY seq")
+    return [Item(row[0], bool(row[1]), *row[2:]) for row in rows]

@@ -1,0 +1,139 @@
+"""How a case stands, read from its rows: the same answer whoever asks, whatever a run just did."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..case import Facts, State, due_at, exit_codes
+from ..errors import Exit
+from . import chart, delivery, packet
+from .casefile import CaseFile
+
+_COUNTED = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
+_ARRIVED = ("verified", "precision-changed")
+
+# A sentence for each exit code; a more exact one stands in `obstacle` when a step was stopped.
+_WORDS = {
+    Exit.INCOMPLETE: "records are missing",
+    Exit.WAITING: "not finished: run it again",
+    Exit.HELD: "a person has to decide",
+    Exit.SOURCE_FAILED: "the source failed",
+    Exit.DESTINATION_REFUSED: "the destination refused",
+    Exit.DIFFERS: "what was read back differs from what was sent",
+    Exit.LATE: "the records are needed earlier than they arrive",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What `transfer --json` and `show --json` print (docs/case.schema.json)."""
+
+    case: str
+    state: State
+    exit_code: Exit
+    reasons: list[dict[str, Any]]
+    counts: dict[str, int]
+    missing: list[dict[str, Any]]
+    gaps: list[dict[str, Any]]
+    needed_by: str | None
+    as_of: str | None
+    packet_hash: str | None
+    service_request: str | None
+    task: str | None
+    patient: str | None
+    packet: str | None
+    receipt: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "state": self.state.value, "exit_code": int(self.exit_code)}
+
+
+def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Standing:
+    """The standing of a case at `now` (UTC), judged by the state that was asked for."""
+    items, gaps = packet.items(case), chart.gaps(case)
+    state = State(case.fact("state", State.OPENED))
+    facts = Facts(
+        state=state,
+        missing_required=any(i.required and i.kind != "present" for i in items),
+        unexpected_gap=any(g.kind in chart.BROKEN and not g.expected for g in gaps),
+        due=_due(case),
+        delivered_at=_moment(case.fact("announced_at")),
+        back_at=_moment(case.fact("back_at")),
+        now=now,
+    )
+    codes = exit_codes(facts, goal)
+    there = delivery.id_map(case)
+    return Standing(
+        case=case.folder.name,
+        state=state,
+        exit_code=codes[0],
+        reasons=_reasons(case, codes),
+        counts=counts(case),
+        missing=[
+            {"item": i.item, "required": i.required, "kind": i.kind, "why": i.why, "ask": i.ask}
+            for i in items
+            if i.kind != "present"
+        ],
+        gaps=[
+            {"what": g.what, "kind": g.kind, "why": g.why, "expected": g.expected} for g in gaps
+        ],
+        needed_by=case.fact("needed_by"),
+        as_of=case.fact("as_of"),
+        packet_hash=case.fact("packet_hash"),
+        service_request=_place(case, "ServiceRequest", there),
+        task=_place(case, "Task", there),
+        patient=case.fact("destination_patient") or _patient(there),
+        packet=_file(case, "packet.json"),
+        receipt=_file(case, "receipt.json"),
+    )
+
+
+def counts(case: CaseFile) -> dict[str, int]:
+    """pulled = selected + not_selected + withheld + entered_in_error + merged; sent; verified."""
+    decided = dict(case.rows("SELECT outcome, count(*) FROM decision GROUP BY outcome"))
+    placed = dict(
+        case.rows("SELECT status, count(*) FROM delivery WHERE write_no > 0 GROUP BY status")
+    )
+    arrived = sum(placed.get(status, 0) for status in _ARRIVED)
+    return {
+        "pulled": chart.count_records(case),
+        **{name.replace("-", "_"): decided.get(name, 0) for name in _COUNTED},
+        "sent": arrived + placed.get("sent", 0) + placed.get("differs", 0),
+        "verified": arrived,
+    }
+
+
+def _reasons(case: CaseFile, codes: list[Exit]) -> list[dict[str, Any]]:
+    obstacle = case.fact("obstacle")
+    reasons = [] if obstacle is None else [obstacle]
+    told = {reason["exit_code"] for reason in reasons}
+    reasons += [
+        {"exit_code": int(code), "code": code.name.lower(), "why": _WORDS[code], "what_to_do": ""}
+        for code in codes
+        if code in _WORDS and int(code) not in told
+    ]
+    return reasons
+
+
+def _due(case: CaseFile) -> datetime | None:
+    needed_by = case.fact("needed_by")
+    return due_at(needed_by) if needed_by else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _place(case: CaseFile, name: str, there: dict[str, str]) -> str | None:
+    entry = packet.authored(case, name)
+    return there.get(f"{entry.type}/{entry.id}") if entry else None
+
+
+def _patient(there: dict[str, str]) -> str | None:
+    return next((place for place in there.values() if place.startswith("Patient/")), None)
+
+
+def _file(case: CaseFile, name: str) -> str | None:
+    path = case.folder / name
+    return str(path) if path.exists() else None

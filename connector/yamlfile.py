@@ -1,0 +1,114 @@
+"""YAML (and so JSON) files with the line of every value, for errors a person can act on."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from .errors import UsageError
+
+M = TypeVar("M", bound=BaseModel)
+Lines = dict[tuple[str | int, ...], int]
+
+
+class _TextLoader(yaml.SafeLoader):
+    """Only text, true, false and null: an id of 007 or a date stays what was written."""
+
+
+_TextLoader.yaml_implicit_resolvers = {
+    first: kept
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    if (
+        kept := [
+            (tag, pattern)
+            for tag, pattern in resolvers
+            if tag in ("tag:yaml.org,2002:null", "tag:yaml.org,2002:bool")
+        ]
+    )
+}
+
+
+def read(path: Path) -> tuple[Any, Lines]:
+    """The file's value, and the line (from 1) of each key path. `UsageError` if unreadable."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path}: {error.strerror}", "Check the path and its permissions."
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not UTF-8 text", "Save the file as UTF-8.") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> tuple[Any, Lines]:
+    """As `read`, from a string; `name` is what errors call it."""
+    loader = _TextLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise UsageError(f"{name}: the file is empty", "See `connector init` for an example.")
+        lines: Lines = {}
+        _mark(node, (), lines, name)
+        return loader.construct_document(node), lines
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UsageError(
+            f"{name}, line {line}: not YAML ({error.problem})", "Correct that line."
+        ) from None
+    except (yaml.YAMLError, RecursionError):
+        raise UsageError(f"{name}: not YAML", "Correct the file.") from None
+    finally:
+        loader.dispose()
+
+
+def load(model: type[M], value: Any, lines: Lines, name: str) -> M:
+    """`value` as `model`; a wrong field is named with its line and what was expected."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise UsageError("\n".join(problems(error, lines, name)), "Correct the file.") from None
+
+
+def problems(error: ValidationError, lines: Lines, name: str) -> list[str]:
+    """One line per wrong field: file, line, field, what was expected. Never the value itself."""
+    found = []
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        where = item["loc"]
+        field = ".".join(str(part) for part in where) or "the file"
+        found.append(f"{name}, line {_line(where, lines)}: {field}: {_expected(item)}")
+    return found
+
+
+def _expected(item: Any) -> str:
+    if item["type"] == "extra_forbidden":
+        return "unknown field"
+    if item["type"] == "missing":
+        return "required, but not there"
+    return str(item["msg"]).removeprefix("Value error, ")
+
+
+def _line(where: tuple[str | int, ...], lines: Lines) -> int:
+    for length in range(len(where), -1, -1):
+        if where[:length] in lines:
+            return lines[where[:length]]
+    return 1
+
+
+def _mark(node: yaml.Node, where: tuple[str | int, ...], lines: Lines, name: str) -> None:
+    lines[where] = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                raise UsageError(
+                    f"{name}, line {line}: {key.value}: written twice", "Keep one of the two."
+                )
+            seen.add(key.value)
+            _mark(value, (*where, key.value), lines, name)
+            lines[(*where, key.value)] = line
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _mark(value, (*where, index), lines, name)
