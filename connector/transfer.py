@@ -4,12 +4,12 @@ The only module that knows it. Every step leaves committed rows, so a case goes 
 rows say it is, whoever runs it and however the last run ended.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from . import packet, push
 from .case import Request, State, may_follow
@@ -20,14 +20,12 @@ from .errors import (
     DestinationRefused,
     Exit,
     Held,
-    LockHeld,
     ReadBackDiffers,
     SourceFailed,
     UsageError,
     Waiting,
 )
 from .fhir.ids import case_handle
-from .fhir.lossless import encode
 from .progress import Progress, silent
 from .pull import pull_chart
 from .store import chart, export
@@ -282,8 +280,6 @@ def _attempt(job: Job, desk: push.Desk, goal: State, step: Callable[[], None]) -
             case.set_fact("obstacle", _obstacle(error))
             case.set_fact("back_at", error.until if isinstance(error, Waiting) else None)
             _enter(desk, state)
-    except LockHeld:
-        raise
     stands = standing(case, job.clock(), goal)
     final = standing(case, job.clock())
     desk.ledger.set_state(desk.handle, desk.fence, final.state, int(final.exit_code))
@@ -316,6 +312,17 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def request_hash(request: Request) -> str:
-    """A hash of a request's content."""
-    return hashlib.sha256(encode(request.model_dump(mode="json"))).hexdigest()
+def last_known(job: Job) -> tuple[State, dict[str, int]] | None:
+    """State and counts of a case as the last run left it; None if there was none."""
+    if not (job.folder / "case.db").exists():
+        return None
+    with CaseFile.open(job.folder) as case:
+        stands = standing(case, job.clock())
+    return stands.state, stands.counts
+
+
+def outline(job: Job) -> dict[str, Any] | None:
+    """What the packet holds and why, as the map step told it; None before it is mapped."""
+    with CaseFile.open(job.folder) as case:
+        found: dict[str, Any] | None = case.fact("outline") if case.fact("mapped") else None
+    return found

@@ -72,12 +72,13 @@ def load(model: type[M], value: Any, lines: Lines, name: str) -> M:
 
 
 def problems(error: ValidationError, lines: Lines, name: str) -> list[str]:
-    """One line per wrong field: file, line, field, what was expected. Never the value itself."""
+    """One line per wrong field: file, line if known, field, what was expected. No values."""
     found = []
     for item in error.errors(include_input=False, include_url=False, include_context=False):
         where = item["loc"]
         field = ".".join(str(part) for part in where) or "the file"
-        found.append(f"{name}, line {_line(where, lines)}: {field}: {_expected(item)}")
+        line = f", line {_line(where, lines)}" if lines else ""
+        found.append(f"{name}{line}: {field}: {_expected(item)}")
     return found
 
 

@@ -75,9 +75,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
             for i in items
             if i.kind != "present"
         ],
-        gaps=[
-            {"what": g.what, "kind": g.kind, "why": g.why, "expected": g.expected} for g in gaps
-        ],
+        gaps=[{"what": g.what, "kind": g.kind, "why": g.why, "expected": g.expected} for g in gaps],
         needed_by=case.fact("needed_by"),
         as_of=case.fact("as_of"),
         packet_hash=case.fact("packet_hash"),

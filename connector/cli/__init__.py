@@ -1,0 +1,118 @@
+"""The command line. One thin module per verb: arguments → one call → exit code.
+
+Verbs are imported when they are called, so that `--help` costs no more than click itself.
+"""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from .. import __version__
+from ..errors import ConnectorError, Exit
+
+_VERBS = {
+    "init": "Write a commented connector.toml and a first request.",
+    "doctor": "Check both ends: reachable, TLS, FHIR version, sign-in, clock, what is needed.",
+    "transfer": "Everything for one request: pull, map, push, read back, announce.",
+    "pull": "Pull the chart of one request from its source.",
+    "map": "Author the packet of one request; nothing leaves.",
+    "push": "Send the packet of one request, read it back, announce it.",
+    "verify": "Read an announced packet at the destination again and compare.",
+    "approve": "Let the packet with the hash that the dry run showed leave.",
+    "sync": "Every request file of a folder, the nearest need first: for cron.",
+    "status": "All cases, the nearest need first.",
+    "show": "How one case stands, and what is missing.",
+    "try": "A transfer between two test servers, with no file written first.",
+    "sandbox": "Run an embedded FHIR server on this machine.",
+    "demo": "The whole way on this machine, with a synthetic patient.",
+}
+
+
+class _Verbs(click.Group):
+    # ruff: noqa: ARG002 - click hands every method its context
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _VERBS:
+            return None
+        command: click.Command = import_module(f".{name}_verb", __name__).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(_VERBS.items()))
+
+
+@click.command(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 delivered and verified, 3 records missing, 4 come back, 5 a person has to"
+    " decide, 6 source, 7 destination, 8 differs, 11 late. All: docs/exit-codes.md.",
+)
+@click.version_option(__version__, prog_name="connector")
+@click.option(
+    "--config",
+    "-c",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("connector.toml"),
+    envvar="CONNECTOR_CONFIG",
+    help="The configuration (default: connector.toml here, or $CONNECTOR_CONFIG).",
+)
+@click.pass_context
+def group(ctx: click.Context, config: Path) -> None:
+    """Bring a patient's records to the team that is asked for a second opinion.
+
+    \b
+    Start here:
+      connector demo                            see the whole way, on this machine
+      connector init                            write connector.toml and request.yaml
+      connector doctor                          check both ends
+      connector transfer request.yaml --dry-run see what would leave
+      connector transfer request.yaml           send it, and prove that it arrived
+    """
+    ctx.obj = config
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code. Nobody's mistake shows a traceback."""
+    try:
+        result = group.main(arguments, prog_name="connector", standalone_mode=False)
+        return int(result) if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted; run the same command again to go on", "")
+        return Exit.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except ConnectorError as error:
+        _complain(str(error), error.what_to_do)
+        return error.exit
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no text that may hold PHI
+        _complain(_internal(error), "Please report this line.")
+        return Exit.INTERNAL
+
+
+def _complain(message: str, what_to_do: str) -> None:
+    click.echo(f"connector: {message}", err=True)
+    if what_to_do:
+        click.echo(f"  {what_to_do}", err=True)
+
+
+def _internal(error: Exception) -> str:
+    """Where an unforeseen error came from. Its own text may hold patient data and is left out."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f"{Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else "?"
+    return f"internal error {type(error).__name__} at {place}"

@@ -1,0 +1,108 @@
+"""What the verbs share: reading the request or case named, printing how it stands, progress."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from .. import packet, transfer
+from ..case import Request, due_at
+from ..config import Config, load
+from ..errors import UsageError
+from ..fhir.ids import case_handle
+from ..progress import Progress, silent
+from ..store.casefile import CaseFile
+from ..store.standing import Standing
+from ..view import terminal
+from ..work.requests import read_request
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(function: F) -> F:
+    """`--json`: one JSON value on standard output instead of text."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def job_of(config_path: Path, name: str) -> transfer.Job:
+    """The job for a request file, a case handle or a request_id."""
+    config = load(config_path)
+    return transfer.prepare(config, request_of(config, name), packet.load(), progress())
+
+
+def request_of(config: Config, name: str) -> Request:
+    """The request meant by a file name, a case handle (or its beginning) or a request_id."""
+    if Path(name).is_file():
+        return read_request(Path(name))
+    folder = folder_of(config, name)
+    with CaseFile.open(folder) as case:
+        return Request.model_validate(case.fact("request"))
+
+
+def folder_of(config: Config, name: str) -> Path:
+    """The folder of a case that exists, by request file, handle, or request_id."""
+    if Path(name).is_file():
+        request = read_request(Path(name))
+        handles = [case_handle(config.source(request.source).id, request.request_id)]
+    else:
+        handles = [case_handle(source.id, name) for source in config.sources.values()]
+    folders = [transfer.case_folder(config, handle) for handle in handles]
+    found = [folder for folder in folders if (folder / "case.db").exists()]
+    if not found and len(name) >= 4 and name.isalnum():
+        found = [path.parent for path in (config.store.path / "cases").glob(f"{name}*/case.db")]
+    if len(found) != 1:
+        raise UsageError(
+            "no such request file or case" if not found else "several cases are called that",
+            "Name a request file or a case: `connector status` lists them.",
+        )
+    return found[0]
+
+
+def tell(stands: Standing, as_json: bool) -> int:
+    """Print how a case stands: JSON, a page on a terminal, one line for cron. The exit code."""
+    values = stands.as_json()
+    if as_json:
+        click.echo(json.dumps(values, indent=2))
+    elif sys.stdout.isatty():
+        tell_page(values)
+    else:
+        click.echo(terminal.brief(values))
+    return int(stands.exit_code)
+
+
+def tell_page(values: dict[str, Any]) -> None:
+    """Print how a case stands, everything a person wants to see."""
+    due = due_at(values["needed_by"]) if values["needed_by"] else None
+    for line in terminal.standing(values, now=datetime.now(UTC), due=due):
+        click.echo(line)
+
+
+def tell_outline(outline: dict[str, Any]) -> None:
+    """Print what would leave, to whom, under which rule, and the hash to approve."""
+    for line in terminal.outline(outline):
+        click.echo(line)
+
+
+def progress() -> Progress:
+    """A line that rewrites itself on a terminal; nothing for cron."""
+    return _Line() if sys.stderr.isatty() else silent
+
+
+class _Line:
+    """Progress on standard error, at most ten times a second."""
+
+    def __init__(self) -> None:
+        self._shown_at = 0.0
+
+    def __call__(self, step: str, done: int, total: int | None, note: str = "") -> None:
+        finished = total is not None and done >= total
+        if not finished and time.monotonic() - self._shown_at < 0.1:
+            return
+        self._shown_at = time.monotonic()
+        amount = f"{done}" if total is None else f"{done} of {total}"
+        click.echo(f"\r\x1b[K{step}: {amount} {note}"[:110], nl=finished, err=True)

@@ -1,0 +1,62 @@
+"""`connector doctor`."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from .. import packet
+from ..config import load
+from ..errors import UsageError, worst
+from ..work.doctor import examine
+from ..work.requests import read_request
+from . import common
+
+
+@click.command("doctor")
+@click.argument("request", required=False)
+@click.option("--source", help="The source to check (default: the only one).")
+@click.option("--destination", help="The destination to check (default: the only one).")
+@common.json_option
+@click.pass_obj
+def command(
+    config_path: Path,
+    request: str | None,
+    source: str | None,
+    destination: str | None,
+    as_json: bool,
+) -> int:
+    """Check both ends, and what REQUEST (a request file) needs of them. Writes nothing there.
+
+    \b
+    Examples:
+      connector doctor
+      connector doctor request.yaml
+      connector doctor --source home --destination outside
+    """
+    config = load(config_path)
+    case_type = "general"
+    if request is not None:
+        wanted = read_request(Path(request))
+        source, destination, case_type = wanted.source, wanted.destination, wanted.case_type
+    source = source or _only(list(config.sources), "--source")
+    destination = destination or _only(list(config.destinations), "--destination")
+    types = packet.load().wanted_types(case_type)
+    checks = examine(config, source, destination, types)
+    code = worst([check.exit for check in checks if not check.ok])
+    if as_json:
+        values = {"exit_code": int(code), "checks": [asdict(check) for check in checks]}
+        click.echo(json.dumps(values, indent=2))
+        return int(code)
+    for check in checks:
+        click.echo(f"{'ok  ' if check.ok else 'FAIL'} {check.end} {check.name}: {check.detail}")
+        if check.fix and not check.ok:
+            click.echo(f"     {check.fix}")
+    return int(code)
+
+
+def _only(names: list[str], option: str) -> str:
+    if len(names) != 1:
+        raise UsageError(f"{option}: there are {len(names)} in connector.toml", f"Say {option}.")
+    return names[0]

@@ -1,0 +1,32 @@
+"""`connector init`."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from ..errors import UsageError
+from ..work import templates
+
+
+@click.command("init")
+@click.pass_obj
+def command(config: Path) -> int:
+    """Write a commented connector.toml with fresh ids, and beside it a first request.yaml.
+
+    Files that are there already are never written over.
+
+    \b
+    Example:
+      connector init && $EDITOR connector.toml request.yaml && connector doctor request.yaml
+    """
+    request = config.parent / "request.yaml"
+    for path in (config, request):
+        if path.exists():
+            raise UsageError(f"{path}: is there already", "Move it away, or edit it.")
+    needed_by = (datetime.now(UTC) + timedelta(days=14)).date().isoformat()
+    config.write_text(templates.config(uuid.uuid4(), uuid.uuid4()), encoding="utf-8")
+    request.write_text(templates.request(needed_by), encoding="utf-8")
+    click.echo(f"Wrote {config} and {request}. Edit both, then: connector doctor {request}")
+    return 0

@@ -1,0 +1,25 @@
+"""`connector pull REQUEST`."""
+
+from pathlib import Path
+
+import click
+
+from .. import transfer
+from . import common
+
+
+@click.command("pull")
+@click.argument("request")
+@common.json_option
+@click.pass_obj
+def command(config: Path, request: str, as_json: bool) -> int:
+    """Pull the chart of one request into its case file; what can't be had becomes a gap.
+
+    REQUEST is a request file or the name of a case. A pull that was interrupted goes on; a whole
+    chart is pulled anew, unless its packet began to leave.
+
+    \b
+    Example:
+      connector pull request.yaml
+    """
+    return common.tell(transfer.pull_again(common.job_of(config, request)), as_json)

@@ -1,0 +1,35 @@
+"""`connector show CASE`."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from ..config import load
+from ..store.casefile import CaseFile
+from ..store.standing import standing
+from . import common
+
+
+@click.command("show")
+@click.argument("case")
+@common.json_option
+@click.pass_obj
+def command(config: Path, case: str, as_json: bool) -> int:
+    """Say how one case stands: what arrived, what is missing and whom to ask, what stops it.
+
+    CASE is the name of a case, a request_id or a request file. Asks no server.
+
+    \b
+    Examples:
+      connector show SO-2026-0001
+      connector show request.yaml --json
+    """
+    with CaseFile.open(common.folder_of(load(config), case)) as file:
+        stands = standing(file, datetime.now(UTC))
+    if as_json:
+        click.echo(json.dumps(stands.as_json(), indent=2))
+    else:
+        common.tell_page(stands.as_json())
+    return int(stands.exit_code)

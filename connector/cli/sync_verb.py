@@ -1,0 +1,42 @@
+"""`connector sync FOLDER`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import packet
+from ..config import load
+from ..view import terminal
+from ..work.sync import sync
+from . import common
+
+
+@click.command("sync")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@common.json_option
+@click.pass_obj
+def command(config: Path, folder: Path, as_json: bool) -> int:
+    """Advance every request file (.yaml, .yml, .json) of FOLDER, the nearest need first.
+
+    Prints a line for each case that needs somebody, and one summary line. Two runs at once: the
+    second exits 10. A request that is unreadable, held or failed does not stop the others.
+
+    \b
+    Example (crontab):
+      */15 * * * *  connector -c /etc/connector.toml sync /srv/requests
+    """
+
+    def told(line: dict[str, Any]) -> None:
+        if line["exit_code"] and not as_json:
+            text = line.get("error") or terminal.brief(line)
+            click.echo(f"{line['file']}: {text}" if "error" not in line else text)
+
+    summary = sync(load(config), folder, packet.load(), common.progress(), told)
+    if as_json:
+        values = {"exit_code": int(summary.exit_code), "requests": summary.lines}
+        click.echo(json.dumps(values, indent=2))
+    else:
+        click.echo(terminal.summary(summary.lines, int(summary.exit_code)))
+    return int(summary.exit_code)

@@ -1,0 +1,46 @@
+"""`connector transfer REQUEST`."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from .. import transfer
+from ..case import State
+from . import common
+
+
+@click.command("transfer")
+@click.argument("request")
+@click.option(
+    "--dry-run", is_flag=True, help="Pull and author; send nothing; show what would leave."
+)
+@common.json_option
+@click.pass_obj
+def command(config: Path, request: str, dry_run: bool, as_json: bool) -> int:
+    """Bring one second opinion's records to the outside team, or go on where the last run ended.
+
+    REQUEST is a request file (YAML or JSON) or the name of a case.
+
+    \b
+    Examples:
+      connector transfer request.yaml --dry-run    what would leave, to whom, under which rule
+      connector transfer request.yaml              pull, map, push, read back, announce
+      connector transfer request.yaml --json       the same, for a program
+
+    Running it again is safe: what was done is not done twice.
+    """
+    job = common.job_of(config, request)
+    stands = transfer.advance(job, State.READY if dry_run else State.VERIFIED)
+    if not dry_run:
+        return common.tell(stands, as_json)
+    outline = transfer.outline(job)
+    if as_json:
+        click.echo(json.dumps({**stands.as_json(), "outline": outline}, indent=2))
+        return int(stands.exit_code)
+    if outline is not None:
+        common.tell_outline(outline)
+    if sys.stdout.isatty() or outline is None:
+        common.tell_page(stands.as_json())
+    return int(stands.exit_code)

@@ -1,0 +1,1 @@
+"""Plain values made readable. Knows nothing of servers, files or clocks."""

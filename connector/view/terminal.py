@@ -1,0 +1,115 @@
+"""What a person reads on a terminal: lines of text from plain values."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+# Kinds of checklist items and gaps in a reader's words.
+_KINDS = {
+    "searched-none": "searched, none found",
+    "not-asked": "not asked for",
+    "preliminary": "there, but only preliminary",
+    "empty": "there, but without readable content",
+    "refused": "the server refused",
+    "failed": "the server failed",
+    "unsupported": "the server does not offer it",
+    "rejected": "the destination did not take it",
+}
+
+
+def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> list[str]:
+    """How a case stands, from `Standing.as_json()`."""
+    lines = [f"Case {values['case']}: {values['state']}"]
+    if values["needed_by"]:
+        lines.append(f"Needed by {values['needed_by']} ({_until(due, now)})")
+    counts = values["counts"]
+    if counts["pulled"]:
+        lines.append(
+            f"Pulled {counts['pulled']}: {counts['selected']} selected,"
+            f" {counts['not_selected']} not selected, {counts['withheld']} withheld,"
+            f" {counts['entered_in_error']} entered in error, {counts['merged']} merged"
+        )
+    if counts["sent"]:
+        lines.append(f"Arrived {counts['verified']} of {counts['sent']}, read back and compared")
+        places = [values[name] for name in ("service_request", "task", "patient") if values[name]]
+        lines += [f"  {place}" for place in places]
+    lines += missing(values["missing"]) + gaps(values["gaps"])
+    lines += [
+        f"{name.capitalize()}: {values[name]}" for name in ("packet", "receipt") if values[name]
+    ]
+    for reason in values["reasons"]:
+        lines.append(f"Exit {reason['exit_code']}: {reason['why']}")
+        if reason["what_to_do"]:
+            lines.append(f"  {reason['what_to_do']}")
+    return lines
+
+
+def missing(items: Iterable[dict[str, Any]]) -> list[str]:
+    """What the checklist wants and the chart has not, with whom to ask. Required first."""
+    ordered = sorted(items, key=lambda item: not item["required"])
+    if not ordered:
+        return ["Missing: nothing that the checklist asks for"]
+    lines = ["Missing:"]
+    for item in ordered:
+        need = "REQUIRED" if item["required"] else "recommended"
+        lines.append(f"  {need} {item['item']}: {_KINDS.get(item['kind'], item['kind'])}")
+        if item["ask"]:
+            lines.append(f"    {item['ask']}")
+    return lines
+
+
+def gaps(found: Iterable[dict[str, Any]]) -> list[str]:
+    """What the source was asked for and did not give."""
+    lines = [
+        f"  {gap['what']}: {_KINDS.get(gap['kind'], gap['kind'])}: {gap['why']}"
+        + (" (expected)" if gap["expected"] else "")
+        for gap in found
+    ]
+    return ["Gaps:", *lines] if lines else []
+
+
+def brief(values: dict[str, Any]) -> str:
+    """A case in one line, for cron."""
+    counts = values["counts"]
+    text = f"{values['case']} {values['state']}: {counts['verified']} of {counts['sent']} verified"
+    wanting = [item["item"] for item in values["missing"] if item["required"]]
+    if wanting:
+        text += f"; missing {', '.join(wanting)}"
+    broken = sorted({gap["what"] for gap in values["gaps"] if not gap["expected"]})
+    if broken:
+        text += f"; gaps {', '.join(broken)}"
+    if values["reasons"]:
+        text += f"; {values['reasons'][0]['why']}"
+    return f"{text} (exit {values['exit_code']})"
+
+
+def cases(rows: Iterable[dict[str, Any]], now: datetime) -> list[str]:
+    """The worklist as a table, the nearest need first."""
+    lines = [f"{'case':14}{'needed by':28}{'':14}{'state':22}exit"]
+    for row in rows:
+        due: datetime = row["due_at"]
+        lines.append(
+            f"{row['case']:14}{row['needed_by']:28}{_until(due, now):14}{row['state']:22}"
+            f"{row['exit_code']}"
+        )
+    return lines if len(lines) > 1 else ["No cases yet."]
+
+
+def _until(due: datetime | None, now: datetime) -> str:
+    if due is None:
+        return ""
+    left = due - now
+    if left < timedelta(0):
+        return f"{-left.days} days ago" if left.days < -1 else "passed"
+    return f"in {left.days} days" if left.days > 1 else f"in {left.total_seconds() / 3600:.0f} h"
+
+
+def summary(lines: list[dict[str, Any]], exit_code: int) -> str:
+    """A run over many requests in one line: how many stand where."""
+    states = Counter(str(line.get("state", "not run")) for line in lines)
+    parts = [f"{number} {state}" for state, number in sorted(states.items())]
+    wanting = sum(1 for line in lines if any(i["required"] for i in line.get("missing", ())))
+    if wanting:
+        parts.append(f"{wanting} with required records missing")
+    return f"sync: {len(lines)} requests: {', '.join(parts) or 'none'} (exit {exit_code})"

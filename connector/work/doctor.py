@@ -1,0 +1,151 @@
+"""Check both ends before anything is needed of them. Reads only; asks for no patient's data."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from ..config import Config, Destination, EndpointSettings, Source, same_environment
+from ..endpoint import Answer, Endpoint
+from ..errors import Answered, EndpointError, Exit, UsageError, Waiting
+from ..fhir.capability import Capability, parse
+from ..fhir.lossless import UndecodableError
+
+_CLOCK_SKEW_MAX_S = 120
+# What every packet is made of, whatever the chart holds.
+_PACKET_TYPES = ("Composition", "Device", "Organization", "Provenance", "ServiceRequest", "Task")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `fix`: what to do when it is not well."""
+
+    end: str
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ""
+    exit: Exit = Exit.DELIVERED
+
+
+def examine(config: Config, source: str, destination: str, wanted: frozenset[str]) -> list[Check]:
+    """Every check of one source and one destination. `wanted`: types the checklist asks for."""
+    home, outside = config.source(source), config.destination(destination)
+    checks = [_environments(home, outside)]
+    checks += _source(source, home, wanted)
+    checks += _destination(destination, outside)
+    return checks
+
+
+def _environments(source: Source, destination: Destination) -> Check:
+    try:
+        same_environment(source, destination)
+    except UsageError as error:
+        return Check("both", "environment", False, str(error), error.what_to_do, Exit.USAGE)
+    return Check("both", "environment", True, f"{source.environment} to {destination.environment}")
+
+
+def _source(name: str, settings: Source, wanted: frozenset[str]) -> Iterator[Check]:
+    endpoint = Endpoint(settings, "source")
+    capability = yield from _common(name, endpoint, settings, "Patient", Exit.SOURCE_FAILED)
+    if capability is None:
+        return
+    absent = sorted(wanted - capability.search.keys())
+    detail = f"{len(wanted) - len(absent)} of {len(wanted)} types of the checklist are offered"
+    # Not a failure of the source: what it can't give is told per case, as missing.
+    yield Check(name, "records", True, detail + (f"; not: {', '.join(absent)}" if absent else ""))
+    offered = "everything" in capability.operations
+    how = settings.pull if settings.pull != "auto" else "auto: search"
+    if settings.pull == "everything" and not offered:
+        yield Check(
+            name, "pull", False, "$everything is not offered", 'Set pull = "auto".',
+            Exit.SOURCE_FAILED,
+        )  # fmt: skip
+    else:
+        yield Check(name, "pull", True, how)
+
+
+def _destination(name: str, settings: Destination) -> Iterator[Check]:
+    endpoint = Endpoint(settings, "destination")
+    refused = Exit.DESTINATION_REFUSED
+    capability = yield from _common(name, endpoint, settings, "Task", refused)
+    if capability is None:
+        return
+    whole = not capability.interactions or "transaction" in capability.interactions
+    yield Check(
+        name, "transactions", whole, "offered" if whole else "not offered",
+        "" if whole else "This version needs a destination with transactions.", refused,
+    )  # fmt: skip
+    absent = [t for t in _PACKET_TYPES if t not in capability.search]
+    yield Check(
+        name, "packet", not absent,
+        "takes every type of the packet" if not absent else f"does not take {', '.join(absent)}",
+        "" if not absent else "Ask its administrator to allow these types.", refused,
+    )  # fmt: skip
+    yield _owner(name, endpoint, settings)
+
+
+def _owner(name: str, endpoint: Endpoint, settings: Destination) -> Check:
+    if settings.owner is None:
+        return Check(
+            name, "owner", True, "not configured: Task.owner is a name without a reference"
+        )
+    if "|" in settings.owner:
+        return Check(name, "owner", True, "an identifier: looked up before the first write")
+    try:
+        endpoint.get(settings.owner, "owner")
+    except (EndpointError, Waiting) as error:
+        fix = "Correct `owner`: their Organization, as it is called there."
+        return Check(name, "owner", False, str(error), fix, Exit.DESTINATION_REFUSED)
+    return Check(name, "owner", True, "their Organization is there")
+
+
+def _common(
+    name: str, endpoint: Endpoint, settings: EndpointSettings, probe: str, exit_code: Exit
+) -> Generator[Check, None, Capability | None]:
+    """The checks of both kinds of end; returns what the server says it can do, None: stop here."""
+    try:
+        answer = endpoint.get("metadata", "metadata")
+        capability = parse(answer.body)
+    except (EndpointError, Waiting) as error:
+        yield Check(name, "reachable", False, str(error), error.what_to_do, exit_code)
+        return None
+    except UndecodableError as error:
+        fix = "base_url is not the base of a FHIR server: it has to answer /metadata."
+        yield Check(name, "reachable", False, str(error), fix, exit_code)
+        return None
+    secure = settings.base_url.startswith("https://")
+    yield Check(name, "reachable", True, capability.software or "no name")
+    yield Check(name, "TLS", True, "verified" if secure else "plain http (allowed here)")
+    yield Check(
+        name, "FHIR version", capability.is_r4, capability.fhir_version or "not said",
+        "" if capability.is_r4 else "Only R4 (4.0.x): ask for the server's R4 base.", exit_code,
+    )  # fmt: skip
+    yield _clock(name, answer)
+    yield _signed_in(name, endpoint, probe, exit_code)
+    return capability if capability.is_r4 else None
+
+
+def _clock(name: str, answer: Answer) -> Check:
+    try:
+        there = parsedate_to_datetime(answer.headers["date"])
+    except (KeyError, ValueError):
+        return Check(name, "clock", True, "the server does not say its time")
+    skew_s = abs((datetime.now(UTC) - there.astimezone(UTC)).total_seconds())
+    ok = skew_s <= _CLOCK_SKEW_MAX_S
+    fix = "" if ok else "Set the time of this machine (or theirs): signatures and dates need it."
+    return Check(name, "clock", ok, f"{skew_s:.0f} s apart", fix, Exit.USAGE)
+
+
+def _signed_in(name: str, endpoint: Endpoint, probe: str, exit_code: Exit) -> Check:
+    try:
+        # Only a number comes back: nobody's record is read for a check.
+        endpoint.get(f"{probe}?_summary=count", "sign-in probe")
+    except Answered as error:
+        refused = error.status in (401, 403)
+        detail = f"HTTP {error.status}" + (" for a search" if not refused else "")
+        fix = "Check auth of this endpoint and what it is allowed." if refused else ""
+        return Check(name, "sign-in", not refused, detail, fix, exit_code)
+    except (EndpointError, Waiting) as error:
+        return Check(name, "sign-in", False, str(error), error.what_to_do, exit_code)
+    return Check(name, "sign-in", True, endpoint.settings.auth.type)

@@ -1,0 +1,94 @@
+"""Every request of a folder, the nearest need first: what a crontab line calls."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .. import packet, transfer
+from ..case import Request, due_at
+from ..config import Config
+from ..errors import ConnectorError, Exit, UsageError, worst
+from ..progress import Progress
+from ..store.lock import only_one
+from .requests import SUFFIXES, read_request
+
+
+@dataclass
+class Summary:
+    """What one run over a folder found. `lines`: one JSON-able value per request."""
+
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    codes: list[Exit] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> Exit:
+        return worst(self.codes)
+
+
+def sync(
+    config: Config,
+    folder: Path,
+    mappings: packet.Mappings,
+    progress: Progress,
+    told: Callable[[dict[str, Any]], None],
+) -> Summary:
+    """Advance every request in `folder`. One that is bad, held or failed never stops the others.
+
+    The exit code is the worst that stands, but for cases that are past their need and did not
+    change: a meeting that is over is history, and must not hide tomorrow's.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: not a folder", "Name the folder that holds the requests.")
+    summary = Summary()
+    with only_one(config.store.path / "sync.lock", "this store's requests"):
+        requests, bad = _read(folder)
+        for line in bad:
+            summary.lines.append(line)
+            summary.codes.append(Exit.USAGE)
+            told(line)
+        for name, request in requests:
+            line, code = _one(config, name, request, mappings, progress)
+            summary.lines.append(line)
+            if code is not None:
+                summary.codes.append(code)
+            told(line)
+    return summary
+
+
+def _read(folder: Path) -> tuple[list[tuple[str, Request]], list[dict[str, Any]]]:
+    """Readable requests by need, and a line for each file that is not one."""
+    good: list[tuple[str, Request]] = []
+    bad: list[dict[str, Any]] = []
+    for path in sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES and p.is_file()):
+        try:
+            good.append((path.name, read_request(path)))
+        except UsageError as error:
+            bad.append(_problem(path.name, error))
+    good.sort(key=lambda pair: (due_at(pair[1].due), pair[1].request_id))
+    return good, bad
+
+
+def _one(
+    config: Config, name: str, request: Request, mappings: packet.Mappings, progress: Progress
+) -> tuple[dict[str, Any], Exit | None]:
+    try:
+        job = transfer.prepare(config, request, mappings, progress)
+        before = transfer.last_known(job)
+        stands = transfer.advance(job)
+    except ConnectorError as error:
+        return _problem(name, error), error.exit
+    values = {"file": name, **stands.as_json()}
+    over = due_at(request.due) < datetime.now(UTC)
+    unchanged = before == (stands.state, stands.counts)
+    return values, None if over and unchanged else stands.exit_code
+
+
+def _problem(name: str, error: ConnectorError) -> dict[str, Any]:
+    return {
+        "file": name,
+        "error": str(error),
+        "what_to_do": error.what_to_do,
+        "exit_code": int(error.exit),
+    }
