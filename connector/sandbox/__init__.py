@@ -1,0 +1,8 @@
+"""An embedded FHIR R4 server on loopback, with faults on demand. In memory, synthetic data only."""
+
+from connector.sandbox.embedded import Sandbox
+from connector.sandbox.faults import Fault
+from connector.sandbox.quirks import Quirks
+from connector.sandbox.server import RequestRecord
+
+__all__ = ["Fault", "Quirks", "RequestRecord", "Sandbox"]

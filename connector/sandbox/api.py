@@ -1,0 +1,214 @@
+"""The FHIR REST interface: from a request to its answer. No sockets, no faults."""
+
+import base64
+import binascii
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from threading import RLock
+from urllib.parse import parse_qsl
+
+from connector.fhir.lossless import UndecodableError, decode, encode
+from connector.sandbox import bundles
+from connector.sandbox.capability import capability_statement
+from connector.sandbox.everything import everything
+from connector.sandbox.exchange import Request, Response
+from connector.sandbox.outcome import Refusal, Resource, outcome
+from connector.sandbox.pages import Pages, Result
+from connector.sandbox.quirks import Quirks
+from connector.sandbox.search import Query, included, search
+from connector.sandbox.store import Store, Version
+from connector.sandbox.transaction import Change, apply, declared, types
+
+_JSON_TYPES = {"application/fhir+json", "application/json", "application/json+fhir"}
+
+
+class Api:
+    """Answers requests against one store, one at a time: `lock` is held for each."""
+
+    def __init__(
+        self, store: Store, quirks: Quirks, base: str, page_size: int, bearer_token: str | None
+    ) -> None:
+        self.lock = RLock()
+        self._store = store
+        self._quirks = quirks
+        self._base = base
+        self._page_size = page_size
+        self._bearer_token = bearer_token
+        self._pages = Pages(base, quirks.page_links)
+        self._started = datetime.now(UTC)
+
+    def answer(self, request: Request) -> Response:
+        """The answer; a refusal and a body that is not JSON become OperationOutcomes."""
+        try:
+            with self.lock:
+                return self._route(request) if self._authorized(request) else _unauthorized()
+        except Refusal as refusal:
+            return refused(refusal)
+        except UndecodableError:
+            return refused(Refusal(400, "structure", "The body is not JSON"))
+
+    def _authorized(self, request: Request) -> bool:
+        if self._bearer_token is None or request.path == ["metadata"]:
+            return True
+        return request.headers.get("authorization") == f"Bearer {self._bearer_token}"
+
+    def _route(self, request: Request) -> Response:
+        if request.path == ["metadata"] and request.method == "GET":
+            statement = capability_statement(self._base, self._quirks, self._started)
+            return Response(200, encode(statement))
+        if request.method == "GET" and "_getpages" in dict(request.query):
+            return Response(200, self._pages.next(request.query, request.url))
+        match request.method, *request.path:
+            case ("POST",):
+                return self._bundle(request)
+            case "GET", name:
+                return self._search(request, name, request.query)
+            case "POST", name, "_search":
+                return self._search(request, name, _form(request))
+            case "GET", "Patient", id_, "$everything" if self._quirks.everything:
+                return self._everything(request, id_)
+            case "GET", name, id_ if not id_.startswith(("$", "_")):
+                return self._read(request, f"{name}/{id_}", None)
+            case "GET", name, id_, "_history", number:
+                return self._read(request, f"{name}/{id_}", number)
+            case "POST", name if not name.startswith("$"):
+                return self._write(request, name)
+            case "PUT", name:
+                return self._write(request, f"{name}?{request.url.partition('?')[2]}")
+            case (("PUT" | "DELETE"), name, id_):
+                return self._write(request, f"{name}/{id_}")
+        text = f"This server does not know how to handle {request.method} {request.url}"
+        raise Refusal(400, "not-supported", text)
+
+    def _read(self, request: Request, reference: str, number: str | None) -> Response:
+        declared(self._quirks, reference.partition("/")[0])
+        latest = self._store.latest(reference)
+        found = self._store.version(reference, number) if number else latest
+        if found is None:
+            raise Refusal(404, "not-found", f"Resource {reference} is not known")
+        if found.deleted:
+            raise Refusal(410, "deleted", f"Resource was deleted at {found.last_updated}")
+        if found.type == "Binary" and not _asks_for_fhir(request):
+            return _raw(found)
+        return Response(200, found.body, self._headers(found))
+
+    def _search(self, request: Request, name: str, query: Query) -> Response:
+        declared(self._quirks, name)
+        found = search(self._store, name, query)
+        strict = "handling=strict" in request.headers.get("prefer", "")
+        if found.ignored and (strict or self._quirks.unknown_parameter == "refuse"):
+            text = f"Unknown search parameter {found.ignored[0]} for {name}"
+            raise Refusal(400, "processing", text)
+        served = types(self._quirks)
+        matches = [
+            (match, [v for v in included(self._store, match, query) if v.type in served])
+            for match in found.matches
+        ]
+        return self._first_page(request, Result(name, matches, found.ignored), query)
+
+    def _everything(self, request: Request, id_: str) -> Response:
+        patient = self._store.alive(f"Patient/{id_}")
+        if patient is None:
+            raise Refusal(404, "not-found", f"Resource Patient/{id_} is not known")
+        asked = [
+            name for key, value in request.query if key == "_type" for name in value.split(",")
+        ]
+        found = everything(self._store, patient, types(self._quirks), asked)
+        result = Result("Patient", [(version, ()) for version in found])
+        return self._first_page(request, result, request.query)
+
+    def _first_page(self, request: Request, result: Result, query: Query) -> Response:
+        asked = dict(query)
+        try:
+            count = int(asked.get("_count", self._page_size))
+        except ValueError:
+            raise Refusal(400, "processing", "_count is not a number") from None
+        if asked.get("_summary") == "count":
+            count = 0
+        count = max(0, min(count, self._quirks.page_max))
+        return Response(200, self._pages.first(result, count, request.url))
+
+    def _write(self, request: Request, url: str) -> Response:
+        change = Change(
+            method=request.method,
+            url=url,
+            resource=None if request.method == "DELETE" else _resource(request),
+            if_match=request.headers.get("if-match"),
+            if_none_exist=request.headers.get("if-none-exist"),
+        )
+        [applied] = apply(self._store, self._quirks, [change])
+        if request.method == "DELETE":
+            said = "Deleted" if applied.version else "Not deleted: there is no such resource"
+            return Response(200, encode(outcome("information", "informational", said)))
+        assert applied.version is not None  # only a deletion may leave none
+        headers = self._headers(applied.version)
+        if request.method == "POST":
+            headers["Location"] = headers["Content-Location"]
+        minimal = "return=minimal" in request.headers.get("prefer", "")
+        return Response(applied.status, b"" if minimal else applied.version.body, headers)
+
+    def _bundle(self, request: Request) -> Response:
+        bundle = _resource(request)
+        if bundle["resourceType"] != "Bundle":
+            raise Refusal(400, "processing", "Only a Bundle can be posted to the base")
+        response = bundles.process(self._store, self._quirks, bundle, self._get)
+        return Response(200, encode(response))
+
+    def _get(self, url: str) -> bytes:
+        """The body that answers a GET inside a Bundle. Raises `Refusal`."""
+        path, _, query = url.partition("?")
+        headers = {"accept": "application/fhir+json"}
+        inner = Request("GET", f"{self._base}/{url}", path.split("/"), parse_qsl(query), headers)
+        return self._route(inner).body
+
+    def _headers(self, version: Version) -> dict[str, str]:
+        return {
+            "ETag": f'W/"{version.number}"',
+            "Last-Modified": format_datetime(version.updated, usegmt=True),
+            "Content-Location": f"{self._base}/{version.location}",
+        }
+
+
+def refused(refusal: Refusal) -> Response:
+    """The answer to a request that is not carried out."""
+    return Response(refusal.status, encode(refusal.outcome()))
+
+
+def _unauthorized() -> Response:
+    refusal = refused(Refusal(401, "login", "A valid access token is needed"))
+    return replace(refusal, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _resource(request: Request) -> Resource:
+    if request.media_type("content-type") not in _JSON_TYPES:
+        raise Refusal(415, "not-supported", "The body must be application/fhir+json")
+    value = decode(request.body)
+    if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
+        raise Refusal(400, "structure", "The body is not a FHIR resource")
+    return value
+
+
+def _form(request: Request) -> Query:
+    if request.media_type("content-type") != "application/x-www-form-urlencoded":
+        raise Refusal(415, "not-supported", "A search by POST must be a form")
+    return [
+        *request.query,
+        *parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True),
+    ]
+
+
+def _asks_for_fhir(request: Request) -> bool:
+    accepted = request.headers.get("accept", "")
+    return "json" in accepted or "json" in dict(request.query).get("_format", "")
+
+
+def _raw(version: Version) -> Response:
+    """A Binary as what it holds."""
+    binary = decode(version.body)
+    try:
+        content = base64.b64decode(binary.get("data", ""), validate=True)
+    except binascii.Error:
+        raise Refusal(500, "exception", "The Binary does not hold base64") from None
+    headers = {"Content-Type": binary["contentType"], "ETag": f'W/"{version.number}"'}
+    return Response(200, content, headers)

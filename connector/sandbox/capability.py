@@ -1,0 +1,63 @@
+"""What the sandbox says of itself: its CapabilityStatement."""
+
+from datetime import datetime
+
+from connector.sandbox.outcome import Resource
+from connector.sandbox.parameters import COMMON, NONE, PARAMETERS
+from connector.sandbox.quirks import Quirks
+from connector.sandbox.store import instant
+from connector.sandbox.transaction import types
+
+_INTERACTIONS = ("read", "vread", "update", "create", "delete", "search-type")
+
+
+def capability_statement(base: str, quirks: Quirks, started: datetime) -> Resource:
+    """FHIR R4 CapabilityStatement of a sandbox at `base`; like HAPI's, without updateCreate."""
+    system = ["batch", "transaction"] if quirks.transactions else ["batch"]
+    rest: Resource = {
+        "mode": "server",
+        "resource": [_type(name, quirks) for name in sorted(types(quirks))],
+        "interaction": [{"code": code} for code in system],
+    }
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": instant(started),
+        "kind": "instance",
+        "software": {"name": "connector sandbox"},
+        "implementation": {"description": "Embedded FHIR server, synthetic data", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [rest],
+    }
+
+
+def _type(name: str, quirks: Quirks) -> Resource:
+    parameters = PARAMETERS.get(name, NONE)
+    tokens, references = sorted(parameters.tokens), sorted(parameters.references)
+    kinds = {**COMMON, "_lastUpdated": "date"}
+    kinds |= dict.fromkeys(tokens, "token") | dict.fromkeys(references, "reference")
+    described: Resource = {
+        "type": name,
+        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "versioning": "versioned-update",
+        "conditionalCreate": True,
+        "conditionalUpdate": True,
+        "searchInclude": ["*", *(f"{name}:{parameter}" for parameter in references)],
+        "searchRevInclude": _revincludes(name, quirks),
+        "searchParam": [{"name": key, "type": kind} for key, kind in kinds.items()],
+    }
+    if name == "Patient" and quirks.everything:
+        definition = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
+        described["operation"] = [{"name": "everything", "definition": definition}]
+    return described
+
+
+def _revincludes(name: str, quirks: Quirks) -> list[str]:
+    """Parameters of other types that may lead here: Provenance to all, `patient` to Patient."""
+    served = sorted(types(quirks))
+    found = ["Provenance:target"] if "Provenance" in served else []
+    if name == "Patient":
+        referring = (t for t in served if "patient" in PARAMETERS.get(t, NONE).references)
+        found += [f"{other}:patient" for other in referring]
+    return found

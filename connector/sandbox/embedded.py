@@ -1,0 +1,93 @@
+"""`Sandbox`: an embedded FHIR R4 server on loopback, for the demo and for tests."""
+
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+
+from connector.fhir.lossless import decode, encode
+from connector.sandbox.api import Api
+from connector.sandbox.faults import Fault, FaultPlan
+from connector.sandbox.loading import load
+from connector.sandbox.outcome import Resource
+from connector.sandbox.quirks import Quirks
+from connector.sandbox.server import BASE_PATH, RequestRecord, Server
+from connector.sandbox.store import Store
+
+_PLAIN = Quirks()
+
+
+class Sandbox:
+    """A FHIR R4 server in memory, answering from the moment it is made until it is closed.
+
+    Stands in for HAPI FHIR 8: referential integrity on write, server-assigned numeric ids, no
+    numeric client ids, pages by `_getpages`. `port` 0 lets the system choose. With `bearer_token`
+    everything but `metadata` needs it. Synthetic data only: it keeps no secrets.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        page_size: int = 50,
+        faults: Sequence[Fault] = (),
+        quirks: Quirks = _PLAIN,
+        bearer_token: str | None = None,
+    ) -> None:
+        self._store = Store()
+        self._faults = FaultPlan(faults)
+        self._server = Server((host, port), self._faults, quirks.body_limit)
+        self.base_url = f"http://{host}:{self._server.server_port}{BASE_PATH}"
+        self._api = Api(self._store, quirks, self.base_url, page_size, bearer_token)
+        self._server.api = self._api
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        """What was asked, in the order of the answers; the list itself, so it can be cleared."""
+        return self._server.records
+
+    def load(self, bundle: bytes) -> None:
+        """Store a chart: a transaction, batch or collection Bundle. See `loading.load`."""
+        with self._api.lock:
+            load(self._store, bundle)
+
+    def put(self, resource: Resource) -> None:
+        """Plant one resource with its id, unchecked: dangling references are welcome."""
+        copy = decode(encode(resource))
+        with self._api.lock:
+            reference = f"{copy['resourceType']}/{copy['id']}"
+            self._store.commit([self._store.successor(copy, reference)])
+
+    def resources(self) -> list[Resource]:
+        """Everything that stands now, decoded: the ground truth of a test."""
+        with self._api.lock:
+            return [decode(version.body) for version in self._store.current()]
+
+    def add_fault(self, fault: Fault) -> None:
+        """Put a fault in force, after those that already are."""
+        self._faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Behave again."""
+        self._faults.clear()
+
+    def close(self) -> None:
+        """Stop, and cut the connections. Closing again does nothing."""
+        if self._thread.is_alive():
+            self._server.close()
+            self._thread.join()
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
