@@ -1,0 +1,47 @@
+"""The real servers: started once, emptied between tests, each behind a counting proxy.
+
+Without Java the suite is skipped by name; in continuous integration (CI=true) that is a failure.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.real.hapi_pair import HapiPair, JavaMissingError, empty
+from tests.real.proxy import Proxy, proxy_before
+
+_skipped: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def hapi() -> Iterator[HapiPair]:
+    try:
+        pair = HapiPair()
+    except JavaMissingError as error:
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(f"the real HAPI suite must run in CI: {error}")
+        _skipped.append(str(error))
+        pytest.skip(f"real HAPI suite: {error}")
+    yield pair
+    pair.stop()
+
+
+@pytest.fixture
+def source(hapi: HapiPair) -> Iterator[Proxy]:
+    """The source server as the connector sees it. What is loaded stays for the next test."""
+    with proxy_before(hapi.source_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def destination(hapi: HapiPair) -> Iterator[Proxy]:
+    """The destination server as the connector sees it, empty at the start of each test."""
+    empty(hapi.destination_url)
+    with proxy_before(hapi.destination_url) as proxy:
+        yield proxy
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for reason in _skipped[:1]:
+        terminalreporter.write_line(f"SKIPPED real HAPI suite: {reason}", yellow=True, bold=True)

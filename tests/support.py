@@ -1,0 +1,197 @@
+"""Two FHIR servers, a configuration and the real command line, for tests of the whole way."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from connector.sandbox import Sandbox
+
+ROOT = Path(__file__).parent.parent
+CHARTS = ROOT / "fixtures" / "charts"
+TINY = "mix/Charlene806_Mills423_0c291086-807f-f1b7-0558-1c160a75729c.json.gz"
+FACILITIES = (
+    "mix/hospitalInformation1793491200000.json.gz",
+    "mix/practitionerInformation1793491200000.json.gz",
+)
+NEEDED_BY = "2099-01-01"
+
+# Modules that a forked command line finds loaded already, so that hundreds of runs are cheap.
+_PRELOAD = [
+    "connector.cli.transfer_verb",
+    "connector.store.ledger",
+    "fhirpathpy.models",
+    "fpml",
+    "connector.push",
+]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run of the command line gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def chart_bytes(name: str) -> bytes:
+    """One chart of fixtures/charts, decompressed."""
+    return gzip.decompress((CHARTS / name).read_bytes())
+
+
+def patient_id(chart: str) -> str:
+    """The id of the one Patient in a Synthea chart file: the last part of its name."""
+    return chart.removesuffix(".json.gz").rsplit("_", 1)[1]
+
+
+@dataclass
+class World:
+    """Two sandboxes, a folder with connector.toml, and requests."""
+
+    folder: Path
+    source: Sandbox
+    destination: Sandbox
+    source_id: uuid.UUID = field(default_factory=uuid.uuid4)
+    destination_id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "connector-data"
+
+    def configure(
+        self,
+        *,
+        source: str = "",
+        destination: str = "",
+        source_url: str | None = None,
+        destination_url: str | None = None,
+        environments: tuple[str, str] = ("test", "test"),
+        extra: str = "",
+    ) -> Path:
+        """Write connector.toml; `source` and `destination` are further lines of those tables."""
+        path = self.folder / "connector.toml"
+        path.write_text(
+            f"""
+[sources.home]
+id = "{self.source_id}"
+base_url = "{source_url or self.source.base_url}"
+environment = "{environments[0]}"
+backoff_s = 0.01
+organization = {{ name = "Home Hospital" }}
+telecom = {{ phone = "+1 555 0100" }}
+{source}
+
+[destinations.outside]
+id = "{self.destination_id}"
+base_url = "{destination_url or self.destination.base_url}"
+environment = "{environments[1]}"
+backoff_s = 0.01
+new_patient = "create"
+release = "auto"
+{destination}
+{extra}
+"""
+        )
+        return path
+
+    def request(self, name: str = "request.yaml", **changes: Any) -> Path:
+        """Write a request file; a field given as None is left out."""
+        values: dict[str, Any] = {
+            "request_id": "SO-1",
+            "patient": {"id": patient_id(TINY)},
+            "key_question": "treatment",
+            "question": "Is surgery better than waiting?",
+            "needed_by": NEEDED_BY,
+            "source": "home",
+            "destination": "outside",
+        }
+        values.update(changes)
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({k: v for k, v in values.items() if v is not None}))
+        return path
+
+    def cli(self, *arguments: str | Path, env: dict[str, str] | None = None) -> Ran:
+        """Run the command line as a user does: a process of its own, in the world's folder."""
+        done = subprocess.run(
+            [sys.executable, "-m", "connector", *map(str, arguments)],
+            cwd=self.folder,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def forked(self, *arguments: str | Path, failpoint: str = "", log: str = "") -> Ran:
+        """The same in a forked process that may be told where to die."""
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(_PRELOAD)
+        names = (str(self.folder / "out.txt"), str(self.folder / "err.txt"))
+        process = context.Process(
+            target=_child,
+            args=(str(self.folder), [str(a) for a in arguments], failpoint, log, names),
+        )
+        process.start()
+        process.join(120)
+        assert process.exitcode is not None, "the command did not end"
+        return Ran(process.exitcode, *(Path(name).read_text() for name in names))
+
+    def written(self) -> list[str]:
+        """Method and path of every request to the destination that could have written."""
+        return [
+            f"{request.method} {request.path}"
+            for request in self.destination.requests
+            if request.method not in ("GET", "HEAD") and not request.path.endswith("/_search")
+        ]
+
+    def there(self, resource_type: str | None = None) -> list[dict[str, Any]]:
+        """What stands at the destination now."""
+        return [
+            resource
+            for resource in self.destination.resources()
+            if resource_type in (None, resource["resourceType"])
+        ]
+
+
+def _child(
+    folder: str, arguments: list[str], failpoint: str, log: str, names: Sequence[str]
+) -> None:
+    from connector import cli
+    from connector import failpoint as points
+
+    os.chdir(folder)
+    for descriptor, name in zip((1, 2), names, strict=True):
+        os.dup2(os.open(name, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), descriptor)
+    points.arm(failpoint, log)
+    code = cli.run(arguments)
+    sys.stdout.flush()
+    os._exit(code)
+
+
+@contextmanager
+def world(folder: Path, *charts: str, **sandbox: Any) -> Iterator[World]:
+    """A world whose source holds `charts` (the tiny one if none is named)."""
+    with (
+        Sandbox(**sandbox.pop("source", {})) as source,
+        Sandbox(**sandbox.pop("destination", {})) as destination,
+    ):
+        for name in (*FACILITIES, *(charts or (TINY,))):
+            source.load(chart_bytes(name))
+        yield World(folder, source, destination)
