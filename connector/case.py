@@ -1,6 +1,7 @@
 """The request for a second opinion and the states of its case. Pure: no clock, disk or network."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from .errors import Exit, worst
+from .errors import PRECEDENCE, Exit
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?", re.ASCII)
 
 KeyQuestion = Literal["diagnosis", "treatment", "prognosis"]
 
@@ -21,18 +24,17 @@ class Model(BaseModel):
 
 def _fhir_moment(text: str) -> str:
     """A FHIR date or dateTime with offset (R4 datatypes.html#dateTime), kept as written."""
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        date.fromisoformat(text)
-        return text
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None or not re.match(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}", text):
-        raise ValueError("expected a date, or date and time with seconds and offset")
-    return text
+    if _MOMENT.fullmatch(text):
+        # The library's own words would repeat the text.
+        with suppress(ValueError, OverflowError):
+            due_at(text)
+            return text
+    raise ValueError("expected a date, or date and time with seconds and offset")
 
 
 def _npi(text: str) -> str:
     """A US National Provider Identifier: ten digits, the last a Luhn check digit over 80840+NPI."""
-    digits = [int(d) for d in f"80840{text}"] if re.fullmatch(r"[12]\d{9}", text) else [1]
+    digits = [int(d) for d in f"80840{text}"] if re.fullmatch(r"[12][0-9]{9}", text) else [1]
     doubled = [
         d if i % 2 == 0 else (2 * d - 9 if d > 4 else 2 * d) for i, d in enumerate(digits[::-1])
     ]
@@ -299,5 +301,6 @@ def exit_codes(facts: Facts, goal: State = State.VERIFIED) -> list[Exit]:
         arrival = facts.delivered_at or max(facts.now, facts.back_at or facts.now)
         if arrival > facts.due:
             codes.append(Exit.LATE)
-    first = worst(codes)
-    return [first, *(code for code in sorted(set(codes)) if code not in (first, Exit.DELIVERED))]
+    return [code for code in PRECEDENCE if code in codes and code is not Exit.DELIVERED] or [
+        Exit.DELIVERED
+    ]

@@ -27,6 +27,7 @@ PUBLIC_SANDBOXES = (
 
 
 S = TypeVar("S")
+M = TypeVar("M", bound=Model)
 
 
 class Secret(Model):
@@ -44,20 +45,35 @@ class Secret(Model):
 
     def read(self) -> str:
         """The secret. `UsageError` says where it was looked for, never what was found."""
+        found = self._look().strip()
+        if not found:
+            raise UsageError(f"the secret ({self._where()}) is empty", "Fill it in.")
+        return found
+
+    def _where(self) -> str:
+        if self.env is not None:
+            return f"variable {self.env}"
+        return "command" if self.file is None else f"file {self.file}"
+
+    def _look(self) -> str:
         try:
             if self.env is not None:
                 return os.environ[self.env]
             if self.file is not None:
-                return self.file.read_text(encoding="utf-8").strip()
+                return self.file.read_text(encoding="utf-8")
             assert self.command is not None
             # The operator's own command from the operator's own file, without a shell.
             done = subprocess.run(self.command, capture_output=True, check=True, timeout=60)  # noqa: S603
-            return done.stdout.decode().strip()
+            return done.stdout.decode()
         except KeyError:
             raise UsageError(f"the variable {self.env} is not set", "Set it.") from None
         except OSError as error:
             raise UsageError(f"secret: {error.strerror}: {error.filename}", "Correct it.") from None
-        except (subprocess.SubprocessError, UnicodeDecodeError):
+        except UnicodeDecodeError:
+            raise UsageError(
+                f"the secret ({self._where()}) is not UTF-8 text", "Save it as UTF-8."
+            ) from None
+        except subprocess.SubprocessError:
             raise UsageError(
                 "the secret's command failed or took over a minute", "Run it by hand."
             ) from None
@@ -107,7 +123,19 @@ class EndpointSettings(Model):
             raise ValueError("a password does not belong in a URL: use auth")
         if parts.query or parts.fragment:
             raise ValueError("expected a base without query or fragment")
+        if parts.port == 0:  # asked for here, since urlsplit refuses a wrong port only then
+            raise ValueError("expected a port from 1 to 65535")
         return text.rstrip("/")
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for parts in map(urlsplit, origins):
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+                raise ValueError("expected origins, for example https://files.example.org")
+            if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+                raise ValueError("expected scheme, host and port, without a path")
+        return origins
 
     @model_validator(mode="after")
     def _safe(self) -> "EndpointSettings":
@@ -117,7 +145,9 @@ class EndpointSettings(Model):
             raise ValueError(
                 "base_url: plain http only to this machine, or with allow_plain_http = true"
             )
-        if self.environment == "production" and parts.hostname in PUBLIC_SANDBOXES:
+        # A final dot names the same host (RFC 1034 3.1).
+        public = (parts.hostname or "").rstrip(".") in PUBLIC_SANDBOXES
+        if self.environment == "production" and public:
             raise ValueError("environment: this is a public sandbox, it is always test")
         return self
 
@@ -236,9 +266,20 @@ def same_environment(source: Source, destination: Destination) -> None:
         )
 
 
-def _beside(config: Config, folder: Path) -> Config:
-    store = Store(path=folder / config.store.path)
-    return config.model_copy(update={"store": store})
+def _beside(model: M, folder: Path) -> M:
+    """`model` with each relative path in it, at any depth, below `folder`."""
+    fields = type(model).model_fields
+    return model.model_copy(update={name: _placed(getattr(model, name), folder) for name in fields})
+
+
+def _placed(value: Any, folder: Path) -> Any:
+    if isinstance(value, Path):
+        return folder / value
+    if isinstance(value, Model):
+        return _beside(value, folder)
+    if isinstance(value, dict):
+        return {name: _placed(item, folder) for name, item in value.items()}
+    return value
 
 
 def _toml_lines(text: str) -> Lines:
@@ -248,7 +289,8 @@ def _toml_lines(text: str) -> Lines:
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if stripped.startswith("[") and "]" in stripped:
-            table = tuple(part.strip(' "') for part in stripped.strip("[] ").split("."))
+            name = stripped.partition("]")[0].strip("[ ")
+            table = tuple(part.strip(' "') for part in name.split("."))
             lines[table] = number
         elif "=" in stripped and not stripped.startswith("#"):
             key = tuple(part.strip(' "') for part in stripped.split("=", 1)[0].split("."))

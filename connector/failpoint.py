@@ -7,14 +7,22 @@ appended there, so that a test can count them first. Neither variable set: one c
 
 import os
 import threading
+from collections import Counter
 from pathlib import Path
 
 _target = os.environ.get("CONNECTOR_FAILPOINT", "")
 _log = os.environ.get("CONNECTOR_FAILPOINT_LOG", "")
-_counts: dict[str, int] = {}
+_counts: Counter[str] = Counter()
 _lock = threading.Lock()
 
 EXIT_KILLED = 137  # what a shell shows for a process killed by SIGKILL
+
+
+def arm(target: str, log: str = "") -> None:
+    """As the two variables do, for a process that is forked rather than started."""
+    global _target, _log
+    _target, _log = target, log
+    _counts.clear()
 
 
 def reach(step: str) -> None:
@@ -22,7 +30,7 @@ def reach(step: str) -> None:
     if not (_target or _log):
         return
     with _lock:
-        _counts[step] = _counts.get(step, 0) + 1
+        _counts[step] += 1
         if _log:
             with Path(_log).open("a", encoding="ascii") as log:
                 log.write(f"{step}:{_counts[step]}\n")

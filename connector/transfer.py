@@ -6,7 +6,7 @@ rows say it is, whoever runs it and however the last run ended.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -185,7 +185,7 @@ def _map(job: Job, desk: push.Desk) -> None:
         )
         export.packet(case)
         with case.commit():
-            case.set_fact("outline", outline.as_json())
+            case.set_fact("outline", asdict(outline))
             case.set_fact("mapped", True)
     approval = case.fact("approval") or {}
     approved = approval.get("hash") == case.fact("packet_hash")

@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+import yaml.reader
 from pydantic import BaseModel, ValidationError
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
 
 from .errors import UsageError
 
@@ -12,8 +15,31 @@ M = TypeVar("M", bound=BaseModel)
 Lines = dict[tuple[str | int, ...], int]
 
 
+_TEXT_TAG = "tag:yaml.org,2002:str"
+_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "map", "seq")}
+
+
 class _TextLoader(yaml.SafeLoader):
     """Only text, true, false and null: an id of 007 or a date stays what was written."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        # Some lines of aliases to aliases are billions of values; nobody needs them here.
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if getattr(event, "anchor", None) is not None:
+            raise ComposerError(
+                None, None, "& and * have a meaning of their own: put quotes", event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        # JSON writes what lies beyond U+FFFF as two escapes, which YAML reads as two characters.
+        text = str(super().construct_scalar(node))
+        try:
+            return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        except UnicodeDecodeError:
+            raise ConstructorError(
+                None, None, "half of a surrogate pair", node.start_mark
+            ) from None
 
 
 _TextLoader.yaml_implicit_resolvers = {
@@ -44,7 +70,15 @@ def read(path: Path) -> tuple[Any, Lines]:
 
 def parse(text: str, name: str) -> tuple[Any, Lines]:
     """As `read`, from a string; `name` is what errors call it."""
-    loader = _TextLoader(text)
+    if text.lstrip().startswith("{"):
+        text = text.replace("\t", " ")  # white space in JSON, not in YAML
+    try:
+        loader = _TextLoader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UsageError(
+            f"{name}, line {line}: a control character", "Take it out of that line."
+        ) from None
     try:
         node = loader.get_single_node()
         if node is None:
@@ -99,10 +133,19 @@ def _line(where: tuple[str | int, ...], lines: Lines) -> int:
 
 def _mark(node: yaml.Node, where: tuple[str | int, ...], lines: Lines, name: str) -> None:
     lines[where] = node.start_mark.line + 1
+    if node.tag not in _TAGS:
+        raise UsageError(
+            f"{name}, line {lines[where]}: a type mark (!) that has no meaning here",
+            "Put the text in quotes.",
+        )
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
             line = key.start_mark.line + 1
+            if key.tag != _TEXT_TAG:
+                raise UsageError(
+                    f"{name}, line {line}: the name of a field is not text", "Put it in quotes."
+                )
             if key.value in seen:
                 raise UsageError(
                     f"{name}, line {line}: {key.value}: written twice", "Keep one of the two."

@@ -81,6 +81,7 @@ class World:
         source_url: str | None = None,
         destination_url: str | None = None,
         environments: tuple[str, str] = ("test", "test"),
+        release: str = "auto",
         extra: str = "",
     ) -> Path:
         """Write connector.toml; `source` and `destination` are further lines of those tables."""
@@ -102,7 +103,7 @@ base_url = "{destination_url or self.destination.base_url}"
 environment = "{environments[1]}"
 backoff_s = 0.01
 new_patient = "create"
-release = "auto"
+release = "{release}"
 {destination}
 {extra}
 """

@@ -3,6 +3,7 @@
 Verbs are imported when they are called, so that `--help` costs no more than click itself.
 """
 
+import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -84,29 +85,30 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code. Nobody's mistake shows a traceback."""
+    as_json = "--json" in (sys.argv if arguments is None else arguments)
     try:
         result = group.main(arguments, prog_name="connector", standalone_mode=False)
         return int(result) if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (click.Abort, KeyboardInterrupt):
-        _complain("interrupted; run the same command again to go on", "")
-        return Exit.INTERRUPTED
+        return _complain(Exit.INTERRUPTED, "interrupted", "Run the same command again.", as_json)
     except click.ClickException as error:
-        error.show()
-        return Exit.USAGE
+        return _complain(Exit.USAGE, error.format_message(), "See `connector -h`.", as_json)
     except ConnectorError as error:
-        _complain(str(error), error.what_to_do)
-        return error.exit
+        return _complain(error.exit, str(error), error.what_to_do, as_json)
     except Exception as error:  # noqa: BLE001 - the last line of defence: no text that may hold PHI
-        _complain(_internal(error), "Please report this line.")
-        return Exit.INTERNAL
+        return _complain(Exit.INTERNAL, _internal(error), "Please report this line.", as_json)
 
 
-def _complain(message: str, what_to_do: str) -> None:
+def _complain(code: Exit, message: str, what_to_do: str, as_json: bool) -> int:
+    if as_json:
+        values = {"error": message, "what_to_do": what_to_do, "exit_code": int(code)}
+        click.echo(json.dumps(values, indent=2))
     click.echo(f"connector: {message}", err=True)
     if what_to_do:
         click.echo(f"  {what_to_do}", err=True)
+    return int(code)
 
 
 def _internal(error: Exception) -> str:

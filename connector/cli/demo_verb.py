@@ -28,12 +28,10 @@ def command(incomplete: bool, keep: bool) -> int:
       connector demo                 everything the checklist asks for arrives: exit 0
       connector demo --incomplete    a record is missing: exit 3, and whom to ask for it
     """
-    now = datetime.now(UTC)
     demo.fresh_folder(_FOLDER)
-    case = demo.prepare(now, incomplete=incomplete)
+    case = demo.prepare(datetime.now(UTC).date(), incomplete=incomplete)
     with Sandbox() as source, Sandbox() as destination:
-        for bundle in case.bundles:
-            source.load(bundle)
+        source.load(case.bundle)
         click.echo(f"Source       {source.base_url}   ({len(source.resources())} resources)")
         click.echo(f"Destination  {destination.base_url}   (empty)")
         config = demo.config(source.base_url, destination.base_url, _FOLDER)

@@ -8,6 +8,9 @@ from email.utils import parsedate_to_datetime
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
+_FURTHEST_S = 366 * 86_400.0  # nobody means more than a year; dates have an end
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How patient an endpoint is: tries in all, first pause, longest pause spent waiting here."""
@@ -56,12 +59,13 @@ def decide(
 
 
 def _seconds(retry_after: str | None, now: datetime) -> float | None:
-    if not retry_after:
-        return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), _FURTHEST_S)
     try:
-        moment = parsedate_to_datetime(retry_after)
-    except ValueError:
+        moment = parsedate_to_datetime(text)
+        # RFC 9110 5.6.7: each of the three date forms is UTC, whether it says so or not.
+        asked_s = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (moment.astimezone(UTC) - now).total_seconds())
+    return min(max(0.0, asked_s), _FURTHEST_S)

@@ -5,6 +5,7 @@ origin is asked only if the operator named it. Every exchange has time and size 
 exceptions of `requests` hold URLs, and those hold patient ids: they never leave this module.
 """
 
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from .. import __version__
 from ..config import EndpointSettings
-from ..errors import Answered, Forbidden, Unreachable, Waiting
+from ..errors import Answered, Forbidden, Unreachable, UsageError, Waiting
 from ..failpoint import reach
 from ..fhir.lossless import UndecodableError, decode
 from .retry import Again, Limits, Park, decide
@@ -26,6 +27,8 @@ from .retry import Again, Limits, Park, decide
 FHIR_JSON = "application/fhir+json"
 _CHUNK = 256 * 1024
 _REDIRECTS_MAX = 3
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_ISSUE_TYPE = re.compile(r"[a-z]+(-[a-z]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,11 @@ class Endpoint:
         self.base_url = settings.base_url
         self._body_max = body_max
         self._origin = _origin(settings.base_url)
+        self._allowed = frozenset(map(_origin, settings.allowed_origins))
         self._limits = Limits(settings.attempts, settings.backoff_s, settings.wait_max_s)
         self._auth = _sign_in(settings)
+        # Said with each request: $REQUESTS_CA_BUNDLE goes before what a Session says.
+        self._verify = True if settings.ca_file is None else str(settings.ca_file)
         self._local = threading.local()
 
     def get(self, url: str, what: str, *, accept: str = FHIR_JSON, fresh: bool = False) -> Answer:
@@ -119,8 +125,8 @@ class Endpoint:
 
     def resolve(self, url: str) -> str:
         """An absolute URL for one below the base or one the server gave. `Forbidden` if foreign."""
-        absolute = url if "://" in url else urljoin(self.base_url + "/", url)
-        if self._at_home(absolute) or _origin(absolute) in self.settings.allowed_origins:
+        absolute = url if _ABSOLUTE.match(url) else urljoin(self.base_url + "/", url)
+        if _origin(absolute) in {self._origin, *self._allowed}:
             return absolute
         raise Forbidden(
             f"the {self.role} points to another origin, which gets no request from us",
@@ -173,7 +179,7 @@ class Endpoint:
         try:
             with self._session().request(
                 method, url, data=body, headers=dict(headers), auth=auth, timeout=timeout,
-                allow_redirects=False, stream=True,
+                allow_redirects=False, stream=True, verify=self._verify,
             ) as response:  # fmt: skip
                 reach("receive.before")
                 content = self._body(response, what)
@@ -205,17 +211,19 @@ class Endpoint:
         if session is None:
             session = requests.Session()
             session.headers["User-Agent"] = f"second-opinion-connector/{__version__}"
-            if self.settings.ca_file is not None:
-                session.verify = str(self.settings.ca_file)
             self._local.session = session
         return session
 
 
 def describe(answer: Answer) -> str:
-    """Status and the codes of an OperationOutcome, if one came. Never its text: it may hold PHI."""
+    """Status and the codes of an OperationOutcome, if one came. Never its text: it may hold PHI.
+
+    A code that doesn't look like one of R4's issue types (valueset-issue-type.html) is left out.
+    """
     try:
         outcome = decode(answer.body)
-        codes = sorted({str(i.get("code")) for i in outcome["issue"] if isinstance(i, dict)})
+        said = {str(i.get("code")) for i in outcome["issue"] if isinstance(i, dict)}
+        codes = sorted(filter(_ISSUE_TYPE.fullmatch, said))
     except (UndecodableError, KeyError, TypeError):
         codes = []
     return f"HTTP {answer.status}" + (f" ({', '.join(codes)[:100]})" if codes else "")
@@ -229,13 +237,29 @@ def _sign_in(settings: EndpointSettings) -> AuthBase:
         return HTTPBasicAuth(auth.username.encode(), auth.password.read().encode())
     if auth.type == "bearer":
         assert auth.token is not None
-        return _Bearer(auth.token.read())
+        token = auth.token.read()
+        if not (token.isascii() and token.isprintable()):
+            raise UsageError(
+                "the token holds characters that no HTTP header can (a line break, an accent?)",
+                "Look at the place it is read from.",
+            )
+        return _Bearer(token)
     return _NoAuth()
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    """Scheme, host and port of `url` as `requests` reads it. `Forbidden` if it can't be read.
+
+    Read any other way, one URL has two hosts (`http://there\\@home/`), and the token is stolen.
+    """
+    try:
+        parts = urlsplit(requests.Request("GET", url).prepare().url or "")
+        port = parts.port
+    except (requests.RequestException, ValueError):
+        raise Forbidden(
+            "an address that is no web address", "Ask the people who run that server."
+        ) from None
+    port = port or {"http": 80, "https": 443}.get(parts.scheme)
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 

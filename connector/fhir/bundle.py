@@ -1,17 +1,24 @@
 """Bundles: a search page cut into entries without parsing them, a transaction built from bytes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from . import salvage
 from .lossless import UndecodableError, decode, elements, encode, members
+
+_MODES = ("match", "include", "outcome")
+_Json = bytes | msgspec.Raw
 
 
 @dataclass(frozen=True, slots=True)
 class PageEntry:
-    """One entry of a searchset. `mode`: match, include, outcome (bundle.html#search-mode), or broken."""
+    """One entry of a searchset.
+
+    `mode`: match, include or outcome (valueset-search-entry-mode.html), or broken.
+    """
 
     mode: str
     body: bytes
@@ -37,14 +44,14 @@ class Write:
 
 
 def page(body: bytes) -> Page:
-    """Split a searchset (or history) Bundle. Raises `UndecodableError` if it is not one."""
-    top = members(body)
+    """Split a searchset (or history) Bundle. Raises `UndecodableError` if it is not one.
+
+    An entry that can't be read is `broken`, alone; the others are what they are without it.
+    """
+    top, entries = _split(body)
     if _text(top, "resourceType") != "Bundle":
         raise UndecodableError("not a Bundle")
-    links = decode(top["link"]) if "link" in top else []
-    following = [x.get("url") for x in links if isinstance(x, dict) and x.get("relation") == "next"]
-    entries = elements(top["entry"]) if "entry" in top else []
-    return Page([_entry(e) for e in entries], str(following[0]) if following else None)
+    return Page([_entry(e) for e in entries], _next(decode(top["link"])) if "link" in top else None)
 
 
 def transaction(kind: str, writes: Iterable[Write]) -> bytes:
@@ -58,10 +65,32 @@ def responses(body: bytes) -> list[dict[str, Any]]:
     bundle = decode(body)
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         raise UndecodableError("not a Bundle")
-    return [entry.get("response") or {} for entry in bundle.get("entry") or []]
+    entries = bundle.get("entry") or []
+    if not (isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)):
+        raise UndecodableError("a Bundle whose entries are no objects")
+    return [entry.get("response") or {} for entry in entries]
 
 
-def _entry(raw: msgspec.Raw) -> PageEntry:
+def _split(body: bytes) -> tuple[Mapping[str, _Json], Sequence[_Json]]:
+    try:
+        top = members(body)
+        return top, elements(top["entry"]) if "entry" in top else []
+    except UndecodableError:
+        rough = salvage.members(body)
+        return rough, salvage.elements(rough["entry"]) if "entry" in rough else []
+
+
+def _next(links: Any) -> str | None:
+    items = links if isinstance(links, list) else []
+    following = [x.get("url") for x in items if isinstance(x, dict) and x.get("relation") == "next"]
+    if not following:
+        return None
+    if not (isinstance(following[0], str) and following[0]):
+        raise UndecodableError("a next page without an address")  # not the end: records are behind
+    return following[0]
+
+
+def _entry(raw: _Json) -> PageEntry:
     try:
         entry = members(raw)
         body = bytes(entry["resource"])
@@ -71,7 +100,8 @@ def _entry(raw: msgspec.Raw) -> PageEntry:
         return PageEntry("broken", bytes(raw))  # it fails alone, not its page
     if resource_type == "OperationOutcome":
         return PageEntry("outcome", body)  # not every server marks it (US Core CONF-0070)
-    return PageEntry(str(search.get("mode", "match")), body)
+    mode = search.get("mode") if isinstance(search, dict) else None
+    return PageEntry(mode if mode in _MODES else "match", body)
 
 
 def _write(write: Write) -> bytes:
@@ -82,5 +112,5 @@ def _write(write: Write) -> bytes:
     )  # fmt: skip
 
 
-def _text(top: dict[str, msgspec.Raw], name: str) -> str:
+def _text(top: Mapping[str, _Json], name: str) -> str:
     return str(decode(top[name])) if name in top else ""

@@ -27,6 +27,7 @@ def parse(body: bytes) -> Capability:
     statement = decode(body)
     if not isinstance(statement, dict) or statement.get("resourceType") != "CapabilityStatement":
         raise UndecodableError("not a CapabilityStatement")
+    software = statement.get("software")
     rest = next((r for r in _dicts(statement.get("rest")) if r.get("mode") == "server"), {})
     resources = [r for r in _dicts(rest.get("resource")) if isinstance(r.get("type"), str)]
     operations = _names(rest.get("operation")) | {
@@ -34,7 +35,7 @@ def parse(body: bytes) -> Capability:
     }
     return Capability(
         fhir_version=str(statement.get("fhirVersion", "")),
-        software=str((statement.get("software") or {}).get("name", "")),
+        software=str(software.get("name", "")) if isinstance(software, dict) else "",
         search={r["type"]: frozenset(_names(r.get("searchParam"))) for r in resources},
         operations=frozenset(name.lstrip("$") for name in operations),
         interactions=frozenset(str(i.get("code")) for i in _dicts(rest.get("interaction"))),

@@ -7,7 +7,7 @@ profiles of the sent record must be there, more may be; narrative compared as ca
 from enum import Enum
 from typing import Any
 
-from .lossless import canonical, canonical_xhtml, decode, same_value
+from .lossless import UndecodableError, canonical, canonical_xhtml, decode, same_value
 from .record import SERVER_META
 
 _SUPERSET = ("tag", "security", "profile")
@@ -22,8 +22,13 @@ class Verdict(Enum):
 
 
 def compare(sent: bytes, read: bytes) -> Verdict:
-    """Whether what was read back is what was sent. References must already be the receiver's."""
+    """Whether what was read back is what was sent. References must already be the receiver's.
+
+    Raises `UndecodableError` for bytes that are not JSON, or nested too deeply to be walked.
+    """
     one, other = decode(sent), decode(read)
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return Verdict.DIFFERS
     if not _meta_kept(one.get("meta") or {}, other.get("meta") or {}):
         return Verdict.DIFFERS
     one, other = comparable(one), comparable(other)
@@ -42,10 +47,22 @@ def comparable(resource: dict[str, Any]) -> dict[str, Any]:
     rest = {key: value for key, value in resource.items() if key not in ("meta", "id")}
     if meta:
         rest["meta"] = meta
-    text = rest.get("text")
-    if isinstance(text, dict) and isinstance(text.get("div"), str):
-        rest["text"] = {**text, "div": canonical_xhtml(text["div"])}
-    return rest
+    try:
+        return {key: _canonical_narratives(key, value) for key, value in rest.items()}
+    except RecursionError:
+        raise UndecodableError("nested too deeply") from None
+
+
+def _canonical_narratives(name: str, value: Any) -> Any:
+    # Sections and contained resources have a Narrative too (narrative.html): a member `text`
+    # that is an object with a `div`.
+    if isinstance(value, list):
+        return [_canonical_narratives(name, item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if name == "text" and isinstance(value.get("div"), str):
+        return {**value, "div": canonical_xhtml(value["div"])}
+    return {key: _canonical_narratives(key, item) for key, item in value.items()}
 
 
 def _meta_kept(sent: dict[str, Any], read: dict[str, Any]) -> bool:

@@ -17,8 +17,12 @@ class UndecodableError(ValueError):
     """Bytes that are not the JSON they should be. Its text never holds the content."""
 
 
+# What msgspec raises for bad JSON; an exponent no Decimal can hold is an ArithmeticError.
+_UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ArithmeticError)
+
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
+_TOO_DEEP = "nested too deeply"
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -30,7 +34,7 @@ def decode(data: bytes | msgspec.Raw) -> Any:
     """
     try:
         return _decoder.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise UndecodableError(_why(error)) from None
 
 
@@ -43,7 +47,7 @@ def members(data: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
     """The top-level members of one JSON object, in order, each value byte for byte."""
     try:
         return _members.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise UndecodableError(_why(error)) from None
 
 
@@ -51,7 +55,7 @@ def elements(data: bytes | msgspec.Raw) -> list[msgspec.Raw]:
     """The elements of one JSON array, in order, each byte for byte."""
     try:
         return _elements.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise UndecodableError(_why(error)) from None
 
 
@@ -64,17 +68,31 @@ def canonical(value: Any) -> bytes:
     """One byte string per meaning: keys sorted, numbers as digits and exponent.
 
     `1.50` and `1.5` differ here (precision is meaning in FHIR), `1e2` and `100` do too; use
-    `same_value` to tell a changed precision from a changed value.
+    `same_value` to tell a changed precision from a changed value. Raises `UndecodableError` for
+    what is nested too deeply to be walked.
     """
-    return _encoder.encode(_normal(value))
+    try:
+        return _encoder.encode(_normal(value))
+    except RecursionError:
+        raise UndecodableError(_TOO_DEEP) from None
 
 
 def same_value(one: Any, other: Any) -> bool:
-    """True when two JSON values differ at most in the precision of their numbers."""
+    """True when two JSON values differ at most in the precision of their numbers.
+
+    Raises `UndecodableError` for what is nested too deeply to be walked.
+    """
+    try:
+        return _same(one, other)
+    except RecursionError:
+        raise UndecodableError(_TOO_DEEP) from None
+
+
+def _same(one: Any, other: Any) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same_value(one[k], other[k]) for k in one)
+        return one.keys() == other.keys() and all(_same(one[k], other[k]) for k in one)
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same_value, one, other))
+        return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     return bool(one == other)
@@ -101,13 +119,17 @@ def _normal(value: Any) -> Any:
     return value
 
 
-def _digits(number: Decimal) -> list[Any]:
+def _digits(number: Decimal) -> list[Any] | int:
     sign, digits, exponent = number.as_tuple()
+    if exponent == 0:
+        return int(number)  # 5e0 is 5
     return ["decimal", sign, "".join(map(str, digits)), exponent]
 
 
 def _why(error: Exception) -> str:
     # msgspec's messages name types and byte positions, never content; the others are not trusted.
-    return (
-        str(error) if isinstance(error, msgspec.DecodeError) else "nested too deeply or not UTF-8"
-    )
+    if isinstance(error, msgspec.DecodeError):
+        return str(error)
+    if isinstance(error, RecursionError):
+        return _TOO_DEEP
+    return "a number out of all bounds" if isinstance(error, ArithmeticError) else "not UTF-8"

@@ -37,19 +37,23 @@ def peek(data: bytes) -> Peek:
 
 def _subsetted(meta: dict[str, Any]) -> bool:
     # resource.html#Meta: a server tags SUBSETTED what it sent only in part; it must not be stored.
-    return any(tag.get("code") == "SUBSETTED" for tag in meta.get("tag") or [])
+    tags = meta.get("tag") or []
+    if not (isinstance(tags, list) and all(isinstance(tag, dict) for tag in tags)):
+        raise UndecodableError("meta.tag is not a list of objects")
+    return any(tag.get("code") == "SUBSETTED" for tag in tags)
 
 
 def with_identity(data: bytes, resource_id: str | None, tags: Iterable[dict[str, str]]) -> bytes:
     """`data` under another id and with `tags` added; every other member's value byte for byte.
 
     `resource_id` None leaves the id out (for a create: the server chooses). Server-set meta goes.
+    `data` is a resource that `peek` takes.
     """
     top = dict(members(data))
     meta = decode(top["meta"]) if "meta" in top else {}
     for name in SERVER_META:
         meta.pop(name, None)
-    meta["tag"] = [*meta.get("tag", []), *tags]
+    meta["tag"] = [*(meta.get("tag") or []), *tags]
     parts = [b'"resourceType":' + bytes(top.pop("resourceType"))]
     if resource_id is not None:
         parts.append(b'"id":' + encode(resource_id))

@@ -17,15 +17,16 @@ from .lossless import decode, encode
 # In valid JSON an unescaped `"reference"` followed by a colon can only be a member's name: a
 # quote inside a string is preceded by a backslash.
 _MEMBER = re.compile(rb'(?<!\\)"reference"\s*:\s*("(?:[^"\\]|\\.)*")')
-_ESCAPED_NAME = re.compile(rb'"[^"\\]*\\u[^"]*"\s*:')
+_ESCAPED_NAME = re.compile(rb'(?<!\\)"[^"\\]*\\u(?:[^"\\]|\\.)*"\s*:')
 _LITERAL = re.compile(
     r"^(?P<base>https?://.+/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-._~]{1,255})"
-    r"(?:/_history/(?P<version>[^/#]+))?(?:#.*)?$"
+    r"(?:/_history/(?P<version>[^/#]+))?(?:#.*)?\Z"
 )
 _CONDITIONAL = re.compile(r"^(?P<type>[A-Z][A-Za-z]+)\?(?P<query>.+)$")
 # Attachment elements of R4 by the name of their member (datatypes.html#Attachment is used there).
-_ATTACHMENT = re.compile(r"^(attachment|presentedForm|photo|content|[a-z]\w*Attachment)$")
-_ATTACHMENT_HINT = re.compile(rb'"(?:attachment|presentedForm|photo|content|\w+Attachment)"\s*:')
+_ATTACHMENT_NAMES = r"attachment|presentedForm|photo|image|content|form|document|[a-z]\w*Attachment"
+_ATTACHMENT = re.compile(rf"(?:{_ATTACHMENT_NAMES})\Z")
+_ATTACHMENT_HINT = re.compile(rf'"(?:{_ATTACHMENT_NAMES})"\s*:'.encode())
 
 
 class Kind(Enum):
@@ -145,12 +146,16 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _same_base(base: str, base_url: str) -> bool:
-    one, other = urlsplit(base.rstrip("/")), urlsplit(base_url.rstrip("/"))
-    return (one.scheme, one.netloc.lower(), one.path) == (
-        other.scheme,
-        other.netloc.lower(),
-        other.path,
-    )
+    try:
+        return _base(base) == _base(base_url)
+    except ValueError:  # no address at all, so not this server's
+        return False
+
+
+def _base(url: str) -> tuple[str, str | None, int | None, str]:
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname, port, parts.path.rstrip("/")
 
 
 def reference_order(edges: dict[str, Iterable[str]]) -> list[list[str]]:

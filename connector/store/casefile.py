@@ -19,51 +19,52 @@ from ..failpoint import reach
 SCHEMA_VERSION = 1
 
 # Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
+# IF NOT EXISTS: two processes may open a new case at the same moment.
 _SCHEMA = """
-CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
 -- pull: one row per search or operation asked; `next_url` is where to go on
-CREATE TABLE query (
+CREATE TABLE IF NOT EXISTS query (
   key TEXT PRIMARY KEY, url TEXT NOT NULL, why TEXT NOT NULL,
   status TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'done', 'failed')),
   next_url TEXT, pages INTEGER NOT NULL DEFAULT 0, matches INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE TABLE page (
+CREATE TABLE IF NOT EXISTS page (
   query TEXT NOT NULL, url_sha256 TEXT NOT NULL, PRIMARY KEY (query, url_sha256)) STRICT;
-CREATE TABLE record (
+CREATE TABLE IF NOT EXISTS record (
   type TEXT NOT NULL, id TEXT NOT NULL, version TEXT NOT NULL, sha256 TEXT NOT NULL,
   body BLOB NOT NULL, query TEXT NOT NULL, closed INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (type, id)) STRICT;
-CREATE INDEX record_open ON record (closed);
+CREATE INDEX IF NOT EXISTS record_open ON record (closed);
 -- references as written in the records, and what became of each
-CREATE TABLE target (
+CREATE TABLE IF NOT EXISTS target (
   reference TEXT PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL,
   status TEXT NOT NULL CHECK (status IN ('open', 'had', 'gap'))) STRICT;
-CREATE INDEX target_open ON target (status);
-CREATE TABLE attachment (
+CREATE INDEX IF NOT EXISTS target_open ON target (status);
+CREATE TABLE IF NOT EXISTS attachment (
   url TEXT PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL,
   status TEXT NOT NULL CHECK (status IN ('open', 'had', 'gap')),
   content_type TEXT, sha256 TEXT, body BLOB) STRICT;
-CREATE TABLE gap (
+CREATE TABLE IF NOT EXISTS gap (
   what TEXT NOT NULL, kind TEXT NOT NULL, why TEXT NOT NULL,
   expected INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (what, kind)) STRICT;
 
 -- map: what was decided of each record, what the checklist found, what leaves
-CREATE TABLE decision (
+CREATE TABLE IF NOT EXISTS decision (
   type TEXT NOT NULL, id TEXT NOT NULL,
   outcome TEXT NOT NULL CHECK (outcome IN
     ('selected', 'not-selected', 'withheld', 'entered-in-error', 'merged')),
   rule TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
-CREATE TABLE item (
+CREATE TABLE IF NOT EXISTS item (
   seq INTEGER PRIMARY KEY, item TEXT NOT NULL, required INTEGER NOT NULL, kind TEXT NOT NULL,
   why TEXT NOT NULL, ask TEXT NOT NULL, evidence TEXT NOT NULL) STRICT;
 -- `body` is the packet form: own id is the derived id, references are Type/<derived id>
-CREATE TABLE entry (
+CREATE TABLE IF NOT EXISTS entry (
   seq INTEGER PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL,
   origin TEXT NOT NULL CHECK (origin IN ('carried', 'authored')),
   source TEXT NOT NULL, sha256 TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (type, id)) STRICT;
 
 -- push: what was sent in which write, where it stands now, what was read back
-CREATE TABLE delivery (
+CREATE TABLE IF NOT EXISTS delivery (
   type TEXT NOT NULL, id TEXT NOT NULL, write_no INTEGER NOT NULL,
   target_id TEXT, version TEXT, sent_sha256 TEXT, read_sha256 TEXT,
   status TEXT NOT NULL CHECK (status IN
@@ -73,7 +74,7 @@ CREATE TABLE delivery (
 
 
 class CaseFile:
-    """An open case file. Use `create` or `open`; `close` when done (or `with`)."""
+    """An open case file. Use `open`; `close` when done (or `with`)."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._db = connection
@@ -97,7 +98,9 @@ class CaseFile:
             db.execute("PRAGMA secure_delete = ON")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
-                db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+                db.executescript(
+                    f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
+                )
             elif version != SCHEMA_VERSION:
                 raise UsageError(
                     f"the case file has schema {version}, this program knows {SCHEMA_VERSION}",

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import (
     Column,
     Connection,
+    Engine,
     Integer,
     MetaData,
     String,
@@ -31,10 +32,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..case import due_at
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
 
 SCHEMA_VERSION = 1
+_KEY_BYTES = 32
 
 _metadata = MetaData()
 _schema = Table("ledger_schema", _metadata, Column("version", Integer, nullable=False))
@@ -93,7 +96,7 @@ class Ledger:
                 "Use sqlite:///FILE or postgresql+psycopg://… (with psycopg installed).",
             ) from None
         if self._engine.dialect.name == "sqlite":
-            _prepare_sqlite(self._engine, url)
+            _prepare_sqlite(self._engine)
         self._key = _key(key_file)
         with self._begin() as db:
             _metadata.create_all(db)
@@ -189,8 +192,8 @@ class Ledger:
     def cases(self) -> list[CaseRow]:
         """Every case, the nearest need first."""
         with self._begin() as db:
-            rows = db.execute(select(_cases).order_by(_cases.c.due, _cases.c.handle)).all()
-        return [CaseRow(*row) for row in rows]
+            rows = [CaseRow(*row) for row in db.execute(select(_cases)).all()]
+        return sorted(rows, key=lambda row: (due_at(row.due), row.handle))
 
     def keyed(self, text: str) -> str:
         """The keyed hash under which something may be written here."""
@@ -220,8 +223,10 @@ class Ledger:
         reach("ledger.after")
 
 
-def _prepare_sqlite(engine: Any, url: str) -> None:
-    file = Path(url.removeprefix("sqlite:///"))
+def _prepare_sqlite(engine: Engine) -> None:
+    if engine.url.database in (None, "", ":memory:"):
+        raise UsageError("[ledger] url: names no file", "Use sqlite:///FILE.")
+    file = Path(str(engine.url.database))
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
 
@@ -246,13 +251,22 @@ def _key(file: Path) -> bytes:
         part = file.with_name(f"{file.name}.{os.getpid()}")
         descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as out:
-            out.write(os.urandom(32).hex() + "\n")
+            out.write(os.urandom(_KEY_BYTES).hex() + "\n")
             out.flush()
             os.fsync(out.fileno())
         with contextlib.suppress(FileExistsError):
             os.link(part, file)
         part.unlink()
-    return bytes.fromhex(file.read_text(encoding="ascii").strip())
+    try:
+        key = bytes.fromhex(file.read_text(encoding="ascii"))
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise UsageError(
+            f"{file}: not the ledger's key ({2 * _KEY_BYTES} hex digits)",
+            "Put the file back from a backup: hashes under another key tell nothing.",
+        )
+    return key
 
 
 def _now() -> str:

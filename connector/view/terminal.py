@@ -45,6 +45,39 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
     return lines
 
 
+def outline(values: dict[str, Any]) -> list[str]:
+    """What would leave, why, what stays, and the hash to approve (from the map step's Outline)."""
+    counts = values["counts"]
+    lines = [f"{counts['selected']} of {counts['pulled']} records would leave:"]
+    lines += [_tally(tally) for tally in values["leaving"]]
+    if values["staying"]:
+        lines += ["They stay:", *(_tally(tally) for tally in values["staying"])]
+    if values["withheld"]:
+        lines.append(
+            f"Withheld ({len(values['withheld'])}; for you only, the packet does not say):"
+        )
+        lines += [f"  {d['type']}: {d['reason']} [{d['rule']}]" for d in values["withheld"]]
+    lines.append("Checklist:")
+    lines += [_item(item) for item in values["items"]]
+    lines.append(f"Advice: {values['advice']}")
+    lines += [f"Independence: {finding}" for finding in values["independence"]]
+    lines.append(f"Hash: {values['packet_hash']}")
+    return lines
+
+
+def _tally(tally: dict[str, Any]) -> str:
+    return f"  {tally['count']:6} {tally['type']:22} {tally['reason']} [{tally['rule']}]"
+
+
+def _item(item: dict[str, Any]) -> str:
+    found = (
+        f"{item['records']} found"
+        if item["kind"] == "present"
+        else _KINDS.get(item["kind"], item["kind"])
+    )
+    return f"  {item['need']:12} {item['title']}: {found}"
+
+
 def missing(items: Iterable[dict[str, Any]]) -> list[str]:
     """What the checklist wants and the chart has not, with whom to ask. Required first."""
     ordered = sorted(items, key=lambda item: not item["required"])
@@ -53,7 +86,8 @@ def missing(items: Iterable[dict[str, Any]]) -> list[str]:
     lines = ["Missing:"]
     for item in ordered:
         need = "REQUIRED" if item["required"] else "recommended"
-        lines.append(f"  {need} {item['item']}: {_KINDS.get(item['kind'], item['kind'])}")
+        found = item["why"] or _KINDS.get(item["kind"], item["kind"])
+        lines.append(f"  {need} {item['item']}: {found}")
         if item["ask"]:
             lines.append(f"    {item['ask']}")
     return lines

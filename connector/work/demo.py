@@ -4,50 +4,44 @@ import re
 import shutil
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from .. import yamlfile
-from ..case import Meeting, Request
+from ..case import Request
 from ..config import Config
 from ..errors import UsageError
 from ..fhir.lossless import decode, encode
-from .requests import read_request
 
 FOLDER = Path(__file__).parent.parent / "demo"
 _MARK = ".connector-demo"
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}(?=$|T)")
-# The chart was made at one time and is shown at another: everything in it moves by whole weeks,
-# so that weekdays stay and its last day is at most this many days ago.
-_RECENT_DAYS = 7
+# All dates of chart and request are written as if today were this day (demo/README.md).
+_WRITTEN_FOR = date(2026, 11, 22)
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What the demo carries: the bundles to load, and the request."""
+    """What the demo carries: the Bundle to load, and the request."""
 
-    bundles: list[bytes]
+    bundle: bytes
     request: Request
 
 
-def prepare(now: datetime, *, incomplete: bool) -> Demo:
-    """The demo's chart moved to `now` and its request with a meeting ten days ahead.
+def prepare(today: date, *, incomplete: bool) -> Demo:
+    """The demo's chart and request, moved by whole weeks (weekdays stay) to where `today` is.
 
-    `incomplete`: the record named in demo/incomplete.txt is left out of the chart.
+    `incomplete`: the records named in demo/incomplete.yaml are left out of the chart.
     """
     chart = decode((FOLDER / "chart.json").read_bytes())
     if incomplete:
-        left_out = (FOLDER / "incomplete.txt").read_text(encoding="utf-8").split()[0]
-        chart["entry"] = [e for e in chart["entry"] if _name(e) != left_out]
-    weeks = (now.date() - _last_day(chart)).days // _RECENT_DAYS
-    bundles = [(FOLDER / "facilities.json").read_bytes(), encode(_moved(chart, 7 * weeks))]
-    request = read_request(FOLDER / "request.yaml")
-    meeting = (now + timedelta(days=10)).replace(hour=10, minute=0, second=0, microsecond=0)
-    start = meeting.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
-    mode = request.meeting.mode if request.meeting else "undecided"
-    changed = {"meeting": Meeting(start=start, mode=mode), "needed_by": None}
-    return Demo(bundles, request.model_copy(update=changed))
+        names = yamlfile.read(FOLDER / "incomplete.yaml")[0]["leave_out"]
+        chart["entry"] = [entry for entry in chart["entry"] if _name(entry) not in names]
+    days = (today - _WRITTEN_FOR).days // 7 * 7
+    value, lines = yamlfile.read(FOLDER / "request.yaml")
+    request = yamlfile.load(Request, _moved(value, days), lines, "request.yaml")
+    return Demo(encode(_moved(chart, days)), request)
 
 
 def config(source_url: str, destination_url: str, folder: Path) -> Config:
@@ -58,12 +52,12 @@ def config(source_url: str, destination_url: str, folder: Path) -> Config:
                 "id": str(uuid.uuid4()),
                 "base_url": source_url,
                 "environment": "test",
-                "organization": {"name": "Home Hospital"},
-                "telecom": {"phone": "+1 555 0100"},
+                "organization": {"name": "Berkshire Medical Center"},
+                "telecom": {"phone": "555-0142"},
             }
         },
         "destinations": {
-            "outside": {
+            "clinic": {
                 "id": str(uuid.uuid4()),
                 "base_url": destination_url,
                 "environment": "test",
@@ -92,16 +86,10 @@ def _name(entry: dict[str, Any]) -> str:
     return f"{entry['resource']['resourceType']}/{entry['resource']['id']}"
 
 
-def _last_day(chart: dict[str, Any]) -> date:
-    encounters = [
-        e["resource"] for e in chart["entry"] if e["resource"]["resourceType"] == "Encounter"
-    ]
-    return max(date.fromisoformat(e["period"]["start"][:10]) for e in encounters)
-
-
 def _moved(value: Any, days: int) -> Any:
     if isinstance(value, dict):
-        return {key: _moved(item, days) for key, item in value.items()}
+        # A patient does not get younger or older by being shown on another day.
+        return {k: v if k == "birthDate" else _moved(v, days) for k, v in value.items()}
     if isinstance(value, list):
         return [_moved(item, days) for item in value]
     if isinstance(value, str) and (match := _DATE.match(value)):

@@ -1,0 +1,28 @@
+# Needs python3 >= 3.11 with its venv package, and make. Everything else is set up in this folder.
+PYTHON := .venv/bin/python
+
+.PHONY: help setup demo test test-install test-real
+help:
+	@echo "make demo          a transfer between two embedded FHIR servers, start to receipt"
+	@echo "make test          style, types, layers and the quick tests"
+	@echo "make test-install  wheel, sdist and editable install, each in an empty environment"
+	@echo "make test-real     the suite between two real HAPI servers (Java 17 or newer, Maven)"
+
+setup:
+	@.ci/setup
+
+demo: setup
+	@.venv/bin/connector demo
+
+test: setup
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pytest
+
+test-install: setup
+	$(PYTHON) -m pytest tests/install
+
+# The first test also builds and starts the servers.
+test-real: setup
+	$(PYTHON) -m pytest --timeout=1200 tests/real

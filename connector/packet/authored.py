@@ -1,0 +1,231 @@
+"""The resources of a packet that are ours: who asks, what is asked, what is where, who sent it."""
+
+import base64
+import hashlib
+import mimetypes
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .. import __version__
+from ..case import Organization, Request, Telecom
+from ..config import Destination, Source
+from ..errors import UsageError
+from ..fhir import systems
+from ..fhir.ids import authored_id, case_handle, derived_id
+from .author import Authored, author, in_hundreds
+from .index import Row
+from .mappings import Mappings
+
+_CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+_LEVELS = "ULMNRV"  # v3-Confidentiality, least to most
+_UNNAMED = Organization(name="Sending organisation (not named in the configuration)")
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the case brings to the templates. References are in packet form."""
+
+    subject: str
+    condition: str | None
+    hinge: Sequence[str]
+    first_opinion: Sequence[str]
+    missing: Sequence[str]
+    sections: Sequence[dict[str, Any]]
+    confidentiality: str
+
+
+class Writer:
+    """Writes the authored resources of one case. No clock is read: all dates are `as_of`."""
+
+    def __init__(
+        self,
+        request: Request,
+        source: Source,
+        destination: Destination,
+        mappings: Mappings,
+        as_of: str,
+        environment: Literal["test", "production"],
+    ) -> None:
+        self._request = request
+        self._source = source
+        self._mappings = mappings
+        self._test = environment == "test"
+        self._purpose = "TREAT" if request.basis.kind == "treatment" else "PATRQT"
+        self.owner_entry = owner_entry(source, destination)
+        theirs = request.performer.organization
+        self._names: dict[str, Any] = {
+            "asOf": as_of,
+            # The same request of the same source has the same placer number for ever.
+            "placer": {"system": systems.PLACER, "value": f"{source.id}/{request.request_id}"},
+            "inputSystem": systems.TASK_INPUT,
+            "purpose": self._purpose,
+            "title": ": ".join(filter(None, ("Second opinion", request.performer.specialty))),
+            "specialty": request.performer.specialty,
+            "question": request.question,
+            "due": request.due,
+            "meeting": request.meeting.start if request.meeting else None,
+            "mode": request.meeting.mode if request.meeting else "undecided",
+            "keyQuestions": _key_questions(request),
+            "notes": [note for note in (request.question, request.patient_story) if note],
+            "performer": {"reference": self.owner_entry}
+            if self.owner_entry
+            else {"display": theirs.name if theirs else "The receiving team"},
+        }
+
+    def actors(self) -> list[Authored]:
+        """Records office, requester, device: shared by all cases of the source."""
+        asks = self._request.requester
+        office = self._source.organization or asks.organization or _UNNAMED
+        requesting = asks.organization or office
+        asks_at, source_at = _contacts(asks.telecom), _contacts(self._source.telecom)
+        self._names["recordsOrganization"] = _organization(office, source_at)
+        made = [self._shared("RecordsOffice", "Organization", _name(office))]
+        self._names["recordsOffice"] = requester = {"reference": made[0].reference}
+        if _name(requesting) != _name(office):
+            contacts = [] if asks.practitioner else asks_at
+            self._names["requesterOrganization"] = _organization(requesting, contacts)
+            made.append(self._shared("RequesterOrganization", "Organization", _name(requesting)))
+            requester = {"reference": made[-1].reference}
+        self._names["requesterOrganizationReference"] = requester
+        if person := asks.practitioner:
+            who = person.npi or f"{person.family}, {person.given or ''}"
+            self._names["practitioner"] = {
+                "family": person.family,
+                "given": [person.given] if person.given else [],
+                "npi": [person.npi] if person.npi else [],
+            }
+            made.append(self._shared("Practitioner", "Practitioner", who))
+            requester = {"reference": made[-1].reference}
+            self._names["practitionerReference"] = requester
+            self._names["requesterSpecialty"] = [asks.specialty] if asks.specialty else []
+            self._names["requesterTelecom"] = asks_at or source_at
+            if asks_at or source_at:
+                role = f"{who} at {_name(requesting)}"
+                made.append(self._shared("PractitionerRole", "PractitionerRole", role))
+                requester = {"reference": made[-1].reference}
+        self._names["requester"] = requester
+        self._names["version"] = __version__
+        made.append(self._shared("Device", "Device", f"connector {__version__}"))
+        self._names["device"] = {"reference": made[-1].reference}
+        return made
+
+    def letters(self, content: Content) -> list[Authored]:
+        """Consent (if there is a signed one), Composition, ServiceRequest, Task. After `actors`."""
+        self._names |= {
+            "subject": {"reference": content.subject},
+            "condition": {"reference": content.condition} if content.condition else None,
+            "hinge": [{"reference": reference} for reference in content.hinge],
+            "missing": list(content.missing),
+            "confidentiality": content.confidentiality,
+        }
+        made = []
+        if self._request.basis.document is not None:
+            made.append(self._own("Consent", "Consent", document=_document(self._request)))
+        made.append(self._own("Composition", "Composition", sections=list(content.sections)))
+        supporting = [
+            *(authored.reference for authored in reversed(made)),
+            *content.hinge,
+            *content.first_opinion,
+        ]
+        self._names["supporting"] = [{"reference": r} for r in dict.fromkeys(supporting)]
+        made.append(self._own("ServiceRequest", "ServiceRequest"))
+        self._names["serviceRequest"] = {"reference": made[-1].reference}
+        made.append(self._own("Task", "Task"))
+        return made
+
+    def provenances(self, targets: list[str]) -> Iterator[Authored]:
+        """One Provenance for every hundred of the packet's entries."""
+        for number, hundred in enumerate(in_hundreds(targets), 1):
+            yield self._own("Provenance", "Provenance", f"Provenance-{number}", targets=hundred)
+
+    def _shared(self, template: str, resource_type: str, name: str) -> Authored:
+        # A FHIR id holds no colon, so no carried record's id is derived from such a name.
+        new_id = derived_id(self._source.id, resource_type, f"authored:{name}")
+        return self._author(template, new_id, str(self._source.id), [], template, {})
+
+    def _own(self, template: str, resource_type: str, label: str = "", **extra: Any) -> Authored:
+        label = label or template
+        request_id = self._request.request_id
+        new_id = authored_id(self._source.id, request_id, resource_type, label)
+        labels = [
+            {"system": _CONFIDENTIALITY, "code": self._names["confidentiality"]},
+            {"system": systems.ACT_REASON, "code": self._purpose},
+        ]
+        run = case_handle(self._source.id, request_id)
+        return self._author(template, new_id, run, labels, label, extra)
+
+    def _author(
+        self,
+        template: str,
+        new_id: str,
+        run: str,
+        labels: list[dict[str, str]],
+        label: str,
+        extra: dict[str, Any],
+    ) -> Authored:
+        tags = [{"system": systems.TAG, "code": new_id}]
+        if self._test:
+            tags.append({"system": systems.RUN, "code": run})
+            labels = [*labels, {"system": systems.ACT_REASON, "code": "HTEST"}]
+        meta = {"security": labels, "tag": tags} if labels else {"tag": tags}
+        names = {**self._names, **extra, "id": new_id, "meta": meta}
+        return author(template, self._mappings.templates[template], names, label)
+
+
+def owner_entry(source: Source, destination: Destination) -> str | None:
+    """The reference that stands in the packet for the destination's own Organization.
+
+    Push replaces it by the Organization it resolved there; None if none is configured.
+    """
+    if destination.owner is None:
+        return None
+    return f"Organization/{derived_id(source.id, 'Organization', 'destination-owner')}"
+
+
+def high_water(rows: Sequence[Row]) -> str:
+    """The most confidential label among what leaves, at least N (DS4P: high-water mark)."""
+    levels = [
+        level for row in rows for level in _LEVELS if f"{_CONFIDENTIALITY}|{level}" in row.labels
+    ]
+    return max([*levels, "N"], key=_LEVELS.index)
+
+
+def _key_questions(request: Request) -> list[dict[str, str]]:
+    texts = {request.key_question: f"Key question: {request.key_question}"}
+    for also in request.also:
+        texts.setdefault(also, f"Also asked: {also}")
+    return [
+        {"system": systems.KEY_QUESTION, "code": code, "text": text} for code, text in texts.items()
+    ]
+
+
+def _name(organization: Organization) -> str:
+    return organization.npi or organization.name
+
+
+def _organization(organization: Organization, contacts: list[dict[str, str]]) -> dict[str, Any]:
+    npi = [organization.npi] if organization.npi else []
+    return {"name": organization.name, "npi": npi, "telecom": contacts}
+
+
+def _contacts(telecom: Telecom) -> list[dict[str, str]]:
+    ways = (("phone", telecom.phone), ("email", telecom.email))
+    return [{"system": system, "value": value, "use": "work"} for system, value in ways if value]
+
+
+def _document(request: Request) -> dict[str, Any]:
+    path = request.basis.document
+    assert path is not None
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"basis.document: {error.strerror}", "Correct the path.") from None
+    sha1 = hashlib.sha1(body, usedforsecurity=False).digest()  # what R4 Attachment.hash is
+    return {
+        "contentType": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+        "data": base64.b64encode(body).decode("ascii"),
+        "size": len(body),
+        "hash": base64.b64encode(sha1).decode("ascii"),
+        "title": "Signed authorization",
+    }

@@ -1,0 +1,125 @@
+"""Second pass: a record as the source sent it → the same record as it travels.
+
+Most records stay bytes: id, tag and reference strings change, all else is what the source sent.
+Only a record with an attachment to embed or a reference to cut is decoded, and no digit is lost.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+from ..fhir import references, systems
+from ..fhir.ids import derived_id
+from ..fhir.lossless import decode, encode
+from ..fhir.record import with_identity
+from ..fhir.references import Kind
+from .attach import Attached, embed
+from .cut import cut
+from .index import Links
+
+# A conditional reference says itself which identifier it means.
+_BY_IDENTIFIER = re.compile(r"\?identifier=([^|&]+)\|([^&]+)$")
+_URI = "urn:ietf:rfc:3986"  # R4 identifier-registry: the value is a URI
+
+
+class Fate(NamedTuple):
+    """What becomes of a reference string: kept, another string, an identifier, or cut out."""
+
+    string: str | None = None
+    identifier: dict[str, str] | None = None
+    cut: bool = False
+
+
+_KEPT = Fate()
+
+
+class Carrier:
+    """Puts records into packet form. `travels` and `withheld` are keys (`Type/id`)."""
+
+    def __init__(
+        self,
+        links: Links,
+        source_id: uuid.UUID,
+        travels: Collection[str],
+        withheld: Collection[str],
+        attached: Callable[[str], Attached | None],
+        *,
+        trim_provenance: bool,
+    ) -> None:
+        self._links = links
+        self._source_id = source_id
+        self._travels = travels
+        self._withheld = withheld
+        self._attached = attached
+        self._trim = trim_provenance
+        self._packet_ids: dict[str, str] = {}
+
+    def packet_id(self, key: str) -> str:
+        """`Type/<derived id>` for `Type/id`."""
+        if key not in self._packet_ids:
+            resource_type, _, resource_id = key.partition("/")
+            new_id = derived_id(self._source_id, resource_type, resource_id)
+            self._packet_ids[key] = f"{resource_type}/{new_id}"
+        return self._packet_ids[key]
+
+    def form(self, key: str, body: bytes) -> tuple[str, bytes]:
+        """Derived id and bytes of a record in packet form.
+
+        Raises `Held` when a withheld record can't be cut out of it, `UndecodableError` if the
+        bytes are no JSON.
+        """
+        data = references.plain_names(body)
+        fates = {span.value: self._fate(span.value) for span in references.spans(data)}
+        edits = [fate for fate in fates.values() if fate.cut or fate.identifier]
+        if edits or references.attachments(data):
+            data = self._edit(data, fates)
+        data = references.splice(data, lambda reference: fates[reference].string)
+        new_id = self.packet_id(key).partition("/")[2]
+        return new_id, with_identity(data, new_id, [{"system": systems.TAG, "code": new_id}])
+
+    def _fate(self, reference: str) -> Fate:
+        key = self._links.key(reference)
+        if key in self._travels:
+            assert key is not None
+            return Fate(string=self.packet_id(key))
+        if key in self._withheld:
+            return Fate(cut=True)
+        target = self._links.target(reference)
+        if target.kind is Kind.CONTAINED:
+            return _KEPT
+        if key or target.kind is Kind.LOCAL:
+            return self._logical(key or target.local)
+        if target.kind in (Kind.FOREIGN, Kind.URN):
+            return Fate(identifier={"system": _URI, "value": reference})
+        if match := _BY_IDENTIFIER.search(reference):
+            return Fate(identifier={"system": match[1], "value": match[2]})
+        return self._logical(reference)
+
+    def _logical(self, value: str) -> Fate:
+        # The receiver can ask the source for it by this name; it can't be followed as a link.
+        return Fate(identifier={"system": f"urn:uuid:{self._source_id}", "value": value})
+
+    def _edit(self, data: bytes, fates: dict[str, Fate]) -> bytes:
+        resource = decode(data)
+        if self._trim and resource["resourceType"] == "Provenance":
+            _trim(resource, fates)
+        cuts = {reference for reference, fate in fates.items() if fate.cut}
+        if cuts:
+            resource = cut(resource, cuts)
+        references.make_logical(resource, lambda reference: fates[reference].identifier)
+        embed(resource, self._attached)
+        return encode(resource)
+
+
+def _trim(provenance: dict[str, Any], fates: dict[str, Fate]) -> None:
+    """Leave only the targets that travel, unless none does."""
+    kept = [
+        target
+        for target in provenance.get("target") or []
+        if isinstance(target, dict)
+        and isinstance(reference := target.get("reference"), str)
+        and fates[reference].string
+    ]
+    if kept:
+        provenance["target"] = kept

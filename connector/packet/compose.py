@@ -1,0 +1,135 @@
+"""The Composition's sections: every record once, in the order of the key question."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from html import escape
+from typing import Any
+
+from ..case import Request
+from .assess import Finding
+from .index import Row
+from .mappings import Mappings, Section
+from .match import any_means
+
+# In every packet, whatever is in it: a list can look complete when it isn't.
+RECONCILE = (
+    "Information may have been withheld by law or at the patient's wish. Reconcile medications "
+    "and allergies with the patient before acting on these lists."
+)
+_LINES_MAX = 200  # of one section's text; its entries are always all there
+_NOT_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What the receiver is told of something that is not there. It does not tell withheld from absent.
+_KINDS = {
+    "preliminary": "only a preliminary or withdrawn record",
+    "empty": "a record without content that can be read",
+    "refused": "the source refused to give it",
+    "failed": "the source failed to give it",
+    "unsupported": "the source does not offer it",
+}
+
+
+def missing_lines(findings: Sequence[Finding]) -> list[str]:
+    """One sentence for each required item that is not there, for the receiving team."""
+    return [f"{f.item.title}: {_told(f)}." for f in findings if f.missing]
+
+
+def sections(
+    rows: Sequence[Row],
+    request: Request,
+    findings: Sequence[Finding],
+    mappings: Mappings,
+    packet_reference: Callable[[str], str],
+) -> list[dict[str, Any]]:
+    """Template variables of every section: title, code, narrative (XHTML), entry, empty.
+
+    `rows`: what leaves. `packet_reference`: `Type/id` at the source → `Type/<derived id>`.
+    """
+    shelves = _shelve(rows, request, mappings)
+    order = mappings.orders[request.key_question]
+    first = [*request.hinge, *request.first_opinion]
+    made = []
+    for section in _ordered(mappings.sections.sections, order.sections):
+        held = _sorted(shelves[section.id], order.entries.get(section.id, "newest-first"), first)
+        lines = _words(section, request, findings) if section.text else []
+        lines += [_line(row) for row in held[:_LINES_MAX]]
+        if len(held) > _LINES_MAX:
+            lines.append(f"And {len(held) - _LINES_MAX} more, all of them entries of this section.")
+        lines += [
+            f"{f.item.title}: {_told(f)}."
+            for f in findings
+            if f.item.section == section.id and f.kind != "present" and f.item.need != "optional"
+        ]
+        made.append(
+            {
+                "title": section.title,
+                "code": [section.code] if section.code else [],
+                "narrative": _div(lines or ["No record of it is in this packet."]),
+                "entry": [{"reference": packet_reference(row.key)} for row in held],
+                "empty": not held and not section.text,
+            }
+        )
+    return made
+
+
+def _shelve(rows: Sequence[Row], request: Request, mappings: Mappings) -> dict[str, list[Row]]:
+    shelves: dict[str, list[Row]] = defaultdict(list)
+    every = mappings.sections.sections
+    rest = next(section.id for section in every if section.rest)
+    for row in rows:
+        if row.key in request.first_opinion:
+            shelves["first-opinion"].append(row)
+        elif row.type not in mappings.sections.unlisted:
+            home = (section.id for section in every if any_means(section.match, row))
+            shelves[next(home, rest)].append(row)
+        if row.key == request.condition:
+            shelves["reason"].append(row)
+    return shelves
+
+
+def _ordered(every: Sequence[Section], first: Collection[str]) -> list[Section]:
+    """All sections: those that the key question names first, then the others."""
+    by_id = {section.id: section for section in every}
+    names = [*first, *(section.id for section in every if section.id not in first)]
+    return [by_id[name] for name in names]
+
+
+def _sorted(rows: Sequence[Row], order: str, first: Sequence[str]) -> list[Row]:
+    by_key = sorted(rows, key=lambda row: row.key)
+    if order == "trend":
+        by_date = sorted(by_key, key=lambda row: row.last)
+        by_date.sort(key=lambda row: row.title)
+    else:
+        by_date = sorted(by_key, key=lambda row: row.last, reverse=True)
+    rank = {key: number for number, key in enumerate(reversed(first), 1)}
+    return sorted(by_date, key=lambda row: -rank.get(row.key, 0))
+
+
+def _words(section: Section, request: Request, findings: Sequence[Finding]) -> list[str]:
+    """The text of the sections that are ours to write."""
+    if section.id == "reason":
+        lines = [f"Key question: {request.key_question}.", request.question]
+        lines += [f"Also asked: {also}." for also in request.also]
+        lines.append(f"The second opinion was asked for by the {request.initiated_by}.")
+        if request.patient_story:
+            lines.append(f"In the patient's own words: {request.patient_story}")
+        return lines
+    return [RECONCILE, *missing_lines(findings)]
+
+
+def _told(finding: Finding) -> str:
+    if finding.kind == "searched-none" and finding.older:
+        return f"none of the last {finding.item.window}, older ones are in this packet"
+    return _KINDS.get(finding.kind, "not in this packet")
+
+
+def _line(row: Row) -> str:
+    day = row.written[:10] or "undated"
+    status = "" if row.status == "unstated" else f" ({row.status})"
+    return f"{day} {row.title}{status}"
+
+
+def _div(lines: Sequence[str]) -> str:
+    """Safe XHTML: every line is text (R4 narrative.html#xhtml)."""
+    inside = "".join(f"<p>{escape(_NOT_XML.sub(' ', line))}</p>" for line in lines)
+    return f'<div xmlns="http://www.w3.org/1999/xhtml">{inside}</div>'

@@ -1,0 +1,92 @@
+"""What the map step tells: plain values for the terminal, the approval and --json."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..errors import ConnectorError
+from ..store.packet import Decision
+from .assess import Finding
+
+OUTCOMES = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One checklist item. need: required | recommended | optional; kind as in store.packet.Item."""
+
+    item: str
+    title: str
+    need: str
+    kind: str
+    why: str
+    ask: str
+    records: int
+
+    @property
+    def missing(self) -> bool:
+        return self.need == "required" and self.kind != "present"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many records of a type one rule let go or kept."""
+
+    type: str
+    rule: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The packet in numbers and sentences. `withheld` is for the operator, nobody else."""
+
+    packet_hash: str
+    counts: dict[str, int]  # pulled, selected, not_selected, withheld, entered_in_error, merged
+    items: tuple[Line, ...]
+    leaving: tuple[Tally, ...]
+    staying: tuple[Tally, ...]  # without what is withheld
+    advice: str
+    independence: tuple[str, ...]
+    withheld: tuple[Decision, ...]
+
+
+def outline(
+    digest: str,
+    pulled: int,
+    decisions: Sequence[Decision],
+    findings: Iterable[Finding],
+    advice: str,
+    independence: Iterable[str],
+) -> Outline:
+    """Sum up. `ConnectorError` if a pulled record has no decision or has two."""
+    outcomes = Counter(decision.outcome for decision in decisions)
+    if pulled != sum(outcomes[name] for name in OUTCOMES):
+        raise ConnectorError(
+            f"{pulled} records were pulled, but {outcomes.total()} were decided on",
+            "Report this: it is a defect of the program.",
+        )
+    counts = {"pulled": pulled}
+    counts |= {name.replace("-", "_"): outcomes[name] for name in OUTCOMES}
+    return Outline(
+        packet_hash=digest,
+        counts=counts,
+        items=tuple(_line(finding) for finding in findings),
+        leaving=_tally(d for d in decisions if d.outcome == "selected"),
+        staying=_tally(d for d in decisions if d.outcome not in ("selected", "withheld")),
+        advice=advice,
+        independence=tuple(independence),
+        withheld=tuple(d for d in decisions if d.outcome == "withheld"),
+    )
+
+
+def _line(finding: Finding) -> Line:
+    item, row = finding.item, finding.line()
+    records = len(finding.good or finding.rows)
+    return Line(item.id, item.title, item.need, row.kind, row.why, row.ask, records)
+
+
+def _tally(decisions: Iterable[Decision]) -> tuple[Tally, ...]:
+    counts = Counter((d.type, d.rule, d.reason) for d in decisions)
+    return tuple(Tally(*key, count) for key, count in sorted(counts.items()))

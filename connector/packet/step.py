@@ -1,0 +1,199 @@
+"""The map step: from the chart in the case file to the packet in the case file.
+
+Deterministic: the same chart, request, mappings and `as_of` give the same bytes. Two passes over
+the chart: the first keeps a row per record, the second writes packet bodies as it reads.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+from ..case import Request
+from ..config import Destination, Source
+from ..errors import Held, SourceFailed
+from ..progress import Progress, silent
+from ..store import chart
+from ..store.casefile import CaseFile
+from ..store.packet import Decision, replace_packet
+from .advice import advise, independence
+from .assess import Finding, assess
+from .attach import Attached
+from .author import Authored
+from .authored import Content, Writer, high_water
+from .carry import Carrier
+from .compose import missing_lines, sections
+from .index import Links, Row, read_rows
+from .mappings import Mappings
+from .match import Shelf
+from .moments import interval
+from .outline import Outline, outline
+from .release import UNREADABLE, Barrier, must_travel
+from .select import decide, select
+
+_EVERY = 200  # records between two words of progress
+
+
+def map_case(
+    case: CaseFile,
+    request: Request,
+    source: Source,
+    destination: Destination,
+    mappings: Mappings,
+    *,
+    as_of: str,
+    environment: Literal["test", "production"],
+    progress: Progress = silent,
+) -> Outline:
+    """Make the packet of a pulled case and put it in place of the one before.
+
+    `as_of`: the case's one clock, a FHIR instant. Sets the facts `packet_hash` and `owner_entry`
+    (the reference that stands for the destination's own Organization, or None).
+
+    Raises `Held` when a person has to decide (a withheld allergy or active medication, say),
+    `UsageError` when the request names a record that isn't there or can't travel, or an unknown
+    `case_type`, and `SourceFailed` when the chart has no Patient.
+    """
+    checklist = mappings.checklist(request.case_type)
+    links = Links(case, source.base_url)
+    patient = f"Patient/{case.fact('source_patient')}"
+    barrier = Barrier(mappings, request, destination, patient.partition("/")[2])
+    rows, barred = _read(case, links, mappings, barrier, progress)
+    _has_patient(patient, rows, barred)
+
+    free = {key: row for key, row in rows.items() if key not in barred}
+    staying = [row for key, row in rows.items() if key in barred]
+    shelf = Shelf.of(free.values(), _instant(as_of))
+    gaps = chart.gaps(case)
+    findings = assess(checklist, request, shelf, staying, gaps, mappings.status)
+    scope = "checklist" if destination.accepts.scope == "checklist" else request.scope
+    chosen = select(free, shelf, request, scope, findings, mappings.selection)
+    decided = decide(rows.values(), barred, chosen)
+    must_travel(request, decided, decided)
+
+    leaving = [row for key, row in rows.items() if key in chosen]
+    withheld = frozenset(key for key, d in decided.items() if d.outcome == "withheld")
+    carrier = Carrier(
+        links,
+        source.id,
+        chosen,
+        withheld,
+        lambda url: _attached(case, url),
+        trim_provenance=scope == "checklist",
+    )
+    writer = Writer(request, source, destination, mappings, as_of, environment)
+    actors = writer.actors()
+    letters = writer.letters(
+        Content(
+            subject=carrier.packet_id(patient),
+            condition=carrier.packet_id(request.condition) if request.condition else None,
+            hinge=[carrier.packet_id(key) for key in request.hinge],
+            first_opinion=[carrier.packet_id(key) for key in request.first_opinion],
+            missing=[f"{line} {ask}" for line, ask in _asks(findings)],
+            sections=sections(leaving, request, findings, mappings, carrier.packet_id),
+            confidentiality=high_water(leaving),
+        )
+    )
+    # Not the Patient: it may be the destination's own, of which we know nothing.
+    carried = [carrier.packet_id(row.key) for row in leaving if row.key != patient]
+    targets = [
+        *(a.reference for a in actors), *carried, *(a.reference for a in letters),
+    ]  # fmt: skip
+    provenances = list(writer.provenances(targets))
+
+    entries = _entries(case, carrier, decided, actors, [*letters, *provenances], progress)
+    with case.commit():
+        _tell_unreadable(case, barred)
+        digest = replace_packet(
+            case, decided.values(), [finding.line() for finding in findings], entries
+        )
+        case.set_fact("owner_entry", writer.owner_entry)
+    hinge = [rows[key] for key in request.hinge]
+    return outline(
+        digest,
+        chart.count_records(case),
+        list(decided.values()),
+        findings,
+        advise(hinge, findings, mappings.status),
+        independence(request, source, destination, leaving),
+    )
+
+
+def _read(
+    case: CaseFile, links: Links, mappings: Mappings, barrier: Barrier, progress: Progress
+) -> tuple[dict[str, Row], dict[str, Decision]]:
+    """First pass: the rows by key, and the decisions that keep records here."""
+    total = chart.count_records(case)
+    rows: dict[str, Row] = {}
+    barred: dict[str, Decision] = {}
+    for number, row in enumerate(read_rows(case, links, mappings.status), 1):
+        if isinstance(row, Row):
+            rows[row.key] = row
+        if decision := barrier.keeps(row):
+            barred[row.key] = decision
+        if number % _EVERY == 0 or number == total:
+            progress("map", number, total)
+    return rows, barred
+
+
+def _entries(
+    case: CaseFile,
+    carrier: Carrier,
+    decided: dict[str, Decision],
+    before: Sequence[Authored],
+    after: Sequence[Authored],
+    progress: Progress,
+) -> Iterator[tuple[str, str, str, str, bytes]]:
+    """Second pass: the packet's entries in order, each made when it is asked for."""
+    yield from (_authored_entry(authored) for authored in before)
+    total = sum(decision.outcome == "selected" for decision in decided.values())
+    number = 0
+    for record in chart.records(case):
+        key = f"{record.type}/{record.id}"
+        if decided[key].outcome != "selected":
+            continue
+        packet_id, body = carrier.form(key, record.body)
+        yield record.type, packet_id, "carried", key, body
+        number += 1
+        if number % _EVERY == 0 or number == total:
+            progress("author", number, total)
+    yield from (_authored_entry(authored) for authored in after)
+
+
+def _authored_entry(authored: Authored) -> tuple[str, str, str, str, bytes]:
+    return authored.type, authored.id, "authored", authored.name, authored.body
+
+
+def _has_patient(patient: str, rows: dict[str, Row], barred: dict[str, Decision]) -> None:
+    if patient not in rows:
+        raise SourceFailed("the chart has no Patient record", "Pull the case again.")
+    if patient in barred:
+        raise Held(
+            "patient-entered-in-error",
+            "the source says that the patient's record was entered in error",
+            "Ask the source which record is the right one, and correct the request.",
+        )
+
+
+def _tell_unreadable(case: CaseFile, barred: dict[str, Decision]) -> None:
+    for decision in barred.values():
+        if decision.rule == UNREADABLE:
+            what = f"{decision.type} (a record that can't be read)"
+            chart.add_gap(case, what, "failed", "its JSON can't be decoded")
+
+
+def _asks(findings: Sequence[Finding]) -> list[tuple[str, str]]:
+    asks = [finding.item.ask for finding in findings if finding.missing]
+    return list(zip(missing_lines(findings), asks, strict=True))
+
+
+def _attached(case: CaseFile, url: str) -> Attached | None:
+    found = case.row(
+        "SELECT content_type, body FROM attachment WHERE url = ? AND status = 'had'", (url,)
+    )
+    return Attached(*found) if found else None
+
+
+def _instant(as_of: str) -> datetime:
+    found = interval(as_of)
+    assert found is not None, "as_of is a FHIR instant"
+    return found[1]

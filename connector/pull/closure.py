@@ -1,0 +1,86 @@
+"""References followed to their end: what the chart's records refer to belongs to the chart.
+
+`target` holds one row for each reference as written, and one for each `Type/id` it comes to; the
+latter are what is read. A record that is not the patient's own (a Practitioner that came with
+`$everything`, say) is walked only once something refers to it; what nothing refers to goes.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from ..fhir import references
+from ..fhir.lossless import members
+from ..fhir.references import Kind, parse
+from ..store import chart
+from .compartment import OWN_TYPES
+from .context import Pull
+from .targets import resolve_open
+
+_BATCH = 500  # records walked in one transaction
+_OWN = ", ".join("?" * len(OWN_TYPES))
+_REACHED = "EXISTS (SELECT 1 FROM target WHERE reference = record.type || '/' || record.id)"
+
+
+def close(pull: Pull) -> None:
+    """Follow every reference of every record not walked yet, and of those that brings, to the end.
+
+    Raises `Waiting` or `SourceFailed`; another run goes on from the rows.
+    """
+    _walk(pull)
+    while resolve_open(pull):
+        _walk(pull)
+
+
+def forget_unreached(pull: Pull) -> None:
+    """Drop the records that are neither the patient's own nor referred to by the chart."""
+    with pull.case.commit():
+        pull.case.execute(
+            f"DELETE FROM record WHERE closed = 0 AND type NOT IN ({_OWN})",  # noqa: S608 - marks
+            sorted(OWN_TYPES),
+        )
+
+
+def _walk(pull: Pull) -> None:
+    sql = (
+        "SELECT type, id FROM record WHERE closed = 0"  # noqa: S608 - marks and our own words
+        f" AND (type IN ({_OWN}) OR {_REACHED}) LIMIT {_BATCH}"
+    )
+    while keys := pull.case.rows(sql, sorted(OWN_TYPES)):
+        targets: set[tuple[str, str, str]] = set()
+        attachments: set[tuple[str, str, str]] = set()
+        for resource_type, resource_id in keys:
+            record = chart.record(pull.case, resource_type, resource_id)
+            assert record is not None
+            targets.update(_targets(pull, resource_type, record.body))
+            attachments.update(
+                (attachment["url"], resource_type, resource_id)
+                for attachment in references.attachments(record.body)
+                if "data" not in attachment
+            )
+        with pull.case.commit():
+            pull.case.executemany("INSERT OR IGNORE INTO target VALUES (?, ?, ?, 'open')", targets)
+            pull.case.executemany(
+                "INSERT OR IGNORE INTO attachment (url, type, id, status) VALUES (?, ?, ?, 'open')",
+                attachments,
+            )
+            pull.case.executemany("UPDATE record SET closed = 1 WHERE type = ? AND id = ?", keys)
+
+
+def _targets(pull: Pull, resource_type: str, body: bytes) -> Iterator[tuple[str, str, str]]:
+    """The rows of `target` that a record asks for: (reference, type, id)."""
+    for reference in _references(resource_type, body):
+        target = parse(reference, pull.source.base_url)
+        if target.kind is Kind.CONTAINED or target.type in pull.never_types:
+            continue
+        yield reference, target.type, target.id
+        if target.kind is Kind.LOCAL and target.local != reference:
+            yield target.local, target.type, target.id
+
+
+def _references(resource_type: str, body: bytes) -> Iterable[str]:
+    body = references.plain_names(body)
+    parts: Iterable[bytes] = (body,)
+    if resource_type == "Provenance":
+        # Its targets are what it is about, and may be other patients' records: they were the
+        # way to it, not a way on.
+        parts = (bytes(value) for name, value in members(body).items() if name != "target")
+    return {span.value for part in parts for span in references.spans(part)}

@@ -1,0 +1,58 @@
+"""What every part of one pull works with."""
+
+from dataclasses import dataclass
+
+from ..config import Source
+from ..endpoint import Endpoint
+from ..errors import EndpointError, SourceFailed, Unreachable
+from ..fhir.capability import Capability
+from ..progress import Progress
+from ..store.casefile import CaseFile
+from .gaps import Missing, report
+from .records import Sieve
+from .workers import Workers
+
+
+@dataclass(frozen=True)
+class Pull:
+    """One pull of one patient's chart. Shared by threads: holds nothing that changes unlocked."""
+
+    case: CaseFile
+    source: Endpoint
+    settings: Source
+    capability: Capability
+    patient_id: str
+    never_types: frozenset[str]
+    wanted_types: frozenset[str]
+    sieve: Sieve
+    workers: Workers
+    missing: Missing
+    progress: Progress
+
+    def gap(self, what: str, kind: str, why: str) -> None:
+        """Store a gap, marked if the operator expects it."""
+        report(self.case, self.settings.expected_gaps, what, kind, why)
+
+    def tell(self, note: str) -> None:
+        """Report progress in queries. `note`: FHIR names and numbers only."""
+        found = self.case.row("SELECT count(*), total(status <> 'open') FROM query")
+        total, done = found or (0, 0)
+        self.progress("pull", int(done), int(total), note)
+
+    def still_there(self, error: EndpointError) -> None:
+        """After no answer came: return if only that request is broken.
+
+        Raises `SourceFailed` if the server does not answer at all any more. One gap for each of
+        forty queries would hide that nothing is known about any of them.
+        """
+        if not isinstance(error, Unreachable):
+            return
+        try:
+            self.source.get("metadata", "capability statement")
+        except Unreachable as gone:
+            raise SourceFailed(
+                f"the source went away during the pull: {gone}",
+                "Run the same command again when it is back: what was pulled is kept.",
+            ) from None
+        except EndpointError:
+            return

@@ -1,0 +1,56 @@
+"""Gaps: what a failed exchange means, and many small gaps told as one."""
+
+import re
+import threading
+from collections.abc import Collection
+
+from ..errors import Answered, EndpointError, Forbidden
+from ..store.casefile import CaseFile
+from ..store.chart import add_gap, gaps
+
+_TRANSIENT = (408, 425, 429)
+
+
+def kind_of(error: EndpointError) -> str:
+    """`refused` if the server (or our own rule) says no, `failed` if something broke."""
+    if isinstance(error, Answered):
+        client_error = 400 <= error.status < 500 and error.status not in _TRANSIENT
+        return "refused" if client_error else "failed"
+    return "refused" if isinstance(error, Forbidden) else "failed"
+
+
+def report(case: CaseFile, expected: Collection[str], what: str, kind: str, why: str) -> None:
+    """Store a gap; a second reason for the same gap is told beside the first.
+
+    `expected`: the operator's list of query keys and types; a gap on it is stored as expected.
+    """
+    with case.commit():
+        before = [g.why for g in gaps(case) if (g.what, g.kind) == (what, kind)]
+        reasons = before[0].split("; ") if before else []
+        if why not in reasons:
+            reasons.append(why)
+        name = re.split(r"[ ?]", what, maxsplit=1)[0]
+        known = what in expected or name in expected
+        add_gap(case, what, kind, "; ".join(reasons), expected=known)
+
+
+class Missing:
+    """Counts what single references and attachments failed of, to be told without any id."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[tuple[str, str, str], int] = {}
+        self._reasons: dict[tuple[str, str, str], set[str]] = {}
+
+    def add(self, name: str, role: str, kind: str, why: str) -> None:
+        """One more `name` in that `role` is missing: told as `name (3 role)`."""
+        with self._lock:
+            key = (name, role, kind)
+            self._counts[key] = self._counts.get(key, 0) + 1
+            self._reasons.setdefault(key, set()).add(why)
+
+    def report(self, case: CaseFile, expected: Collection[str]) -> None:
+        """Store all as gaps."""
+        for (name, role, kind), count in sorted(self._counts.items()):
+            for why in sorted(self._reasons[name, role, kind]):
+                report(case, expected, f"{name} ({count} {role})", kind, why)

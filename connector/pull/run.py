@@ -1,0 +1,149 @@
+"""The pull, in its order: who, what to ask, ask, follow references, Provenance, attachments."""
+
+from ..case import Request
+from ..config import Source
+from ..endpoint import Endpoint
+from ..errors import EndpointError, Held, SourceFailed
+from ..fhir import capability as capabilities
+from ..fhir.capability import Capability
+from ..fhir.lossless import UndecodableError
+from ..progress import Progress, silent
+from ..store import chart
+from ..store.casefile import CaseFile
+from ..store.chart import Record
+from . import attachments, closure, provenance, queries
+from .compartment import SEVERAL_PEOPLE
+from .context import Pull
+from .gaps import Missing
+from .patient import find_patient
+from .plan import plan, unsupported
+from .records import Sieve
+from .workers import Workers
+
+
+def pull_chart(
+    case: CaseFile,
+    request: Request,
+    source: Endpoint,
+    settings: Source,
+    *,
+    never_types: frozenset[str],
+    wanted_types: frozenset[str],
+    progress: Progress = silent,
+) -> None:
+    """Bring the chart of the request's patient, and the gaps, into the case file.
+
+    Idempotent and resumable: goes on where it was stopped, asks again what failed, and returns at
+    once when nothing is left to ask. Sets the facts `source_patient`, `source_software` and, at
+    the end, `pull_complete`. Raises `Held` (which patient), `SourceFailed` (no R4 server, or one
+    that gives nothing) or `Waiting`; what was pulled until then is kept.
+    """
+    if case.fact("pull_complete") and not any(
+        gap.kind in ("refused", "failed") for gap in chart.gaps(case)
+    ):
+        return
+    capability = _capability(source)
+    patient = find_patient(source, request.patient)
+    if case.fact("source_patient", patient.id) != patient.id:
+        raise Held(
+            "patient",
+            "the request now comes to another patient than when this case was opened",
+            "Open a new case with another request_id, or correct the request.",
+        )
+    with Workers(settings.connections) as workers:
+        pull = Pull(
+            case=case,
+            source=source,
+            settings=settings,
+            capability=capability,
+            patient_id=patient.id,
+            never_types=never_types,
+            wanted_types=wanted_types,
+            sieve=Sieve(source.base_url, patient.id, never_types | SEVERAL_PEOPLE),
+            workers=workers,
+            missing=Missing(),
+            progress=progress,
+        )
+        _open(pull, patient)
+        _ask(pull)
+        attachments.fetch_open(pull)
+        _finish(pull)
+
+
+def _capability(source: Endpoint) -> Capability:
+    what = "capability statement"
+    try:
+        capability = capabilities.parse(source.get("metadata", what).body)
+    except EndpointError as error:
+        raise SourceFailed(
+            f"the source can't be used: {error}", error.what_to_do or "Run `connector doctor`."
+        ) from None
+    except UndecodableError:
+        raise SourceFailed(
+            "the source does not answer as a FHIR server: no CapabilityStatement",
+            "Check base_url of the source.",
+        ) from None
+    if not capability.is_r4:
+        raise SourceFailed(
+            f"the source speaks FHIR {capability.fhir_version[:20] or 'of no stated version'}",
+            "Only R4 (4.0.1) can be pulled: name the server's R4 base.",
+        )
+    return capability
+
+
+def _open(pull: Pull, patient: Record) -> None:
+    """Make the plan, or take it up again with what failed or was missing open once more."""
+    case = pull.case
+    with case.commit():
+        case.set_fact("pull_complete", None)
+        case.set_fact("source_patient", patient.id)
+        case.set_fact("source_software", pull.capability.software)
+        # The gaps are about to be told anew. One on pages that are already stored would not be
+        # found again, so that query starts over.
+        told = {gap.what for gap in chart.gaps(case)}
+        for query in chart.queries(case, "open"):
+            if queries.gap_name(query) in told:
+                chart.fail_query(case, query.key)
+        chart.reopen_failed(case)
+        chart.put_record(case, patient, "Patient")
+        chart.add_queries(
+            case,
+            plan(
+                pull.capability,
+                pull.patient_id,
+                pull.settings,
+                pull.never_types,
+                pull.wanted_types,
+            ),
+        )
+        for name, why in unsupported(pull.capability, pull.never_types, pull.wanted_types).items():
+            pull.gap(name, "unsupported", why)
+
+
+def _ask(pull: Pull) -> None:
+    queries.ask_open(pull)
+    _check_not_refused(pull)
+    closure.close(pull)
+    # What a Provenance refers to may bring records that have a Provenance of their own.
+    while provenance.add_queries(pull):
+        queries.ask_open(pull)
+        closure.close(pull)
+
+
+def _check_not_refused(pull: Pull) -> None:
+    """A source that answers no search at all gives no chart: that is not a chart with gaps."""
+    asked = chart.queries(pull.case)
+    if asked and all(query.status == "failed" and query.pages == 0 for query in asked):
+        reasons = sorted({gap.why for gap in chart.gaps(pull.case) if gap.kind != "unsupported"})
+        raise SourceFailed(
+            f"the source refuses or breaks every search: {reasons[0]}",
+            "Check what this client may read there (its scopes or its role).",
+        )
+
+
+def _finish(pull: Pull) -> None:
+    closure.forget_unreached(pull)
+    with pull.case.commit():
+        pull.missing.report(pull.case, pull.settings.expected_gaps)
+        pull.case.set_fact("pull_complete", True)
+    pull.tell("done")

@@ -1,0 +1,179 @@
+"""What became of each reference: had, or a gap with its reason.
+
+Records are read at the source by id: many in one search where the server declares `_id`, one by
+one where it doesn't and for whatever that search did not bring, so that each has its own reason.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from ..errors import EndpointError
+from ..fhir.references import Kind, parse
+from ..store.chart import Record, put_record
+from .compartment import SEVERAL_PEOPLE
+from .context import Pull
+from .gaps import kind_of
+from .lookup import find, read
+from .records import ANOTHER_PATIENT, UNREADABLE, Problem
+
+QUERY = "references"  # under which the records found here are stored
+_READS_MAX = 10_000  # a chart refers to hundreds; a server's whole directory is not a chart
+_IDS_MAX = 50  # in one search
+
+_OTHER = Problem("not-asked", "a reference to another patient is not followed")
+_PEOPLE = Problem("not-asked", "a record about several people is not pulled")
+_TOO_MANY = Problem("failed", f"more than {_READS_MAX} referenced records")
+_ELSEWHERE = {
+    Kind.FOREIGN: Problem("not-asked", "references to other servers are not followed"),
+    Kind.URN: Problem("unsupported", "a server can't be asked for a urn"),
+    Kind.INVALID: Problem("unsupported", "not a reference that FHIR knows"),
+}
+
+
+class _Row(NamedTuple):
+    """One open row of `target`."""
+
+    reference: str
+    type: str
+    id: str
+
+
+def resolve_open(pull: Pull) -> bool:
+    """Settle every open reference. True if any was asked for at the source."""
+    _settle_known(pull)
+    to_find: list[_Row] = []
+    to_read: list[_Row] = []
+    with pull.case.commit():
+        for row in _open(pull):
+            target = parse(row.reference, pull.source.base_url)
+            if target.kind in _ELSEWHERE:
+                _give_up(pull, row, _ELSEWHERE[target.kind])
+            elif target.type in SEVERAL_PEOPLE:
+                _give_up(pull, row, _PEOPLE)
+            elif target.kind is Kind.CONDITIONAL:
+                to_find.append(row)
+            elif target.type == "Patient":
+                _give_up(pull, row, _OTHER)
+            elif row.reference == target.local:
+                to_read.append(row)
+        allowed = max(0, _READS_MAX - _tried(pull))
+        for row in [*to_find, *to_read][allowed:]:
+            _give_up(pull, row, _TOO_MANY)
+    to_find, to_read = to_find[:allowed], to_read[: max(0, allowed - len(to_find))]
+    pull.workers.each(lambda row: _find(pull, row), to_find)
+    pull.workers.each(lambda rows: _read_together(pull, rows), _batches(pull, to_read))
+    _settle_known(pull)
+    return bool(to_find or to_read)
+
+
+def _open(pull: Pull) -> list[_Row]:
+    rows = pull.case.rows("SELECT reference, type, id FROM target WHERE status = 'open'")
+    return sorted(_Row(*row) for row in rows)
+
+
+def _settle_known(pull: Pull) -> None:
+    """Settle what needs no asking: records that are there, and other spellings of a settled one."""
+    with pull.case.commit():
+        pull.case.execute(
+            "UPDATE target SET status = 'had' WHERE status = 'open' AND EXISTS"
+            " (SELECT 1 FROM record WHERE record.type = target.type AND record.id = target.id)"
+        )
+        pull.case.execute(
+            "UPDATE target SET status = 'gap' WHERE status = 'open' AND EXISTS"
+            " (SELECT 1 FROM target AS plain WHERE plain.status = 'gap'"
+            " AND plain.reference = target.type || '/' || target.id)"
+        )
+
+
+def _tried(pull: Pull) -> int:
+    found = pull.case.row(
+        "SELECT (SELECT count(*) FROM record WHERE query = ?)"
+        " + (SELECT count(*) FROM target WHERE status = 'gap')",
+        (QUERY,),
+    )
+    return int(found[0]) if found else 0
+
+
+def _batches(pull: Pull, rows: list[_Row]) -> Iterable[list[_Row]]:
+    by_type: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        by_type[row.type].append(row)
+    for resource_type, group in by_type.items():
+        searchable = "_id" in pull.capability.search.get(resource_type, ())
+        size = _IDS_MAX if searchable else 1
+        yield from (group[at : at + size] for at in range(0, len(group), size))
+
+
+def _read_together(pull: Pull, rows: list[_Row]) -> None:
+    """Read records of one type."""
+    if pull.workers.stopping:
+        return
+    found: dict[str, bytes] = {}
+    if len(rows) > 1:
+        ids = {"_id": ",".join(row.id for row in rows), "_count": str(len(rows))}
+        try:
+            found = find(pull.source, rows[0].type, ids)
+        except EndpointError as error:
+            pull.still_there(error)  # each is read alone below, and has its own reason then
+    for row in rows:
+        if row.id in found:
+            _keep(pull, row, row.id, found[row.id])
+        elif not pull.workers.stopping:
+            _read(pull, row)
+    pull.tell(f"{rows[0].type} {len(rows)} referenced")
+
+
+def _read(pull: Pull, row: _Row) -> None:
+    try:
+        body = read(pull.source, row.type, row.id)
+    except EndpointError as error:
+        pull.still_there(error)
+        _give_up(pull, row, Problem(kind_of(error), str(error)))
+    else:
+        _keep(pull, row, row.id, body)
+
+
+def _find(pull: Pull, row: _Row) -> None:
+    """Resolve a conditional reference: exactly one match, or a gap (http.html#trules)."""
+    if pull.workers.stopping:
+        return
+    parameters = dict(parse_qsl(row.reference.partition("?")[2]))
+    try:
+        found = find(pull.source, row.type, parameters)
+    except EndpointError as error:
+        pull.still_there(error)
+        _give_up(pull, row, Problem(kind_of(error), str(error)))
+        return
+    if len(found) != 1:
+        count = "several records answer" if found else "no record answers"
+        _give_up(pull, row, Problem("failed", f"{count} a conditional reference"))
+        return
+    for resource_id, body in found.items():
+        _keep(pull, row, resource_id, body)
+
+
+def _keep(pull: Pull, row: _Row, resource_id: str, body: bytes) -> None:
+    """Store the record that answers a reference, and where the reference comes to."""
+    record = pull.sieve.examine(body)
+    if not isinstance(record, Record):
+        _give_up(pull, row, _OTHER if record is ANOTHER_PATIENT else record or UNREADABLE)
+        return
+    if (record.type, record.id) != (row.type, resource_id):
+        _give_up(pull, row, Problem("failed", "another record came back than was asked for"))
+        return
+    with pull.case.commit():
+        put_record(pull.case, record, QUERY)
+        for reference in {row.reference, f"{record.type}/{record.id}"}:
+            pull.case.execute(
+                "INSERT INTO target VALUES (?, ?, ?, 'had') ON CONFLICT (reference)"
+                " DO UPDATE SET type = excluded.type, id = excluded.id, status = 'had'",
+                (reference, record.type, record.id),
+            )
+
+
+def _give_up(pull: Pull, row: _Row, problem: Problem) -> None:
+    with pull.case.commit():
+        pull.case.execute("UPDATE target SET status = 'gap' WHERE reference = ?", (row.reference,))
+    pull.missing.add(row.type or "elsewhere", "referenced", *problem)

@@ -1,0 +1,24 @@
+"""The packet's way to the destination: who the patient is there, deliver, read back, announce.
+
+Laws of this room (docs/architecture.md): never the wrong patient, never twice, never half, never
+over the receiver's work, never silently. Every step can run again, alone, after a crash.
+"""
+
+from .announce import announce
+from .compare import compare_patients
+from .deliver import deliver
+from .desk import Desk
+from .identity import resolve
+from .readback import read_back, verify
+from .receipt import receipt
+
+__all__ = [
+    "Desk",
+    "announce",
+    "compare_patients",
+    "deliver",
+    "read_back",
+    "receipt",
+    "resolve",
+    "verify",
+]

@@ -1,0 +1,145 @@
+"""Announce: the last write, by which the receiving team sees the request at all.
+
+One transaction makes the ServiceRequest `active` and the Task `requested`, each only over the
+version that our delivery holds. Reading both is what settles every answer, clear or not.
+"""
+
+from dataclasses import dataclass
+from itertools import count
+
+from ..endpoint.session import describe
+from ..errors import ConnectorError, DestinationRefused, Held, ReadBackDiffers
+from ..fhir.bundle import Write, transaction
+from ..fhir.lossless import decode
+from ..fhir.record import with_identity
+from ..store import delivery
+from .answers import kind_of, places
+from .desk import Desk, at_destination, parts
+from .exchange import may_try_again, post
+from .expected import ANNOUNCED, Expected, Reading, judge
+from .lookup import read
+
+
+@dataclass
+class _Signal:
+    """ServiceRequest or Task: what it has to become, and the version of it that is ours."""
+
+    key: str
+    name: str
+    target_id: str
+    version: str | None
+    wanted: bytes
+
+
+def announce(desk: Desk, now: str) -> None:
+    """Make ServiceRequest and Task visible, and read them back. `now`: FHIR dateTime with offset.
+
+    Sets the case fact `announced_at`; an announcement begun earlier keeps its own moment. Raises
+    `Held` (`theirs`) if somebody changed one of the two, `ReadBackDiffers`, `DestinationRefused`,
+    `Waiting`.
+    """
+    begun = desk.case.fact("announcing")
+    if begun is None:
+        _everything_is_there(desk)
+    at = begun["at"] if begun else now
+    with at_destination():
+        signals = _signals(desk, at)
+        readings = _until_told(desk, signals, at)
+    if begun:
+        desk.ledger.answer(desk.handle, begun["write_no"], None, "settled by reading")
+    with desk.case.commit():
+        delivery.read_back(desk.case, ((*parts(key), *r) for key, r in readings.items()))
+        differing = [signals[key].name for key, r in readings.items() if r.status == "differs"]
+        if not differing:
+            desk.case.set_fact("announced_at", at)
+    if differing:
+        raise ReadBackDiffers(
+            f"what stands at the destination is not what was announced: {', '.join(differing)}",
+            "Ask the people who run the destination what changes such records.",
+        )
+
+
+def _everything_is_there(desk: Desk) -> None:
+    """Never half: the last guard, whoever calls in whatever order."""
+    missing = desk.case.row(
+        "SELECT count(*) FROM entry LEFT JOIN delivery USING (type, id) WHERE coalesce"
+        "(delivery.status, '') NOT IN ('verified', 'precision-changed', 'rejected')"
+    )
+    if missing != (0,):
+        raise ConnectorError("internal: nothing is announced before everything is read back")
+
+
+def _signals(desk: Desk, at: str) -> dict[str, _Signal]:
+    expected = Expected(desk, at)
+    rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(desk.case)}
+    signals = {}
+    for key, name in expected.signals.items():
+        row = rows[key]
+        assert row.target_id is not None
+        signals[key] = _Signal(key, name, row.target_id, row.version, expected.of(key))
+    return signals
+
+
+def _until_told(desk: Desk, signals: dict[str, _Signal], at: str) -> dict[str, Reading]:
+    failure = ""
+    for attempt in count(1):
+        readings = {key: _told(desk, signal) for key, signal in signals.items()}
+        told = {key: reading for key, reading in readings.items() if reading is not None}
+        if len(told) == len(signals):
+            return told
+        if failure:
+            raise DestinationRefused(
+                f"announce: {failure}",
+                "All records are there, not announced yet. Ask the people who run the"
+                " destination; the same command goes on from here.",
+            )
+        # On a server whose transactions do not hold together one of the two may be done already.
+        failure = _write(desk, [s for key, s in signals.items() if key not in told], at, attempt)
+    raise AssertionError("the retry decision ends the loop")
+
+
+def _told(desk: Desk, signal: _Signal) -> Reading | None:
+    """The reading of a signal that is out; None: still our draft. `Held` if it is theirs by now."""
+    resource_type = parts(signal.key)[0]
+    body = read(desk, f"{resource_type}/{signal.target_id}")
+    reading = judge(signal.target_id, signal.wanted, body)
+    if reading.status != "differs":
+        return reading
+    status = decode(body).get("status") if body is not None else None
+    if body is not None and reading.version == signal.version:
+        if status == "draft":
+            return None
+        if status == ANNOUNCED[signal.name]:
+            return reading  # our own write, which the server did not store as sent
+    raise Held(
+        "theirs",
+        f"the {resource_type} was changed or removed at the destination before it was announced",
+        "Ask the people who run the destination what was changed and why; nothing was written"
+        " over it.",
+    )
+
+
+def _write(desk: Desk, pending: list[_Signal], at: str, attempt: int) -> str:
+    """One try. Returns why there must be no other; empty: there may be."""
+    write_no = desk.ledger.next_write_no(desk.handle)
+    desk.case.set_fact("announcing", {"at": at, "write_no": write_no})
+    bundle = transaction("transaction", map(_put, pending))
+    answer = post(desk, write_no, bundle, len(pending), "announce")
+    status = answer.status if answer else None
+    desk.ledger.answer(desk.handle, write_no, status, kind_of(answer).value)
+    if answer is not None and answer.ok:
+        proved, _ = places([signal.key for signal in pending], answer.body)
+        for signal in pending:
+            if signal.key in proved:
+                signal.version = proved[signal.key].version
+    if may_try_again(desk, attempt, answer):
+        return ""
+    return describe(answer) if answer else "no whole answer from the destination"
+
+
+def _put(signal: _Signal) -> Write:
+    resource_type = parts(signal.key)[0]
+    reference = f"{resource_type}/{signal.target_id}"
+    condition = {"ifMatch": f'W/"{signal.version}"'} if signal.version else {}
+    body = with_identity(signal.wanted, signal.target_id, ())
+    return Write(f"urn:uuid:{parts(signal.key)[1]}", "PUT", reference, body, condition)

@@ -1,0 +1,80 @@
+"""Deliver: every entry of the packet to the destination, once, with nothing announced yet."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from ..errors import ConnectorError
+from ..fhir.lossless import decode
+from ..progress import Progress, silent
+from ..store import chart, delivery, packet
+from ..store.casefile import CaseFile
+from .courier import Courier
+from .desk import CONTENTS, REQUEST, TASK, Desk, at_destination, key_of
+from .plan import Survey, pack, survey
+
+
+def deliver(desk: Desk, progress: Progress = silent) -> None:
+    """Send what is not there yet, in reference order, in writes within the destination's limits.
+
+    Resumable after any crash: what may have been sent is settled by reading first. Afterwards
+    each entry has a row in `delivery`, `sent` or `rejected`; rejected ones are gaps as well. Call
+    `resolve` before. Raises `DestinationRefused`, `Waiting`, `Held`, `LockHeld`.
+    """
+    if not desk.case.fact("patient_resolved"):
+        raise ConnectorError("internal: nothing is sent before the patient is resolved")
+    for name in (REQUEST, TASK):
+        if decode(desk.authored(name).body).get("status") != "draft":
+            raise ConnectorError(f"internal: the packet's {name} is not a draft")
+    with at_destination():
+        courier = Courier(desk, _essential(desk))
+        courier.settle_intended()
+        _send(desk, courier, progress)
+    _tell_gaps(desk.case)
+
+
+def _send(desk: Desk, courier: Courier, progress: Progress) -> None:
+    whole = survey(desk.case)
+    due = _due(whole, courier)
+    limits = desk.settings.bundle
+    done, total = len(whole.sizes) - len(due), len(whole.sizes)
+    progress("push", done, total)
+    units = whole.units(due)
+    for write in pack(units, whole.sizes, limits.max_entries, limits.max_megabytes * 1_000_000):
+        courier.carry(write)
+        done += sum(map(len, write))
+        progress("push", done, total)
+
+
+def _due(whole: Survey, courier: Courier) -> list[str]:
+    """What has to be sent, in packet order.
+
+    While something else has to be sent, what was refused before is tried again (a person may have
+    mended the destination), unless something that stands there was already told that it is lost.
+    """
+    places, lost = courier.addresses.places, courier.addresses.lost
+    if all(key in places or key in lost for key in whole.sizes):
+        return []
+    told = whole.referred_by(whole.sizes.keys() & places.keys())
+    for key in lost.keys() - told:
+        del lost[key]
+    return [key for key in whole.sizes if key not in places and key not in lost]
+
+
+def _essential(desk: Desk) -> frozenset[str]:
+    authored = (packet.authored(desk.case, name) for name in (REQUEST, TASK, CONTENTS))
+    return frozenset(key_of(entry) for entry in (desk.patient(), *authored) if entry)
+
+
+def _tell_gaps(case: CaseFile) -> None:
+    rejected = delivery.deliveries(case, "rejected")
+    words: dict[str, set[str]] = {}
+    for row in rejected:
+        words.setdefault(row.type, set()).add(row.note)
+    with case.commit():
+        for resource_type, count in Counter(row.type for row in rejected).items():
+            why = f"the destination refused {count} ({_listed(words[resource_type])})"
+            chart.add_gap(case, resource_type, "rejected", why)
+
+
+def _listed(words: Iterable[str]) -> str:
+    return "; ".join(sorted(words)[:3])

@@ -1,0 +1,88 @@
+"""What every step of the push works with, and how the destination's failures are told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ..case import Request
+from ..config import Destination, Source
+from ..endpoint import Endpoint
+from ..errors import Answered, ConnectorError, DestinationRefused, EndpointError
+from ..fhir.lossless import UndecodableError
+from ..store import packet
+from ..store.casefile import CaseFile
+from ..store.ledger import Ledger
+
+# The authored resources that carry the request itself: without one of them nothing is announced.
+REQUEST = "ServiceRequest"
+TASK = "Task"
+CONTENTS = "Composition"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One case at one destination. `fence` is the number under which this process may write."""
+
+    case: CaseFile
+    ledger: Ledger
+    handle: str
+    fence: int
+    endpoint: Endpoint
+    settings: Destination
+    request: Request
+    source: Source
+
+    def patient(self) -> packet.Entry:
+        """The packet's own Patient: the source's, in packet form."""
+        wanted = f"Patient/{self.case.fact('source_patient')}"
+        for entry in packet.entries(self.case, "carried"):
+            if entry.source == wanted:
+                return entry
+        raise ConnectorError("internal: the packet holds no Patient")
+
+    def authored(self, name: str) -> packet.Entry:
+        """The authored resource made by the template `name`."""
+        entry = packet.authored(self.case, name)
+        if entry is None:
+            raise ConnectorError(f"internal: the packet holds no {name}")
+        return entry
+
+    def entry(self, key: str) -> packet.Entry:
+        """One entry of the packet by `Type/<derived id>`."""
+        entry = packet.entry(self.case, *parts(key))
+        if entry is None:
+            raise ConnectorError("internal: a row of the delivery without its packet entry")
+        return entry
+
+
+def key_of(entry: packet.Entry) -> str:
+    """`Type/<derived id>`, the name by which the packet's resources refer to this one."""
+    return f"{entry.type}/{entry.id}"
+
+
+def parts(key: str) -> tuple[str, str]:
+    """(type, id) of `Type/id`."""
+    resource_type, _, resource_id = key.partition("/")
+    return resource_type, resource_id
+
+
+@contextmanager
+def at_destination() -> Iterator[None]:
+    """Turn a failed exchange into `DestinationRefused`; `Waiting` and `Held` pass."""
+    try:
+        yield
+    except Answered as error:
+        hint = (
+            "Check `auth` of this destination and what its account may read and write."
+            if error.status in (401, 403)
+            else "Ask the people who run the destination; then run the same command again."
+        )
+        raise DestinationRefused(str(error), hint) from None
+    except EndpointError as error:
+        hint = error.what_to_do or "Look at the destination with `connector doctor`."
+        raise DestinationRefused(str(error), hint) from None
+    except UndecodableError as error:
+        raise DestinationRefused(
+            f"the destination's answer is not the FHIR JSON it should be ({error})",
+            "Check base_url: a login page or a proxy may be answering there.",
+        ) from None

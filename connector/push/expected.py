@@ -1,0 +1,83 @@
+"""What each resource has to look like at the destination, and whether it does."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from ..errors import ConnectorError
+from ..fhir.equality import Verdict, comparable, compare
+from ..fhir.lossless import canonical, decode, encode, sha256
+from .addresses import Addresses
+from .desk import REQUEST, TASK, Desk, key_of
+from .lookup import version_of
+
+# The status with which each of the two is announced (design: never half).
+ANNOUNCED = {REQUEST: "active", TASK: "requested"}
+
+_STATUS = {
+    Verdict.EQUAL: "verified",
+    Verdict.PRECISION_CHANGED: "precision-changed",
+    Verdict.DIFFERS: "differs",
+}
+
+
+class Expected:
+    """The packet as it has to stand there; announced at `announced_at` (FHIR dateTime) or not."""
+
+    def __init__(self, desk: Desk, announced_at: str | None) -> None:
+        self._desk = desk
+        self._addresses = Addresses(desk)
+        self._at = announced_at
+        self.signals = {key_of(desk.authored(name)): name for name in ANNOUNCED}
+
+    def of(self, key: str) -> bytes:
+        """The entry `key` (`Type/<derived id>`) as the destination should hold it."""
+        body = self._desk.entry(key).body
+        if self._at is not None and key in self.signals:
+            body = _announced(body, self.signals[key], self._at)
+        return self._addresses.render(body)
+
+
+class Reading(NamedTuple):
+    """One resource read: status (verified | precision-changed | differs) and canonical hashes."""
+
+    status: str
+    sent_sha256: str
+    read_sha256: str
+    version: str | None
+
+
+def judge(
+    target_id: str | None, expected: bytes, body: bytes | None, aside: Collection[str] = ()
+) -> Reading:
+    """What `body`, read under `target_id` (None: nothing there), proves about `expected`.
+
+    `aside`: top-level elements that may differ. The version of the reading is the one read.
+    """
+    sent_sha256 = _canonical_sha256(expected)
+    if body is None:
+        return Reading("differs", sent_sha256, "", None)
+    there = decode(body)
+    if not isinstance(there, dict) or there.get("id") != target_id:
+        return Reading("differs", sent_sha256, sha256(body), None)
+    verdict = compare(_without(expected, aside), _without(body, aside))
+    return Reading(_STATUS[verdict], sent_sha256, _canonical_sha256(body), version_of(there))
+
+
+def _announced(body: bytes, name: str, at: str) -> bytes:
+    resource = decode(body)
+    if resource.get("status") != "draft":
+        raise ConnectorError(f"internal: the packet's {name} is not a draft")
+    resource["status"] = ANNOUNCED[name]
+    if name == TASK:
+        resource["lastModified"] = at
+    return encode(resource)
+
+
+def _without(body: bytes, names: Collection[str]) -> bytes:
+    if not names:
+        return body
+    return encode({name: value for name, value in decode(body).items() if name not in names})
+
+
+def _canonical_sha256(body: bytes) -> str:
+    return sha256(canonical(comparable(decode(body))))

@@ -1,0 +1,152 @@
+"""What stands at the destination already: the reading by which an unclear write is settled.
+
+Searches go by POST (identifiers stay out of URLs, and a hundred tags do not fit into one) and are
+never answered from the server's own cache. What a search returns is checked against what was
+asked: a server that ignores a parameter answers with everything it has.
+"""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from ..errors import Answered, DestinationRefused, Held
+from ..fhir.bundle import page
+from ..fhir.lossless import UndecodableError, decode
+from ..fhir.systems import TAG
+from .desk import Desk, parts
+
+_TAGS_AT_ONCE = 100
+_PAGES_MAX = 100
+
+
+class Place(NamedTuple):
+    """Where a resource stands: `Type/id` there, and its version if the server said so."""
+
+    type: str
+    id: str
+    version: str | None
+
+    @property
+    def reference(self) -> str:
+        return f"{self.type}/{self.id}"
+
+
+def find(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
+    """Those of `keys` (`Type/<derived id>`) that stand there, by our ids or by our tag.
+
+    Raises `Held`: `doubled` if one stands there twice, `theirs` or `deleted` if under our own id
+    there is a record that is not ours, or was one that somebody deleted.
+    """
+    return _by_id(desk, keys) if desk.settings.write == "put" else by_tag(desk, keys)
+
+
+def by_tag(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
+    """Those of `keys` that stand there with our tag. Raises `Held` (`doubled`)."""
+    found: dict[str, Place] = {}
+    for resource_type, group in groupby(sorted(keys), key=lambda key: parts(key)[0]):
+        ids = [parts(key)[1] for key in group]
+        for at in range(0, len(ids), _TAGS_AT_ONCE):
+            _tagged(desk, resource_type, ids[at : at + _TAGS_AT_ONCE], found)
+    return found
+
+
+def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterator[Any]:
+    """The decoded matches of a search by POST, all pages."""
+    what = f"{resource_type} search"
+    body = desk.endpoint.search(resource_type, parameters, what).body
+    seen: set[str] = set()
+    while True:
+        found = page(body)
+        for entry in found.entries:
+            if entry.mode == "broken":
+                raise UndecodableError("a search result without its resource")
+            if entry.mode == "match":
+                yield decode(entry.body)
+        url = found.next_url
+        if url is None:
+            return
+        if url in seen or len(seen) >= _PAGES_MAX:
+            raise UndecodableError("a search whose pages do not end")
+        seen.add(url)
+        body = desk.endpoint.get(url, what, fresh=True).body
+
+
+def read(desk: Desk, reference: str) -> bytes | None:
+    """The resource at `Type/id` as it is now; None if there is none or it was deleted."""
+    try:
+        return desk.endpoint.get(reference, f"{parts(reference)[0]} read", fresh=True).body
+    except Answered as error:
+        if error.status in (404, 410):
+            return None
+        raise
+
+
+def version_of(resource: Any) -> str | None:
+    """`meta.versionId` of a decoded resource."""
+    version = (resource.get("meta") or {}).get("versionId")
+    return str(version) if version is not None else None
+
+
+def tags_of(resource: Any) -> set[str]:
+    """The codes of our own tag on a decoded resource: derived ids."""
+    tags = (resource.get("meta") or {}).get("tag") or []
+    return {str(tag.get("code")) for tag in tags if tag.get("system") == TAG}
+
+
+def _tagged(desk: Desk, resource_type: str, ids: list[str], found: dict[str, Place]) -> None:
+    parameters = {"_tag": ",".join(f"{TAG}|{i}" for i in ids), "_elements": "id,meta"}
+    try:
+        resources = list(search(desk, resource_type, parameters))
+    except Answered as error:
+        if error.status == 404:  # a type this server does not know: nothing of it can stand there
+            return
+        raise
+    for resource in resources:
+        ours = tags_of(resource) & set(ids)
+        if not ours:
+            raise DestinationRefused(
+                "the destination does not search by _tag: it returned records without our tag",
+                'Set write = "put" for this destination, if it takes ids of ours.',
+            )
+        for derived in ours:
+            key = f"{resource_type}/{derived}"
+            place = Place(resource_type, str(resource["id"]), version_of(resource))
+            if found.setdefault(key, place).id != place.id:
+                raise Held(
+                    "doubled",
+                    f"one {resource_type} of ours stands at the destination more than once",
+                    "Ask the people who run the destination to remove the copy; then run again.",
+                )
+
+
+def _by_id(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
+    wanted = list(keys)
+    with ThreadPoolExecutor(desk.settings.connections) as pool:
+        places = pool.map(lambda key: _own(desk, key), wanted)
+        return {key: place for key, place in zip(wanted, places, strict=True) if place}
+
+
+def _own(desk: Desk, key: str) -> Place | None:
+    resource_type, derived = parts(key)
+    try:
+        answer = desk.endpoint.get(key, f"{resource_type} read", fresh=True)
+    except Answered as error:
+        if error.status == 404:
+            return None
+        if error.status == 410:
+            raise Held(
+                "deleted",
+                f"a {resource_type} of ours was deleted at the destination; sending it again"
+                " would undo that",
+                "Ask the people who run the destination why, and exclude it from the request.",
+            ) from None
+        raise
+    resource = decode(answer.body)
+    if derived not in tags_of(resource):
+        raise Held(
+            "theirs",
+            f"a {resource_type} that is not ours stands under our id at the destination",
+            "Ask the people who run the destination; nothing was written over it.",
+        )
+    return Place(resource_type, derived, version_of(resource))

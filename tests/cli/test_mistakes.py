@@ -1,0 +1,58 @@
+"""A user's mistake: a clear message, exit 2, nothing sent, no traceback."""
+
+import json
+
+from tests import support
+
+
+def refused(world: support.World, *arguments: object) -> str:
+    ran = world.cli(*map(str, arguments))
+    assert ran.code == 2, ran
+    assert "Traceback" not in ran.err
+    assert not world.written()
+    return ran.err
+
+
+def test_unreadable_requests_name_line_and_field(world: support.World) -> None:
+    path = world.folder / "bad.yaml"
+    path.write_text("request_id: a\npatient: {id: x}\nkey_question: cure\nquestion: q\n")
+    message = refused(world, "transfer", path)
+    assert "bad.yaml, line 3: key_question" in message
+    path.write_text("request_id: [\n")
+    assert "line" in refused(world, "transfer", path)
+    assert "no such request" in refused(world, "transfer", "nothing.yaml")
+
+
+def test_unknown_endpoints_are_named(world: support.World) -> None:
+    assert "[sources.nowhere]" in refused(world, "transfer", world.request(source="nowhere"))
+    message = refused(world, "transfer", world.request(destination="nowhere"))
+    assert "[destinations.nowhere]" in message
+
+
+def test_production_never_reaches_test(world: support.World) -> None:
+    world.configure(environments=("production", "test"))
+    assert "production" in refused(world, "transfer", world.request())
+    world.configure(environments=("test", "production"))
+    assert "production" in refused(world, "transfer", world.request())
+
+
+def test_no_configuration(world: support.World) -> None:
+    (world.folder / "connector.toml").unlink()
+    assert "connector init" in refused(world, "transfer", world.request())
+
+
+def test_unknown_options_and_verbs(world: support.World) -> None:
+    assert world.cli("transfer", "--nonsense", "x").code == 2
+    assert world.cli("nonsense").code == 2
+
+
+def test_records_that_are_not_in_the_chart(world: support.World) -> None:
+    message = refused(world, "transfer", world.request(hinge=["DiagnosticReport/none"]))
+    assert "hinge" in message
+
+
+def test_json_errors_are_json_too(world: support.World) -> None:
+    ran = world.cli("transfer", world.request(source="nowhere"), "--json")
+    error = json.loads(ran.out)
+    assert error["exit_code"] == ran.code == 2
+    assert "nowhere" in error["error"]

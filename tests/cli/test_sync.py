@@ -1,0 +1,75 @@
+"""`connector sync`: twelve requests, one unreadable, one held, one whose source is down."""
+
+import json
+from pathlib import Path
+
+from tests import support
+
+
+def folder_of_twelve(world: support.World) -> Path:
+    world.configure(
+        extra="""
+[sources.down]
+id = "0b6f9d1e-0000-4000-8000-000000000001"
+base_url = "http://127.0.0.1:9/fhir"
+environment = "test"
+attempts = 1
+"""
+    )
+    for number in range(9):
+        world.request(f"requests/{number:02}.yaml", request_id=f"SO-{number}")
+    (world.folder / "requests" / "unreadable.yaml").write_text("request_id: [")
+    world.request("requests/held.yaml", request_id="SO-held", patient={"identifier": "urn:x|none"})
+    world.request("requests/down.yaml", request_id="SO-down", source="down")
+    return world.folder / "requests"
+
+
+def test_the_others_arrive_and_a_second_run_sends_nothing(world: support.World) -> None:
+    folder = folder_of_twelve(world)
+    first = world.cli("sync", folder)
+    assert first.code == 2, first
+    assert "unreadable.yaml" in first.out
+    summary = first.out.strip().splitlines()[-1]
+    assert summary.startswith("sync: 12 requests: ")
+    assert "1 held" in summary
+    assert "1 source-failed" in summary
+    assert "9 verified" in summary
+    assert len(world.there("Task")) == 9
+    assert len(world.there("Patient")) == 1
+
+    world.destination.requests.clear()
+    second = world.cli("sync", folder)
+    assert not world.written()
+    assert second.code == first.code
+    assert "missing" in second.out
+
+    (folder / "unreadable.yaml").unlink()
+    (folder / "held.yaml").unlink()
+    assert world.cli("sync", folder).code == 6
+    (folder / "down.yaml").unlink()
+    assert world.cli("sync", folder).code == 3  # delivered, with records missing: said every time
+
+
+def test_nearest_need_first(world: support.World) -> None:
+    folder = world.folder / "requests"
+    for name, day in (("a", "2099-03-01"), ("b", "2099-01-01"), ("c", "2099-02-01")):
+        world.request(f"requests/{name}.yaml", request_id=name, needed_by=day)
+    ran = world.cli("sync", folder, "--json")
+    assert [line["file"] for line in ran.json["requests"]] == ["b.yaml", "c.yaml", "a.yaml"]
+
+
+def test_two_runs_at_once_one_exits_10(world: support.World) -> None:
+    from connector.store.lock import only_one
+
+    folder = world.request("requests/a.yaml").parent
+    with only_one(world.store / "sync.lock", "sync"):
+        assert world.cli("sync", folder).code == 10
+    assert not world.written()
+
+
+def test_a_need_that_has_passed_does_not_ring_for_ever(world: support.World) -> None:
+    folder = world.request("requests/a.yaml", needed_by="2020-01-01").parent
+    assert world.cli("sync", folder).code == 3  # delivered in this run, with records missing
+    again = world.cli("sync", folder)
+    assert again.code == 0
+    assert json.loads(world.cli("sync", folder, "--json").out)["requests"][0]["exit_code"] == 3

@@ -1,0 +1,69 @@
+"""The JSON Schemas in docs/, made from the classes: `python -m tests.schemas` writes them anew."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from connector.case import Request, State
+from connector.config import Config
+from connector.store.standing import Standing
+
+DOCS = Path(__file__).parent.parent / "docs"
+VERSION = "1"
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """File name → schema."""
+    return {
+        "request.schema.json": _of(Request.model_json_schema(), "A second opinion asked for"),
+        "config.schema.json": _of(Config.model_json_schema(), "connector.toml"),
+        "case.schema.json": _of(_case(), "What transfer --json and show --json print"),
+    }
+
+
+def _of(schema: dict[str, Any], title: str) -> dict[str, Any]:
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+        "x-version": VERSION,
+    }
+    return {**schema, **head}
+
+
+def _case() -> dict[str, Any]:
+    text, number, truth = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
+    maybe = {"type": ["string", "null"]}
+
+    def table(**columns: dict[str, Any]) -> dict[str, Any]:
+        row = {
+            "type": "object",
+            "properties": columns,
+            "required": list(columns),
+            "additionalProperties": False,
+        }
+        return {"type": "array", "items": row}
+
+    counted = ("pulled", "selected", "not_selected", "withheld", "entered_in_error", "merged")
+    counts = dict.fromkeys((*counted, "sent", "verified"), number)
+    properties: dict[str, Any] = {
+        "case": text,
+        "state": {"enum": [state.value for state in State]},
+        "exit_code": number,
+        "reasons": table(exit_code=number, code=text, why=text, what_to_do=text),
+        "counts": {**table(**counts)["items"]},
+        "missing": table(item=text, required=truth, kind=text, why=text, ask=text),
+        "gaps": table(what=text, kind=text, why=text, expected=truth),
+    }
+    rest = [name for name in Standing.__slots__ if name not in properties]
+    properties |= dict.fromkeys(rest, maybe)
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(Standing.__slots__),
+        "additionalProperties": False,
+    }
+
+
+if __name__ == "__main__":
+    for name, schema in schemas().items():
+        (DOCS / name).write_text(json.dumps(schema, indent=2) + "\n")
