@@ -60,14 +60,15 @@ def patient_id(chart: str) -> str:
 
 
 @dataclass
-class World:
-    """Two sandboxes, a folder with connector.toml, and requests."""
+class Site:
+    """A folder with connector.toml and requests, between two FHIR servers."""
 
     folder: Path
-    source: Sandbox
-    destination: Sandbox
+    source_url: str
+    destination_url: str
     source_id: uuid.UUID = field(default_factory=uuid.uuid4)
     destination_id: uuid.UUID = field(default_factory=uuid.uuid4)
+    patient: str = ""  # of requests that name no other
 
     @property
     def store(self) -> Path:
@@ -90,7 +91,7 @@ class World:
             f"""
 [sources.home]
 id = "{self.source_id}"
-base_url = "{source_url or self.source.base_url}"
+base_url = "{source_url or self.source_url}"
 environment = "{environments[0]}"
 backoff_s = 0.01
 organization = {{ name = "Home Hospital" }}
@@ -99,7 +100,7 @@ telecom = {{ phone = "+1 555 0100" }}
 
 [destinations.outside]
 id = "{self.destination_id}"
-base_url = "{destination_url or self.destination.base_url}"
+base_url = "{destination_url or self.destination_url}"
 environment = "{environments[1]}"
 backoff_s = 0.01
 new_patient = "create"
@@ -114,7 +115,7 @@ release = "{release}"
         """Write a request file; a field given as None is left out."""
         values: dict[str, Any] = {
             "request_id": "SO-1",
-            "patient": {"id": patient_id(TINY)},
+            "patient": {"id": self.patient},
             "key_question": "treatment",
             "question": "Is surgery better than waiting?",
             "needed_by": NEEDED_BY,
@@ -153,6 +154,15 @@ release = "{release}"
         process.join(120)
         assert process.exitcode is not None, "the command did not end"
         return Ran(process.exitcode, *(Path(name).read_text() for name in names))
+
+
+class World(Site):
+    """A site between two sandboxes."""
+
+    def __init__(self, folder: Path, source: Sandbox, destination: Sandbox, patient: str) -> None:
+        super().__init__(folder, source.base_url, destination.base_url, patient=patient)
+        self.source = source
+        self.destination = destination
 
     def written(self) -> list[str]:
         """Method and path of every request to the destination that could have written."""
@@ -195,4 +205,4 @@ def world(folder: Path, *charts: str, **sandbox: Any) -> Iterator[World]:
     ):
         for name in (*FACILITIES, *(charts or (TINY,))):
             source.load(chart_bytes(name))
-        yield World(folder, source, destination)
+        yield World(folder, source, destination, patient_id((charts or (TINY,))[0]))

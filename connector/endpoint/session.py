@@ -12,17 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode
 
 import requests
-from requests.auth import AuthBase, HTTPBasicAuth
 
 from .. import __version__
 from ..config import EndpointSettings
-from ..errors import Answered, Forbidden, Unreachable, UsageError, Waiting
+from ..errors import Answered, Forbidden, Unreachable, Waiting
 from ..failpoint import reach
 from ..fhir.lossless import UndecodableError, decode
+from .origin import joined, origin
 from .retry import Again, Limits, Park, decide
+from .signin import NoAuth, sign_in
 
 FHIR_JSON = "application/fhir+json"
 _CHUNK = 256 * 1024
@@ -44,20 +45,15 @@ class Answer:
         return 200 <= self.status < 300
 
 
-class _NoAuth(AuthBase):
-    """Explicitly nothing, so that `requests` does not look for credentials in ~/.netrc."""
+class _Session(requests.Session):
+    """Leaves redirects alone.
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
+    `requests` prepares the next request even when told not to follow: it would read the body
+    without our limit, and raise on an address that it can't read.
+    """
 
-
-class _Bearer(AuthBase):
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        return None
 
 
 class Endpoint:
@@ -73,10 +69,10 @@ class Endpoint:
         self.role = role
         self.base_url = settings.base_url
         self._body_max = body_max
-        self._origin = _origin(settings.base_url)
-        self._allowed = frozenset(map(_origin, settings.allowed_origins))
+        self._origin = origin(settings.base_url)
+        self._allowed = frozenset(map(origin, settings.allowed_origins))
         self._limits = Limits(settings.attempts, settings.backoff_s, settings.wait_max_s)
-        self._auth = _sign_in(settings)
+        self._auth = sign_in(settings.auth)
         # Said with each request: $REQUESTS_CA_BUNDLE goes before what a Session says.
         self._verify = True if settings.ca_file is None else str(settings.ca_file)
         self._local = threading.local()
@@ -125,8 +121,8 @@ class Endpoint:
 
     def resolve(self, url: str) -> str:
         """An absolute URL for one below the base or one the server gave. `Forbidden` if foreign."""
-        absolute = url if _ABSOLUTE.match(url) else urljoin(self.base_url + "/", url)
-        if _origin(absolute) in {self._origin, *self._allowed}:
+        absolute = url if _ABSOLUTE.match(url) else joined(self.base_url + "/", url)
+        if origin(absolute) in {self._origin, *self._allowed}:
             return absolute
         raise Forbidden(
             f"the {self.role} points to another origin, which gets no request from us",
@@ -134,7 +130,7 @@ class Endpoint:
         )
 
     def _at_home(self, url: str) -> bool:
-        return _origin(url) == self._origin
+        return origin(url) == self._origin
 
     def _read(
         self, method: str, url: str, what: str, headers: Mapping[str, str], body: bytes | None
@@ -166,7 +162,7 @@ class Endpoint:
         for _ in range(_REDIRECTS_MAX):
             if answer.status not in (301, 302, 307, 308) or "location" not in answer.headers:
                 break
-            url = self.resolve(urljoin(url, answer.headers["location"]))
+            url = self.resolve(joined(url, answer.headers["location"]))
             answer = self._exchange(method, url, what, headers, body)
         return answer
 
@@ -174,7 +170,7 @@ class Endpoint:
         self, method: str, url: str, what: str, headers: Mapping[str, str], body: bytes | None
     ) -> Answer:
         timeout = (self.settings.connect_timeout_s, self.settings.read_timeout_s)
-        auth = self._auth if self._at_home(url) else _NoAuth()
+        auth = self._auth if self._at_home(url) else NoAuth()
         reach("send.before")
         try:
             with self._session().request(
@@ -209,7 +205,7 @@ class Endpoint:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = requests.Session()
+            session = _Session()
             session.headers["User-Agent"] = f"second-opinion-connector/{__version__}"
             self._local.session = session
         return session
@@ -227,40 +223,6 @@ def describe(answer: Answer) -> str:
     except (UndecodableError, KeyError, TypeError):
         codes = []
     return f"HTTP {answer.status}" + (f" ({', '.join(codes)[:100]})" if codes else "")
-
-
-def _sign_in(settings: EndpointSettings) -> AuthBase:
-    auth = settings.auth
-    if auth.type == "basic":
-        assert auth.username is not None
-        assert auth.password is not None
-        return HTTPBasicAuth(auth.username.encode(), auth.password.read().encode())
-    if auth.type == "bearer":
-        assert auth.token is not None
-        token = auth.token.read()
-        if not (token.isascii() and token.isprintable()):
-            raise UsageError(
-                "the token holds characters that no HTTP header can (a line break, an accent?)",
-                "Look at the place it is read from.",
-            )
-        return _Bearer(token)
-    return _NoAuth()
-
-
-def _origin(url: str) -> str:
-    """Scheme, host and port of `url` as `requests` reads it. `Forbidden` if it can't be read.
-
-    Read any other way, one URL has two hosts (`http://there\\@home/`), and the token is stolen.
-    """
-    try:
-        parts = urlsplit(requests.Request("GET", url).prepare().url or "")
-        port = parts.port
-    except (requests.RequestException, ValueError):
-        raise Forbidden(
-            "an address that is no web address", "Ask the people who run that server."
-        ) from None
-    port = port or {"http": 80, "https": 443}.get(parts.scheme)
-    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
 def _kind(error: requests.RequestException) -> str:

@@ -6,7 +6,7 @@ a reference stays byte for byte what the source sent.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -158,7 +158,7 @@ def _base(url: str) -> tuple[str, str | None, int | None, str]:
     return parts.scheme, parts.hostname, port, parts.path.rstrip("/")
 
 
-def reference_order(edges: dict[str, Iterable[str]]) -> list[list[str]]:
+def reference_order(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
     """Groups of nodes in an order in which every reference points backwards or into its group.
 
     `edges`: node → nodes it refers to (unknown ones are ignored). Groups are the strongly

@@ -7,7 +7,7 @@ from ..case import Organization, Request
 from ..config import Destination, Source
 from .assess import Finding, presence
 from .index import Row
-from .mappings import Status
+from .rules import Status
 
 
 def advise(hinge: Sequence[Row], findings: Sequence[Finding], status: Status) -> str:

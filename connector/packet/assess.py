@@ -8,8 +8,8 @@ from ..case import Request
 from ..store.chart import Gap
 from ..store.packet import Item
 from .index import Row
-from .mappings import Checklist, ChecklistItem, Match, Status
 from .match import Shelf, any_means
+from .rules import Checklist, ChecklistItem, Match, Status
 
 # How a search that gave nothing went, worst first: the first that applies is told.
 _BROKEN = ("refused", "failed")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ..errors import ConnectorError
 from ..fhir.gate import check
 from ..fhir.lossless import encode
-from .mappings import Template
+from .rules import Template
 
 # FPML evaluates the strings it puts in once more, so a question with `{{` in it would be run as an
 # expression. Braces in variables travel through it as these two private characters and come back.

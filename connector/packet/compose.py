@@ -9,8 +9,9 @@ from typing import Any
 from ..case import Request
 from .assess import Finding
 from .index import Row
-from .mappings import Mappings, Section
+from .mappings import Mappings
 from .match import any_means
+from .rules import Section
 
 # In every packet, whatever is in it: a list can look complete when it isn't.
 RECONCILE = (

@@ -14,8 +14,8 @@ from ..fhir.lossless import UndecodableError, decode
 from ..fhir.references import Kind, Target, attachment_nodes, parse
 from ..store import chart
 from ..store.casefile import CaseFile
-from .mappings import Status, TypeStatus
 from .moments import OPEN, Interval, interval
+from .rules import Status, TypeStatus
 
 # Where a record's own date stands, first found wins (R4: the elements behind the `date` searches).
 _DATES = (

@@ -1,162 +1,19 @@
-"""The mappings folder as typed values: what a clinical informaticist changes without Python.
+"""The mappings folder, loaded and checked: what an informaticist changes without Python.
 
-Every file is checked when it is loaded: an unknown key, a wrong value or a name that no other file
-defines is a `UsageError` with file and line. mappings/README.md says what each file decides.
+A name that no other file defines is a `UsageError` with file and line, like an unknown key.
+mappings/README.md says what each file decides.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-
-from pydantic import AfterValidator, Field
+from typing import TypeVar
 
 from .. import yamlfile
-from ..case import KeyQuestion, Model, Text
+from ..case import KeyQuestion
 from ..errors import UsageError
+from .rules import Checklist, File, Never, Order, Release, Sections, Selection, Status, Template
 
 PACKAGED = Path(__file__).parent.parent / "mappings"
-
-
-def _window(text: str) -> str:
-    if not re.fullmatch(r"all|latest|[1-9]\d{0,3} months", text):
-        raise ValueError("expected all, latest, or a number of months such as `12 months`")
-    return text
-
-
-Window = Annotated[str, AfterValidator(_window)]
-
-
-class Match(Model):
-    """Which records: of one type, and where given with one of these codes, categories, statuses.
-
-    Codes as in a FHIR search: `system|code`, or `code` for any system. `unstated` as status: none.
-    """
-
-    type: Text
-    code: frozenset[Text] = frozenset()
-    category: frozenset[Text] = frozenset()
-    status: frozenset[Text] = frozenset()
-    intent: frozenset[Text] = frozenset()
-    window: Window | None = None  # instead of the item's
-
-
-class ChecklistItem(Model):
-    """One thing a kind of case needs."""
-
-    id: Text
-    title: Text
-    need: Literal["required", "recommended", "optional"]
-    window: Window
-    latest_of_each_code: bool = False  # also the newest of each code, however old
-    named_by: Literal["first_opinion"] | None = None  # records the request names come instead
-    questions: tuple[KeyQuestion, ...] = ()
-    section: Text
-    origin: Text
-    ask: Text
-    match: tuple[Match, ...]
-
-
-class _File(Model):
-    version: Text
-    about: Text
-
-
-class Checklist(_File):
-    """A file of checklists/."""
-
-    items: tuple[ChecklistItem, ...]
-
-
-class TypeStatus(Model):
-    """When a record of one type is present. Empty tuples ask for nothing."""
-
-    present: frozenset[Text] = frozenset()
-    document: frozenset[Text] = frozenset()  # DocumentReference.docStatus, where stated
-    readable: tuple[tuple[Text, ...], ...] = ()
-
-
-class Status(_File):
-    """status/general.yaml."""
-
-    types: dict[str, TypeStatus]
-
-
-class Safety(Model):
-    """Records that always travel; with `hold_if_withheld` a withheld one stops the case."""
-
-    id: Text
-    reason: Text
-    hold_if_withheld: bool = False
-    match: tuple[Match, ...]
-
-
-class Selection(_File):
-    """selection.yaml."""
-
-    shared: frozenset[Text]
-    images: frozenset[Text]
-    safety: tuple[Safety, ...]
-
-
-class Withhold(Model):
-    """Records with one of these security labels stay, unless the request's basis lets them go."""
-
-    id: Text
-    reason: Text
-    labels: frozenset[Text]
-    unless: tuple[Literal["patient-authorization"], ...] = ()
-
-
-class Release(_File):
-    """release/general.yaml."""
-
-    rules: tuple[Withhold, ...]
-
-
-class NeverRule(Model):
-    """Types that never travel."""
-
-    id: Text
-    reason: Text
-    types: tuple[Text, ...]
-
-
-class Never(_File):
-    """release/never.yaml."""
-
-    rules: tuple[NeverRule, ...]
-
-
-class Section(Model):
-    """One section of the Composition. `code`: LOINC. `text`: words of ours, never empty."""
-
-    id: Text
-    title: Text
-    code: Text | None = None
-    text: bool = False
-    rest: bool = False
-    match: tuple[Match, ...] = ()
-
-
-class Sections(_File):
-    """sections.yaml."""
-
-    unlisted: frozenset[Text]
-    sections: tuple[Section, ...]
-
-
-class Order(_File):
-    """A file of questions/: which sections come first, and how their entries are sorted."""
-
-    sections: tuple[Text, ...]
-    entries: dict[str, Literal["newest-first", "trend"]] = Field(default_factory=dict)
-
-
-class Template(_File):
-    """A file of templates/: one FHIR resource with FPML expressions in it."""
-
-    template: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -193,7 +50,7 @@ class Mappings:
         return self.checklists[case_type]
 
 
-F = TypeVar("F", bound=_File)
+F = TypeVar("F", bound=File)
 
 
 def load(folder: Path | None = None) -> Mappings:

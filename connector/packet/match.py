@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .index import Row
-from .mappings import ChecklistItem, Match
 from .moments import months_before
+from .rules import ChecklistItem, Match
 
 
 def meant(match: Match, row: Row) -> bool:

@@ -7,8 +7,9 @@ from ..config import Destination
 from ..errors import Held, UsageError
 from ..store.packet import Decision
 from .index import Row, Unreadable
-from .mappings import Mappings, Withhold
+from .mappings import Mappings
 from .match import any_means
+from .rules import Withhold
 
 UNREADABLE = "unreadable"
 

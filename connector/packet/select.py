@@ -6,8 +6,8 @@ from ..case import Request
 from ..store.packet import Decision
 from .assess import Finding
 from .index import Row
-from .mappings import Selection
 from .match import Shelf
+from .rules import Selection
 
 Selected = dict[str, tuple[str, str]]  # key → (rule, reason)
 

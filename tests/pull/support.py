@@ -1,0 +1,155 @@
+"""One source, one patient, one case file, and what the chart must be, from the files alone."""
+
+import gzip
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connector.case import PatientChoice, Request
+from connector.config import Auth, Secret, Source
+from connector.endpoint import Endpoint
+from connector.fhir.lossless import decode
+from connector.pull import pull_chart
+from connector.sandbox import Sandbox
+from connector.store import chart
+from connector.store.casefile import CaseFile
+from connector.store.chart import Gap
+from tests.real.charts import FIXTURES, SHARED, Chart, Resource, key, read_chart, references
+
+NEVER = frozenset({"Claim", "ExplanationOfBenefit", "AuditEvent", "Account"})
+# What is in a chart because something of the patient's refers to it.
+ACTORS = frozenset({"Practitioner", "PractitionerRole", "Organization", "Location"})
+NAMES = ("Charlene", "Noble", "Lanny")
+SOURCE_ID = uuid.UUID("4f0f3c88-58a1-4f2f-8ad5-0f6c4a4f9b11")
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """A chart as one pull left it: `Type/id` → decoded record, and the rest of the case file."""
+
+    records: Mapping[str, Resource]
+    bodies: Mapping[str, bytes]
+    gaps: list[Gap]
+    targets: Mapping[str, tuple[str, str, str]]
+    attachments: Mapping[str, tuple[str, bytes | None]]
+
+    def gap(self, what: str) -> Gap:
+        found = [gap for gap in self.gaps if gap.what == what]
+        assert len(found) == 1, self.gaps
+        return found[0]
+
+
+def source(base_url: str, **settings: Any) -> Source:
+    quick = {"attempts": 2, "backoff_s": 0, "id": SOURCE_ID, "environment": "test"}
+    return Source(base_url=base_url, **{**quick, **settings})
+
+
+def request(**patient: str) -> Request:
+    return Request(
+        request_id="r1",
+        patient=PatientChoice(**patient),
+        key_question="treatment",
+        question="Is there another way?",
+        source="home",
+        destination="away",
+        needed_by="2099-01-01",
+    )
+
+
+def pull(
+    folder: Path,
+    settings: Source,
+    wanted: frozenset[str] = frozenset(),
+    never: frozenset[str] = NEVER,
+    **patient: str,
+) -> Pulled:
+    """Pull into the case file in `folder`, and read it all."""
+    with CaseFile.open(folder) as case:
+        pull_chart(
+            case,
+            request(**patient),
+            Endpoint(settings, "source"),
+            settings,
+            never_types=never,
+            wanted_types=wanted,
+        )
+    return read(folder)
+
+
+def read(folder: Path) -> Pulled:
+    with CaseFile.open(folder) as case:
+        bodies = {f"{r.type}/{r.id}": r.body for r in chart.records(case)}
+        return Pulled(
+            records={name: decode(body) for name, body in bodies.items()},
+            bodies=bodies,
+            gaps=chart.gaps(case),
+            targets={r: (t, i, s) for r, t, i, s in case.rows("SELECT * FROM target")},
+            attachments={
+                url: (status, body)
+                for url, status, body in case.rows("SELECT url, status, body FROM attachment")
+            },
+        )
+
+
+def complete(folder: Path) -> bool:
+    with CaseFile.open(folder) as case:
+        return bool(case.fact("pull_complete"))
+
+
+def chart_of(name: str) -> Chart:
+    (path,) = FIXTURES.glob(f"mix/{name}*")
+    return read_chart(path)
+
+
+def truth(of: Chart) -> set[str]:
+    """`Type/id` of the chart: the patient's own records and whatever they lead to."""
+    by_key = {key(r): r for r in (*of.shared, *of.records)}
+    ahead = [key(r) for r in of.records if r["resourceType"] not in NEVER | ACTORS]
+    found: set[str] = set()
+    while ahead:
+        name = ahead.pop()
+        if name not in found:
+            found.add(name)
+            ahead += [t for t in references(by_key[name]) if t in by_key and _may(t)]
+    return found
+
+
+def _may(target: str) -> bool:
+    return target.partition("/")[0] not in NEVER
+
+
+@contextmanager
+def charts(*names: str, **sandbox: Any) -> Iterator[Sandbox]:
+    """A sandbox that holds these charts of fixtures/charts/mix, and what they share."""
+    with Sandbox(**sandbox) as server:
+        for begin in (*SHARED, *names):
+            for path in FIXTURES.glob(f"mix/{begin}*"):
+                server.load(gzip.decompress(path.read_bytes()))
+        yield server
+
+
+@contextmanager
+def small(*resources: Resource, **sandbox: Any) -> Iterator[Sandbox]:
+    """A sandbox with patient `pat` and `resources`."""
+    with Sandbox(**sandbox) as server:
+        server.put({"resourceType": "Patient", "id": "pat", "name": [{"family": "Test"}]})
+        for resource in resources:
+            server.put(resource)
+        yield server
+
+
+def condition(resource_id: str, patient: str = "pat", **elements: Any) -> Resource:
+    return {
+        "resourceType": "Condition",
+        "id": resource_id,
+        "subject": {"reference": f"Patient/{patient}"},
+        **elements,
+    }
+
+
+def bearer(token_file: Path, token: str) -> Auth:
+    token_file.write_text(token)
+    return Auth(type="bearer", token=Secret(file=token_file))

@@ -1,0 +1,68 @@
+"""Killed before and after every commit, send and receive, then run again: the same end state."""
+
+import multiprocessing
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from connector.failpoint import EXIT_KILLED, arm
+from connector.sandbox import Sandbox
+from tests.push.conftest import dangling, doubled, one, writes
+from tests.push.packets import chart, open_desk, push_all, put_packet
+
+CONTEXT = multiprocessing.get_context("forkserver")
+
+
+def child(folder: str, url: str, write: str, failpoint: str, log: str) -> None:
+    """One push in a process of its own, which dies where it is told."""
+    arm("")
+    desk = open_desk(Path(folder), url, write=write, bundle={"max_entries": 4}, connections=1)
+    if desk.case.fact("packet_hash") is None:
+        put_packet(desk.case, chart(1))
+    arm(failpoint, log)
+    push_all(desk)
+    os._exit(0)
+
+
+def run(folder: Path, url: str, write: str, failpoint: str = "", log: str = "") -> int | None:
+    CONTEXT.set_forkserver_preload(["tests.push.packets", "tests.push.test_crash"])
+    process = CONTEXT.Process(target=child, args=(str(folder), url, write, failpoint, log))
+    process.start()
+    process.join(60)
+    return process.exitcode
+
+
+def stands(sandbox: Sandbox) -> Counter[tuple[str, str | None, str]]:
+    return Counter(
+        (r["resourceType"], r.get("status"), r["meta"]["versionId"]) for r in sandbox.resources()
+    )
+
+
+@pytest.mark.parametrize("write", ["conditional", "put", "create"])
+def test_killed_anywhere_and_run_again(tmp_path: Path, write: str) -> None:
+    log = tmp_path / "steps"
+    with Sandbox() as sandbox:
+        assert run(tmp_path / "whole", sandbox.base_url, write, log=str(log)) == 0
+        whole, needed = stands(sandbox), writes(sandbox)
+    steps = log.read_text().split()
+    assert {step.rpartition(":")[0] for step in steps} >= {
+        "send.before",
+        "receive.before",
+        "receive.after",
+        "commit.before",
+        "commit.after",
+        "ledger.before",
+        "ledger.after",
+    }
+    for step in steps if write == "conditional" else steps[::9]:  # a sample for the others
+        folder = tmp_path / step.replace(":", "-")
+        with Sandbox() as sandbox:
+            assert run(folder, sandbox.base_url, write, step) == EXIT_KILLED, step
+            assert run(folder, sandbox.base_url, write) == 0, step
+            assert stands(sandbox) == whole, step
+            assert writes(sandbox) == needed, step  # what was unclear was read, not sent again
+            assert doubled(sandbox) == [], step
+            assert dangling(sandbox) == set(), step
+            assert one(sandbox, "Task")["status"] == "requested", step

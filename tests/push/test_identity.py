@@ -1,0 +1,205 @@
+"""Never the wrong patient: every route, and every near-match on it, before the first write."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from connector import push
+from connector.errors import DestinationRefused, Held
+from connector.push import Desk
+from connector.sandbox import Fault, Quirks, Sandbox
+from tests.push.conftest import kinds, one, writes
+from tests.push.packets import MRN, Resource, chart, patient, push_all
+
+DeskOf = Callable[..., Desk]
+
+NEAR: dict[str, dict[str, Any]] = {
+    "twin": {"name": [{"family": "Müller", "given": ["Eva", "María"]}]},
+    "same name, born on another day": {"birthDate": "1970-04-03"},
+    "moved birth date": {"birthDate": "1970-03-05"},
+    "year of birth only": {"birthDate": "1970"},
+    "another gender": {"gender": "male"},
+    "gender unknown": {"gender": "unknown"},
+    "no name": {"name": None},
+    "married name only": {"name": [{"family": "Roe", "given": ["Ana", "María"]}]},
+    "inactive": {"active": False},
+    "merged": {"link": [{"type": "replaced-by", "other": {"reference": "Patient/other"}}]},
+    "deceased": {"deceasedDateTime": "2026-01-01"},
+}
+ROUTES: dict[str, dict[str, Any]] = {
+    "id": {"request": {"destination_patient": {"id": "there"}}},
+    "identifier": {"request": {"destination_patient": {"identifier": f"{MRN}|4711"}}},
+    "match systems": {"match_systems": (MRN,), "new_patient": "hold"},
+    "before creating": {"new_patient": "create"},
+    "asked to create": {"request": {"destination_patient": {"create": True}}},
+}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("near", NEAR)
+def test_a_near_match_is_held(desk_of: DeskOf, sandbox: Sandbox, route: str, near: str) -> None:
+    sandbox.put(patient(id="there", **NEAR[near]))
+    desk = desk_of(**ROUTES[route])
+    with pytest.raises(Held) as held:
+        push_all(desk)
+    assert held.value.code == "identity"
+    assert writes(sandbox) == 0
+    for secret in ("Müller", "Ana", "1970", "4711"):
+        assert secret not in str(held.value) + held.value.what_to_do
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_same_person_is_taken_and_never_written(
+    desk_of: DeskOf, sandbox: Sandbox, route: str
+) -> None:
+    sandbox.put(patient(id="there", telecom=[{"value": "kept"}]))
+    desk = desk_of(**ROUTES[route])
+    proof = push_all(desk)
+    assert proof["patient"] == desk.case.fact("destination_patient") == "Patient/there"
+    theirs = one(sandbox, "Patient")
+    assert (theirs["meta"]["versionId"], theirs["telecom"]) == ("1", [{"value": "kept"}])
+    assert one(sandbox, "Encounter")["subject"] == {"reference": "Patient/there"}
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if r != "id"])
+def test_two_that_match_are_held(desk_of: DeskOf, sandbox: Sandbox, route: str) -> None:
+    sandbox.put(patient(id="there"))
+    sandbox.put(patient(id="again"))
+    with pytest.raises(Held, match="2 patients"):
+        push_all(desk_of(**ROUTES[route]))
+    assert writes(sandbox) == 0
+
+
+@pytest.mark.parametrize("route", ["id", "identifier", "match systems"])
+def test_nobody_there_is_held(desk_of: DeskOf, sandbox: Sandbox, route: str) -> None:
+    desk = desk_of(**ROUTES[route])
+    with pytest.raises(Held) as held:
+        push_all(desk)
+    assert held.value.code == "identity"
+    assert writes(sandbox) == 0
+
+
+@pytest.mark.parametrize("wrong", ["no-such", "../Organization/1", "there?x=y"])
+def test_a_mistyped_id_is_held(desk_of: DeskOf, sandbox: Sandbox, wrong: str) -> None:
+    sandbox.put(patient(id="there"))
+    with pytest.raises(Held):
+        push_all(desk_of(request={"destination_patient": {"id": wrong}}))
+    assert writes(sandbox) == 0
+
+
+def test_a_search_that_fails_is_not_a_search_that_found_none(
+    desk_of: DeskOf, sandbox: Sandbox
+) -> None:
+    sandbox.add_fault(Fault("status", path="Patient/_search", status=403, skip=1))
+    with pytest.raises(DestinationRefused):
+        push_all(desk_of())
+    assert writes(sandbox) == 0
+
+
+def test_a_server_that_ignores_the_identifier_is_not_believed(desk_of: DeskOf) -> None:
+    with Sandbox() as other:
+        other.put(patient(id="stranger", identifier=[{"system": MRN, "value": "1"}]))
+        page = (
+            b'{"resourceType":"Bundle","type":"searchset","entry":[{"resource":'
+            b'{"resourceType":"Patient","id":"stranger","identifier":[{"system":"x","value":"1"}]}}]}'
+        )
+        other.add_fault(Fault("status", path="Patient/_search", status=200, body=page, skip=1))
+        with pytest.raises(Held, match="do not have it"):
+            push_all(desk_of(url=other.base_url))
+        assert writes(other) == 0
+
+
+def test_no_patient_is_made_up_without_leave(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    with pytest.raises(Held, match="no patient"):
+        push_all(desk_of(new_patient="hold"))
+    assert writes(sandbox) == 0
+
+
+def test_a_patient_we_created_is_found_again_by_our_tag(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    anonymous: list[Resource] = [*chart()[:-1], patient(identifier=None, gender=None)]
+    first = push_all(desk_of(anonymous))
+    again = desk_of()
+    with again.case.commit():
+        again.case.execute("DELETE FROM delivery")  # as another case of the same patient begins
+    push.resolve(again)
+    assert again.case.fact("destination_patient") == first["patient"]
+    assert kinds(sandbox)["Patient"] == 1
+
+
+def test_a_patient_we_created_and_they_merged_is_held(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desk = desk_of()
+    push.resolve(desk)
+    push.deliver(desk)
+    merged = one(sandbox, "Patient") | {"link": [{"type": "replaced-by"}]}
+    sandbox.put(merged)
+    with pytest.raises(Held, match="replaced"):
+        push.resolve(desk_of())
+
+
+def test_a_choice_made_after_a_stopped_run_counts(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    sandbox.put(patient(id="there"))
+    push.resolve(desk_of())
+    sandbox.put(patient(id="other", identifier=None))
+    desk = desk_of(request={"destination_patient": {"id": "other"}})
+    push_all(desk)
+    assert one(sandbox, "Task")["for"] == {"reference": "Patient/other"}
+
+
+def test_registered_there_while_our_create_was_lost(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    sandbox.add_fault(Fault("drop-before", method="POST", path="/fhir$"))
+    desk = desk_of(attempts=1)
+    push.resolve(desk)
+    with pytest.raises(DestinationRefused):
+        push.deliver(desk)
+    sandbox.clear_faults()
+    sandbox.put(patient(id="there"))
+    assert push_all(desk_of())["patient"] == "Patient/there"
+    assert kinds(sandbox)["Patient"] == 1
+
+
+ORGANIZATION = {
+    "resourceType": "Organization",
+    "id": "org",
+    "identifier": [{"system": "urn:x", "value": "a,b"}],
+}
+
+
+@pytest.mark.parametrize("owner", ["Organization/org", "urn:x|ab"])
+def test_the_owner_is_theirs(desk_of: DeskOf, sandbox: Sandbox, owner: str) -> None:
+    identifier = [{"system": "urn:x", "value": "ab"}]
+    sandbox.put(ORGANIZATION | {"identifier": identifier})
+    desk = desk_of(owner=owner)
+    push_all(desk)
+    assert one(sandbox, "Task")["owner"] == {"reference": "Organization/org"}
+    assert one(sandbox, "Organization")["meta"]["versionId"] == "1"
+
+
+@pytest.mark.parametrize("owner", ["Organization/none", "urn:x|none", "Patient/there", "urn:x|2"])
+def test_an_owner_that_is_not_one_there_is_held(
+    desk_of: DeskOf, sandbox: Sandbox, owner: str
+) -> None:
+    sandbox.put(patient(id="there"))
+    for number in ("1", "2"):
+        sandbox.put(
+            ORGANIZATION | {"id": f"org{number}", "identifier": [{"system": "urn:x", "value": "2"}]}
+        )
+    with pytest.raises(Held) as held:
+        push_all(desk_of(owner=owner))
+    assert held.value.code == "owner"
+    assert writes(sandbox) == 0
+
+
+def test_another_fhir_release_is_refused(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    statement = b'{"resourceType":"CapabilityStatement","fhirVersion":"4.3.0","rest":[]}'
+    sandbox.add_fault(Fault("status", path="metadata", status=200, body=statement))
+    with pytest.raises(DestinationRefused, match="R4"):
+        push_all(desk_of())
+    assert writes(sandbox) == 0
+
+
+def test_a_server_without_transactions_is_refused(desk_of: DeskOf) -> None:
+    with Sandbox(quirks=Quirks(transactions=False)) as other:
+        with pytest.raises(DestinationRefused, match="transactions"):
+            push_all(desk_of(url=other.base_url))
+        assert writes(other) == 0

@@ -1,0 +1,172 @@
+"""Request files: read as written, and a wrong one is named by file, line and field."""
+
+import json
+import traceback
+from pathlib import Path
+
+import pytest
+
+from connector.errors import UsageError
+from connector.work.requests import read_request
+
+CANARY = "Zanzibar-8812"
+SMALLEST = """\
+request_id: r-1
+patient:
+  id: 007
+key_question: treatment
+question: Is surgery the best next step?
+needed_by: 2026-12-01
+source: home
+destination: away
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def written(folder: Path, text: str | bytes, name: str = "request.yaml") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def refusal(path: Path) -> str:
+    """What is said of a wrong file, without its folder; never anything of its content."""
+    with pytest.raises(UsageError) as caught:
+        read_request(path)
+    assert caught.value.what_to_do
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+    return str(caught.value).replace(f"{path.parent}/", "")
+
+
+def test_the_smallest_request_is_read_as_written(folder: Path) -> None:
+    request = read_request(written(folder, SMALLEST))
+    assert request.patient.id == "007"
+    assert request.needed_by == "2026-12-01"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["007", "1e3", "1_000", "0x1F", "2026-12-01", "12:30:45", ".inf", "1.50", "=", "<<", "12|3"],
+)
+def test_text_stays_text(folder: Path, value: str) -> None:
+    request = read_request(written(folder, SMALLEST + f"patient_story: {value}\n"))
+    assert request.patient_story == value
+
+
+def test_true_false_and_null_are_what_they_say(folder: Path) -> None:
+    text = SMALLEST + "destination_patient: {create: true}\npatient_story: null\n"
+    request = read_request(written(folder, text))
+    assert request.destination_patient is not None
+    assert request.destination_patient.create is True
+    assert request.patient_story is None
+
+
+@pytest.mark.parametrize("indent", [None, 2, "\t"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_json_is_read_too(folder: Path, indent: int | str | None, ascii_only: bool) -> None:
+    value = {
+        "request_id": "r-1",
+        "patient": {"identifier": "http://mrn.example.org|1/2"},
+        "key_question": "treatment",
+        "question": 'Größer als \U0001f600 "so"\n\tund so?',
+        "needed_by": "2026-12-01",
+        "source": "home",
+        "destination": "away",
+        "also": ["diagnosis"],
+    }
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only).replace("/", "\\/")
+    request = read_request(written(folder, text, "request.json"))
+    assert request.question == value["question"]
+    assert request.patient.identifier == "http://mrn.example.org|1/2"
+    assert request.also == ("diagnosis",)
+
+
+@pytest.mark.parametrize("prefix", ["\ufeff", "# a comment\n", "---\n"])
+def test_what_editors_put_before_it(folder: Path, prefix: str) -> None:
+    assert read_request(written(folder, prefix + SMALLEST)).request_id == "r-1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("request_id: r-1\n", "", "line 1: request_id: required, but not there"),
+        ("source: home", "sorce: home", "line 7: sorce: unknown field"),
+        ("source: home", "sorce: home", "line 1: source: required, but not there"),
+        ("  id: 007", "  idd: 007", "line 3: patient.idd: unknown field"),
+        ("  id: 007", f"  identifier: {CANARY}",
+         "line 3: patient.identifier: expected system|value"),
+        ("patient:\n  id: 007", "patient: {}",
+         "line 2: patient: expected exactly one of id and identifier"),
+        ("treatment", CANARY,
+         "line 4: key_question: Input should be 'diagnosis', 'treatment' or 'prognosis'"),
+        ("2026-12-01", CANARY,
+         "line 6: needed_by: expected a date, or date and time with seconds and offset"),
+        ("question: Is", "question: yes #", "line 5: question: Input should be a valid string"),
+        ("source: home", "source: home\nsource: home", "line 8: source: written twice"),
+        ("  id: 007", "  id: 007\n  id: 008", "line 4: id: written twice"),
+        ("source: home", "source: home\nalso:\n- diagnosis\n- cure",
+         "line 10: also.1: Input should be 'diagnosis', 'treatment' or 'prognosis'"),
+        ("source: home", "true: home", "line 7: the name of a field is not text"),
+        ("source: home", "? [source]\n: home", "line 7: the name of a field is not text"),
+        ("source: home", f"source: !!int {CANARY}",
+         "line 7: a type mark (!) that has no meaning here"),
+        ("source: home", f"source: !!python/name:{CANARY} ''",
+         "line 7: a type mark (!) that has no meaning here"),
+        ("source: home", f"source: *{CANARY}",
+         "line 7: not YAML (& and * have a meaning of their own: put quotes)"),
+        ("source: home", f"source: &{CANARY} home",
+         "line 7: not YAML (& and * have a meaning of their own: put quotes)"),
+        ("source: home", f"source: {CANARY}\x07", "line 7: a control character"),
+        ("source: home", 'source: "\\ud83d"', "line 7: not YAML (half of a surrogate pair)"),
+        ("source: home", "source: {home", "line 8: not YAML"),
+        ("source: home", f"source: [{CANARY}: {CANARY}: x]", "line 7: not YAML"),
+        ("needed_by: 2026-12-01\n", "", "line 1: the file: expected needed_by or meeting"),
+    ],
+)  # fmt: skip
+def test_a_wrong_line_is_named(folder: Path, old: str, new: str, said: str) -> None:
+    assert old in SMALLEST
+    told = refusal(written(folder, SMALLEST.replace(old, new)))
+    assert any(line.startswith(f"request.yaml, {said}") for line in told.splitlines()), told
+
+
+def test_every_wrong_field_is_named_at_once(folder: Path) -> None:
+    text = SMALLEST.replace("treatment", "cure").replace("source: home\n", "")
+    assert len(refusal(written(folder, text)).splitlines()) == 2
+
+
+def test_aliases_cannot_blow_a_file_up(folder: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    assert "put quotes" in refusal(written(folder, "\n".join(lines)))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "request.yaml: the file is empty"),
+        (b"# nothing\n", "request.yaml: the file is empty"),
+        (SMALLEST.encode("utf-16"), "request.yaml: not UTF-8 text"),
+        (b"- a\n- b\n", "request.yaml, line 1: the file: "),
+        (b"just text\n", "request.yaml, line 1: the file: "),
+        (SMALLEST.encode() * 2, "request.yaml, line 9: request_id: written twice"),
+        (SMALLEST.encode() + b"---\n" + SMALLEST.encode(), "request.yaml, line 9: not YAML"),
+        (b"[" * 5_000 + b"]" * 5_000, "request.yaml: not YAML"),
+    ],
+)
+def test_a_file_that_is_no_request(folder: Path, content: bytes, said: str) -> None:
+    assert refusal(written(folder, content)).startswith(said)
+
+
+def test_a_file_that_is_not_there(folder: Path) -> None:
+    assert refusal(folder / "missing.yaml") == "missing.yaml: No such file or directory"
+    assert refusal(folder).endswith("Is a directory")
+
+
+def test_the_signed_document_is_beside_the_request(folder: Path) -> None:
+    basis = "basis: {kind: patient-authorization, document: signed/consent.pdf}\n"
+    request = read_request(written(folder, SMALLEST + basis))
+    assert request.basis.document == (folder / "signed" / "consent.pdf").resolve()
