@@ -281,8 +281,7 @@ class Facts(Model):
 
     state: State
     missing_required: bool = False  # a required item of the checklist is not there
-    unexpected_gap: bool = False  # a query that the server offers was refused or broke
-    rejected: bool = False  # the destination took all but some records
+    unexpected_gap: bool = False  # a query was refused or broke, or a record was not taken
     due: datetime | None = None  # last instant, UTC
     delivered_at: datetime | None = None
     back_at: datetime | None = None  # waiting until
@@ -295,7 +294,7 @@ def exit_codes(facts: Facts, goal: State = State.VERIFIED) -> list[Exit]:
     `goal` is the state the person asked for: a dry run that is READY has reached it.
     """
     codes = [Exit.DELIVERED if facts.state in _REACHED[goal] else TABLE[facts.state][0]]
-    if facts.missing_required or facts.unexpected_gap or facts.rejected:
+    if facts.missing_required or facts.unexpected_gap:
         codes.append(Exit.INCOMPLETE)
     if facts.due is not None:
         arrival = facts.delivered_at or max(facts.now, facts.back_at or facts.now)

@@ -291,7 +291,8 @@ def _toml_lines(text: str) -> Lines:
         if stripped.startswith("[") and "]" in stripped:
             name = stripped.partition("]")[0].strip("[ ")
             table = tuple(part.strip(' "') for part in name.split("."))
-            lines[table] = number
+            for length in range(1, len(table) + 1):
+                lines.setdefault(table[:length], number)
         elif "=" in stripped and not stripped.startswith("#"):
             key = tuple(part.strip(' "') for part in stripped.split("=", 1)[0].split("."))
             lines[(*table, *key)] = number

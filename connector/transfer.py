@@ -110,13 +110,7 @@ def verify(job: Job) -> Standing:
     with _at_work(job) as desk:
         if not desk.case.fact("announced_at"):
             return standing(desk.case, job.clock())
-
-        def again() -> None:
-            push.verify(desk, job.progress)
-            _receipt(job, desk)
-            _enter(desk, State.VERIFIED)
-
-        return _attempt(job, desk, State.VERIFIED, again)
+        return _attempt(job, desk, State.VERIFIED, lambda: _verify(job, desk))
 
 
 def approve(job: Job, digest: str, by: str) -> Standing:
@@ -136,6 +130,8 @@ def approve(job: Job, digest: str, by: str) -> Standing:
 def _steps(job: Job, desk: push.Desk, goal: State) -> None:
     case = desk.case
     if case.fact("announced_at"):
+        if State(case.fact("state")) is not State.VERIFIED:
+            _verify(job, desk)  # a run ended between the last write and the receipt, or it differed
         return
     if not case.fact("sending"):
         _pull(job, desk)
@@ -153,6 +149,8 @@ def _pull(job: Job, desk: push.Desk) -> None:
     case = desk.case
     broken = any(gap.kind in chart.BROKEN and not gap.expected for gap in chart.gaps(case))
     if case.fact("pull_complete") and not broken:
+        if State(case.fact("state")) is State.OPENED:
+            _enter(desk, State.PULLED)  # a run ended just before this
         return
     if case.fact("as_of") is None:
         case.set_fact("as_of", _iso(job.clock()))
@@ -196,12 +194,19 @@ def _map(job: Job, desk: push.Desk) -> None:
 def _push(job: Job, desk: push.Desk) -> None:
     case = desk.case
     push.resolve(desk)
-    _enter(desk, State.SENDING)
-    case.set_fact("sending", True)
+    with case.commit():
+        _enter(desk, State.SENDING)
+        case.set_fact("sending", True)
     push.deliver(desk, job.progress)
     push.read_back(desk, job.progress)
     _enter(desk, State.DELIVERED)
     push.announce(desk, _iso(job.clock()))
+    _receipt(job, desk)
+    _enter(desk, State.VERIFIED)
+
+
+def _verify(job: Job, desk: push.Desk) -> None:
+    push.verify(desk, job.progress)
     _receipt(job, desk)
     _enter(desk, State.VERIFIED)
 

@@ -97,6 +97,14 @@ def run(arguments: list[str] | None = None) -> int:
         return _complain(Exit.USAGE, error.format_message(), "See `connector -h`.", as_json)
     except ConnectorError as error:
         return _complain(error.exit, str(error), error.what_to_do, as_json)
+    except (
+        OSError
+    ) as error:  # a full disk, a missing permission: this machine's, a person's to mend
+        where = f": {error.filename}" if isinstance(error.filename, str) else ""
+        fix = "Check the disk's space and the permissions."
+        return _complain(
+            Exit.INTERNAL, f"{error.strerror or 'input or output failed'}{where}", fix, as_json
+        )
     except Exception as error:  # noqa: BLE001 - the last line of defence: no text that may hold PHI
         return _complain(Exit.INTERNAL, _internal(error), "Please report this line.", as_json)
 

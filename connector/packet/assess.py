@@ -49,7 +49,7 @@ class Finding:
         """As the case file keeps it."""
         return Item(
             item=self.item.id,
-            required=self.item.need == "required",
+            need=self.item.need,
             kind=self.kind,
             why=self.why,
             ask="" if self.kind == "present" else self.item.ask,

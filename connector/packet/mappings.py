@@ -35,9 +35,10 @@ class Mappings:
         return frozenset(name for rule in self.never.rules for name in rule.types)
 
     def wanted_types(self, case_type: str) -> frozenset[str]:
-        """The resource types that the checklist of a kind of case asks for."""
-        items = self.checklist(case_type).items
-        return frozenset(match.type for item in items for match in item.match)
+        """The resource types that a kind of case asks for: its checklist's and the safety set's."""
+        lists = [item.match for item in self.checklist(case_type).items]
+        lists += [rule.match for rule in self.selection.safety]
+        return frozenset(match.type for matches in lists for match in matches)
 
     def checklist(self, case_type: str) -> Checklist:
         """The checklist of a kind of case; `UsageError` if there is none."""

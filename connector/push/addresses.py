@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ..fhir.lossless import decode, encode
 from ..fhir.references import make_logical, spans, splice
 from ..store import delivery, packet
-from .desk import Desk
+from .desk import Desk, key_of
 
 
 class Addresses:
@@ -17,6 +17,7 @@ class Addresses:
 
     def __init__(self, desk: Desk) -> None:
         self._source_id = desk.source.id
+        self._ids_are_ours = desk.settings.write == "put"
         self.places = delivery.id_map(desk.case)
         self.lost: dict[str, dict[str, str]] = {}
         if (theirs := desk.case.fact("owner")) and (ours := desk.case.fact("owner_entry")):
@@ -26,18 +27,25 @@ class Addresses:
 
     def lose(self, entry: packet.Entry) -> None:
         """The destination does not take `entry`."""
-        key = f"{entry.type}/{entry.id}"
-        value = entry.source if entry.origin == "carried" else key
-        self.lost[key] = {"system": f"urn:uuid:{self._source_id}", "value": value}
+        self.lost[key_of(entry)] = self._stand_in(entry)
 
-    def render(self, body: bytes, beside: Mapping[str, str] | None = None) -> bytes:
-        """`body` as the destination has to see it; all but references byte for byte.
+    def render(self, entry: packet.Entry, beside: Mapping[str, str] | None = None) -> bytes:
+        """The body of `entry` as the destination has to see it; all but references as it is.
 
         `beside`: entries of the same write → their `fullUrl`, for those that have no place yet.
         """
-        if self.lost and any(span.value in self.lost for span in spans(body)):
+        lost, body, own_key = self.lost, entry.body, key_of(entry)
+        if not self._ids_are_ours and own_key.encode() in body:
+            # It refers to itself. HAPI answers a placeholder for that with a stack overflow, and
+            # no id is known before it is created.
+            lost = {**lost, own_key: self._stand_in(entry)}
+        if lost and any(span.value in lost for span in spans(body)):
             resource = decode(body)
-            make_logical(resource, self.lost.get)
+            make_logical(resource, lost.get)
             body = encode(resource)
         here = beside or {}
         return splice(body, lambda value: here.get(value) or self.places.get(value))
+
+    def _stand_in(self, entry: packet.Entry) -> dict[str, str]:
+        value = entry.source if entry.origin == "carried" else key_of(entry)
+        return {"system": f"urn:uuid:{self._source_id}", "value": value}

@@ -89,7 +89,7 @@ class Courier:
 
     def _write(self, key: str, beside: dict[str, str]) -> Write:
         entry = self._desk.entry(key)
-        body = self.addresses.render(entry.body, beside)
+        body = self.addresses.render(entry, beside)
         if self._desk.settings.write == "put":
             return Write(f"{self._desk.endpoint.base_url}/{key}", "PUT", key, body, {})
         condition = {"ifNoneExist": f"_tag={TAG}|{entry.id}"}

@@ -34,11 +34,13 @@ class Desk:
 
     def patient(self) -> packet.Entry:
         """The packet's own Patient: the source's, in packet form."""
-        wanted = f"Patient/{self.case.fact('source_patient')}"
-        for entry in packet.entries(self.case, "carried"):
-            if entry.source == wanted:
-                return entry
-        raise ConnectorError("internal: the packet holds no Patient")
+        found = self.case.row(
+            "SELECT type, id FROM entry WHERE origin = 'carried' AND source = ?",
+            (f"Patient/{self.case.fact('source_patient')}",),
+        )
+        if found is None:
+            raise ConnectorError("internal: the packet holds no Patient")
+        return self.entry("/".join(found))
 
     def authored(self, name: str) -> packet.Entry:
         """The authored resource made by the template `name`."""

@@ -31,10 +31,10 @@ class Expected:
 
     def of(self, key: str) -> bytes:
         """The entry `key` (`Type/<derived id>`) as the destination should hold it."""
-        body = self._desk.entry(key).body
+        entry = self._desk.entry(key)
         if self._at is not None and key in self.signals:
-            body = _announced(body, self.signals[key], self._at)
-        return self._addresses.render(body)
+            entry = entry._replace(body=_announced(entry.body, self.signals[key], self._at))
+        return self._addresses.render(entry)
 
 
 class Reading(NamedTuple):

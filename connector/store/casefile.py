@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import ConnectorError, UsageError
 from ..failpoint import reach
+from .private import private_folder
 
 SCHEMA_VERSION = 1
 
@@ -55,7 +56,7 @@ CREATE TABLE IF NOT EXISTS decision (
     ('selected', 'not-selected', 'withheld', 'entered-in-error', 'merged')),
   rule TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
 CREATE TABLE IF NOT EXISTS item (
-  seq INTEGER PRIMARY KEY, item TEXT NOT NULL, required INTEGER NOT NULL, kind TEXT NOT NULL,
+  seq INTEGER PRIMARY KEY, item TEXT NOT NULL, need TEXT NOT NULL, kind TEXT NOT NULL,
   why TEXT NOT NULL, ask TEXT NOT NULL, evidence TEXT NOT NULL) STRICT;
 -- `body` is the packet form: own id is the derived id, references are Type/<derived id>
 CREATE TABLE IF NOT EXISTS entry (
@@ -88,7 +89,7 @@ class CaseFile:
 
         `UsageError` if it was written by a newer version of this program.
         """
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
         path = folder / "case.db"
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         with _sqlite_errors():
@@ -189,14 +190,3 @@ def _sqlite_errors() -> Iterator[None]:
         raise ConnectorError(
             f"the case file can't be used: {error}", "Check the disk's space and the permissions."
         ) from None
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file of patient data: mode 0600, whole or not at all, on disk when this returns."""
-    part = path.with_name(path.name + ".part")
-    descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

@@ -130,7 +130,8 @@ def reopen_failed(case: CaseFile) -> None:
         )
         case.execute("UPDATE target SET status = 'open' WHERE status = 'gap'")
         case.execute("UPDATE attachment SET status = 'open' WHERE status = 'gap'")
-        case.execute("DELETE FROM gap")
+        # What the destination did not take is not for the source to mend.
+        case.execute("DELETE FROM gap WHERE kind <> 'rejected'")
 
 
 def forget_chart(case: CaseFile) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 from ..fhir.lossless import encode
 from . import packet as entries_of
-from .casefile import CaseFile, write_private
+from .casefile import CaseFile
+from .private import write_private
 
 
 def packet(case: CaseFile) -> None:

@@ -35,6 +35,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..case import due_at
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
+from .private import private_folder
 
 SCHEMA_VERSION = 1
 _KEY_BYTES = 32
@@ -227,7 +228,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     if engine.url.database in (None, "", ":memory:"):
         raise UsageError("[ledger] url: names no file", "Use sqlite:///FILE.")
     file = Path(str(engine.url.database))
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(file.parent)
     os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
 
     @event.listens_for(engine, "connect")
@@ -246,7 +247,7 @@ def _prepare_sqlite(engine: Engine) -> None:
 
 def _key(file: Path) -> bytes:
     """The key in `file`; made there first if need be, whole or not at all, by whoever is first."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(file.parent)
     if not file.exists():
         part = file.with_name(f"{file.name}.{os.getpid()}")
         descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import LockHeld
+from .private import private_folder
 
 
 @contextmanager
 def only_one(path: Path, what: str) -> Iterator[None]:
     """Hold the lock at `path`; raises `LockHeld` at once if another process has it."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path.parent)
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         try:

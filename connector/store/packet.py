@@ -25,7 +25,7 @@ class Item(NamedTuple):
     """
 
     item: str
-    required: bool
+    need: str  # required | recommended | optional
     kind: str
     why: str
     ask: str
@@ -59,7 +59,7 @@ def replace_packet(
             case.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
         case.executemany("INSERT INTO decision VALUES (?, ?, ?, ?, ?)", decisions)
         case.executemany(
-            "INSERT INTO item (item, required, kind, why, ask, evidence) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO item (item, need, kind, why, ask, evidence) VALUES (?, ?, ?, ?, ?, ?)",
             items,
         )
         for resource_type, resource_id, origin, source, body in entries:
@@ -123,5 +123,5 @@ def decisions(case: CaseFile, outcome: str | None = None) -> list[Decision]:
 
 def items(case: CaseFile) -> list[Item]:
     """The checklist as it was found, in its order."""
-    rows = case.rows("SELECT item, required, kind, why, ask, evidence FROM item ORDER BY seq")
-    return [Item(row[0], bool(row[1]), *row[2:]) for row in rows]
+    rows = case.rows("SELECT item, need, kind, why, ask, evidence FROM item ORDER BY seq")
+    return [Item(*row) for row in rows]

@@ -55,7 +55,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
     state = State(case.fact("state", State.OPENED))
     facts = Facts(
         state=state,
-        missing_required=any(i.required and i.kind != "present" for i in items),
+        missing_required=any(i.need == "required" and i.kind != "present" for i in items),
         unexpected_gap=any(g.kind in chart.BROKEN and not g.expected for g in gaps),
         due=_due(case),
         delivered_at=_moment(case.fact("announced_at")),
@@ -71,9 +71,15 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         reasons=_reasons(case, codes),
         counts=counts(case),
         missing=[
-            {"item": i.item, "required": i.required, "kind": i.kind, "why": i.why, "ask": i.ask}
+            {
+                "item": i.item,
+                "required": i.need == "required",
+                "kind": i.kind,
+                "why": i.why,
+                "ask": i.ask,
+            }
             for i in items
-            if i.kind != "present"
+            if i.kind != "present" and i.need != "optional"
         ],
         gaps=[{"what": g.what, "kind": g.kind, "why": g.why, "expected": g.expected} for g in gaps],
         needed_by=case.fact("needed_by"),

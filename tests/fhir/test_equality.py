@@ -26,6 +26,8 @@ def div(inner: str) -> str:
         ('"meta":{"tag":[{"code":"a","system":"s"}]}',
          '"meta":{"tag":[{"system":"s","code":"a"}]}', EQUAL),
         ('"meta":{"profile":["p"]}', '"meta":{"profile":["q","p"]}', EQUAL),
+        ('"meta":{"security":[{"code":"R"}]}',
+         '"meta":{"security":[{"code":"R"},{"code":"X"}]}', EQUAL),
         # what it may not
         ('"meta":{"tag":[{"code":"a"}]}', '"meta":{"tag":[{"code":"b"}]}', DIFFERS),
         ('"meta":{"tag":[{"code":"a"}]}', '"a":1', DIFFERS),

@@ -78,6 +78,15 @@ def test_a_record_with_plain_names_stays_as_it_is(text: str) -> None:
     assert references.plain_names(text.encode()) == text.encode()
 
 
+def test_a_name_written_with_escapes_is_found_after_plain_names() -> None:
+    plain = references.plain_names(rb'{"subject":{"re\u0066erence":"Patient/1"},"value":1.50}')
+    assert plain == b'{"subject":{"reference":"Patient/1"},"value":1.50}'
+
+
+def test_a_name_that_only_ends_like_one_is_another() -> None:
+    assert references.spans(rb'{"x\"reference":"Patient/1","\"reference":"Patient/2"}') == []
+
+
 def test_a_value_written_with_escapes_is_read_and_replaced() -> None:
     data = rb'{"subject":{"reference" : "Patient\/1"},"x":{"reference":"\u0050atient/2"}}'
     assert [span.value for span in references.spans(data)] == ["Patient/1", "Patient/2"]

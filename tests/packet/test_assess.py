@@ -187,5 +187,5 @@ def test_every_missing_item_says_what_to_obtain_and_the_case_file_keeps_it(case:
         "coverage", "problems", "allergies", "medications", "notes", "labs",
         "first-opinion-plan", "goals",
     ]  # fmt: skip
-    kept = case.rows("SELECT item, kind, ask FROM item WHERE required ORDER BY seq")
+    kept = case.rows("SELECT item, kind, ask FROM item WHERE need = 'required' ORDER BY seq")
     assert all(ask for _, kind, ask in kept if kind != "present")

@@ -118,7 +118,8 @@ def _authored(local: Mapping[str, str], owner: str | None) -> list[Resource]:
         for name in ("Composition", "ServiceRequest", "Task", "Provenance")
     }
     subject = {"reference": local["Patient/p1"]}
-    everything = [{"reference": key} for key in local.values()]
+    # Basic records are leaves: nothing refers to them.
+    everything = [{"reference": key} for key in local.values() if not key.startswith("Basic/")]
     composition: Resource = {
         "status": "final",
         "type": {"text": "Summary"},

@@ -79,6 +79,17 @@ def test_another_value_differs(desk_of: DeskOf) -> None:
         assert one(other, "ServiceRequest")["status"] == "draft"
 
 
+def test_another_record_than_asked_for_differs(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    class Elsewhere(Endpoint):
+        def get(self, *given: Any, **named: Any) -> Answer:
+            answer = super().get(*given, **named)
+            body = answer.body.replace(b'"Encounter","id":"', b'"Encounter","id":"not-')
+            return Answer(answer.status, answer.headers, body)
+
+    with pytest.raises(ReadBackDiffers, match="1 Encounter"):
+        push_all(desk_of(endpoint=Elsewhere))
+
+
 def test_a_login_page_is_not_a_record(desk_of: DeskOf, sandbox: Sandbox) -> None:
     desk = desk_of()
     push.resolve(desk)

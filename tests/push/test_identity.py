@@ -146,6 +146,25 @@ def test_a_choice_made_after_a_stopped_run_counts(desk_of: DeskOf, sandbox: Sand
     assert one(sandbox, "Task")["for"] == {"reference": "Patient/other"}
 
 
+def test_what_a_stopped_run_found_is_forgotten(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    sandbox.put(patient(id="other", identifier=None))
+    push.resolve(desk_of(request={"destination_patient": {"id": "other"}}))
+    proof = push_all(desk_of())
+    assert proof["patient"] != "Patient/other"
+    assert one(sandbox, "Task")["for"] == {"reference": proof["patient"]}
+
+
+def test_once_records_were_sent_the_patient_stays(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    sandbox.put(patient(id="there"))
+    sandbox.add_fault(Fault("drop-before", method="POST", path="/fhir$", skip=1))
+    with pytest.raises(DestinationRefused):
+        push_all(desk_of(attempts=1, bundle={"max_entries": 3}))
+    sandbox.clear_faults()
+    sandbox.put(patient(id="there", identifier=[{"system": MRN, "value": "renumbered"}]))
+    assert push_all(desk_of())["patient"] == "Patient/there"
+    assert kinds(sandbox)["Patient"] == 1
+
+
 def test_registered_there_while_our_create_was_lost(desk_of: DeskOf, sandbox: Sandbox) -> None:
     sandbox.add_fault(Fault("drop-before", method="POST", path="/fhir$"))
     desk = desk_of(attempts=1)

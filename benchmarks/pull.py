@@ -1,0 +1,175 @@
+"""`pull_chart` and `connector pull` next to raw `requests` asking one real HAPI the same.
+
+The other side asks what our first run asked, over as many kept connections as ours, follows the
+pages and throws the answers away. Ours stores each page before it asks for the next, checks each
+record and follows references. The charts are those of fixtures/charts and of $CONNECTOR_CHARTS.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.distance import far_away
+from benchmarks.measure import Measure, command, measured, middle, ratio, side, table
+from benchmarks.wire import Sent, ask_again
+from connector import packet, transfer
+from connector.config import load as load_config
+from connector.endpoint import Endpoint
+from connector.pull import pull_chart
+from connector.store import chart
+from connector.store.casefile import CaseFile
+from connector.work.requests import read_request
+from tests.real.charts import chart_files, read_chart
+from tests.real.hapi_pair import HapiPair
+from tests.real.loader import load
+from tests.support import Site
+
+_RUNS = 5
+_CONFIG = "connector.toml"
+_NAMES = (
+    "pull / raw", "command / raw", "chart", "records", "requests ours, raw",
+    "connections ours, raw", "pull, s", "command, s", "raw, s", "CPU pull, s", "CPU raw, s",
+    "peak pull, MB", "peak command, MB",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How a server is asked. `remembered`: raw requests accept what HAPI kept for a minute."""
+
+    title: str
+    search_cache: bool
+    round_trip_s: float = 0.0
+    remembered: bool = False
+
+
+CONDITIONS = (
+    Condition("search cache off", search_cache=False),
+    Condition("search cache off, 50 ms away", search_cache=False, round_trip_s=0.05),
+    Condition("search cache on; both sides ask for fresh answers", search_cache=True),
+    Condition("search cache on; raw requests take old ones", search_cache=True, remembered=True),
+)
+
+
+@dataclass
+class Runs:
+    """What both sides took for one chart, run by run."""
+
+    pull: list[Measure] = field(default_factory=list)
+    command: list[Measure] = field(default_factory=list)
+    raw: list[Measure] = field(default_factory=list)
+
+
+def pull(folder: Path, case_name: str) -> tuple[Measure, list[Sent], int]:
+    """Pull by library call into a new case file: what it took, what was asked, records had."""
+    config = load_config(folder / _CONFIG)
+    request = read_request(folder / "request.yaml")
+    job = transfer.prepare(config, request, packet.load())
+    with CaseFile.open(folder / case_name) as case:
+        taken, wire = measured(
+            lambda: pull_chart(
+                case,
+                job.request,
+                Endpoint(job.source, "source", job.source.page_bytes_max),
+                job.source,
+                never_types=job.mappings.never_types,
+                wanted_types=job.mappings.wanted_types(job.request.case_type),
+            )
+        )
+        return taken, wire.questions, chart.count_records(case)
+
+
+def raw(questions: Sequence[Sent], threads: int) -> Measure:
+    """The same questions with nothing but `requests`."""
+    return measured(partial(ask_again, questions, threads))[0]
+
+
+def compare(site: Site, condition: Condition) -> tuple[Runs, int]:
+    """Our pull, our command and raw requests in turn, after one run of each to warm the server."""
+    threads = load_config(site.configure()).source("home").connections
+    site.request()
+    runs = Runs()
+    with side() as ours, side() as theirs:
+        _, questions, records = ours.submit(pull, site.folder, "first").result()
+        if condition.remembered:
+            questions = [_without_haste(question) for question in questions]
+        theirs.submit(raw, questions, threads).result()
+        for number in range(_RUNS):
+            runs.pull.append(ours.submit(pull, site.folder, f"case-{number}").result()[0])
+            runs.raw.append(theirs.submit(raw, questions, threads).result())
+            runs.command.append(_command(site, f"SO-{number}"))
+    return runs, records
+
+
+def _command(site: Site, request_id: str) -> Measure:
+    request = site.request(f"{request_id}.yaml", request_id=request_id)
+    program = Path(sys.executable).with_name("connector")
+    return command(program, "pull", request, cwd=site.folder)
+
+
+def _without_haste(question: Sent) -> Sent:
+    kept = {name: value for name, value in question.headers.items() if name != "Cache-Control"}
+    return replace(question, headers=kept)
+
+
+def _row(name: str, records: int, runs: Runs) -> Sequence[str | int | float]:
+    ours, whole, theirs = middle(runs.pull), middle(runs.command), middle(runs.raw)
+    return (
+        ratio(runs.pull, runs.raw), ratio(runs.command, runs.raw), name, records,
+        f"{ours.requests}, {theirs.requests}", f"{ours.connections}, {theirs.connections}",
+        ours.wall_s, whole.wall_s, theirs.wall_s, ours.cpu_s, theirs.cpu_s,
+        round(ours.peak_mb), round(whole.peak_mb),
+    )  # fmt: skip
+
+
+def _load(base_url: str, path: Path) -> str:
+    found = read_chart(path)
+    load(base_url, found)
+    return str(found.patient["id"])
+
+
+@contextmanager
+def loaded_hapi(*, search_cache: bool) -> Iterator[tuple[HapiPair, dict[Path, str]]]:
+    """A pair of servers, the source holding every chart; patient ids by chart file."""
+    pair = HapiPair(search_cache=search_cache)
+    try:
+        with side() as loader:  # this process stays small: see measure.command
+            yield (
+                pair,
+                {
+                    path: loader.submit(_load, pair.source_url, path).result()
+                    for path in chart_files()
+                },
+            )
+    finally:
+        pair.stop()
+
+
+def main() -> None:
+    for search_cache in (False, True):
+        with loaded_hapi(search_cache=search_cache) as (hapi, patients):
+            for condition in CONDITIONS:
+                if condition.search_cache == search_cache:
+                    _measure(condition, hapi, patients)
+
+
+def _measure(condition: Condition, hapi: HapiPair, patients: dict[Path, str]) -> None:
+    rows = []
+    with ExitStack() as stack:
+        url = hapi.source_url
+        if condition.round_trip_s:
+            url = stack.enter_context(far_away(url, condition.round_trip_s))
+        for path, patient in patients.items():
+            with TemporaryDirectory() as folder:
+                site = Site(Path(folder), url, hapi.destination_url, patient=patient)
+                runs, records = compare(site, condition)
+            rows.append(_row(path.name.split("_")[0], records, runs))
+    table(f"Pull: HAPI, {condition.title}; {_RUNS} runs", _NAMES, rows)
+
+
+if __name__ == "__main__":
+    main()

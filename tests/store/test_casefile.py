@@ -1,0 +1,221 @@
+"""The case file: whole steps or none, for its owner only, and never in a message."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from connector.errors import ConnectorError, UsageError
+from connector.failpoint import EXIT_KILLED
+from connector.store.casefile import SCHEMA_VERSION, CaseFile
+from connector.store.private import write_private
+
+CANARY = "Zanzibar-8812"
+
+
+@pytest.fixture
+def _open_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+@pytest.mark.usefixtures("_open_umask")
+def test_only_the_owner_can_read_a_case(tmp_path: Path) -> None:
+    folder = tmp_path / "cases" / "one"
+    with CaseFile.open(folder) as case:
+        case.set_fact("name", CANARY)
+        write_private(folder / "packet.json", b"{}")
+        assert mode(folder) == 0o700
+        files = {path.name: mode(path) for path in folder.iterdir()}
+    assert {"case.db", "packet.json"} <= set(files)
+    assert set(files.values()) == {0o600}
+
+
+def test_facts_are_kept_and_forgotten(tmp_path: Path) -> None:
+    with CaseFile.open(tmp_path) as case:
+        case.set_fact("a", {"x": [1, None, "é"]})
+        case.set_fact("b", 1)
+        case.set_fact("b", None)
+    with CaseFile.open(tmp_path) as case:
+        assert case.fact("a") == {"x": [1, None, "é"]}
+        assert case.fact("b") is None
+        assert case.fact("b", "default") == "default"
+
+
+def test_a_step_that_breaks_leaves_nothing(case: CaseFile) -> None:
+    def step() -> None:
+        with case.commit():
+            case.set_fact("a", 2)
+            case.set_fact("b", 2)
+            raise KeyError
+
+    case.set_fact("a", 1)
+    with pytest.raises(KeyError):
+        step()
+    assert (case.fact("a"), case.fact("b")) == (1, None)
+    case.set_fact("b", 3)
+    assert case.fact("b") == 3
+
+
+def test_a_step_inside_a_step_is_part_of_it(case: CaseFile) -> None:
+    def step() -> None:
+        with case.commit():
+            with case.commit():
+                case.set_fact("inner", 1)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        step()
+    assert case.fact("inner") is None
+    with case.commit(), case.commit():
+        case.set_fact("inner", 2)
+    assert case.fact("inner") == 2
+
+
+def test_nobody_else_sees_half_a_step(case: CaseFile) -> None:
+    with CaseFile.open(case.folder) as other:
+        with case.commit():
+            case.set_fact("a", 1)
+            assert other.fact("a") is None
+        assert other.fact("a") == 1
+
+
+@pytest.mark.parametrize(("step", "kept"), [("commit.before", None), ("commit.after", 1)])
+def test_a_killed_process_leaves_the_whole_step_or_nothing(
+    tmp_path: Path, step: str, kept: int | None
+) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from connector.store.casefile import CaseFile\n"
+        "case = CaseFile.open(Path(sys.argv[1]))\n"
+        "with case.commit():\n"
+        "    case.set_fact('a', 1)\n"
+        "    case.set_fact('b', 1)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, tmp_path],
+        env={**os.environ, "CONNECTOR_FAILPOINT": f"{step}:1"},
+        check=False,
+    )
+    assert ended.returncode == EXIT_KILLED
+    with CaseFile.open(tmp_path) as case:
+        assert (case.fact("a"), case.fact("b")) == (kept, kept)
+
+
+def test_threads_take_turns(case: CaseFile) -> None:
+    def count_up(_: int) -> None:
+        for _ in range(20):
+            with case.commit():
+                case.set_fact("count", case.fact("count", 0) + 1)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(count_up, range(4)))
+    assert case.fact("count") == 80
+
+
+def test_a_thread_waits_for_the_step_of_another(case: CaseFile) -> None:
+    seen: list[int | None] = []
+    reader = threading.Thread(target=lambda: seen.append(case.fact("a")))
+    with case.commit():
+        case.set_fact("a", 1)
+        reader.start()
+        case.set_fact("a", 2)
+    reader.join()
+    assert seen == [2]
+
+
+def test_several_processes_may_open_a_new_case_at_once(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from connector.store.casefile import CaseFile\n"
+        "print(flush=True); sys.stdin.readline()\n"
+        "CaseFile.open(Path(sys.argv[1])).set_fact(sys.argv[2], 1)\n"
+    )
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, tmp_path, str(n)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(3)
+    ]
+    for run in runs:
+        assert run.stdout is not None
+        run.stdout.readline()
+    for run in runs:
+        assert run.stdin is not None
+        run.stdin.write("\n")
+        run.stdin.flush()
+    for run in runs:
+        run.communicate()
+    assert [run.returncode for run in runs] == [0, 0, 0]
+    with CaseFile.open(tmp_path) as case:
+        assert [case.fact(str(n)) for n in range(3)] == [1, 1, 1]
+
+
+def test_rows_may_be_written_while_others_are_read(case: CaseFile) -> None:
+    with case.commit():
+        case.executemany("INSERT INTO fact VALUES (?, '0')", ((str(n),) for n in range(500)))
+    seen = 0
+    for (name,) in case.stream("SELECT name FROM fact ORDER BY name"):
+        if seen % 50 == 0:
+            case.set_fact(name, seen)
+        seen += 1
+    assert seen == 500
+
+
+def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+    CaseFile.open(tmp_path).close()
+    with sqlite3.connect(tmp_path / "case.db") as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(UsageError, match=f"schema {SCHEMA_VERSION + 1}"):
+        CaseFile.open(tmp_path)
+
+
+def test_a_file_that_is_no_case_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "case.db").write_bytes(CANARY.encode() * 999)
+    with pytest.raises(ConnectorError, match="can't be used"):
+        CaseFile.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO gap VALUES (?1, ?1, ?1, ?1)",  # no integer
+        "INSERT INTO target VALUES (?1, ?1, ?1, ?1)",  # no such status
+        "INSERT INTO entry (type, id, origin, source, sha256, body) VALUES (?1,?1,?1,?1,?1,x'')",
+        "INSERT INTO fact VALUES (?1, NULL)",
+        "INSERT INTO nowhere VALUES (?1)",
+    ],
+)
+def test_an_error_tells_nothing_of_the_content(case: CaseFile, sql: str) -> None:
+    with pytest.raises(ConnectorError) as caught, case.commit():
+        case.execute(sql, [CANARY])
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_forgotten_content_is_gone_from_the_file(tmp_path: Path) -> None:
+    with CaseFile.open(tmp_path) as case:
+        case.set_fact("name", CANARY)
+        case.set_fact("name", None)
+    assert CANARY.encode() not in (tmp_path / "case.db").read_bytes()
+
+
+def test_a_private_file_is_replaced_whole(tmp_path: Path) -> None:
+    write_private(tmp_path / "receipt.json", b"one")
+    write_private(tmp_path / "receipt.json", b"2")
+    assert [path.name for path in tmp_path.iterdir()] == ["receipt.json"]
+    assert (tmp_path / "receipt.json").read_bytes() == b"2"

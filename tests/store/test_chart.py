@@ -1,0 +1,138 @@
+"""The chart: pages that come again, records that changed, what is asked once more."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from connector.fhir.lossless import sha256
+from connector.store import chart
+from connector.store.casefile import CaseFile
+from connector.store.chart import Gap, Query, Record
+
+URL = "https://ehr.example.org/fhir/Observation?patient=1"
+
+
+def record(id_: str, body: bytes = b"{}", version: str = "1") -> Record:
+    return Record("Observation", id_, version, sha256(body), body)
+
+
+@pytest.fixture
+def planned(case: CaseFile) -> CaseFile:
+    chart.add_queries(case, [Query("Observation", URL, "vitals"), Query("Condition", "c", "why")])
+    return case
+
+
+def test_the_plan_keeps_its_order_and_what_was_done(planned: CaseFile) -> None:
+    chart.commit_page(planned, "Observation", URL, [], 0, None)
+    chart.add_queries(planned, [Query("Observation", "another", "x"), Query("A", "a", "x")])
+    assert [(q.key, q.url, q.status) for q in chart.queries(planned)] == [
+        ("Observation", URL, "done"),
+        ("Condition", "c", "open"),
+        ("A", "a", "open"),
+    ]
+    assert [query.key for query in chart.queries(planned, "open")] == ["Condition", "A"]
+
+
+def test_a_page_is_kept_with_the_place_to_go_on_from(planned: CaseFile) -> None:
+    assert chart.commit_page(planned, "Observation", URL, [record("1"), record("2")], 2, "p2") == 2
+    (query,) = (q for q in chart.queries(planned) if q.key == "Observation")
+    assert (query.status, query.next_url, query.pages, query.matches) == ("open", "p2", 1, 2)
+    assert chart.commit_page(planned, "Observation", "p2", [record("3")], 1, None) == 1
+    (query,) = (q for q in chart.queries(planned) if q.key == "Observation")
+    assert (query.status, query.next_url, query.pages, query.matches) == ("done", None, 2, 3)
+    assert [r.id for r in chart.records(planned)] == ["1", "2", "3"]
+
+
+def test_a_page_that_breaks_leaves_nothing(planned: CaseFile) -> None:
+    def breaking() -> Iterator[Record]:
+        yield record("1")
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        chart.commit_page(planned, "Observation", URL, breaking(), 1, "p2")
+    assert chart.count_records(planned) == 0
+    assert not chart.page_seen(planned, "Observation", URL)
+    assert chart.queries(planned)[0].pages == 0
+
+
+def test_a_record_that_comes_twice_is_one(planned: CaseFile) -> None:
+    chart.commit_page(planned, "Observation", URL, [record("1")], 1, "p2")
+    assert chart.commit_page(planned, "Observation", "p2", [record("1"), record("2")], 2, None) == 1
+    assert chart.count_records(planned) == 2
+
+
+def test_of_a_record_that_changed_the_later_counts(planned: CaseFile) -> None:
+    chart.commit_page(planned, "Observation", URL, [record("1")], 1, "p2")
+    with planned.commit():
+        planned.execute("UPDATE record SET closed = 1")
+    later = record("1", b'{"x":1.50}', "2")
+    assert chart.commit_page(planned, "Observation", "p2", [later], 1, None) == 1
+    assert chart.record(planned, "Observation", "1") == later
+    assert planned.row("SELECT closed FROM record") == (0,)  # its references are looked at again
+
+
+def test_bodies_come_back_byte_for_byte(planned: CaseFile) -> None:
+    body = b'{ "x" : 1.50,\n"y":"\\u00e9\xc3\xa9" }'
+    chart.commit_page(planned, "Observation", URL, [record("1", body)], 1, None)
+    assert next(chart.records(planned)).body == body
+
+
+def test_a_page_is_recognised_per_query(planned: CaseFile) -> None:
+    chart.commit_page(planned, "Observation", URL, [], 0, "p2")
+    assert chart.page_seen(planned, "Observation", URL)
+    assert not chart.page_seen(planned, "Observation", "p2")
+    assert not chart.page_seen(planned, "Condition", URL)
+
+
+def test_what_failed_is_asked_again_from_the_beginning(planned: CaseFile) -> None:
+    chart.commit_page(planned, "Observation", URL, [record("1")], 1, "p2")
+    chart.fail_query(planned, "Observation")
+    chart.commit_page(planned, "Condition", "c", [record("2")], 1, None)
+    chart.add_gap(planned, "Observation", "failed", "HTTP 500")
+    with planned.commit():
+        for reference, status in (("A/1", "gap"), ("A/2", "had")):
+            planned.execute("INSERT INTO target VALUES (?, 'A', '1', ?)", (reference, status))
+            planned.execute(
+                "INSERT INTO attachment (url, type, id, status) VALUES (?, 'A', '1', ?)",
+                (reference, status),
+            )
+    chart.reopen_failed(planned)
+    observation, condition = chart.queries(planned)
+    assert observation == Query("Observation", URL, "vitals")
+    assert condition.status == "done"
+    assert not chart.page_seen(planned, "Observation", URL)
+    assert chart.page_seen(planned, "Condition", "c")
+    assert chart.gaps(planned) == []
+    assert chart.count_records(planned) == 2
+    for table in ("target", "attachment"):
+        rows = planned.rows(f"SELECT status FROM {table} ORDER BY rowid")
+        assert rows == [("open",), ("had",)]
+
+
+def test_what_the_destination_did_not_take_stays_a_gap(case: CaseFile) -> None:
+    chart.add_gap(case, "Procedure", "rejected", "HTTP 422")
+    chart.reopen_failed(case)
+    assert [gap.kind for gap in chart.gaps(case)] == ["rejected"]
+
+
+def test_gaps_are_told_once_in_one_order(case: CaseFile) -> None:
+    chart.add_gap(case, "Procedure", "failed", "HTTP 500")
+    chart.add_gap(case, "Device", "unsupported", "not offered", expected=True)
+    chart.add_gap(case, "Procedure", "failed", "HTTP 503")
+    chart.add_gap(case, "Procedure", "refused", "HTTP 403")
+    assert chart.gaps(case) == [
+        Gap("Device", "unsupported", "not offered", True),
+        Gap("Procedure", "failed", "HTTP 503", False),
+        Gap("Procedure", "refused", "HTTP 403", False),
+    ]
+
+
+def test_a_chart_is_forgotten_whole(planned: CaseFile) -> None:
+    chart.commit_page(planned, "Observation", URL, [record("1")], 1, None)
+    chart.add_gap(planned, "Device", "failed", "x")
+    chart.forget_chart(planned)
+    assert chart.queries(planned) == []
+    assert chart.count_records(planned) == 0
+    assert chart.gaps(planned) == []
+    assert not chart.has_record(planned, "Observation", "1")
+    assert not chart.page_seen(planned, "Observation", URL)
