@@ -97,4 +97,5 @@ def _placed(text: str, urls: dict[str, str]) -> str:
 
 
 def _shape(line: str) -> str:
-    return _VARYING.sub("#", line)
+    """What of a line stays: the chart grows older, so other items come to be missing (after `;`)."""
+    return _VARYING.sub("#", line.partition(";")[0])

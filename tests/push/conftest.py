@@ -13,6 +13,20 @@ from connector.push import Desk
 from connector.sandbox import Sandbox
 from tests.push.packets import Resource, chart, open_desk, put_packet
 
+STRATEGIES = ("conditional", "put", "create")
+TRANSACTIONS = r"^/fhir/?$"
+SMALL = {"max_entries": 3}
+WHOLE = {
+    "Patient": 1,
+    "Practitioner": 1,
+    "Encounter": 1,
+    "Observation": 3,
+    "Composition": 1,
+    "ServiceRequest": 1,
+    "Task": 1,
+    "Provenance": 1,
+}
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
@@ -82,3 +96,12 @@ def _references(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for child in value:
             yield from _references(child)
+
+
+def assert_whole(sandbox: Sandbox, **changes: int) -> None:
+    """Everything is there once, resolves, and is announced."""
+    assert dict(kinds(sandbox)) == WHOLE | changes
+    assert doubled(sandbox) == []
+    assert dangling(sandbox) == set()
+    assert one(sandbox, "ServiceRequest")["status"] == "active"
+    assert one(sandbox, "Task")["status"] == "requested"

@@ -1,6 +1,5 @@
-"""Never twice, never silently: what arrives, and what becomes of it when something goes wrong."""
+"""What arrives, in which writes, and what is never written over."""
 
-import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -10,38 +9,26 @@ import pytest
 
 from connector import push
 from connector.endpoint import Answer, Endpoint
-from connector.errors import DestinationRefused, Held, LockHeld, ReadBackDiffers, Waiting
+from connector.errors import DestinationRefused, Held, ReadBackDiffers
 from connector.fhir.lossless import decode
 from connector.fhir.systems import TAG
 from connector.push import Desk
 from connector.sandbox import Fault, Quirks, Sandbox
-from connector.store import chart as gaps
-from connector.store import delivery
-from tests.push.conftest import dangling, doubled, kinds, one, writes
-from tests.push.packets import NOW, SOURCE_ID, AsBatch, Resource, chart, observation, push_all
+from connector.store import packet
+from tests.push.conftest import (
+    SMALL,
+    STRATEGIES,
+    TRANSACTIONS,
+    WHOLE,
+    assert_whole,
+    doubled,
+    kinds,
+    one,
+    writes,
+)
+from tests.push.packets import NOW, SOURCE_ID, Resource, chart, observation, push_all
 
 DeskOf = Callable[..., Desk]
-STRATEGIES = ("conditional", "put", "create")
-TRANSACTIONS = r"^/fhir/?$"
-SMALL = {"max_entries": 3}
-WHOLE = {
-    "Patient": 1,
-    "Practitioner": 1,
-    "Encounter": 1,
-    "Observation": 3,
-    "Composition": 1,
-    "ServiceRequest": 1,
-    "Task": 1,
-    "Provenance": 1,
-}
-
-
-def assert_whole(sandbox: Sandbox, **changes: int) -> None:
-    assert dict(kinds(sandbox)) == WHOLE | changes
-    assert doubled(sandbox) == []
-    assert dangling(sandbox) == set()
-    assert one(sandbox, "ServiceRequest")["status"] == "active"
-    assert one(sandbox, "Task")["status"] == "requested"
 
 
 @pytest.mark.parametrize("write", STRATEGIES)
@@ -79,202 +66,6 @@ def test_a_second_case_doubles_no_record(desk_of: DeskOf, sandbox: Sandbox, writ
     assert doubled(sandbox) == []
 
 
-class Afterwards(Endpoint):
-    """A server that does the work and then says 500, at every other write."""
-
-    writes = 0
-
-    def write(self, *given: Any, **named: Any) -> Answer:
-        answer = super().write(*given, **named)
-        self.writes += 1
-        return answer if self.writes % 2 == 0 else Answer(500, {}, b"")
-
-
-@pytest.mark.parametrize("write", STRATEGIES)
-def test_work_done_and_answered_with_500(desk_of: DeskOf, sandbox: Sandbox, write: str) -> None:
-    push_all(desk_of(write=write, bundle=SMALL, endpoint=Afterwards))
-    assert_whole(sandbox)
-
-
-FAULTS: dict[str, dict[str, Any]] = {
-    "drop-after": {"kind": "drop-after"},
-    "drop-before": {"kind": "drop-before"},
-    "cut-body": {"kind": "cut-body"},
-    "not-json": {"kind": "not-json"},
-    "500": {"kind": "status", "status": 500},
-    "429": {"kind": "status", "status": 429, "headers": {"Retry-After": "0"}},
-    "503": {"kind": "status", "status": 503},
-    "409": {"kind": "status", "status": 409},
-}
-# With small bundles: three writes of records are met, the last of them, and the announcement.
-MOMENTS = [("conditional", fault, skip) for fault in FAULTS for skip in range(5)]
-MOMENTS += [(write, fault, 1) for write in ("put", "create") for fault in FAULTS]
-
-
-@pytest.mark.parametrize(("write", "fault", "skip"), MOMENTS)
-def test_one_bad_moment(
-    desk_of: DeskOf, sandbox: Sandbox, write: str, fault: str, skip: int
-) -> None:
-    sandbox.add_fault(Fault(**FAULTS[fault], path=TRANSACTIONS, method="POST", skip=skip, times=1))
-    try:
-        push_all(desk_of(write=write, bundle=SMALL))
-    except DestinationRefused:
-        assert fault == "not-json" or (fault, skip) == ("409", 4)
-        push_all(desk_of(write=write, bundle=SMALL))
-    assert_whole(sandbox)
-    assert delivery.deliveries(desk_of().case, "rejected") == []
-
-
-def test_a_long_wait_parks_and_goes_on_later(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    hour = {"Retry-After": "3600"}
-    sandbox.add_fault(Fault("status", path=TRANSACTIONS, status=503, headers=hour, skip=2, times=1))
-    with pytest.raises(Waiting) as waiting:
-        push_all(desk_of(bundle=SMALL))
-    assert waiting.value.until > "2026"
-    assert "Task" not in kinds(sandbox)
-    push_all(desk_of(bundle=SMALL))
-    assert_whole(sandbox)
-
-
-@pytest.mark.parametrize("kind", ["drop-after", "drop-before", "login-page"])
-def test_a_server_that_stays_away_is_refused_and_resumed(
-    desk_of: DeskOf, sandbox: Sandbox, kind: Any
-) -> None:
-    sandbox.add_fault(Fault(kind, path="/fhir", method="POST", skip=3))
-    with pytest.raises(DestinationRefused):
-        push_all(desk_of(bundle=SMALL))
-    sandbox.clear_faults()
-    push_all(desk_of(bundle=SMALL))
-    assert_whole(sandbox)
-
-
-@pytest.mark.parametrize("status", [401, 403, 501])
-def test_what_no_other_content_would_change_ends_at_once(
-    desk_of: DeskOf, sandbox: Sandbox, status: int
-) -> None:
-    sandbox.add_fault(Fault("status", path=TRANSACTIONS, status=status, skip=1))
-    with pytest.raises(DestinationRefused, match=str(status)):
-        push_all(desk_of(bundle=SMALL))
-    assert writes(sandbox) == 2
-
-
-def records_around_a_spoilt_one() -> list[Resource]:
-    spoilt = observation(80, code={"text": "spoilt"})
-    referring = observation(90, hasMember=[{"reference": "Observation/o80"}])
-    leaf = {"resourceType": "Basic", "id": "b1", "code": {"text": "spoilt"}}
-    return [referring, *chart(39), spoilt, leaf]
-
-
-@pytest.fixture
-def choosy() -> Any:
-    with Sandbox(quirks=Quirks(reject="spoilt")) as running:
-        yield running
-
-
-@pytest.mark.parametrize("write", STRATEGIES)
-def test_a_refused_record_goes_alone(desk_of: DeskOf, choosy: Sandbox, write: str) -> None:
-    desk = desk_of(
-        records_around_a_spoilt_one(), url=choosy.base_url, write=write, bundle={"max_entries": 20}
-    )
-    proof = push_all(desk)
-    assert_whole(choosy, Observation=40)
-    lost = [line for line in proof["resources"] if line["status"] == "rejected"]
-    assert [line["there"] for line in lost] == [None, None]
-    assert {line["note"] for line in lost} == {"HTTP 422 (processing)"}
-    [referring] = [r for r in choosy.resources() if "hasMember" in r]
-    stand_in = {"system": f"urn:uuid:{SOURCE_ID}", "value": "Observation/o80"}
-    assert referring["hasMember"] == [{"identifier": stand_in}]
-    why = "the destination refused 1 (HTTP 422 (processing))"
-    assert [(g.what, g.kind, g.why) for g in gaps.gaps(desk.case)] == [
-        ("Basic", "rejected", why),
-        ("Observation", "rejected", why),
-    ]
-    choosy.requests.clear()
-    push.deliver(desk_of(write=write, url=choosy.base_url))
-    assert writes(choosy) == 0
-
-
-@pytest.mark.parametrize("write", STRATEGIES)
-def test_a_200_whose_entries_failed(desk_of: DeskOf, choosy: Sandbox, write: str) -> None:
-    desk = desk_of(
-        records_around_a_spoilt_one(),
-        url=choosy.base_url,
-        write=write,
-        endpoint=AsBatch,
-        bundle={"max_entries": 20},
-    )
-    proof = push_all(desk)
-    assert_whole(choosy, Observation=40)
-    lost = [line for line in proof["resources"] if line["status"] == "rejected"]
-    assert [line["note"] for line in lost] == ["entry status 422"] * 2
-
-
-def test_fewer_answers_than_entries(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    class Forgetful(Endpoint):
-        def write(self, *given: Any, **named: Any) -> Answer:
-            answer = super().write(*given, **named)
-            short = decode(answer.body)["entry"][1:]
-            body = b'{"resourceType":"Bundle","entry":[' + b",".join([b"{}"] * len(short)) + b"]}"
-            return Answer(answer.status, answer.headers, body)
-
-    push_all(desk_of(bundle=SMALL, endpoint=Forgetful))
-    assert_whole(sandbox)
-
-
-def test_locations_of_another_type_prove_nothing(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    class Confused(Endpoint):
-        def write(self, *given: Any, **named: Any) -> Answer:
-            answer = super().write(*given, **named)
-            body = re.sub(rb"Observation/\d+", b"Patient/1", answer.body)
-            return Answer(answer.status, answer.headers, body)
-
-    push_all(desk_of(endpoint=Confused))
-    assert_whole(sandbox)
-
-
-@pytest.mark.parametrize("essential", ["Ana", "Records for a second", '"intent":"order"'])
-def test_without_an_essential_part_nothing_is_announced(desk_of: DeskOf, essential: str) -> None:
-    with Sandbox(quirks=Quirks(reject=essential)) as other:
-        with pytest.raises(DestinationRefused, match="does not take the"):
-            push_all(desk_of(url=other.base_url))
-        statuses = {r.get("status") for r in other.resources()}
-        assert not statuses & {"active", "requested"}
-
-
-def test_what_was_refused_is_tried_again_once_the_destination_is_mended(
-    desk_of: DeskOf, sandbox: Sandbox
-) -> None:
-    sandbox.add_fault(Fault("status", path=TRANSACTIONS, status=400))
-    records = sorted(chart(), key=lambda r: r["resourceType"] != "Practitioner")
-    desk = desk_of(records)
-    with pytest.raises(DestinationRefused, match="Patient"):
-        push_all(desk)
-    assert [row.type for row in delivery.deliveries(desk.case, "rejected")] == ["Practitioner"]
-    sandbox.clear_faults()
-    push_all(desk_of())
-    assert_whole(sandbox)
-    assert gaps.gaps(desk.case) == []
-
-
-def test_what_others_were_told_is_lost_stays_lost(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    class Choosy(Endpoint):
-        def write(self, method: str, url: str, body: bytes, *rest: Any, **named: Any) -> Answer:
-            if b"spoilt" in body:
-                return Answer(422, {}, b"")
-            return super().write(method, url, body, *rest, **named)
-
-    away = Fault("drop-before", method="POST", path=TRANSACTIONS, skip=6)
-    sandbox.add_fault(away)
-    records = records_around_a_spoilt_one()[:-1]
-    with pytest.raises(DestinationRefused):
-        push_all(desk_of(records, endpoint=Choosy, bundle={"max_entries": 6}))
-    assert [r for r in sandbox.resources() if "hasMember" in r] != []
-    sandbox.clear_faults()
-    proof = push_all(desk_of())
-    assert [line["status"] for line in proof["resources"]].count("rejected") == 1
-    assert_whole(sandbox, Observation=40)
-
-
 @pytest.mark.parametrize("write", ["conditional", "create"])
 def test_doubled_there_is_held(desk_of: DeskOf, sandbox: Sandbox, write: str) -> None:
     desk = desk_of(write=write)
@@ -290,8 +81,6 @@ def test_doubled_there_is_held(desk_of: DeskOf, sandbox: Sandbox, write: str) ->
 
 
 def push_entries(desk: Desk) -> Any:
-    from connector.store import packet
-
     return packet.entries(desk.case)
 
 
@@ -383,12 +172,6 @@ def test_megabytes_within_limits(desk_of: DeskOf, sandbox: Sandbox) -> None:
     assert max(size for _, size in desk.endpoint.sizes) <= 100_000
 
 
-def test_a_smaller_limit_than_configured_is_found(desk_of: DeskOf) -> None:
-    with Sandbox(quirks=Quirks(entry_limit=7)) as other:
-        push_all(desk_of(chart(30), url=other.base_url))
-        assert_whole(other, Observation=30)
-
-
 class Watched(Endpoint):
     """Looks at the destination after every write, as its staff might."""
 
@@ -409,15 +192,6 @@ def test_nobody_sees_the_request_before_the_records(desk_of: DeskOf, sandbox: Sa
     Watched.sandbox, Watched.seen = sandbox, []
     push_all(desk_of(bundle={"max_entries": 2}, endpoint=Watched))
     assert Watched.seen == [False] * 5 + [True]
-
-
-def test_an_overtaken_process_cannot_write(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    paused = desk_of()
-    push.resolve(paused)
-    desk_of()  # another process takes the case
-    with pytest.raises(LockHeld):
-        push.deliver(paused)
-    assert writes(sandbox) == 0
 
 
 def test_nothing_leaves_before_the_patient_is_resolved(desk_of: DeskOf, sandbox: Sandbox) -> None:
