@@ -97,5 +97,5 @@ def _placed(text: str, urls: dict[str, str]) -> str:
 
 
 def _shape(line: str) -> str:
-    """What of a line stays: the chart grows older, so other items come to be missing (after `;`)."""
+    """What of a line stays: the chart grows older, so more is listed as missing (after `;`)."""
     return _VARYING.sub("#", line.partition(";")[0])
