@@ -46,7 +46,8 @@ def command(
     checks = examine(config, source, destination, types)
     code = worst([check.exit for check in checks if not check.ok])
     if as_json:
-        values = {"exit_code": int(code), "checks": [asdict(check) for check in checks]}
+        rows = [{**asdict(c), "exit": 0 if c.ok else int(c.exit)} for c in checks]
+        values = {"exit_code": int(code), "checks": rows}
         click.echo(json.dumps(values, indent=2))
         return int(code)
     for check in checks:

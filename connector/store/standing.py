@@ -23,6 +23,14 @@ _WORDS = {
     Exit.LATE: "the records are needed earlier than they arrive",
 }
 
+_APPROVAL = {
+    "exit_code": int(Exit.HELD),
+    "code": "approval",
+    "why": "the packet waits for a person's approval",
+    "what_to_do": "Look at it: `connector transfer REQUEST --dry-run`; then"
+    " `connector approve CASE --hash HASH`.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -111,6 +119,8 @@ def counts(case: CaseFile) -> dict[str, int]:
 def _reasons(case: CaseFile, codes: list[Exit]) -> list[dict[str, Any]]:
     obstacle = case.fact("obstacle")
     reasons = [] if obstacle is None else [obstacle]
+    if Exit.HELD in codes and case.fact("state") == State.UNAPPROVED:
+        reasons.append(_APPROVAL)
     told = {reason["exit_code"] for reason in reasons}
     reasons += [
         {"exit_code": int(code), "code": code.name.lower(), "why": _WORDS[code], "what_to_do": ""}

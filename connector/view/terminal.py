@@ -34,7 +34,11 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
         lines.append(f"Arrived {counts['verified']} of {counts['sent']}, read back and compared")
         places = [values[name] for name in ("service_request", "task", "patient") if values[name]]
         lines += [f"  {place}" for place in places]
-    lines += missing(values["missing"]) + gaps(values["gaps"])
+    if values["packet_hash"]:
+        lines += missing(values["missing"])
+    else:  # nothing found missing would sound like nothing missing
+        lines.append("Missing: not compared with the checklist yet")
+    lines += gaps(values["gaps"])
     lines += [
         f"{name.capitalize()}: {values[name]}" for name in ("packet", "receipt") if values[name]
     ]
