@@ -1,7 +1,9 @@
 """`pull_chart` and `connector pull` next to raw `requests` asking one real HAPI the same.
 
 The other side asks what our first run asked, over as many kept connections as ours, follows the
-pages and throws the answers away. Ours stores each page before it asks for the next, checks each
+pages and throws the answers away: once in the steps in which it can be known what to ask (is this
+an R4 server, who is the patient, the records, what they refer to, who wrote them), once all at
+the same time, as nobody could. Ours stores each page before it asks for the next, checks each
 record and follows references. The charts are those of fixtures/charts and of $CONNECTOR_CHARTS.
 """
 
@@ -15,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.distance import far_away
 from benchmarks.measure import Measure, command, measured, middle, ratio, side, table
-from benchmarks.wire import Sent, ask_again
+from benchmarks.wire import Sent, Steps, ask_again
 from connector import packet, transfer
 from connector.config import load as load_config
 from connector.endpoint import Endpoint
@@ -31,9 +33,9 @@ from tests.support import Site
 _RUNS = 5
 _CONFIG = "connector.toml"
 _NAMES = (
-    "pull / raw", "command / raw", "chart", "records", "requests ours, raw",
-    "connections ours, raw", "pull, s", "command, s", "raw, s", "CPU pull, s", "CPU raw, s",
-    "peak pull, MB", "peak command, MB",
+    "pull / raw in steps", "pull / raw at once", "command / raw in steps", "chart", "records",
+    "requests ours, raw", "connections ours, raw", "pull, s", "command, s", "raw in steps, s",
+    "raw at once, s", "CPU pull, s", "CPU raw, s", "peak pull, MB", "peak command, MB",
 )  # fmt: skip
 
 
@@ -61,10 +63,11 @@ class Runs:
 
     pull: list[Measure] = field(default_factory=list)
     command: list[Measure] = field(default_factory=list)
-    raw: list[Measure] = field(default_factory=list)
+    in_steps: list[Measure] = field(default_factory=list)
+    at_once: list[Measure] = field(default_factory=list)
 
 
-def pull(folder: Path, case_name: str) -> tuple[Measure, list[Sent], int]:
+def pull(folder: Path, case_name: str) -> tuple[Measure, Steps, int]:
     """Pull by library call into a new case file: what it took, what was asked, records had."""
     config = load_config(folder / _CONFIG)
     request = read_request(folder / "request.yaml")
@@ -80,12 +83,12 @@ def pull(folder: Path, case_name: str) -> tuple[Measure, list[Sent], int]:
                 wanted_types=job.mappings.wanted_types(job.request.case_type),
             )
         )
-        return taken, wire.questions, chart.count_records(case)
+        return taken, wire.steps, chart.count_records(case)
 
 
-def raw(questions: Sequence[Sent], threads: int) -> Measure:
+def raw(steps: Steps, threads: int) -> Measure:
     """The same questions with nothing but `requests`."""
-    return measured(partial(ask_again, questions, threads))[0]
+    return measured(partial(ask_again, steps, threads))[0]
 
 
 def compare(site: Site, condition: Condition) -> tuple[Runs, int]:
@@ -94,13 +97,15 @@ def compare(site: Site, condition: Condition) -> tuple[Runs, int]:
     site.request()
     runs = Runs()
     with side() as ours, side() as theirs:
-        _, questions, records = ours.submit(pull, site.folder, "first").result()
+        _, steps, records = ours.submit(pull, site.folder, "first").result()
         if condition.remembered:
-            questions = [_without_haste(question) for question in questions]
-        theirs.submit(raw, questions, threads).result()
+            steps = [[_without_haste(question) for question in step] for step in steps]
+        at_once = [[question for step in steps for question in step]]
+        theirs.submit(raw, steps, threads).result()
         for number in range(_RUNS):
             runs.pull.append(ours.submit(pull, site.folder, f"case-{number}").result()[0])
-            runs.raw.append(theirs.submit(raw, questions, threads).result())
+            runs.in_steps.append(theirs.submit(raw, steps, threads).result())
+            runs.at_once.append(theirs.submit(raw, at_once, threads).result())
             runs.command.append(_command(site, f"SO-{number}"))
     return runs, records
 
@@ -117,16 +122,19 @@ def _without_haste(question: Sent) -> Sent:
 
 
 def _row(name: str, records: int, runs: Runs) -> Sequence[str | int | float]:
-    ours, whole, theirs = middle(runs.pull), middle(runs.command), middle(runs.raw)
+    ours, whole = middle(runs.pull), middle(runs.command)
+    in_steps, at_once = middle(runs.in_steps), middle(runs.at_once)
     return (
-        ratio(runs.pull, runs.raw), ratio(runs.command, runs.raw), name, records,
-        f"{ours.requests}, {theirs.requests}", f"{ours.connections}, {theirs.connections}",
-        ours.wall_s, whole.wall_s, theirs.wall_s, ours.cpu_s, theirs.cpu_s,
+        ratio(runs.pull, runs.in_steps), ratio(runs.pull, runs.at_once),
+        ratio(runs.command, runs.in_steps), name, records,
+        f"{ours.requests}, {in_steps.requests}", f"{ours.connections}, {in_steps.connections}",
+        ours.wall_s, whole.wall_s, in_steps.wall_s, at_once.wall_s, ours.cpu_s, in_steps.cpu_s,
         round(ours.peak_mb), round(whole.peak_mb),
     )  # fmt: skip
 
 
-def _load(base_url: str, path: Path) -> str:
+def load_chart(base_url: str, path: Path) -> str:
+    """Put a chart into a server. The id of its patient."""
     found = read_chart(path)
     load(base_url, found)
     return str(found.patient["id"])
@@ -141,7 +149,7 @@ def loaded_hapi(*, search_cache: bool) -> Iterator[tuple[HapiPair, dict[Path, st
             yield (
                 pair,
                 {
-                    path: loader.submit(_load, pair.source_url, path).result()
+                    path: loader.submit(load_chart, pair.source_url, path).result()
                     for path in chart_files()
                 },
             )

@@ -2,10 +2,10 @@
 
 import re
 import threading
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import groupby
 from types import TracebackType
 from typing import Any
 from unittest.mock import patch
@@ -29,6 +29,9 @@ class Sent:
     body: bytes | None
 
 
+Steps = list[list[Sent]]  # those of a step are asked side by side
+
+
 @dataclass
 class Wire:
     """Counts, inside the block, what `requests` sends, and over how many connections."""
@@ -41,9 +44,10 @@ class Wire:
         return len(self.sent)
 
     @property
-    def questions(self) -> list[Sent]:
-        """What was asked, without the later pages of an answer."""
-        return [sent for sent in self.sent if _PAGE not in sent.url]
+    def steps(self) -> "Steps":
+        """What a pull asked, without the later pages of an answer, step by step."""
+        questions = (sent for sent in self.sent if _PAGE not in sent.url)
+        return [list(step) for _, step in groupby(questions, _step)]
 
     def __enter__(self) -> "Wire":
         send, connect, lock = HTTPAdapter.send, HTTPConnection.connect, threading.Lock()
@@ -77,11 +81,19 @@ class Wire:
         self._patches.close()
 
 
-def ask_again(questions: Sequence[Sent], threads: int) -> None:
+def _step(sent: Sent) -> str:
+    path, _, query = sent.url.partition("?")
+    if "target=" in query or (sent.body or b"").startswith(b"target="):
+        return "who wrote the records"
+    if sent.method == "POST":
+        return "what they refer to"
+    return "records" if query else path
+
+
+def ask_again(steps: Steps, threads: int) -> None:
     """Ask the questions, each to its last page, and throw the answers away.
 
-    One Session and so one kept connection per thread. No question waits for another, though
-    some could only be asked after others were answered: this is faster than any client can be.
+    One Session and so one kept connection per thread.
     """
     local = threading.local()
 
@@ -99,5 +111,5 @@ def ask_again(questions: Sequence[Sent], threads: int) -> None:
             method, body = "GET", None
 
     with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(ask, questions):
-            pass
+        for step in steps:
+            list(pool.map(ask, step))

@@ -156,15 +156,16 @@ def _pull(job: Job, desk: push.Desk) -> None:
         case.set_fact("as_of", _iso(job.clock()))
     _forget(case, "mapped")
     endpoint = Endpoint(job.source, "source", job.source.page_bytes_max)
-    pull_chart(
-        case,
-        job.request,
-        endpoint,
-        job.source,
-        never_types=job.mappings.never_types,
-        wanted_types=job.mappings.wanted_types(job.request.case_type),
-        progress=job.progress,
-    )
+    with case.rebuildable():
+        pull_chart(
+            case,
+            job.request,
+            endpoint,
+            job.source,
+            never_types=job.mappings.never_types,
+            wanted_types=job.mappings.wanted_types(job.request.case_type),
+            progress=job.progress,
+        )
     _enter(desk, State.PULLED)
 
 

@@ -136,7 +136,6 @@ release = "{release}"
             env={**os.environ, **(env or {})},
             capture_output=True,
             text=True,
-            timeout=120,
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
