@@ -11,13 +11,14 @@ from ..progress import Progress, silent
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from . import attachments, closure, provenance, queries
+from . import attachments, closure, filler, provenance, queries
 from .compartment import SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import Missing
 from .patient import find_patient
 from .plan import plan, unsupported
 from .records import Sieve
+from .servers import known
 from .workers import Workers
 
 
@@ -56,6 +57,7 @@ def pull_chart(
             source=source,
             settings=settings,
             capability=capability,
+            known=known(capability.software, settings.server),
             patient_id=patient.id,
             never_types=never_types,
             wanted_types=wanted_types,
@@ -114,14 +116,17 @@ def _open(pull: Pull, patient: Record) -> None:
                 pull.settings,
                 pull.never_types,
                 pull.wanted_types,
+                pull.known,
             ),
         )
-        for name, why in unsupported(pull.capability, pull.never_types, pull.wanted_types).items():
+        cannot = unsupported(pull.capability, pull.never_types, pull.wanted_types, pull.known)
+        for name, why in cannot.items():
             pull.gap(name, "unsupported", why)
 
 
 def _ask(pull: Pull) -> None:
     queries.ask_open(pull)
+    filler.fill(pull)
     _check_not_refused(pull)
     closure.close(pull)
     # What a Provenance refers to may bring records that have a Provenance of their own.
@@ -133,7 +138,7 @@ def _ask(pull: Pull) -> None:
 def _check_not_refused(pull: Pull) -> None:
     """A source that answers no search at all gives no chart: that is not a chart with gaps."""
     asked = chart.queries(pull.case)
-    if asked and all(query.status == "failed" and query.pages == 0 for query in asked):
+    if asked and all(query.pages == 0 for query in asked):
         reasons = sorted({gap.why for gap in chart.gaps(pull.case) if gap.kind != "unsupported"})
         raise SourceFailed(
             f"the source refuses or breaks every search: {reasons[0]}",

@@ -112,6 +112,32 @@ def page_seen(case: CaseFile, key: str, url: str) -> bool:
     )
 
 
+def ask_otherwise(case: CaseFile, query: Query) -> None:
+    """Give a query that had no page yet another URL, and the reason for it."""
+    with case.commit():
+        case.execute(
+            "UPDATE query SET url = ?, why = ? WHERE key = ?", (query.url, query.why, query.key)
+        )
+
+
+def split_query(case: CaseFile, key: str, parts: Iterable[Query]) -> None:
+    """Ask `parts` in place of a query that had no page: it is done, without one."""
+    with case.commit():
+        add_queries(case, parts)
+        case.execute("UPDATE query SET status = 'done' WHERE key = ?", (key,))
+
+
+def restart_query(case: CaseFile, key: str) -> None:
+    """Ask a query from its beginning; its records stay, and those that come again are the same."""
+    with case.commit():
+        case.execute("DELETE FROM page WHERE query = ?", (key,))
+        case.execute(
+            "UPDATE query SET status = 'open', next_url = NULL, pages = 0, matches = 0"
+            " WHERE key = ?",
+            (key,),
+        )
+
+
 def fail_query(case: CaseFile, key: str) -> None:
     """Mark a query as failed (its gap says why). `reopen_failed` asks it again later."""
     with case.commit():
