@@ -15,11 +15,16 @@ from . import attachments, closure, filler, provenance, queries
 from .compartment import SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import Missing
-from .patient import find_patient
+from .patient import Found, find_patient, links, read_again
 from .plan import plan, unsupported
 from .records import Sieve
 from .servers import known
 from .workers import Workers
+
+_STILL_THERE = (
+    "the record asked for was merged into another, which was pulled instead; what is still filed"
+    " under the old one was not asked for"
+)
 
 
 def pull_chart(
@@ -44,7 +49,8 @@ def pull_chart(
     ):
         return
     capability = _capability(source)
-    patient = find_patient(source, request.patient)
+    found = find_patient(source, request.patient)
+    patient = found.record
     if case.fact("source_patient", patient.id) != patient.id:
         raise Held(
             "patient",
@@ -66,8 +72,9 @@ def pull_chart(
             missing=Missing(),
             progress=progress,
         )
-        _open(pull, patient)
+        _open(pull, found)
         _ask(pull)
+        _look_again(pull, patient)
         attachments.fetch_open(pull)
         _finish(pull)
 
@@ -93,12 +100,12 @@ def _capability(source: Endpoint) -> Capability:
     return capability
 
 
-def _open(pull: Pull, patient: Record) -> None:
+def _open(pull: Pull, found: Found) -> None:
     """Make the plan, or take it up again with what failed or was missing open once more."""
     case = pull.case
     with case.commit():
         case.set_fact("pull_complete", None)
-        case.set_fact("source_patient", patient.id)
+        case.set_fact("source_patient", found.record.id)
         case.set_fact("source_software", pull.capability.software)
         # The gaps are about to be told anew. One on pages that are already stored would not be
         # found again, so that query starts over.
@@ -107,7 +114,7 @@ def _open(pull: Pull, patient: Record) -> None:
             if queries.gap_name(query) in told:
                 chart.fail_query(case, query.key)
         chart.reopen_failed(case)
-        chart.put_record(case, patient, "Patient")
+        chart.put_record(case, found.record, "Patient")
         chart.add_queries(
             case,
             plan(
@@ -122,6 +129,8 @@ def _open(pull: Pull, patient: Record) -> None:
         cannot = unsupported(pull.capability, pull.never_types, pull.wanted_types, pull.known)
         for name, why in cannot.items():
             pull.gap(name, "unsupported", why)
+        if found.replaced:
+            pull.gap("Patient", "not-asked", _STILL_THERE)
 
 
 def _ask(pull: Pull) -> None:
@@ -133,6 +142,25 @@ def _ask(pull: Pull) -> None:
     while provenance.add_queries(pull):
         queries.ask_open(pull)
         closure.close(pull)
+
+
+def _look_again(pull: Pull, before: Record) -> None:
+    """Read the patient once more: who was merged, or got another's records, meanwhile?
+
+    Another record merged into this one brings its records here, behind queries already done: all
+    are asked once more.
+    """
+    after = read_again(pull.source, pull.patient_id)
+    if after.sha256 == before.sha256:
+        return
+    moved = links(after) != links(before)
+    with pull.case.commit():
+        chart.put_record(pull.case, after, "Patient")
+        if moved:
+            for query in chart.queries(pull.case, "done"):
+                if query.pages:
+                    chart.restart_query(pull.case, query.key)
+    _ask(pull)
 
 
 def _check_not_refused(pull: Pull) -> None:

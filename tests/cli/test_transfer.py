@@ -112,6 +112,7 @@ def test_the_same_request_id_for_another_patient_is_refused(world: support.World
 def test_what_the_source_refuses_or_breaks_is_a_gap_and_said_again(
     world: support.World, fault: Fault, what: str, kind: str
 ) -> None:
+    world.configure(source='pull = "search"')  # auto would fill the hole by $everything
     world.source.add_fault(fault)
     request = world.request()
     for _ in range(2):
@@ -122,7 +123,7 @@ def test_what_the_source_refuses_or_breaks_is_a_gap_and_said_again(
 
 
 def test_an_expected_gap_is_told_but_not_counted(world: support.World) -> None:
-    world.configure(source='expected_gaps = ["Immunization"]')
+    world.configure(source='pull = "search"\nexpected_gaps = ["Immunization"]')
     world.source.add_fault(Fault("status", r"/Immunization\?", status=403))
     stands = world.cli("transfer", world.request(), "--json").json
     assert [(g["what"], g["expected"]) for g in stands["gaps"]] == [("Immunization", True)]
