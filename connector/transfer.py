@@ -330,4 +330,20 @@ def outline(job: Job) -> dict[str, Any] | None:
     """What the packet holds and why, as the map step told it; None before it is mapped."""
     with CaseFile.open(job.folder) as case:
         found: dict[str, Any] | None = case.fact("outline") if case.fact("mapped") else None
-    return found
+        return found and {**found, "asked": _asked(case)}
+
+
+def _asked(case: CaseFile) -> list[dict[str, Any]]:
+    """What was asked of the source, why, and what came of it. No ids: `what` is the query's key."""
+    filled = case.fact("filled", {})
+    return [
+        {
+            "what": query.key,
+            "why": query.why,
+            "status": query.status,
+            "pages": query.pages,
+            "records": query.matches,
+            "filled": filled.get(query.key, ""),
+        }
+        for query in chart.queries(case)
+    ]

@@ -61,7 +61,19 @@ def outline(values: dict[str, Any]) -> list[str]:
     lines += [_item(item) for item in values["items"]]
     lines.append(f"Advice: {values['advice']}")
     lines += [f"Independence: {finding}" for finding in values["independence"]]
+    lines += _asked(values.get("asked", []))
     lines.append(f"Hash: {values['packet_hash']}")
+    return lines
+
+
+def _asked(queries: list[dict[str, Any]]) -> list[str]:
+    """The search plan: what was asked of the source, what came, and why it was asked."""
+    lines = ["Asked of the source:"] if queries else []
+    for query in queries:
+        came = "failed" if query["status"] == "failed" else f"{query['records']} found"
+        if query["filled"]:
+            came += f", filled {query['filled']}"
+        lines.append(f"  {query['what']}: {came} ({query['why']})")
     return lines
 
 

@@ -177,3 +177,29 @@ def test_a_changed_digit_is_found_by_verify(world: support.World) -> None:
 def test_late_is_said(world: support.World) -> None:
     stands = world.cli("transfer", world.request(needed_by="2020-01-01"), "--json").json
     assert 11 in [reason["exit_code"] for reason in stands["reasons"]]
+
+
+def test_the_search_plan_is_shown_with_its_reasons(world: support.World) -> None:
+    world.source.add_fault(Fault("status", r"/Immunization\?", status=403))
+    outline = world.cli("transfer", world.request(), "--dry-run", "--json").json["outline"]
+    asked = {query["what"]: query for query in outline["asked"]}
+    assert "asked for by the checklist" in asked["Observation"]["why"]
+    assert "US Core" in asked["Observation"]["why"]
+    assert asked["Observation"]["records"] > 0
+    assert "$everything" in asked["Immunization"]["filled"]
+    text = world.cli("transfer", world.request(), "--dry-run").out
+    assert "Asked of the source:" in text
+    assert asked["Immunization"]["filled"] in text
+
+
+def test_doctor_shows_what_is_known_of_the_source_and_what_it_would_ask(
+    world: support.World,
+) -> None:
+    world.configure(source='server = "epic"')
+    checks = {(c["end"], c["name"]): c for c in world.cli("doctor", "--json").json["checks"]}
+    assert "only with a category" in checks["home", "server"]["detail"]
+    assert "Observation?category=laboratory (epic demands" in checks["home", "plan"]["detail"]
+    world.configure(source='server = "epoc"')
+    wrong = world.cli("doctor", "--json")
+    assert wrong.code == 2
+    assert any("epoc" in check["detail"] for check in wrong.json["checks"] if not check["ok"])
