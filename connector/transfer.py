@@ -95,11 +95,11 @@ def advance(job: Job, goal: State = State.VERIFIED) -> Standing:
 
 
 def pull_again(job: Job) -> Standing:
-    """Pull from the beginning, with a new `as_of`, unless something was sent already."""
+    """Pull once more, with a new `as_of`, and compare, unless something was sent already."""
     with _at_work(job) as desk:
         if not desk.case.fact("sending") and desk.case.fact("pull_complete"):
             with desk.case.commit():
-                chart.forget_chart(desk.case)
+                chart.begin_again(desk.case, desk.case.fact("as_of"))
                 _forget(desk.case, "pull_complete", "mapped", "as_of", "filled", "everything_types")
             _enter(desk, State.OPENED)
         return _attempt(job, desk, State.PULLED, lambda: _steps(job, desk, State.PULLED))

@@ -11,7 +11,7 @@ from ..progress import Progress, silent
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from . import attachments, closure, filler, provenance, queries
+from . import attachments, closure, delta, filler, provenance, queries
 from .compartment import SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import Missing
@@ -103,8 +103,22 @@ def _capability(source: Endpoint) -> Capability:
 def _open(pull: Pull, found: Found) -> None:
     """Make the plan, or take it up again with what failed or was missing open once more."""
     case = pull.case
+    planned = plan(
+        pull.capability,
+        pull.patient_id,
+        pull.settings,
+        pull.never_types,
+        pull.wanted_types,
+        pull.known,
+    )
+    since = case.fact("pulled_before")
+    again = since is not None and not chart.queries(case)
+    if again:
+        planned = delta.narrowed(pull, since, planned)
     with case.commit():
         case.set_fact("pull_complete", None)
+        if again:
+            chart.keep_only(case, (query.key for query in planned if delta.is_narrowed(query)))
         case.set_fact("source_patient", found.record.id)
         case.set_fact("source_software", pull.capability.software)
         # The gaps are about to be told anew. One on pages that are already stored would not be
@@ -115,17 +129,7 @@ def _open(pull: Pull, found: Found) -> None:
                 chart.fail_query(case, query.key)
         chart.reopen_failed(case)
         chart.put_record(case, found.record, "Patient")
-        chart.add_queries(
-            case,
-            plan(
-                pull.capability,
-                pull.patient_id,
-                pull.settings,
-                pull.never_types,
-                pull.wanted_types,
-                pull.known,
-            ),
-        )
+        chart.add_queries(case, planned)
         cannot = unsupported(pull.capability, pull.never_types, pull.wanted_types, pull.known)
         for name, why in cannot.items():
             pull.gap(name, "unsupported", why)
@@ -134,6 +138,8 @@ def _open(pull: Pull, found: Found) -> None:
 
 
 def _ask(pull: Pull) -> None:
+    queries.ask_open(pull)
+    delta.ask_whole_where_counts_differ(pull)
     queries.ask_open(pull)
     filler.fill(pull)
     _check_not_refused(pull)
@@ -178,5 +184,6 @@ def _finish(pull: Pull) -> None:
     closure.forget_unreached(pull)
     with pull.case.commit():
         pull.missing.report(pull.case, pull.settings.expected_gaps)
+        chart.compare_with_earlier(pull.case)
         pull.case.set_fact("pull_complete", True)
     pull.tell("done")

@@ -35,6 +35,9 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
         places = [values[name] for name in ("service_request", "task", "patient") if values[name]]
         lines += [f"  {place}" for place in places]
     lines += missing(values["missing"]) + gaps(values["gaps"])
+    if values["changes"]:
+        lines.append("Since the pull before:")
+        lines += [f"  {c['records']} {c['type']} {c['how']}" for c in values["changes"]]
     lines += [
         f"{name.capitalize()}: {values[name]}" for name in ("packet", "receipt") if values[name]
     ]

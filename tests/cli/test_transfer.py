@@ -203,3 +203,12 @@ def test_doctor_shows_what_is_known_of_the_source_and_what_it_would_ask(
     wrong = world.cli("doctor", "--json")
     assert wrong.code == 2
     assert any("epoc" in check["detail"] for check in wrong.json["checks"] if not check["ok"])
+
+
+def test_a_second_pull_tells_what_changed(world: support.World) -> None:
+    world.cli("pull", world.request())
+    gone = next(r for r in world.source.resources() if r["resourceType"] == "Immunization")
+    world.source.delete(f"Immunization/{gone['id']}")
+    told = world.cli("pull", world.request(), "--json").json["changes"]
+    assert {"type": "Immunization", "how": "disappeared", "records": 1} in told
+    assert world.cli("show", world.request(), "--json").json["changes"] == told
