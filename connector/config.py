@@ -161,6 +161,8 @@ class Source(EndpointSettings):
     page_bytes_max: int = Field(default=100_000_000, ge=1000)
     attachment_bytes_max: int = Field(default=7_000_000, ge=0)
     expected_gaps: tuple[Text, ...] = ()
+    server: Text | None = None  # a name in mappings/servers, for one that isn't recognised
+    rewrite_next: bool = False  # a `next` to another origin: asked at base_url's origin instead
     organization: Organization | None = None  # whose records office answers for the packet
     telecom: Telecom = Telecom()
 

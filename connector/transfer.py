@@ -95,12 +95,12 @@ def advance(job: Job, goal: State = State.VERIFIED) -> Standing:
 
 
 def pull_again(job: Job) -> Standing:
-    """Pull from the beginning, with a new `as_of`, unless something was sent already."""
+    """Pull once more, with a new `as_of`, and compare, unless something was sent already."""
     with _at_work(job) as desk:
         if not desk.case.fact("sending") and desk.case.fact("pull_complete"):
             with desk.case.commit():
-                chart.forget_chart(desk.case)
-                _forget(desk.case, "pull_complete", "mapped", "as_of")
+                chart.begin_again(desk.case, desk.case.fact("as_of"))
+                _forget(desk.case, "pull_complete", "mapped", "as_of", "filled", "everything_types")
             _enter(desk, State.OPENED)
         return _attempt(job, desk, State.PULLED, lambda: _steps(job, desk, State.PULLED))
 
@@ -331,4 +331,20 @@ def outline(job: Job) -> dict[str, Any] | None:
     """What the packet holds and why, as the map step told it; None before it is mapped."""
     with CaseFile.open(job.folder) as case:
         found: dict[str, Any] | None = case.fact("outline") if case.fact("mapped") else None
-    return found
+        return found and {**found, "asked": _asked(case)}
+
+
+def _asked(case: CaseFile) -> list[dict[str, Any]]:
+    """What was asked of the source, why, and what came of it. No ids: `what` is the query's key."""
+    filled = case.fact("filled", {})
+    return [
+        {
+            "what": query.key,
+            "why": query.why,
+            "status": query.status,
+            "pages": query.pages,
+            "records": query.matches,
+            "filled": filled.get(query.key, ""),
+        }
+        for query in chart.queries(case)
+    ]

@@ -53,6 +53,7 @@ def _case() -> dict[str, Any]:
         "counts": {**table(**counts)["items"]},
         "missing": table(item=text, required=truth, kind=text, why=text, ask=text),
         "gaps": table(what=text, kind=text, why=text, expected=truth),
+        "changes": table(type=text, how=text, records=number),
     }
     rest = [name for name in Standing.__slots__ if name not in properties]
     properties |= dict.fromkeys(rest, maybe)

@@ -15,8 +15,8 @@ from . import common
 def command(config: Path, request: str, as_json: bool) -> int:
     """Pull the chart of one request into its case file; what can't be had becomes a gap.
 
-    REQUEST is a request file or the name of a case. A pull that was interrupted goes on; a whole
-    chart is pulled anew, unless its packet began to leave.
+    REQUEST is a request file or the name of a case. A pull that was interrupted goes on; after
+    a whole one, what changed is pulled and told, unless the packet began to leave.
 
     \b
     Example:

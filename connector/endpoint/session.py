@@ -122,12 +122,16 @@ class Endpoint:
     def resolve(self, url: str) -> str:
         """An absolute URL for one below the base or one the server gave. `Forbidden` if foreign."""
         absolute = url if _ABSOLUTE.match(url) else joined(self.base_url + "/", url)
-        if origin(absolute) in {self._origin, *self._allowed}:
+        if self.may_ask(absolute):
             return absolute
         raise Forbidden(
             f"the {self.role} points to another origin, which gets no request from us",
             "If that host belongs to the server, add it to allowed_origins of this endpoint.",
         )
+
+    def may_ask(self, absolute: str) -> bool:
+        """Whether an absolute URL is this server's, or at an origin that the operator named."""
+        return origin(absolute) in {self._origin, *self._allowed}
 
     def _at_home(self, url: str) -> bool:
         return origin(url) == self._origin

@@ -10,6 +10,7 @@ from ..progress import Progress
 from ..store.casefile import CaseFile
 from .gaps import Missing, report
 from .records import Sieve
+from .servers import Known
 from .workers import Workers
 
 
@@ -21,6 +22,7 @@ class Pull:
     source: Endpoint
     settings: Source
     capability: Capability
+    known: Known
     patient_id: str
     never_types: frozenset[str]
     wanted_types: frozenset[str]

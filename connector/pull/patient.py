@@ -1,5 +1,8 @@
 """Exactly one patient, or nothing at all."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..case import PatientChoice
@@ -7,20 +10,62 @@ from ..endpoint import Endpoint
 from ..errors import Answered, EndpointError, Held, SourceFailed
 from ..fhir.lossless import UndecodableError, decode, sha256
 from ..fhir.record import peek
+from ..fhir.references import Kind, Target, parse
 from ..store.chart import Record
 from .lookup import find, read
 
+_MERGES_MAX = 5  # of records merged one into the next
 _CHECK = "Find out which record at the source is this person's, and name it in the request."
 
 
-def find_patient(source: Endpoint, choice: PatientChoice) -> Record:
-    """The one Patient at the source that the request names, active and not merged away.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The patient whose chart is pulled. `replaced`: the request named a record merged into it."""
 
-    Raises `Held` (code `patient`) for none or several, or one that is inactive or replaced, and
-    `SourceFailed` if the source can't be asked. No message holds an id.
+    record: Record
+    replaced: bool
+
+
+def find_patient(source: Endpoint, choice: PatientChoice) -> Found:
+    """The one Patient at the source that the request names, or the one it was merged into.
+
+    Raises `Held` (code `patient`) for none or several, for one that is inactive, and for a merge
+    that can't be confirmed; `SourceFailed` if the source can't be asked. No message holds an id.
     """
+    record, patient = _taken(
+        lambda: _by_id(source, choice.id) if choice.id else _by_identifier(source, choice),
+        choice.id,
+    )
+    replaced = False
+    for _ in range(_MERGES_MAX):
+        survivor_id = _survivor_id(source, patient)
+        if survivor_id is None:
+            _check_active(patient)
+            return Found(record, replaced)
+        merged, replaced = patient, True
+        record, patient = _taken(partial(_by_id, source, survivor_id), survivor_id)
+        if not _same_person(merged, patient, source.base_url):
+            raise _unconfirmed()
+    raise _unconfirmed()
+
+
+def read_again(source: Endpoint, patient_id: str) -> Record:
+    """The patient after the pull. Raises `Held` if the record was merged or closed meanwhile."""
+    record, patient = _taken(partial(_by_id, source, patient_id), patient_id)
+    if _replaced_by(patient):
+        raise Held("patient", "this patient record was merged while it was pulled", _CHECK)
+    _check_active(patient)
+    return record
+
+
+def links(record: Record) -> list[Any]:
+    """What the record says about others for the same person (R4 patient.html#Patient.link)."""
+    return list(decode(record.body).get("link") or [])
+
+
+def _taken(ask: Callable[[], bytes], patient_id: str | None) -> tuple[Record, dict[str, Any]]:
     try:
-        body = _by_id(source, choice.id) if choice.id else _by_identifier(source, choice)
+        body = ask()
         seen = peek(body)
         patient = decode(body)
     except EndpointError as error:
@@ -32,12 +77,11 @@ def find_patient(source: Endpoint, choice: PatientChoice) -> Record:
         raise SourceFailed(
             "the patient can't be read: not a FHIR Patient", "Check base_url of the source."
         ) from None
-    if seen.type != "Patient" or (choice.id and seen.id != choice.id):
+    if seen.type != "Patient" or (patient_id and seen.id != patient_id):
         raise Held("patient", "the source answered with another record than was asked for", _CHECK)
     if seen.subsetted:
         raise SourceFailed("the source shows the patient only in part", "Ask it for full access.")
-    _check_current(patient)
-    return Record(seen.type, seen.id, seen.version, sha256(body), body)
+    return Record(seen.type, seen.id, seen.version, sha256(body), body), patient
 
 
 def _by_id(source: Endpoint, patient_id: str) -> bytes:
@@ -60,10 +104,61 @@ def _by_identifier(source: Endpoint, choice: PatientChoice) -> bytes:
     return next(iter(found.values()))
 
 
-def _check_current(patient: dict[str, Any]) -> None:
+def _survivor_id(source: Endpoint, patient: dict[str, Any]) -> str | None:
+    """The id of the record this one was merged into; None if it stands."""
+    replacing = _replaced_by(patient)
+    if not replacing:
+        return None
+    target = _other(replacing[0], source.base_url)
+    if len(replacing) > 1 or target.kind is not Kind.LOCAL or target.type != "Patient":
+        raise _unconfirmed()
+    return target.id
+
+
+def _same_person(merged: dict[str, Any], survivor: dict[str, Any], base_url: str) -> bool:
+    """Whether two records say themselves that they are one person's.
+
+    They share an identifier, or the survivor says that it replaces the other; and neither birth
+    date nor gender says otherwise. A link of one side alone may be a slip.
+    """
+    for name in ("birthDate", "gender"):
+        if merged.get(name) and survivor.get(name) and merged[name] != survivor[name]:
+            return False
+    replaces = {
+        _other(link, base_url).local for link in _linked(survivor) if link.get("type") == "replaces"
+    }
+    return f"Patient/{merged.get('id')}" in replaces or bool(
+        _identifiers(merged) & _identifiers(survivor)
+    )
+
+
+def _identifiers(patient: dict[str, Any]) -> set[tuple[str, str]]:
+    items = [item for item in patient.get("identifier") or [] if isinstance(item, dict)]
+    return {(i["system"], i["value"]) for i in items if i.get("system") and i.get("value")}
+
+
+def _linked(patient: dict[str, Any]) -> list[dict[str, Any]]:
+    return [link for link in patient.get("link") or [] if isinstance(link, dict)]
+
+
+def _replaced_by(patient: dict[str, Any]) -> list[dict[str, Any]]:
     """FHIR R4 patient.html#Patient.link: a replaced record must no longer be used."""
-    links = [link for link in patient.get("link") or [] if isinstance(link, dict)]
-    if any(link.get("type") == "replaced-by" for link in links):
-        raise Held("patient", "this patient record was merged into another one", _CHECK)
+    return [link for link in _linked(patient) if link.get("type") == "replaced-by"]
+
+
+def _other(link: dict[str, Any], base_url: str) -> Target:
+    other = link.get("other")
+    return parse(str(other.get("reference", "") if isinstance(other, dict) else ""), base_url)
+
+
+def _unconfirmed() -> Held:
+    return Held(
+        "patient",
+        "this patient record was merged into another one, which can't be confirmed",
+        _CHECK,
+    )
+
+
+def _check_active(patient: dict[str, Any]) -> None:
     if patient.get("active") is False:
         raise Held("patient", "this patient record is not active", _CHECK)

@@ -1,15 +1,17 @@
-"""What to ask a source for, decided from what it says it can do. Pure."""
+"""What to ask a source for, decided from what it says it can do and what is known of it. Pure."""
 
 from collections.abc import Iterator, Mapping
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from ..config import Source
 from ..errors import SourceFailed
 from ..fhir.capability import Capability
 from ..store.chart import Query
 from .compartment import BESIDE, COMPARTMENT
+from .servers import NOTHING, Known
 
 EVERYTHING = "Patient/$everything"
+OTHERS = "others"  # the query for records of no category that was asked for
 
 
 def plan(
@@ -18,6 +20,7 @@ def plan(
     settings: Source,
     never_types: frozenset[str],
     wanted_types: frozenset[str],
+    known: Known = NOTHING,
 ) -> list[Query]:
     """The queries of a pull: wanted types first, those with most pages before the others.
 
@@ -32,26 +35,87 @@ def plan(
                 "the source does not offer Patient/$everything",
                 'Set pull = "search" for this source.',
             )
-        url = f"Patient/{quote(patient_id)}/$everything?_count={settings.page_size}"
-        whole = Query(EVERYTHING, url, "the whole chart in one operation, as configured")
-        return [whole, *_searches(BESIDE, capability, patient_id, settings, never_types)]
+        whole = everything(patient_id, settings, "the whole chart in one operation, as configured")
+        beside = _searches(
+            BESIDE, capability, patient_id, settings, never_types, wanted_types, known
+        )
+        return [whole, *beside]
+    return searches(capability, patient_id, settings, never_types, wanted_types, known)
+
+
+def searches(
+    capability: Capability,
+    patient_id: str,
+    settings: Source,
+    never_types: frozenset[str],
+    wanted_types: frozenset[str],
+    known: Known = NOTHING,
+) -> list[Query]:
+    """Every type by searches, whatever strategy is configured."""
     types = sorted({**COMPARTMENT, **BESIDE}, key=lambda name: name not in wanted_types)
     everywhere = {name: {**COMPARTMENT, **BESIDE}[name] for name in types}
-    return list(_searches(everywhere, capability, patient_id, settings, never_types))
+    return list(
+        _searches(everywhere, capability, patient_id, settings, never_types, wanted_types, known)
+    )
+
+
+def everything(patient_id: str, settings: Source, why: str) -> Query:
+    """`Patient/$everything` (R4 operation-patient-everything.html)."""
+    url = f"Patient/{quote(patient_id)}/$everything?_count={settings.page_size}"
+    return Query(EVERYTHING, url, why)
+
+
+def wider(query: Query, capability: Capability, known: Known) -> Query | None:
+    """The same search with one more closed parameter, after the server answered 400.
+
+    A server may demand `status` (US Core, "Servers Requiring Status") or `intent`: asked with all
+    codes of the value set, the search finds what it found without. None: nothing is left to add.
+    """
+    name, _, parameters = query.url.partition("?")
+    present = {parameter for parameter, _ in parse_qsl(parameters)}
+    declared = capability.search.get(name) or known.of(name).every.keys()
+    for parameter, codes in known.of(name).every.items():
+        if parameter not in present and parameter in declared:
+            url = f"{query.url}&{parameter}={','.join(codes)}"
+            return Query(query.key, url, f"{query.why}; with every {parameter}, as it demands one")
+    return None
+
+
+def by_category(query: Query, categories: tuple[str, ...], why: str) -> list[Query]:
+    """One query for each category, and one for the records of none of them.
+
+    `:not` finds what has another category or none at all (R4 search.html#modifiers).
+    """
+    name = query.key
+    each = [
+        Query(f"{name}?category={code}", f"{query.url}&category={quote(code)}", why)
+        for code in categories
+    ]
+    others = f"{query.url}&category:not={quote(','.join(categories), safe=',')}"
+    swept = Query(f"{name}?category={OTHERS}", others, "what has none of the categories asked for")
+    return [*each, swept]
 
 
 def unsupported(
-    capability: Capability, never_types: frozenset[str], wanted_types: frozenset[str]
+    capability: Capability,
+    never_types: frozenset[str],
+    wanted_types: frozenset[str],
+    known: Known = NOTHING,
 ) -> dict[str, str]:
-    """Types that can't be asked for, each with why: wanted ones, and those served unsearchably."""
+    """What can't be asked for, each with why: wanted types that are not declared, types served
+    unsearchably, and categories that the server is known to reject."""
     parameters = {**COMPARTMENT, **BESIDE, "Provenance": ("target",)}
     found = {}
     for name in sorted(parameters.keys() - never_types):
         if name not in capability.search:
             if name in wanted_types:
-                found[name] = "the server does not declare this type"
+                core = ", though US Core asks it to" if known.of(name).us_core else ""
+                found[name] = f"the server does not declare this type{core}"
         elif _declared(capability, name, parameters[name]) is None:
             found[name] = f"the server declares no search by {' or '.join(parameters[name])}"
+        else:
+            for code in known.rejected(name):
+                found[f"{name}?category={code}"] = f"{known.name} rejects this category"
     return found
 
 
@@ -61,6 +125,8 @@ def _searches(
     patient_id: str,
     settings: Source,
     never_types: frozenset[str],
+    wanted_types: frozenset[str],
+    known: Known,
 ) -> Iterator[Query]:
     for name, candidates in parameters.items():
         parameter = _declared(capability, name, candidates)
@@ -68,12 +134,21 @@ def _searches(
             continue
         # Only `patient` can mean nothing but a Patient; elsewhere the type has to be said.
         value = patient_id if parameter == "patient" else f"Patient/{patient_id}"
-        where = "beside" if name in BESIDE else "in"
-        yield Query(
-            name,
-            f"{name}?{parameter}={quote(value)}&_count={settings.page_size}",
-            f"{where} the R4 patient compartment, by {parameter}, declared by the server",
-        )
+        url = f"{name}?{parameter}={quote(value)}&_count={settings.page_size}"
+        query = Query(name, url, _why(name, parameter, wanted_types, known))
+        if demanded := known.demanded(name):
+            yield from by_category(query, demanded, f"{known.name} demands a category")
+        else:
+            yield query
+
+
+def _why(name: str, parameter: str, wanted_types: frozenset[str], known: Known) -> str:
+    where = "beside" if name in BESIDE else "in"
+    reasons = ["asked for by the checklist"] if name in wanted_types else []
+    reasons.append(f"{where} the R4 patient compartment")
+    if known.of(name).us_core:
+        reasons.append("US Core servers have to offer it")
+    return ", ".join([*reasons, f"by {parameter}, declared by the server"])
 
 
 def _declared(capability: Capability, name: str, candidates: tuple[str, ...]) -> str | None:

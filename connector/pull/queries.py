@@ -1,22 +1,28 @@
 """Asking the queries on the plan, page by page, each page committed before the next is asked."""
 
+from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from ..endpoint import Answer
-from ..errors import EndpointError
+from ..endpoint.origin import joined
+from ..errors import Answered, EndpointError
 from ..fhir import bundle
 from ..fhir.lossless import UndecodableError, decode
 from ..store import chart
+from ..store.casefile import CaseFile
 from ..store.chart import Query, Record
 from .context import Pull
 from .gaps import kind_of
 from .lookup import page_of
-from .plan import EVERYTHING
+from .plan import EVERYTHING, by_category, searches, wider
 from .records import UNREADABLE, Problem
 
 # Longer URLs are refused by some servers and proxies (HAPI: 8 kB): those searches are POSTed.
 _URL_MAX = 2000
+_RESTARTS_MAX = 2  # of one query in one run
+_FORGOTTEN = (404, 410)  # answers to a page that was there: HAPI keeps a result for an hour
+_DEMANDS = (400, 422)  # answers to a search that lacks something the server demands
 _LEFT_OUT = ("incomplete", "suppressed")
 
 
@@ -25,7 +31,8 @@ def ask_open(pull: Pull) -> None:
 
     Raises `Waiting` or `SourceFailed`; committed pages are kept, another run goes on from there.
     """
-    pull.workers.each(lambda query: _ask(pull, query), chart.queries(pull.case, "open"))
+    while opened := chart.queries(pull.case, "open"):  # a query may be split into others
+        pull.workers.each(lambda query: _ask(pull, query), opened)
 
 
 def gap_name(query: Query) -> str:
@@ -34,6 +41,22 @@ def gap_name(query: Query) -> str:
 
 
 def _ask(pull: Pull, query: Query) -> None:
+    """Ask one query to its end, over again if the server forgets its pages meanwhile."""
+    for attempt in range(_RESTARTS_MAX + 1):
+        forgotten = _ask_pages(pull, query)
+        if forgotten is None:
+            return
+        if attempt < _RESTARTS_MAX:
+            chart.restart_query(pull.case, query.key)
+            query = replace(query, next_url=None, pages=0)
+    with pull.case.commit():
+        chart.fail_query(pull.case, query.key)
+        why = f"the server forgets its pages before they are read ({forgotten})"
+        _gap_of_broken_off(pull, query, Problem("failed", why))
+
+
+def _ask_pages(pull: Pull, query: Query) -> str | None:
+    """Ask page after page. Returns what the server said if it knows a page no longer, else None."""
     name = gap_name(query)
     url: str | None = query.next_url or query.url
     pages = query.pages
@@ -42,14 +65,54 @@ def _ask(pull: Pull, query: Query) -> None:
         try:
             page = page_of(_get(pull, url, name).body, f"{name} search")
         except EndpointError as error:
+            status = error.status if isinstance(error, Answered) else None
+            if status in _FORGOTTEN and url != query.url:
+                return f"HTTP {status}"
+            if status in _DEMANDS and url == query.url:
+                other = _asked_otherwise(pull, query)
+                if other is None:
+                    return None
+                if other is not query:
+                    query, url = other, other.url
+                    continue
             pull.still_there(error)
             with pull.case.commit():
                 chart.fail_query(pull.case, query.key)
-                _gap_of_broken_off(pull, query, Problem(kind_of(error), str(error)))
+                why = _explained(pull, error, query)
+                _gap_of_broken_off(pull, query, Problem(kind_of(error), why))
             break
         pages += 1
         url, clean = _commit(pull, query, url, page, pages, clean)
         pull.tell(f"{name} {pages} page{'s' if pages > 1 else ''}")
+    return None
+
+
+def _asked_otherwise(pull: Pull, query: Query) -> Query | None:
+    """What to ask after a 400: the query with another URL; itself, unchanged, if there is no other
+    way; None if it was split into others."""
+    name = query.url.partition("?")[0]
+    if other := wider(query, pull.capability, pull.known):
+        chart.ask_otherwise(pull.case, other)
+        return other
+    categories = pull.known.of(name).category
+    declared = pull.capability.search.get(name) or {"category"}
+    if query.key != name or not categories or "category" not in declared:
+        return query
+    plain = next(q for q in _planned(pull) if q.key == name)
+    why = "the server refused the type as a whole: one category at a time"
+    chart.split_query(pull.case, name, by_category(plain, categories, why))
+    return None
+
+
+def _planned(pull: Pull) -> list[Query]:
+    return searches(
+        pull.capability, pull.patient_id, pull.settings, pull.never_types, pull.wanted_types
+    )
+
+
+def _explained(pull: Pull, error: EndpointError, query: Query) -> str:
+    hint = pull.known.hint(query.url.partition("?")[0])
+    return f"{error} ({hint})" if hint else str(error)
 
 
 def _get(pull: Pull, url: str, name: str) -> Answer:
@@ -71,6 +134,9 @@ def _commit(
     with pull.case.commit():
         following, broken = _following(pull, query, url, page.next_url, number)
         chart.commit_page(pull.case, query.key, url, records, matches, following)
+        if query.key == EVERYTHING:
+            seen = seen_types(pull.case) | {record.type for record in records}
+            pull.case.set_fact("everything_types", sorted(seen))
         for problem in problems:
             pull.gap(gap_name(query), *problem)
         if broken:
@@ -87,6 +153,10 @@ def _following(
     """The next page to ask for, or why a page that is announced is not asked for."""
     if next_url is None:
         return None, None
+    try:
+        next_url = _address(pull, url, next_url)
+    except EndpointError as error:
+        return None, Problem(kind_of(error), str(error))
     if next_url == url or chart.page_seen(pull.case, query.key, next_url):
         return None, Problem("failed", "the server's pages go in a circle")
     if number >= pull.settings.pages_max:
@@ -94,9 +164,27 @@ def _following(
     return next_url, None
 
 
+def _address(pull: Pull, url: str, next_url: str) -> str:
+    """Where the next page is: the link as it stands, or as seen from the page it stands on.
+
+    With `rewrite_next`, a link to another origin is asked at the source's own: for a server that
+    does not know its public name. Raises `Forbidden` for what is no address.
+    """
+    following = joined(pull.source.resolve(url), next_url)
+    if pull.settings.rewrite_next and not pull.source.may_ask(following):
+        own, there = urlsplit(pull.source.base_url), urlsplit(following)
+        following = urlunsplit(there._replace(scheme=own.scheme, netloc=own.netloc))
+    return following
+
+
+def seen_types(case: CaseFile) -> set[str]:
+    """The types that `$everything` returned at least one record of."""
+    return set(case.fact("everything_types", []))
+
+
 def _gap_of_broken_off(pull: Pull, query: Query, problem: Problem) -> None:
     pull.gap(gap_name(query), *problem)
-    if query.key == EVERYTHING:
+    if query.key == EVERYTHING and pull.settings.pull == "everything":
         # Nobody knows which types the rest would have held.
         for name in sorted(pull.wanted_types):
             pull.gap(name, problem.kind, "the operation that returns the whole chart broke off")

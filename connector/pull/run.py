@@ -11,14 +11,20 @@ from ..progress import Progress, silent
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from . import attachments, closure, provenance, queries
+from . import attachments, closure, delta, filler, provenance, queries
 from .compartment import SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import Missing
-from .patient import find_patient
+from .patient import Found, find_patient, links, read_again
 from .plan import plan, unsupported
 from .records import Sieve
+from .servers import known
 from .workers import Workers
+
+_STILL_THERE = (
+    "the record asked for was merged into another, which was pulled instead; what is still filed"
+    " under the old one was not asked for"
+)
 
 
 def pull_chart(
@@ -43,7 +49,8 @@ def pull_chart(
     ):
         return
     capability = _capability(source)
-    patient = find_patient(source, request.patient)
+    found = find_patient(source, request.patient)
+    patient = found.record
     if case.fact("source_patient", patient.id) != patient.id:
         raise Held(
             "patient",
@@ -56,6 +63,7 @@ def pull_chart(
             source=source,
             settings=settings,
             capability=capability,
+            known=known(capability.software, settings.server),
             patient_id=patient.id,
             never_types=never_types,
             wanted_types=wanted_types,
@@ -64,8 +72,9 @@ def pull_chart(
             missing=Missing(),
             progress=progress,
         )
-        _open(pull, patient)
+        _open(pull, found)
         _ask(pull)
+        _look_again(pull, patient)
         attachments.fetch_open(pull)
         _finish(pull)
 
@@ -91,12 +100,26 @@ def _capability(source: Endpoint) -> Capability:
     return capability
 
 
-def _open(pull: Pull, patient: Record) -> None:
+def _open(pull: Pull, found: Found) -> None:
     """Make the plan, or take it up again with what failed or was missing open once more."""
     case = pull.case
+    planned = plan(
+        pull.capability,
+        pull.patient_id,
+        pull.settings,
+        pull.never_types,
+        pull.wanted_types,
+        pull.known,
+    )
+    since = case.fact("pulled_before")
+    again = since is not None and not chart.queries(case)
+    if again:
+        planned = delta.narrowed(pull, since, planned)
     with case.commit():
         case.set_fact("pull_complete", None)
-        case.set_fact("source_patient", patient.id)
+        if again:
+            chart.keep_only(case, (query.key for query in planned if delta.is_narrowed(query)))
+        case.set_fact("source_patient", found.record.id)
         case.set_fact("source_software", pull.capability.software)
         # The gaps are about to be told anew. One on pages that are already stored would not be
         # found again, so that query starts over.
@@ -105,23 +128,20 @@ def _open(pull: Pull, patient: Record) -> None:
             if queries.gap_name(query) in told:
                 chart.fail_query(case, query.key)
         chart.reopen_failed(case)
-        chart.put_record(case, patient, "Patient")
-        chart.add_queries(
-            case,
-            plan(
-                pull.capability,
-                pull.patient_id,
-                pull.settings,
-                pull.never_types,
-                pull.wanted_types,
-            ),
-        )
-        for name, why in unsupported(pull.capability, pull.never_types, pull.wanted_types).items():
+        chart.put_record(case, found.record, "Patient")
+        chart.add_queries(case, planned)
+        cannot = unsupported(pull.capability, pull.never_types, pull.wanted_types, pull.known)
+        for name, why in cannot.items():
             pull.gap(name, "unsupported", why)
+        if found.replaced:
+            pull.gap("Patient", "not-asked", _STILL_THERE)
 
 
 def _ask(pull: Pull) -> None:
     queries.ask_open(pull)
+    delta.ask_whole_where_counts_differ(pull)
+    queries.ask_open(pull)
+    filler.fill(pull)
     _check_not_refused(pull)
     closure.close(pull)
     # What a Provenance refers to may bring records that have a Provenance of their own.
@@ -130,10 +150,29 @@ def _ask(pull: Pull) -> None:
         closure.close(pull)
 
 
+def _look_again(pull: Pull, before: Record) -> None:
+    """Read the patient once more: who was merged, or got another's records, meanwhile?
+
+    Another record merged into this one brings its records here, behind queries already done: all
+    are asked once more.
+    """
+    after = read_again(pull.source, pull.patient_id)
+    if after.sha256 == before.sha256:
+        return
+    moved = links(after) != links(before)
+    with pull.case.commit():
+        chart.put_record(pull.case, after, "Patient")
+        if moved:
+            for query in chart.queries(pull.case, "done"):
+                if query.pages:
+                    chart.restart_query(pull.case, query.key)
+    _ask(pull)
+
+
 def _check_not_refused(pull: Pull) -> None:
     """A source that answers no search at all gives no chart: that is not a chart with gaps."""
     asked = chart.queries(pull.case)
-    if asked and all(query.status == "failed" and query.pages == 0 for query in asked):
+    if asked and all(query.pages == 0 for query in asked):
         reasons = sorted({gap.why for gap in chart.gaps(pull.case) if gap.kind != "unsupported"})
         raise SourceFailed(
             f"the source refuses or breaks every search: {reasons[0]}",
@@ -145,5 +184,6 @@ def _finish(pull: Pull) -> None:
     closure.forget_unreached(pull)
     with pull.case.commit():
         pull.missing.report(pull.case, pull.settings.expected_gaps)
+        chart.compare_with_earlier(pull.case)
         pull.case.set_fact("pull_complete", True)
     pull.tell("done")

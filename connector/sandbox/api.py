@@ -15,7 +15,7 @@ from connector.sandbox.everything import everything
 from connector.sandbox.exchange import Request, Response
 from connector.sandbox.outcome import Refusal, Resource, outcome
 from connector.sandbox.pages import Pages, Result
-from connector.sandbox.quirks import Quirks
+from connector.sandbox.quirks import Quirks, check, heeded
 from connector.sandbox.search import Query, included, search
 from connector.sandbox.store import Store, Version
 from connector.sandbox.transaction import Change, apply, declared, types
@@ -35,7 +35,7 @@ class Api:
         self._base = base
         self._page_size = page_size
         self._bearer_token = bearer_token
-        self._pages = Pages(base, quirks.page_links)
+        self._pages = Pages(base, quirks.page_links, quirks.expires_after)
         self._started = datetime.now(UTC)
 
     def answer(self, request: Request) -> Response:
@@ -95,7 +95,8 @@ class Api:
 
     def _search(self, request: Request, name: str, query: Query) -> Response:
         declared(self._quirks, name)
-        found = search(self._store, name, query)
+        check(self._quirks, name, query)
+        found = search(self._store, name, heeded(self._quirks, query))
         strict = "handling=strict" in request.headers.get("prefer", "")
         if found.ignored and (strict or self._quirks.unknown_parameter == "refuse"):
             text = f"Unknown search parameter {found.ignored[0]} for {name}"

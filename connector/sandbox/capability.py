@@ -24,7 +24,7 @@ def capability_statement(base: str, quirks: Quirks, started: datetime) -> Resour
         "status": "active",
         "date": instant(started),
         "kind": "instance",
-        "software": {"name": "connector sandbox"},
+        "software": {"name": quirks.software},
         "implementation": {"description": "Embedded FHIR server, synthetic data", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],

@@ -62,6 +62,13 @@ class Sandbox:
             reference = f"{copy['resourceType']}/{copy['id']}"
             self._store.commit([self._store.successor(copy, reference)])
 
+    def delete(self, reference: str) -> None:
+        """Take one resource away, unchecked."""
+        with self._api.lock:
+            standing = self._store.alive(reference)
+            assert standing is not None, reference
+            self._store.commit([self._store.tombstone(standing)])
+
     def resources(self) -> list[Resource]:
         """Everything that stands now, decoded: the ground truth of a test."""
         with self._api.lock:

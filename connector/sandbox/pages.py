@@ -30,9 +30,15 @@ class Pages:
     `relative` to the page they stand on.
     """
 
-    def __init__(self, base: str, links: Literal["base", "typed", "relative"]) -> None:
+    def __init__(
+        self,
+        base: str,
+        links: Literal["base", "typed", "relative"],
+        expires_after: int | None = None,
+    ) -> None:
         self._base = base
         self._links = links
+        self._left = expires_after  # further pages until all results are forgotten, once
         self._results: OrderedDict[str, Result] = OrderedDict()
 
     def first(self, result: Result, count: int, self_url: str) -> bytes:
@@ -46,6 +52,11 @@ class Pages:
 
     def next(self, query: Query, self_url: str) -> bytes:
         """The page that a `next` link asks for. Raises `Refusal` 410 once it is forgotten."""
+        if self._left is not None:
+            self._left -= 1
+            if self._left < 0:
+                self._left = None
+                self._results.clear()
         asked = dict(query)
         token = asked["_getpages"]
         result = self._results.get(token)

@@ -1,6 +1,7 @@
 """What a particular server does differently: data, read by the rooms it concerns."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -14,13 +15,22 @@ class Quirks:
     """The differences from a plain HAPI FHIR server; the defaults are the plain server.
 
     `types` are the resource types declared (None: all the sandbox knows); a request for another is
-    answered 404. `drop_elements` names top-level elements (`note`, or `Condition.note`) a write
+    answered 404. A search of a type without a parameter it `demands` (`Observation.category`) is
+    answered 400, as is one with a value it `refuses` (`category=therapy`). After `expires_after`
+    further pages all results are forgotten, once: what was being read answers 410.
+    `drop_elements` names top-level elements (`note`, or `Condition.note`) a write
     loses without a word. `reject` is a regular expression: a resource whose JSON it finds is
     refused with 422. Limits: `page_max` matches a page, `entry_limit` entries a bundle,
     `body_limit` bytes a request (beyond either of the last two: 413).
     """
 
+    software: str = "connector sandbox"
     types: frozenset[str] | None = None
+    demands: frozenset[str] = frozenset()
+    modifiers: bool = True  # False: `:not` is refused
+    ignores: frozenset[str] = frozenset()  # parameters declared, and passed over without a word
+    refuses: frozenset[str] = frozenset()
+    expires_after: int | None = None
     everything: bool = True
     transactions: bool = True
     integrity: bool = True  # False: dangling, external and urn references are stored as they are
@@ -34,6 +44,26 @@ class Quirks:
     change_digit: bool = False  # 1.50 is stored as 1.51
     drop_elements: frozenset[str] = frozenset()
     reject: str | None = None
+
+
+def check(quirks: Quirks, name: str, query: Sequence[tuple[str, str]]) -> None:
+    """Raise `Refusal` for a search that this server will not have."""
+    given = {parameter for parameter, _ in query}
+    if not quirks.modifiers and any(parameter.endswith(":not") for parameter in given):
+        raise Refusal(400, "not-supported", "Modifiers are not supported")
+    bare = {parameter.partition(":")[0] for parameter in given}
+    for demand in sorted(quirks.demands):
+        resource_type, _, parameter = demand.partition(".")
+        if name == resource_type and parameter not in bare:
+            raise Refusal(400, "required", f"A search of {name} needs {parameter}")
+    for parameter, value in query:
+        if f"{parameter}={value}" in quirks.refuses:
+            raise Refusal(400, "processing", f"{parameter} has a value that is not supported")
+
+
+def heeded(quirks: Quirks, query: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The parameters that this server acts on."""
+    return [(parameter, value) for parameter, value in query if parameter not in quirks.ignores]
 
 
 def edited(quirks: Quirks, resource: Resource) -> Resource:

@@ -31,6 +31,10 @@ def search(store: Store, name: str, query: Query) -> Found:
     for parameter, value in query:
         if parameter == "_lastUpdated":
             candidates = [version for version in candidates if _updated(version, value)]
+        elif parameter.endswith(":not"):
+            terms = _alternatives(name, parameter.removesuffix(":not"), value)
+            others = {id_ for term in terms for id_ in store.find(name, term)}
+            candidates = [version for version in candidates if version.id not in others]
         elif alternatives := _alternatives(name, parameter, value):
             ids = {id_ for term in alternatives for id_ in store.find(name, term)}
             candidates = [version for version in candidates if version.id in ids]

@@ -17,7 +17,7 @@ from ..errors import ConnectorError, UsageError
 from ..failpoint import reach
 from .private import private_folder
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
 # IF NOT EXISTS: two processes may open a new case at the same moment.
@@ -48,6 +48,13 @@ CREATE TABLE IF NOT EXISTS attachment (
 CREATE TABLE IF NOT EXISTS gap (
   what TEXT NOT NULL, kind TEXT NOT NULL, why TEXT NOT NULL,
   expected INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (what, kind)) STRICT;
+-- what the pull before had, and how this one differs from it
+CREATE TABLE IF NOT EXISTS earlier (
+  type TEXT NOT NULL, id TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
+CREATE TABLE IF NOT EXISTS change (
+  type TEXT NOT NULL, id TEXT NOT NULL,
+  how TEXT NOT NULL CHECK (how IN ('new', 'corrected', 'disappeared')),
+  PRIMARY KEY (type, id)) STRICT;
 
 -- map: what was decided of each record, what the checklist found, what leaves
 CREATE TABLE IF NOT EXISTS decision (
@@ -99,11 +106,11 @@ class CaseFile:
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA secure_delete = ON")
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
+            if version < SCHEMA_VERSION:  # what is newer than the file are further tables
                 db.executescript(
                     f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
                 )
-            elif version != SCHEMA_VERSION:
+            elif version > SCHEMA_VERSION:
                 raise UsageError(
                     f"the case file has schema {version}, this program knows {SCHEMA_VERSION}",
                     "Use the version of connector that wrote it.",

@@ -1,5 +1,6 @@
 """The chart in the case file: queries, records, references, attachments, gaps."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -112,6 +113,33 @@ def page_seen(case: CaseFile, key: str, url: str) -> bool:
     )
 
 
+def ask_otherwise(case: CaseFile, query: Query) -> None:
+    """Give a query that had no page yet another URL, and the reason for it."""
+    with case.commit():
+        case.execute(
+            "UPDATE query SET url = ?, why = ? WHERE key = ?", (query.url, query.why, query.key)
+        )
+
+
+def split_query(case: CaseFile, key: str, parts: Iterable[Query]) -> None:
+    """Ask `parts` in place of a query that had no page: it is done, without one."""
+    with case.commit():
+        case.execute("DELETE FROM record WHERE query = ?", (key,))  # of a pull before
+        add_queries(case, parts)
+        case.execute("UPDATE query SET status = 'done' WHERE key = ?", (key,))
+
+
+def restart_query(case: CaseFile, key: str) -> None:
+    """Ask a query from its beginning; its records stay, and those that come again are the same."""
+    with case.commit():
+        case.execute("DELETE FROM page WHERE query = ?", (key,))
+        case.execute(
+            "UPDATE query SET status = 'open', next_url = NULL, pages = 0, matches = 0"
+            " WHERE key = ?",
+            (key,),
+        )
+
+
 def fail_query(case: CaseFile, key: str) -> None:
     """Mark a query as failed (its gap says why). `reopen_failed` asks it again later."""
     with case.commit():
@@ -134,11 +162,73 @@ def reopen_failed(case: CaseFile) -> None:
         case.execute("DELETE FROM gap WHERE kind <> 'rejected'")
 
 
-def forget_chart(case: CaseFile) -> None:
-    """Empty the chart (the plan too), for a pull from the beginning."""
+def begin_again(case: CaseFile, since: str) -> None:
+    """Make ready for another pull: forget the plan, keep the records of the one of `since`."""
     with case.commit():
-        for table in ("query", "page", "record", "target", "attachment", "gap"):
+        case.execute("DELETE FROM earlier")
+        case.execute("INSERT INTO earlier SELECT type, id, sha256 FROM record")
+        for table in ("query", "page", "gap", "change"):
             case.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
+        case.set_fact("pulled_before", since)
+
+
+def keep_only(case: CaseFile, keys: Iterable[str]) -> None:
+    """Drop the records that none of these queries brought; all references are looked at again."""
+    kept = list(keys)
+    marks = ", ".join("?" * len(kept))
+    with case.commit():
+        case.execute(f"DELETE FROM record WHERE query NOT IN ({marks})", kept)  # noqa: S608 - marks
+        case.execute("UPDATE record SET closed = 0")
+        case.execute("DELETE FROM target")
+        case.execute("DELETE FROM attachment")
+
+
+def ask_whole(case: CaseFile, query: Query) -> None:
+    """Ask a query for all of its records, in place of those it brought before."""
+    with case.commit():
+        case.execute("DELETE FROM record WHERE query = ?", (query.key,))
+        ask_otherwise(case, query)
+        restart_query(case, query.key)
+
+
+def without_time(case: CaseFile, key: str) -> int:
+    """How many records of a query do not say when they changed (meta.lastUpdated)."""
+    found = case.row(
+        "SELECT count(*) FROM record WHERE query = ?"
+        " AND instr(body, CAST('\"lastUpdated\"' AS BLOB)) = 0",
+        (key,),
+    )
+    return int(found[0]) if found else 0
+
+
+def compare_with_earlier(case: CaseFile) -> None:
+    """Record what is new, corrected and gone since the pull before; nothing if there was none.
+
+    What is not there is gone only if its type has no gap: else it may only not have been had.
+    """
+    if case.fact("pulled_before") is None:
+        return
+    broken = {re.split(r"[ ?]", gap.what)[0] for gap in gaps(case) if gap.kind in BROKEN}
+    marks = ", ".join("?" * len(broken))
+    with case.commit():
+        case.execute("DELETE FROM change")
+        case.execute(
+            "INSERT INTO change SELECT type, id, iif(earlier.sha256 IS NULL, 'new', 'corrected')"
+            " FROM record LEFT JOIN earlier USING (type, id)"
+            " WHERE record.sha256 IS NOT earlier.sha256"
+        )
+        case.execute(
+            "INSERT INTO change SELECT type, id, 'disappeared' FROM earlier WHERE NOT EXISTS"  # noqa: S608 - marks
+            " (SELECT 1 FROM record WHERE (record.type, record.id) = (earlier.type, earlier.id))"
+            f" AND type NOT IN ({marks})",
+            sorted(broken),
+        )
+
+
+def changes(case: CaseFile) -> list[tuple[str, str, int]]:
+    """How this pull differs from the one before: type, how, how many records."""
+    rows = case.rows("SELECT type, how, count(*) FROM change GROUP BY type, how ORDER BY type, how")
+    return [(str(name), str(how), int(count)) for name, how, count in rows]
 
 
 def has_record(case: CaseFile, resource_type: str, resource_id: str) -> bool:

@@ -43,6 +43,7 @@ class Standing:
     counts: dict[str, int]
     missing: list[dict[str, Any]]
     gaps: list[dict[str, Any]]
+    changes: list[dict[str, Any]]
     needed_by: str | None
     as_of: str | None
     packet_hash: str | None
@@ -90,6 +91,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
             if i.kind != "present" and i.need != "optional"
         ],
         gaps=[{"what": g.what, "kind": g.kind, "why": g.why, "expected": g.expected} for g in gaps],
+        changes=[{"type": t, "how": how, "records": n} for t, how, n in chart.changes(case)],
         needed_by=case.fact("needed_by"),
         as_of=case.fact("as_of"),
         packet_hash=case.fact("packet_hash"),

@@ -39,6 +39,9 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
     else:  # nothing found missing would sound like nothing missing
         lines.append("Missing: not compared with the checklist yet")
     lines += gaps(values["gaps"])
+    if values["changes"]:
+        lines.append("Since the pull before:")
+        lines += [f"  {c['records']} {c['type']} {c['how']}" for c in values["changes"]]
     lines += [
         f"{name.capitalize()}: {values[name]}" for name in ("packet", "receipt") if values[name]
     ]
@@ -65,7 +68,19 @@ def outline(values: dict[str, Any]) -> list[str]:
     lines += [_item(item) for item in values["items"]]
     lines.append(f"Advice: {values['advice']}")
     lines += [f"Independence: {finding}" for finding in values["independence"]]
+    lines += _asked(values.get("asked", []))
     lines.append(f"Hash: {values['packet_hash']}")
+    return lines
+
+
+def _asked(queries: list[dict[str, Any]]) -> list[str]:
+    """The search plan: what was asked of the source, what came, and why it was asked."""
+    lines = ["Asked of the source:"] if queries else []
+    for query in queries:
+        came = "failed" if query["status"] == "failed" else f"{query['records']} found"
+        if query["filled"]:
+            came += f", filled {query['filled']}"
+        lines.append(f"  {query['what']}: {came} ({query['why']})")
     return lines
 
 

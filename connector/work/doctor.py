@@ -7,9 +7,10 @@ from email.utils import parsedate_to_datetime
 
 from ..config import Config, Destination, EndpointSettings, Source, same_environment
 from ..endpoint import Answer, Endpoint
-from ..errors import Answered, EndpointError, Exit, UsageError, Waiting
+from ..errors import Answered, EndpointError, Exit, SourceFailed, UsageError, Waiting
 from ..fhir.capability import Capability, parse
 from ..fhir.lossless import UndecodableError
+from ..pull import plan, servers
 
 _CLOCK_SKEW_MAX_S = 120
 # What every packet is made of, whatever the chart holds.
@@ -54,8 +55,11 @@ def _source(name: str, settings: Source, wanted: frozenset[str]) -> Iterator[Che
     detail = f"{len(wanted) - len(absent)} of {len(wanted)} types of the checklist are offered"
     # Not a failure of the source: what it can't give is told per case, as missing.
     yield Check(name, "records", True, detail + (f"; not: {', '.join(absent)}" if absent else ""))
+    yield from _plan(name, settings, capability, wanted)
     offered = "everything" in capability.operations
-    how = settings.pull if settings.pull != "auto" else "auto: search"
+    how: str = settings.pull
+    if how == "auto":
+        how += ": one search per type" + (", $everything fills holes" if offered else "")
     if settings.pull == "everything" and not offered:
         yield Check(
             name, "pull", False, "$everything is not offered", 'Set pull = "auto".',
@@ -63,6 +67,24 @@ def _source(name: str, settings: Source, wanted: frozenset[str]) -> Iterator[Che
         )  # fmt: skip
     else:
         yield Check(name, "pull", True, how)
+
+
+def _plan(
+    name: str, settings: Source, capability: Capability, wanted: frozenset[str]
+) -> Iterator[Check]:
+    """What is known of this kind of server, and what would be asked of it, with the reasons."""
+    try:
+        known = servers.known(capability.software, settings.server)
+        queries = plan(capability, "ID", settings, frozenset(), wanted, known)
+    except UsageError as error:
+        yield Check(name, "server", False, str(error), error.what_to_do, Exit.USAGE)
+        return
+    except SourceFailed:
+        return  # told by the check of `pull`
+    rules = "".join(f"; {rule.about}" for rule in known.rules)
+    yield Check(name, "server", True, (known.name or "of no kind with rules of its own") + rules)
+    asked = "; ".join(f"{query.key} ({query.why})" for query in queries)
+    yield Check(name, "plan", True, f"{len(queries)} queries: {asked}")
 
 
 def _destination(name: str, settings: Destination) -> Iterator[Check]:

@@ -112,6 +112,7 @@ def test_the_same_request_id_for_another_patient_is_refused(world: support.World
 def test_what_the_source_refuses_or_breaks_is_a_gap_and_said_again(
     world: support.World, fault: Fault, what: str, kind: str
 ) -> None:
+    world.configure(source='pull = "search"')  # auto would fill the hole by $everything
     world.source.add_fault(fault)
     request = world.request()
     for _ in range(2):
@@ -122,7 +123,7 @@ def test_what_the_source_refuses_or_breaks_is_a_gap_and_said_again(
 
 
 def test_an_expected_gap_is_told_but_not_counted(world: support.World) -> None:
-    world.configure(source='expected_gaps = ["Immunization"]')
+    world.configure(source='pull = "search"\nexpected_gaps = ["Immunization"]')
     world.source.add_fault(Fault("status", r"/Immunization\?", status=403))
     stands = world.cli("transfer", world.request(), "--json").json
     assert [(g["what"], g["expected"]) for g in stands["gaps"]] == [("Immunization", True)]
@@ -176,3 +177,38 @@ def test_a_changed_digit_is_found_by_verify(world: support.World) -> None:
 def test_late_is_said(world: support.World) -> None:
     stands = world.cli("transfer", world.request(needed_by="2020-01-01"), "--json").json
     assert 11 in [reason["exit_code"] for reason in stands["reasons"]]
+
+
+def test_the_search_plan_is_shown_with_its_reasons(world: support.World) -> None:
+    world.source.add_fault(Fault("status", r"/Immunization\?", status=403))
+    outline = world.cli("transfer", world.request(), "--dry-run", "--json").json["outline"]
+    asked = {query["what"]: query for query in outline["asked"]}
+    assert "asked for by the checklist" in asked["Observation"]["why"]
+    assert "US Core" in asked["Observation"]["why"]
+    assert asked["Observation"]["records"] > 0
+    assert "$everything" in asked["Immunization"]["filled"]
+    text = world.cli("transfer", world.request(), "--dry-run").out
+    assert "Asked of the source:" in text
+    assert asked["Immunization"]["filled"] in text
+
+
+def test_doctor_shows_what_is_known_of_the_source_and_what_it_would_ask(
+    world: support.World,
+) -> None:
+    world.configure(source='server = "epic"')
+    checks = {(c["end"], c["name"]): c for c in world.cli("doctor", "--json").json["checks"]}
+    assert "only with a category" in checks["home", "server"]["detail"]
+    assert "Observation?category=laboratory (epic demands" in checks["home", "plan"]["detail"]
+    world.configure(source='server = "epoc"')
+    wrong = world.cli("doctor", "--json")
+    assert wrong.code == 2
+    assert any("epoc" in check["detail"] for check in wrong.json["checks"] if not check["ok"])
+
+
+def test_a_second_pull_tells_what_changed(world: support.World) -> None:
+    world.cli("pull", world.request())
+    gone = next(r for r in world.source.resources() if r["resourceType"] == "Immunization")
+    world.source.delete(f"Immunization/{gone['id']}")
+    told = world.cli("pull", world.request(), "--json").json["changes"]
+    assert {"type": "Immunization", "how": "disappeared", "records": 1} in told
+    assert world.cli("show", world.request(), "--json").json["changes"] == told

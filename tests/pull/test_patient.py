@@ -44,6 +44,69 @@ def test_a_patient_no_longer_used_is_held(tmp_path: Path, elements: dict[str, An
     assert held.value.code == "patient"
 
 
+def merged(**other: Any) -> dict[str, Any]:
+    link = [{"type": "replaced-by", "other": {"reference": "Patient/kept"}}]
+    return {**ONE, "active": False, "link": link, **other}
+
+
+KEPT = {**ONE, "id": "kept", "birthDate": "1950-01-02"}
+
+
+def test_a_merged_record_leads_to_the_one_that_stands(tmp_path: Path) -> None:
+    with small(merged(), KEPT, condition("c", patient="kept")) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="one")
+    assert pulled.records.keys() == {"Patient/kept", "Condition/c"}
+    assert "merged" in pulled.gap("Patient").why
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {**KEPT, "birthDate": "1950-01-03"},
+        {**KEPT, "gender": "male"},
+        {**KEPT, "identifier": [{"system": MRN, "value": "78"}]},
+        {**KEPT, "active": False},
+        {**KEPT, "link": [{"type": "replaced-by", "other": {"reference": "Patient/one"}}]},
+    ],
+)
+def test_a_merge_that_the_records_do_not_confirm_is_held(
+    tmp_path: Path, kept: dict[str, Any]
+) -> None:
+    old = merged(birthDate="1950-01-02", gender="female")
+    with small(old, kept) as server, pytest.raises(Held) as held:
+        pull(tmp_path, source(server.base_url), id="one")
+    assert held.value.code == "patient"
+    assert read(tmp_path).records == {}
+
+
+def meanwhile(**elements: Any) -> Fault:
+    """What the patient's record says from the second reading on."""
+    body = {"resourceType": "Patient", "id": "pat", "name": [{"family": "Test"}], **elements}
+    return Fault("status", path="Patient/pat$", status=200, body=encode(body), skip=1)
+
+
+def test_a_patient_merged_away_during_the_pull_is_held(tmp_path: Path) -> None:
+    link = [{"type": "replaced-by", "other": {"reference": "Patient/one"}}]
+    with small(ONE, faults=[meanwhile(link=link)]) as server, pytest.raises(Held, match="while"):
+        pull(tmp_path, source(server.base_url), id="pat")
+    assert not complete(tmp_path)
+
+
+@pytest.mark.parametrize(("element", "times"), [("link", 2), ("telecom", 1)])
+def test_records_that_moved_here_during_the_pull_are_asked_for(
+    tmp_path: Path, element: str, times: int
+) -> None:
+    values = {
+        "link": [{"type": "replaces", "other": {"reference": "Patient/one"}}],
+        "telecom": [{"system": "phone", "value": "1"}],
+    }
+    change = meanwhile(**{element: values[element]})
+    with small(ONE, condition("c"), faults=[change]) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+        assert len([r for r in server.requests if r.path.endswith("/Condition")]) == times
+    assert element in pulled.records["Patient/pat"]
+
+
 def test_an_unknown_id_is_held_and_not_repeated(tmp_path: Path) -> None:
     with small() as server, pytest.raises(Held) as held:
         pull(tmp_path, source(server.base_url), id="nobody-4711")

@@ -127,12 +127,15 @@ def test_gaps_are_told_once_in_one_order(case: CaseFile) -> None:
     ]
 
 
-def test_a_chart_is_forgotten_whole(planned: CaseFile) -> None:
+def test_another_pull_keeps_the_records_and_forgets_the_plan(planned: CaseFile) -> None:
     chart.commit_page(planned, "Observation", URL, [record("1")], 1, None)
     chart.add_gap(planned, "Device", "failed", "x")
-    chart.forget_chart(planned)
+    chart.begin_again(planned, "2026-11-22T10:00:00Z")
     assert chart.queries(planned) == []
-    assert chart.count_records(planned) == 0
     assert chart.gaps(planned) == []
-    assert not chart.has_record(planned, "Observation", "1")
     assert not chart.page_seen(planned, "Observation", URL)
+    assert chart.has_record(planned, "Observation", "1")
+    chart.keep_only(planned, [])
+    assert chart.count_records(planned) == 0
+    chart.compare_with_earlier(planned)
+    assert chart.changes(planned) == [("Observation", "disappeared", 1)]

@@ -1,0 +1,83 @@
+"""Holes of one way filled by the other: searches that failed by `$everything`, and the reverse.
+
+A gap goes only if the other way really brought what is missing; what was filled, and how, stays
+in the fact `filled` and is shown with the plan.
+"""
+
+from ..store import chart
+from ..store.chart import BROKEN, Query
+from .compartment import COMPARTMENT
+from .context import Pull
+from .plan import EVERYTHING, everything, searches
+from .queries import ask_open, seen_types
+
+
+def fill(pull: Pull) -> None:
+    """Fill what can be filled. Raises `Waiting` or `SourceFailed`, as asking does."""
+    if pull.settings.pull == "auto":
+        _by_everything(pull)
+    elif pull.settings.pull == "everything":
+        _by_searches(pull)
+
+
+def _by_everything(pull: Pull) -> None:
+    # Only what never had an answer: a page with another patient's record, say, is no hole to fill.
+    holes = [
+        query
+        for query in chart.queries(pull.case, "failed")
+        if query.pages == 0 and query.key != EVERYTHING and _type(query) in COMPARTMENT
+    ]
+    if not holes or "everything" not in pull.capability.operations:
+        return
+    names = ", ".join(sorted({_type(query) for query in holes}))
+    why = f"fills what searches did not give: {names}"
+    chart.add_queries(pull.case, [everything(pull.patient_id, pull.settings, why)])
+    ask_open(pull)
+    if not _is_done(pull, EVERYTHING):
+        return
+    brought = seen_types(pull.case)
+    for query in holes:
+        if _type(query) in brought:
+            _filled(pull, query.key, f"by $everything, which brought {_type(query)}")
+
+
+def _by_searches(pull: Pull) -> None:
+    if _is_done(pull, EVERYTHING):
+        return
+    why = "fills what $everything did not give"
+    made = searches(
+        pull.capability,
+        pull.patient_id,
+        pull.settings,
+        pull.never_types,
+        pull.wanted_types,
+        pull.known,
+    )
+    chart.add_queries(pull.case, (Query(q.key, q.url, f"{why}; {q.why}") for q in made))
+    ask_open(pull)
+    failed = {_type(q) for q in chart.queries(pull.case, "failed") if q.key != EVERYTHING}
+    asked = {_type(query) for query in made}
+    for name in (asked & pull.wanted_types) - failed:
+        _filled(pull, name, "by a search of its own")
+    if not failed:
+        _filled(pull, EVERYTHING, "by one search for each type")
+
+
+def _filled(pull: Pull, what: str, how: str) -> None:
+    with pull.case.commit():
+        marks = ", ".join("?" * len(BROKEN))
+        gone = pull.case.execute(
+            f"DELETE FROM gap WHERE what = ? AND kind IN ({marks})",  # noqa: S608 - marks
+            (what, *BROKEN),
+        )
+        if gone:
+            filled = pull.case.fact("filled", {})
+            pull.case.set_fact("filled", {**filled, what: how})
+
+
+def _is_done(pull: Pull, key: str) -> bool:
+    return any(query.key == key for query in chart.queries(pull.case, "done"))
+
+
+def _type(query: Query) -> str:
+    return query.key.partition("?")[0]
