@@ -162,7 +162,8 @@ class Source(EndpointSettings):
     pages_max: int = Field(default=2000, ge=1)  # of one query
     page_bytes_max: int = Field(default=100_000_000, ge=1000)
     record_bytes_max: int = Field(default=20_000_000, ge=1000)
-    attachment_bytes_max: int = Field(default=7_000_000, ge=0)
+    attachment_bytes_max: int = Field(default=7_000_000, ge=0, le=500_000_000)
+    attachment_types: tuple[Text, ...] = ("*/*",)  # media types, for example image/*
     expected_gaps: tuple[Text, ...] = ()
     organization: Organization | None = None  # whose records office answers for the packet
     telecom: Telecom = Telecom()

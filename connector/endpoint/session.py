@@ -12,14 +12,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import BinaryIO, Literal
+from typing import IO, Literal
 from urllib.parse import urlencode
 
 import requests
 from urllib3 import exceptions as wire_errors
 
 from ..config import EndpointSettings
-from ..errors import Answered, Forbidden, Unreachable, Waiting
+from ..errors import Answered, Forbidden, TooLarge, Unreachable, Waiting
 from ..failpoint import reach
 from ..fhir.lossless import UndecodableError, decode
 from .origin import joined, origin
@@ -39,7 +39,7 @@ _ISSUE_TYPE = re.compile(r"[a-z]+(-[a-z]+)*")
 class _Into:
     """Where the body of a success is written, and how large it may be."""
 
-    sink: BinaryIO
+    sink: IO[bytes]
     bytes_max: int
 
 
@@ -76,11 +76,11 @@ class Endpoint:
         return checked(answer, what) if accept == FHIR_JSON else answer
 
     def download(
-        self, url: str, what: str, sink: BinaryIO, bytes_max: int, *, accept: str
+        self, url: str, what: str, sink: IO[bytes], bytes_max: int, *, accept: str
     ) -> Answer:
         """GET a body of any type and size into `sink`, which holds it and nothing else then.
 
-        Raises what `get` raises, and `Forbidden` for more than `bytes_max` bytes.
+        Raises what `get` raises, and `TooLarge` for more than `bytes_max` bytes.
         """
         into = _Into(sink, bytes_max)
         return self._read("GET", self.resolve(url), what, {"Accept": accept}, None, into)
@@ -218,7 +218,7 @@ class Endpoint:
         for piece in unpacked(response):
             size += len(piece)
             if size > into.bytes_max:  # counted after decompression: a gzip bomb ends here too
-                raise Forbidden(
+                raise TooLarge(
                     f"{what}: the answer is larger than {into.bytes_max} bytes",
                     "Ask for smaller pages (page_size), or raise the limit in the configuration.",
                 )

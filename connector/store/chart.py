@@ -137,7 +137,7 @@ def reopen_failed(case: CaseFile) -> None:
 def forget_chart(case: CaseFile) -> None:
     """Empty the chart (the plan too), for a pull from the beginning."""
     with case.commit():
-        for table in ("query", "page", "record", "target", "attachment", "gap"):
+        for table in ("query", "page", "record", "target", "attachment", "content", "gap"):
             case.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
 
 
