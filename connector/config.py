@@ -109,6 +109,8 @@ class EndpointSettings(Model):
     connections: int = Field(default=5, ge=1, le=16)
     connect_timeout_s: float = Field(default=10, gt=0, le=120)
     read_timeout_s: float = Field(default=120, gt=0, le=900)
+    answer_timeout_s: float = Field(default=600, gt=0, le=86_400)  # however steadily it drips
+    requests_per_second: float | None = Field(default=None, gt=0, le=1000)
     attempts: int = Field(default=4, ge=1, le=10)
     backoff_s: float = Field(default=0.5, ge=0, le=60)
     wait_max_s: float = Field(default=30, ge=0, le=300)  # a longer Retry-After parks the case
@@ -159,7 +161,9 @@ class Source(EndpointSettings):
     page_size: int = Field(default=200, ge=1, le=1000)
     pages_max: int = Field(default=2000, ge=1)  # of one query
     page_bytes_max: int = Field(default=100_000_000, ge=1000)
-    attachment_bytes_max: int = Field(default=7_000_000, ge=0)
+    record_bytes_max: int = Field(default=20_000_000, ge=1000)
+    attachment_bytes_max: int = Field(default=7_000_000, ge=0, le=500_000_000)
+    attachment_types: tuple[Text, ...] = ("*/*",)  # media types, for example image/*
     expected_gaps: tuple[Text, ...] = ()
     server: Text | None = None  # a name in mappings/servers, for one that isn't recognised
     rewrite_next: bool = False  # a `next` to another origin: asked at base_url's origin instead

@@ -13,6 +13,7 @@ ConnectorError                     exit code
     ├── Answered                       an answer that isn't a success (has .status)
     ├── NotFhir                        an answer that isn't the FHIR JSON it should be
     └── Forbidden                      our own rule forbids the request (origin, plain http)
+        └── TooLarge                   the answer is larger than we take
 
 Every message is safe to log: it never holds a name, an identifier, a patient's id, a URL with a
 query or a body. `what_to_do` is one sentence for the person who reads the message.
@@ -137,6 +138,10 @@ class NotFhir(EndpointError):
 
 class Forbidden(EndpointError):
     """The request would break one of our rules (another origin, plain http, too many pages)."""
+
+
+class TooLarge(Forbidden):
+    """The answer is larger than we take."""
 
 
 def worst(codes: list[Exit]) -> Exit:

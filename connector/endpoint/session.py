@@ -5,55 +5,42 @@ origin is asked only if the operator named it. Every exchange has time and size 
 exceptions of `requests` hold URLs, and those hold patient ids: they never leave this module.
 """
 
+import io
 import re
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import IO, Literal
 from urllib.parse import urlencode
 
 import requests
+from urllib3 import exceptions as wire_errors
 
-from .. import __version__
 from ..config import EndpointSettings
-from ..errors import Answered, Forbidden, Unreachable, Waiting
+from ..errors import Answered, Forbidden, TooLarge, Unreachable, Waiting
 from ..failpoint import reach
 from ..fhir.lossless import UndecodableError, decode
 from .origin import joined, origin
+from .pace import pace_of
 from .retry import Again, Limits, Park, decide
+from .shape import Answer, checked, cut_inside
 from .signin import NoAuth, sign_in
+from .wire import broken, new_session, unpacked
 
 FHIR_JSON = "application/fhir+json"
-_CHUNK = 256 * 1024
 _REDIRECTS_MAX = 3
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ISSUE_TYPE = re.compile(r"[a-z]+(-[a-z]+)*")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer. `headers` has lower-case names."""
+class _Into:
+    """Where the body of a success is written, and how large it may be."""
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-
-class _Session(requests.Session):
-    """Leaves redirects alone.
-
-    `requests` prepares the next request even when told not to follow: it would read the body
-    without our limit, and raise on an address that it can't read.
-    """
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
-        return None
+    sink: IO[bytes]
+    bytes_max: int
 
 
 class Endpoint:
@@ -85,7 +72,18 @@ class Endpoint:
         that is not a success, `Unreachable`, `Forbidden`, or `Waiting` for a long Retry-After.
         """
         headers = {"Accept": accept} | ({"Cache-Control": "no-cache"} if fresh else {})
-        return self._read("GET", self.resolve(url), what, headers, None)
+        answer = self._read("GET", self.resolve(url), what, headers, None)
+        return checked(answer, what) if accept == FHIR_JSON else answer
+
+    def download(
+        self, url: str, what: str, sink: IO[bytes], bytes_max: int, *, accept: str
+    ) -> Answer:
+        """GET a body of any type and size into `sink`, which holds it and nothing else then.
+
+        Raises what `get` raises, and `TooLarge` for more than `bytes_max` bytes.
+        """
+        into = _Into(sink, bytes_max)
+        return self._read("GET", self.resolve(url), what, {"Accept": accept}, None, into)
 
     def search(self, resource_type: str, parameters: Mapping[str, str], what: str) -> Answer:
         """Search by POST, so that identifiers stay out of URLs and logs (http.html#search)."""
@@ -95,7 +93,8 @@ class Endpoint:
             "Cache-Control": "no-cache",
         }
         url = self.resolve(f"{resource_type}/_search")
-        return self._read("POST", url, what, headers, urlencode(parameters).encode())
+        answer = self._read("POST", url, what, headers, urlencode(parameters).encode())
+        return checked(answer, what)
 
     def write(
         self,
@@ -137,21 +136,31 @@ class Endpoint:
         return origin(url) == self._origin
 
     def _read(
-        self, method: str, url: str, what: str, headers: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        url: str,
+        what: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        into: _Into | None = None,
     ) -> Answer:
+        pace = pace_of(origin(url))
         for attempt in range(1, self._limits.attempts + 2):
             answer, problem = None, None
             try:
-                answer = self._followed(method, url, what, headers, body)
+                answer = self._followed(method, url, what, headers, body, into)
             except Unreachable as error:
                 problem = error
             if answer is not None and answer.ok:
-                return answer
+                if not (into is None and cut_inside(answer)):
+                    pace.answered()
+                    return answer
+                answer, problem = None, self._unreachable(what, "the answer was cut short")
             decision = self.after(attempt, answer)
             if isinstance(decision, Park):
                 until = decision.until.strftime("%Y-%m-%dT%H:%M:%SZ")
                 raise Waiting(f"{what}: the {self.role} asks us to come back", until)
-            if decision is None:
+            if decision is None or not pace.may_ask_again():
                 if problem is not None:
                     raise problem
                 assert answer is not None
@@ -160,59 +169,78 @@ class Endpoint:
         raise AssertionError("the retry decision ends every loop")
 
     def _followed(
-        self, method: str, url: str, what: str, headers: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        url: str,
+        what: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        into: _Into | None,
     ) -> Answer:
-        answer = self._exchange(method, url, what, headers, body)
+        answer = self._exchange(method, url, what, headers, body, into)
         for _ in range(_REDIRECTS_MAX):
             if answer.status not in (301, 302, 307, 308) or "location" not in answer.headers:
                 break
             url = self.resolve(joined(url, answer.headers["location"]))
-            answer = self._exchange(method, url, what, headers, body)
+            answer = self._exchange(method, url, what, headers, body, into)
         return answer
 
     def _exchange(
-        self, method: str, url: str, what: str, headers: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        url: str,
+        what: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        into: _Into | None = None,
     ) -> Answer:
         timeout = (self.settings.connect_timeout_s, self.settings.read_timeout_s)
         auth = self._auth if self._at_home(url) else NoAuth()
+        pace_of(origin(url)).wait(self.settings.requests_per_second)
         reach("send.before")
         try:
-            with self._session().request(
+            with self._session(origin(url)).request(
                 method, url, data=body, headers=dict(headers), auth=auth, timeout=timeout,
                 allow_redirects=False, stream=True, verify=self._verify,
             ) as response:  # fmt: skip
                 reach("receive.before")
-                content = self._body(response, what)
+                content = self._body(response, what, into)
                 lowered = {name.lower(): value for name, value in response.headers.items()}
                 answer = Answer(response.status_code, lowered, content)
-        except requests.RequestException as error:
-            raise Unreachable(
-                f"{what}: no whole answer from the {self.role} ({_kind(error)})",
-                "Check the network, the address and the certificate with `connector doctor`.",
-            ) from None
+        except (requests.RequestException, wire_errors.HTTPError) as error:
+            raise self._unreachable(what, broken(error)) from None
         reach("receive.after")
         return answer
 
-    def _body(self, response: requests.Response, what: str) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        for chunk in response.iter_content(_CHUNK):
-            size += len(chunk)
-            if size > self._body_max:  # counted after decompression: a gzip bomb ends here too
-                raise Forbidden(
-                    f"{what}: the answer is larger than {self._body_max} bytes",
-                    "Ask for smaller pages (page_size), or raise page_bytes_max.",
+    def _body(self, response: requests.Response, what: str, into: _Into | None) -> bytes:
+        """The body, or nothing once it is written where it was wanted."""
+        whole = io.BytesIO()
+        if into is None or not response.ok:
+            into = _Into(whole, self._body_max)
+        size = into.sink.seek(0)
+        into.sink.truncate()  # what a try that broke off left there
+        for piece in unpacked(response):
+            size += len(piece)
+            if size > into.bytes_max:  # counted after decompression: a gzip bomb ends here too
+                raise TooLarge(
+                    f"{what}: the answer is larger than {into.bytes_max} bytes",
+                    "Ask for smaller pages (page_size), or raise the limit in the configuration.",
                 )
-            chunks.append(chunk)
-        return b"".join(chunks)
+            into.sink.write(piece)
+        return whole.getvalue()
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = _Session()
-            session.headers["User-Agent"] = f"second-opinion-connector/{__version__}"
-            self._local.session = session
-        return session
+    def _unreachable(self, what: str, why: str) -> Unreachable:
+        return Unreachable(
+            f"{what}: no whole answer from the {self.role} ({why})",
+            "Check the network, the address and the certificate with `connector doctor`.",
+        )
+
+    def _session(self, to: str) -> requests.Session:
+        """This thread's session with the origin `to`: its cookies go nowhere else."""
+        sessions: dict[str, requests.Session] = self._local.__dict__.setdefault("sessions", {})
+        if to not in sessions:
+            sessions[to] = new_session(self.settings.answer_timeout_s)
+        return sessions[to]
 
 
 def describe(answer: Answer) -> str:
@@ -227,19 +255,3 @@ def describe(answer: Answer) -> str:
     except (UndecodableError, KeyError, TypeError):
         codes = []
     return f"HTTP {answer.status}" + (f" ({', '.join(codes)[:100]})" if codes else "")
-
-
-def _kind(error: requests.RequestException) -> str:
-    """What went wrong in words of ours: the library's text would hold the URL."""
-    for kind, words in (
-        (requests.exceptions.SSLError, "TLS"),
-        (requests.exceptions.ProxyError, "proxy"),
-        (requests.exceptions.ConnectTimeout, "time limit while connecting"),
-        (requests.exceptions.ReadTimeout, "time limit while reading"),
-        (requests.exceptions.ChunkedEncodingError, "the answer was cut short"),
-        (requests.exceptions.ContentDecodingError, "the answer could not be decompressed"),
-        (requests.exceptions.ConnectionError, "connection failed or broke"),
-    ):
-        if isinstance(error, kind):
-            return words
-    return "the request could not be made"

@@ -11,6 +11,7 @@ from .lossless import UndecodableError, decode
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{},]', re.DOTALL)
 _MEMBER = re.compile(rb'\s*("[^"\\]*(?:\\.[^"\\]*)*")\s*:(.*)', re.DOTALL)
+_NESTING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _STEP = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 
 
@@ -26,6 +27,18 @@ def members(data: bytes) -> dict[str, bytes]:
 def elements(data: bytes) -> list[bytes]:
     """The elements of an array, unexamined. `UndecodableError` if it is cut short."""
     return _parts(data, b"[")
+
+
+def deeper_than(data: bytes, limit: int) -> bool:
+    """Whether objects and lists of valid JSON are nested more than `limit` deep."""
+    if data.count(b"{") + data.count(b"[") <= limit:
+        return False  # most records by far, and no need to look where the brackets are
+    depth = 0
+    for match in _NESTING.finditer(data):
+        depth += _STEP.get(match[0], 0)
+        if depth > limit:
+            return True
+    return False
 
 
 def _parts(data: bytes, opening: bytes) -> list[bytes]:

@@ -14,6 +14,7 @@ from ..errors import Held, SourceFailed
 from ..progress import Progress, silent
 from ..store import chart
 from ..store.casefile import CaseFile
+from ..store.content import attached
 from ..store.packet import Decision, replace_packet
 from .advice import advise, independence
 from .assess import Finding, assess
@@ -187,9 +188,7 @@ def _asks(findings: Sequence[Finding]) -> list[tuple[str, str]]:
 
 
 def _attached(case: CaseFile, url: str) -> Attached | None:
-    found = case.row(
-        "SELECT content_type, body FROM attachment WHERE url = ? AND status = 'had'", (url,)
-    )
+    found = attached(case, url)
     return Attached(*found) if found else None
 
 

@@ -7,15 +7,31 @@ written; content is checked against the size and SHA-1 that the record states.
 import base64
 import binascii
 import hashlib
-from typing import Any
+import tempfile
+from fnmatch import fnmatchcase
+from typing import IO, Any, NamedTuple
 
-from ..errors import EndpointError, NotFhir
-from ..fhir.lossless import UndecodableError, decode, sha256
+from ..errors import EndpointError, NotFhir, TooLarge
+from ..fhir.lossless import UndecodableError, decode
 from ..fhir.references import attachments
 from ..store import chart
+from ..store.content import put_content
 from .context import Pull
 from .gaps import kind_of
 from .records import Problem
+
+_FHIR = ("application/fhir+json", "application/json")
+_WRAPPED_EXTRA = 100_000  # what a Binary's JSON may hold beside its data, in bytes
+_PIECE = 256 * 1024
+_TYPE = Problem("not-asked", "of a type that is not in attachment_types")
+
+
+class _Had(NamedTuple):
+    """What was fetched: its bytes are in the file it was fetched into."""
+
+    content_type: str
+    sha256: str
+    size: int
 
 
 def fetch_open(pull: Pull) -> None:
@@ -29,44 +45,74 @@ def _fetch(pull: Pull, url: str, resource_type: str, resource_id: str) -> None:
         return
     record = chart.record(pull.case, resource_type, resource_id)
     stated = [a for a in attachments(record.body) if a["url"] == url] if record else []
-    result = _content(pull, url, stated[0]) if stated else None
-    if result is None:  # the record was replaced meanwhile and has no such attachment any more
+    if not stated:  # the record was replaced meanwhile and has no such attachment any more
         with pull.case.commit():
             pull.case.execute("DELETE FROM attachment WHERE url = ?", (url,))
-    elif isinstance(result, Problem):
-        with pull.case.commit():
-            pull.case.execute("UPDATE attachment SET status = 'gap' WHERE url = ?", (url,))
-        pull.missing.add("attachment", f"of {resource_type}", *result)
-    else:
-        content_type, content = result
-        with pull.case.commit():
-            pull.case.execute(
-                "UPDATE attachment SET status = 'had', content_type = ?, sha256 = ?, body = ?"
-                " WHERE url = ?",
-                (content_type, sha256(content), content, url),
-            )
-        pull.tell(f"attachment of {resource_type}")
+        return
+    # Beside the case file, as private as that, and without a name: a crash leaves nothing.
+    with tempfile.TemporaryFile(dir=pull.case.folder) as file:
+        result = _content(pull, url, stated[0], file)
+        if isinstance(result, _Had):
+            _keep(pull, url, result, file)
+            pull.tell(f"attachment of {resource_type}")
+            return
+    with pull.case.commit():
+        pull.case.execute("UPDATE attachment SET status = 'gap' WHERE url = ?", (url,))
+    pull.missing.add("attachment", f"of {resource_type}", *result)
 
 
-def _content(pull: Pull, url: str, stated: dict[str, Any]) -> tuple[str, bytes] | Problem:
-    """Content type and content, or why there is none."""
+def _keep(pull: Pull, url: str, had: _Had, file: IO[bytes]) -> None:
+    with pull.case.commit():
+        put_content(pull.case, had.sha256, had.size, file)
+        pull.case.execute(
+            "UPDATE attachment SET status = 'had', content_type = ?, sha256 = ? WHERE url = ?",
+            (had.content_type, had.sha256, url),
+        )
+
+
+def _content(pull: Pull, url: str, stated: dict[str, Any], file: IO[bytes]) -> _Had | Problem:
+    """Bring the content into `file`, or say why there is none."""
     limit = pull.settings.attachment_bytes_max
     size = stated.get("size")
     if isinstance(size, int) and size > limit:
         return _too_large(limit)
-    content_type = str(stated.get("contentType") or "")
+    content_type = _media_type(stated.get("contentType"))
+    if content_type and not _wanted(pull, content_type):
+        return _TYPE
     try:
-        answer = pull.source.get(url, "attachment", accept=_accept(content_type))
-        sent_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        sent_type, content = _unwrapped(sent_type, answer.body)
+        sent_type = _fetched(pull, url, content_type, file)
+    except TooLarge:
+        return _too_large(limit)
     except EndpointError as error:
         pull.still_there(error)
         return Problem(kind_of(error), str(error))
-    if len(content) > limit:
+    if file.seek(0, 2) > limit:
         return _too_large(limit)
-    if sent_type == "text/html" and "html" not in content_type:
+    if "html" in sent_type and "html" not in content_type:
         return Problem("failed", "a web page came back instead of the attachment")
-    return _checked(stated, content) or (content_type or sent_type, content)
+    if not content_type and not _wanted(pull, sent_type):
+        return _TYPE
+    return _checked(stated, content_type or sent_type, file)
+
+
+def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str:
+    """Fetch into `file`; the content type as sent. Raises `EndpointError`."""
+    # Base64 is a third longer; whether it comes so is known only when it is there.
+    most = pull.settings.attachment_bytes_max * 4 // 3 + _WRAPPED_EXTRA
+    answer = pull.source.download(url, "attachment", file, most, accept=_accept(content_type))
+    if answer.media_type not in _FHIR:
+        return answer.media_type
+    return _unwrapped(answer.media_type, file)
+
+
+def _wanted(pull: Pull, content_type: str) -> bool:
+    return any(
+        fnmatchcase(content_type, wanted.lower()) for wanted in pull.settings.attachment_types
+    )
+
+
+def _media_type(value: Any) -> str:
+    return str(value or "").partition(";")[0].strip().lower()
 
 
 def _accept(content_type: str) -> str:
@@ -74,28 +120,38 @@ def _accept(content_type: str) -> str:
     return content_type if content_type and fit else "*/*"
 
 
-def _unwrapped(content_type: str, body: bytes) -> tuple[str, bytes]:
-    """Content of a Binary that came as FHIR JSON (binary.html#rest); any other body as it is."""
-    if content_type not in ("application/fhir+json", "application/json"):
-        return content_type, body
+def _unwrapped(content_type: str, file: IO[bytes]) -> str:
+    """Put the content of a Binary that came as FHIR JSON (binary.html#rest) in its place.
+
+    Any other JSON stays as it is. This alone is held in memory: it is one JSON value.
+    """
+    file.seek(0)
     try:
-        resource = decode(body)
+        resource = decode(file.read())
         if not isinstance(resource, dict) or resource.get("resourceType") != "Binary":
-            return content_type, body
+            return content_type
         content = base64.b64decode("".join(str(resource.get("data", "")).split()), validate=True)
     except (UndecodableError, binascii.Error):
         raise NotFhir("attachment: the answer is not a FHIR Binary") from None
-    return str(resource.get("contentType", "")), content
+    file.seek(0)
+    file.truncate()
+    file.write(content)
+    return _media_type(resource.get("contentType"))
 
 
-def _checked(stated: dict[str, Any], content: bytes) -> Problem | None:
+def _checked(stated: dict[str, Any], content_type: str, file: IO[bytes]) -> _Had | Problem:
+    """What is in `file`, if it has the size and the SHA-1 that the record states."""
+    sha1, sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        sha1.update(piece)
+        sha256.update(piece)
     size, digest = stated.get("size"), stated.get("hash")
-    if isinstance(size, int) and size != len(content):
+    if isinstance(size, int) and size != file.tell():
         return Problem("failed", "its size is not the one the record states")
-    sha1 = base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode()
-    if isinstance(digest, str) and digest != sha1:
+    if isinstance(digest, str) and digest != base64.b64encode(sha1.digest()).decode():
         return Problem("failed", "its hash is not the one the record states")
-    return None
+    return _Had(content_type, sha256.hexdigest(), file.tell())
 
 
 def _too_large(limit: int) -> Problem:

@@ -8,11 +8,15 @@ from typing import Any, NamedTuple
 from ..fhir.lossless import UndecodableError, decode, members, sha256
 from ..fhir.record import peek
 from ..fhir.references import Kind, parse
+from ..fhir.salvage import deeper_than
 from ..store.chart import Record
 
 # Elements that say whose record it is (R4: subject and patient in most types, Coverage.beneficiary,
 # ResearchSubject.individual, Task.for, EnrollmentRequest.candidate).
 _WHOSE = ("subject", "patient", "beneficiary", "individual", "for", "candidate")
+# FHIR resources are some ten levels deep. Later steps walk a record with several calls a level, and
+# the interpreter allows a thousand.
+_DEPTH_MAX = 100
 _HUGE_EXPONENT = re.compile(rb"\d[eE][+-]?\d{5}")
 
 
@@ -25,6 +29,7 @@ class Problem(NamedTuple):
 
 UNREADABLE = Problem("failed", "at least one record could not be read")
 SUBSETTED = Problem("refused", "the server sent at least one record only in part (SUBSETTED)")
+TOO_DEEP = Problem("failed", f"at least one record is nested deeper than {_DEPTH_MAX} levels")
 ANOTHER_PATIENT = Problem("failed", "a record of another patient came back")
 
 
@@ -35,9 +40,14 @@ class Sieve:
     base_url: str
     patient_id: str
     left_out: frozenset[str]  # types that are not stored, whatever brings them
+    bytes_max: int = 100_000_000
 
     def examine(self, body: bytes) -> Record | Problem | None:
         """The record to store, the problem it is, or None for a type that is left out."""
+        if len(body) > self.bytes_max:
+            return Problem("refused", f"at least one record is larger than {self.bytes_max} bytes")
+        if deeper_than(body, _DEPTH_MAX):
+            return TOO_DEEP
         try:
             seen = peek(body)
             if seen.type in self.left_out:

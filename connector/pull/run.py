@@ -67,7 +67,12 @@ def pull_chart(
             patient_id=patient.id,
             never_types=never_types,
             wanted_types=wanted_types,
-            sieve=Sieve(source.base_url, patient.id, never_types | SEVERAL_PEOPLE),
+            sieve=Sieve(
+                source.base_url,
+                patient.id,
+                never_types | SEVERAL_PEOPLE,
+                settings.record_bytes_max,
+            ),
             workers=workers,
             missing=Missing(),
             progress=progress,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ..errors import ConnectorError
 from ..fhir.equality import Verdict, comparable, compare
-from ..fhir.lossless import canonical, decode, encode, sha256
+from ..fhir.lossless import UndecodableError, canonical, decode, encode, sha256
 from .addresses import Addresses
 from .desk import REQUEST, TASK, Desk, key_of
 from .lookup import version_of
@@ -56,11 +56,15 @@ def judge(
     sent_sha256 = _canonical_sha256(expected)
     if body is None:
         return Reading("differs", sent_sha256, "", None)
-    there = decode(body)
-    if not isinstance(there, dict) or there.get("id") != target_id:
-        return Reading("differs", sent_sha256, sha256(body), None)
-    verdict = compare(_without(expected, aside), _without(body, aside))
-    return Reading(_STATUS[verdict], sent_sha256, _canonical_sha256(body), version_of(there))
+    try:
+        there = decode(body)
+        if isinstance(there, dict) and there.get("id") == target_id:
+            verdict = compare(_without(expected, aside), _without(body, aside))
+            read_sha256 = _canonical_sha256(body)
+            return Reading(_STATUS[verdict], sent_sha256, read_sha256, version_of(there))
+    except UndecodableError:
+        pass  # what can't be read is not what was sent
+    return Reading("differs", sent_sha256, sha256(body), None)
 
 
 def _announced(body: bytes, name: str, at: str) -> bytes:

@@ -11,13 +11,14 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..errors import ConnectorError, UsageError
 from ..failpoint import reach
 from .private import private_folder
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 1
+_PIECE = 256 * 1024
 
 # Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
 # IF NOT EXISTS: two processes may open a new case at the same moment.
@@ -44,7 +45,9 @@ CREATE INDEX IF NOT EXISTS target_open ON target (status);
 CREATE TABLE IF NOT EXISTS attachment (
   url TEXT PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL,
   status TEXT NOT NULL CHECK (status IN ('open', 'had', 'gap')),
-  content_type TEXT, sha256 TEXT, body BLOB) STRICT;
+  content_type TEXT, sha256 TEXT) STRICT;
+-- what attachments hold: once, however many addresses lead to it
+CREATE TABLE IF NOT EXISTS content (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS gap (
   what TEXT NOT NULL, kind TEXT NOT NULL, why TEXT NOT NULL,
   expected INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (what, kind)) STRICT;
@@ -190,6 +193,16 @@ class CaseFile:
             if not rows:
                 return
             yield from rows
+
+    def write_blob(self, table: str, column: str, rowid: int, content: IO[bytes]) -> None:
+        """Fill a blob that has its size (`zeroblob`), piece by piece, inside `commit`."""
+        with (
+            self._lock,
+            _sqlite_errors(),
+            self._db.blobopen(table, column, rowid) as blob,
+        ):
+            while piece := content.read(_PIECE):
+                blob.write(piece)
 
     def fact(self, name: str, default: Any = None) -> Any:
         """A small value by name (JSON), or `default`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
 
@@ -23,13 +24,17 @@ class Seen:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `promise`: Content-Length to claim; `stall`: never answer."""
+    """One answer. `promise`: Content-Length to claim; `stall`: never answer.
+
+    `drip`: one byte now and then, without end, from the headers on or after them.
+    """
 
     status: int = 200
     body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=dict)
     promise: int | None = None
     stall: bool = False
+    drip: Literal["", "headers", "body"] = ""
 
 
 class Scripted:
@@ -85,6 +90,9 @@ def _handler(script: Scripted) -> type[BaseHTTPRequestHandler]:
                 script.closing.wait(30)
                 self.close_connection = True
                 return
+            if reply.drip:
+                self._drip(reply.drip)
+                return
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
@@ -93,6 +101,13 @@ def _handler(script: Scripted) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(reply.body)
             self.close_connection = promise != len(reply.body)
+
+        def _drip(self, what: str) -> None:
+            self.close_connection = True
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n"
+            self.wfile.write(head + (b"X-Long: " if what == "headers" else b"\r\n"))
+            while not script.closing.wait(0.02):
+                self.wfile.write(b"x")
 
         do_GET = do_POST = do_PUT = _serve
 

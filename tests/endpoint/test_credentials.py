@@ -50,6 +50,16 @@ def test_an_allowed_origin_is_asked_without_the_token(serve: Serve) -> None:
     assert "authorization" in home.seen[0].headers
 
 
+def test_cookies_stay_with_their_origin(serve: Serve) -> None:
+    home = serve(Reply(headers={"Set-Cookie": "SESSION=s3cret; Path=/"}))
+    other = serve(Reply(headers={"Set-Cookie": "OTHER=1; Path=/"}))
+    asked = endpoint(home, allowed_origins=[other.origin])
+    for url in ("x", f"{other.base}/y", "x", f"{other.base}/y"):
+        asked.get(url, "read")
+    assert [seen.headers.get("cookie") for seen in home.seen] == [None, "SESSION=s3cret"]
+    assert [seen.headers.get("cookie") for seen in other.seen] == [None, "OTHER=1"]
+
+
 @pytest.mark.parametrize(
     ("allowed", "url"),
     [

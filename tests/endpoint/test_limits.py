@@ -1,7 +1,10 @@
 """No answer is larger than allowed, however it is packed."""
 
 import gzip
+import io
+import random
 import zlib
+from typing import Literal
 
 import pytest
 
@@ -45,3 +48,36 @@ def test_a_body_that_is_not_what_it_says_is_no_answer(serve: Serve) -> None:
     server = serve(Reply(200, b"Zanzibar-8812, not compressed", GZIP))
     with pytest.raises(Unreachable, match="could not be decompressed"):
         endpoint(server).get("x", "read")
+
+
+@pytest.mark.parametrize("part", ["headers", "body"])
+def test_a_server_that_drips_is_left(serve: Serve, part: Literal["headers", "body"]) -> None:
+    server = serve(Reply(drip=part))  # each byte comes well within the limit of silence
+    asked = endpoint(server, read_timeout_s=60, answer_timeout_s=0.3, attempts=2)
+    with pytest.raises(Unreachable, match="time limit while reading"):
+        asked.get("x", "read")
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("keep", [20, 500, 990])
+def test_a_compressed_stream_that_ends_inside_is_no_answer(serve: Serve, keep: int) -> None:
+    packed = gzip.compress(b'{"a":"' + random.Random(1).randbytes(900).hex().encode() + b'"}')
+    server = serve(Reply(200, packed[:keep], GZIP))
+    with pytest.raises(Unreachable, match="decompressed"):
+        endpoint(server).get("x", "read")
+    assert len(server.seen) == 3
+
+
+def test_several_compressed_streams_in_a_row_are_one_body(serve: Serve) -> None:
+    packed = gzip.compress(b'{"a":1,') + gzip.compress(b'"b":2}')
+    assert endpoint(serve(Reply(200, packed, GZIP))).get("x", "read").body == b'{"a":1,"b":2}'
+
+
+def test_a_download_is_limited_and_leaves_nothing_of_a_try_that_broke_off(serve: Serve) -> None:
+    body = bytes(range(250)) * 4
+    server = serve(Reply(200, bytes(999), promise=10_000), Reply(200, gzip.compress(body), GZIP))
+    sink = io.BytesIO()
+    answer = endpoint(server).download("x", "attachment", sink, len(body), accept="*/*")
+    assert (answer.body, sink.getvalue()) == (b"", body)
+    with pytest.raises(Forbidden, match="larger than 999 bytes"):
+        endpoint(server).download("x", "attachment", sink, len(body) - 1, accept="*/*")

@@ -1,6 +1,7 @@
 """Case files filled from charts, as the pull step leaves them."""
 
 import gzip
+import io
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,7 @@ from connector.fhir.lossless import decode, encode, sha256
 from connector.packet import Outline, load, map_case
 from connector.store import chart
 from connector.store.casefile import CaseFile
+from connector.store.content import put_content
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 AS_OF = "2026-11-22T14:00:00+00:00"
@@ -76,10 +78,12 @@ def put_attachment(case: CaseFile, url: str, body: bytes | None, content_type: s
     """What the pull step fetched from an attachment's URL (None: it could not)."""
     with case.commit():
         case.execute(
-            "INSERT INTO attachment (url, type, id, status, content_type, body)"
+            "INSERT OR REPLACE INTO attachment (url, type, id, status, content_type, sha256)"
             " VALUES (?, 'DocumentReference', 'x', ?, ?, ?)",
-            (url, "gap" if body is None else "had", content_type or None, body),
+            (url, "gap" if body is None else "had", content_type or None, sha256(body or b"")),
         )
+        if body is not None:
+            put_content(case, sha256(body), len(body), io.BytesIO(body))
 
 
 def put_chart(case: CaseFile, path: Path) -> None:

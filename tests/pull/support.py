@@ -91,7 +91,9 @@ def read(folder: Path) -> Pulled:
             targets={r: (t, i, s) for r, t, i, s in case.rows("SELECT * FROM target")},
             attachments={
                 url: (status, body)
-                for url, status, body in case.rows("SELECT url, status, body FROM attachment")
+                for url, status, body in case.rows(
+                    "SELECT url, status, body FROM attachment LEFT JOIN content USING (sha256)"
+                )
             },
         )
 

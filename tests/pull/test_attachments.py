@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from connector.errors import Waiting
 from connector.sandbox import Fault
+from connector.store.casefile import CaseFile
 from tests.pull.support import pull, small, source
 
 CONTENT = b"%PDF-1.7 not really"
@@ -49,6 +51,94 @@ def test_content_is_stored_once_and_whole(tmp_path: Path, attachment: dict[str, 
         server.requests.clear()
         pull(tmp_path, source(server.base_url), id="pat")
         assert server.requests == []
+
+
+def about(resource_type: str, **elements: Any) -> dict[str, Any]:
+    subject = {"subject": {"reference": "Patient/pat"}}
+    return {"resourceType": resource_type, "id": "x", **subject, **elements}
+
+
+AT = {"url": "Binary/b", **PDF}
+CARRIERS = [
+    about("DiagnosticReport", presentedForm=[AT]),
+    about("Media", content=AT),
+    about("Communication", payload=[{"contentAttachment": AT}]),
+    about("Consent", sourceAttachment=AT, patient={"reference": "Patient/pat"}),
+    {"resourceType": "Patient", "id": "pat", "photo": [AT]},
+]
+
+
+@pytest.mark.parametrize("carrier", CARRIERS, ids=lambda carrier: carrier["resourceType"])
+def test_whatever_carries_an_attachment_counts(tmp_path: Path, carrier: dict[str, Any]) -> None:
+    with small(BINARY, carrier) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+    assert (pulled.attachments, pulled.gaps) == ({"Binary/b": ("had", CONTENT)}, [])
+
+
+def test_one_content_under_several_addresses_is_kept_once(tmp_path: Path) -> None:
+    with small(BINARY, BINARY | {"id": "b2"}, document(**AT)) as server:
+        forms = [{"url": "Binary/b2", **PDF}, {"url": f"{server.base_url}/Binary/b", **PDF}]
+        server.put(about("DiagnosticReport", presentedForm=forms))
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+    assert list(pulled.attachments.values()) == [("had", CONTENT)] * 3
+    with CaseFile.open(tmp_path) as case:
+        (row,) = case.rows("SELECT sha256, body FROM content")
+    assert row == (hashlib.sha256(CONTENT).hexdigest(), CONTENT)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3_000_000])
+@pytest.mark.parametrize("stated", ["application/pdf", "application/fhir+json"])
+def test_content_of_any_size_arrives_whole(tmp_path: Path, size: int, stated: str) -> None:
+    content = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    data = base64.b64encode(content).decode()
+    with small(BINARY | {"data": data}, document(url="Binary/b", contentType=stated)) as server:
+        settings = source(server.base_url, attachment_bytes_max=size)
+        pulled = pull(tmp_path, settings, id="pat")
+    assert (pulled.attachments, pulled.gaps) == ({"Binary/b": ("had", content)}, [])
+
+
+@pytest.mark.parametrize(
+    ("types", "stated", "had"),
+    [
+        (["application/pdf"], PDF, True),
+        (["image/*", "Application/*"], {"contentType": "application/PDF; v=1"}, True),
+        (["image/*"], PDF, False),
+        (["application/pdf"], {}, True),
+        (["image/*"], {}, False),
+    ],
+)
+def test_types_that_are_not_wanted_are_a_gap(
+    tmp_path: Path, types: list[str], stated: dict[str, str], had: bool
+) -> None:
+    with small(BINARY, document(url="Binary/b", **stated)) as server:
+        settings = source(server.base_url, attachment_types=types)
+        pulled = pull(tmp_path, settings, id="pat")
+        asked = [r for r in server.requests if "Binary" in r.path]
+    assert [gap.kind for gap in pulled.gaps] == ([] if had else ["not-asked"])
+    assert bool(asked) == (had or not stated)  # without a stated type it has to be fetched first
+
+
+def test_attachments_that_were_had_are_not_asked_again(tmp_path: Path) -> None:
+    later = Fault("status", path="Binary/b2", status=503, headers={"Retry-After": "3600"}, times=1)
+    with small(BINARY, BINARY | {"id": "b2"}, document(**AT), faults=[later]) as server:
+        server.put(about("DiagnosticReport", presentedForm=[{"url": "Binary/b2", **PDF}]))
+        settings = source(server.base_url, connections=1)
+        with pytest.raises(Waiting):
+            pull(tmp_path, settings, id="pat")
+        server.requests.clear()
+        pulled = pull(tmp_path, settings, id="pat")
+        assert [r.path for r in server.requests if "Binary" in r.path] == ["/fhir/Binary/b2"]
+    assert list(pulled.attachments.values()) == [("had", CONTENT)] * 2
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("case.db")] == []
+
+
+def test_a_drop_in_the_middle_of_an_attachment_is_asked_again(tmp_path: Path) -> None:
+    content = hashlib.sha512(b"x").digest() * 10_000
+    data = base64.b64encode(content).decode()
+    cut = Fault("cut-body", path="Binary", times=1)
+    with small(BINARY | {"data": data}, document(**AT), faults=[cut]) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+    assert (pulled.attachments, pulled.gaps) == ({"Binary/b": ("had", content)}, [])
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,37 @@ def test_a_record_that_nobody_can_read_fails_alone(tmp_path: Path, broken: bytes
     assert {name for name in pulled.records if name.startswith("Goal")} == {"Goal/g"}
 
 
+DEEP = [10_000, 900, 101]
+
+
+@pytest.mark.parametrize("levels", DEEP)
+def test_a_record_that_nobody_can_walk_fails_alone(tmp_path: Path, levels: int) -> None:
+    deep = b'{"a":' * (levels - 1) + b"{}" + b"}" * (levels - 1)
+    good = page_with({"resource": GOAL}, {"resource": {**GOAL, "id": "bad", "language": "QQ"}})
+    assert good.body is not None
+    bad = Fault("not-json", path="Goal", body=good.body.replace(b'"QQ"', deep))
+    with small(*THINGS, faults=[bad]) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+    assert pulled.gap("Goal").kind == "failed"
+    assert {name for name in pulled.records if name.startswith("Goal")} == {"Goal/g"}
+
+
+def test_brackets_in_text_and_many_of_them_side_by_side_are_not_deep(tmp_path: Path) -> None:
+    notes = [{"text": '"[{' * 200}] * 200
+    with small(condition("c", note=notes)) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+    assert pulled.gaps == []
+    assert pulled.records["Condition/c"]["note"] == notes
+
+
+def test_a_record_that_is_too_large_fails_alone(tmp_path: Path) -> None:
+    with small(condition("c"), condition("big", note=[{"text": "x" * 5_000}])) as server:
+        pulled = pull(tmp_path, source(server.base_url, record_bytes_max=5_000), id="pat")
+    gap = pulled.gap("Condition")
+    assert (gap.kind, gap.why) == ("refused", "at least one record is larger than 5000 bytes")
+    assert pulled.records.keys() == {"Patient/pat", "Condition/c"}
+
+
 def test_everything_not_offered_says_what_to_do(tmp_path: Path) -> None:
     quirks = Quirks(everything=False)
     with small(*THINGS, quirks=quirks) as server, pytest.raises(SourceFailed) as failed:

@@ -1,0 +1,1 @@
+"""Clients and a server's bad days: `python -m benchmarks.faults [CLIENT or FAULT ...]`."""
