@@ -1,15 +1,22 @@
-"""What to ask a source for, decided from what it says it can do. Pure."""
+"""What to ask a source for, decided from what it says it can do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from ..config import Source
+from ..endpoint import Endpoint
 from ..errors import SourceFailed
 from ..fhir.capability import Capability
 from ..store.chart import Query
 from .compartment import BESIDE, COMPARTMENT
 
 EVERYTHING = "Patient/$everything"
+NOT_GRANTED = "not granted: no scope of our token reaches this type"
+# What a chart's records refer to, and no search by patient finds.
+_REFERRED_TO = (
+    "Binary Endpoint HealthcareService Location Medication Organization Patient Practitioner"
+    " PractitionerRole Provenance Questionnaire Substance"
+)
 
 
 def plan(
@@ -38,6 +45,11 @@ def plan(
     types = sorted({**COMPARTMENT, **BESIDE}, key=lambda name: name not in wanted_types)
     everywhere = {name: {**COMPARTMENT, **BESIDE}[name] for name in types}
     return list(_searches(everywhere, capability, patient_id, settings, never_types))
+
+
+def types_of_chart(never_types: frozenset[str]) -> frozenset[str]:
+    """All types a chart may hold, and a packet made of it: scopes are needed for these."""
+    return frozenset({*COMPARTMENT, *BESIDE, *_REFERRED_TO.split()}) - never_types
 
 
 def unsupported(
@@ -82,3 +94,17 @@ def _declared(capability: Capability, name: str, candidates: tuple[str, ...]) ->
     if declared is None:
         return None
     return next((p for p in candidates if p in declared or not declared), None)
+
+
+def not_granted(source: Endpoint, names: Iterable[str]) -> dict[str, str]:
+    """Types our token does not reach, wholly or in part, each with why: known before asking.
+
+    Raises `SignInFailed` or `Waiting` when there is no token yet and none can be had.
+    """
+    found = {}
+    for name in names:
+        if source.granted(name) is False:
+            found[name] = NOT_GRANTED
+        elif source.granted_in_part(name):
+            found[name] = "granted only in part: the scope of our token is narrowed by a query"
+    return found

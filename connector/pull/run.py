@@ -12,11 +12,11 @@ from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
 from . import attachments, closure, provenance, queries
-from .compartment import SEVERAL_PEOPLE
+from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import Missing
 from .patient import find_patient
-from .plan import plan, unsupported
+from .plan import NOT_GRANTED, not_granted, plan, unsupported
 from .records import Sieve
 from .workers import Workers
 
@@ -94,6 +94,7 @@ def _capability(source: Endpoint) -> Capability:
 def _open(pull: Pull, patient: Record) -> None:
     """Make the plan, or take it up again with what failed or was missing open once more."""
     case = pull.case
+    ungranted = not_granted(pull.source, sorted(pull.capability.search.keys() & OWN_TYPES))
     with case.commit():
         case.set_fact("pull_complete", None)
         case.set_fact("source_patient", patient.id)
@@ -106,16 +107,16 @@ def _open(pull: Pull, patient: Record) -> None:
                 chart.fail_query(case, query.key)
         chart.reopen_failed(case)
         chart.put_record(case, patient, "Patient")
-        chart.add_queries(
-            case,
-            plan(
-                pull.capability,
-                pull.patient_id,
-                pull.settings,
-                pull.never_types,
-                pull.wanted_types,
-            ),
+        planned = plan(
+            pull.capability,
+            pull.patient_id,
+            pull.settings,
+            pull.never_types,
+            pull.wanted_types,
         )
+        chart.add_queries(case, (q for q in planned if ungranted.get(q.key) != NOT_GRANTED))
+        for name in ungranted.keys() - pull.never_types:
+            pull.gap(name, "refused", ungranted[name])
         for name, why in unsupported(pull.capability, pull.never_types, pull.wanted_types).items():
             pull.gap(name, "unsupported", why)
 
