@@ -42,8 +42,9 @@ def test_an_unusable_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("")
     for name in ("empty.pem", "absent.pem"):
         for setting in ("ca_file", "client_cert_file"):
+            settings: dict[str, Any] = {setting: str(tmp_path / name)}
             with pytest.raises(UsageError, match=name):
-                endpoint("https://127.0.0.1:9/fhir", **{setting: str(tmp_path / name)})
+                endpoint("https://127.0.0.1:9/fhir", **settings)
 
 
 def test_our_certificate_is_shown_at_home_only(serve: Serve) -> None:
