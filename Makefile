@@ -6,7 +6,7 @@ help:
 	@echo "make demo          a transfer between two embedded FHIR servers, start to receipt"
 	@echo "make test          style, types, layers and the quick tests"
 	@echo "make test-install  wheel, sdist and editable install, each in an empty environment"
-	@echo "make test-real     the suite between two real HAPI servers (Java 17 or newer, Maven)"
+	@echo "make test-real     the suite with real HAPI and Keycloak servers (Java 17 or newer, Maven)"
 
 setup:
 	@.ci/setup

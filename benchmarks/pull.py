@@ -30,7 +30,7 @@ from tests.real.hapi_pair import HapiPair
 from tests.real.loader import load
 from tests.support import Site
 
-_RUNS = 5
+_RUNS = 3
 _CONFIG = "connector.toml"
 _NAMES = (
     "pull / raw in steps", "pull / raw at once", "command / raw in steps", "chart", "records",

@@ -25,6 +25,7 @@ PUBLIC_SANDBOXES = (
     "test.fhir.org",
 )
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 S = TypeVar("S")
 M = TypeVar("M", bound=Model)
@@ -79,20 +80,53 @@ class Secret(Model):
             ) from None
 
 
+# What each way to sign in has to be given, and what it may be.
+_AUTH: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "none": ((), ()),
+    "basic": (("username", "password"), ()),
+    "bearer": (("token",), ()),
+    "smart": (("client_id", "private_key"), ("kid", "token_url", "scopes")),
+    "client-secret": (("client_id", "client_secret", "token_url"), ("secret_in", "scopes")),
+}
+
+
 class Auth(Model):
     """How we sign in. Only to the endpoint's own origin."""
 
-    type: Literal["none", "basic", "bearer"] = "none"
+    type: Literal["none", "basic", "bearer", "smart", "client-secret"] = "none"
     username: Text | None = None
     password: Secret | None = None
     token: Secret | None = None
+    client_id: Text | None = None
+    private_key: Secret | None = None  # PEM: RSA signs by RS384, P-384 by ES384
+    kid: Text | None = None  # default: the key's RFC 7638 thumbprint
+    client_secret: Secret | None = None
+    secret_in: Literal["header", "form"] | None = None  # default: header
+    # Said for a client secret: it is never sent where a server points. A signature may be.
+    token_url: Text | None = None
+    scopes: tuple[Text, ...] | None = None  # default: the least, by type
+
+    @field_validator("token_url")
+    @classmethod
+    def _url(cls, text: str | None) -> str | None:
+        parts = urlsplit(text or "https://default.invalid")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            raise ValueError("expected a web address, for example https://example.org/token")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError("plain http only to this machine")
+        if parts.username or parts.password or parts.fragment:
+            raise ValueError("expected an address without password and fragment")
+        return text
 
     @model_validator(mode="after")
     def _complete(self) -> "Auth":
-        wanted = {"none": (), "basic": ("username", "password"), "bearer": ("token",)}[self.type]
-        given = tuple(n for n in ("username", "password", "token") if getattr(self, n) is not None)
-        if set(given) != set(wanted):
-            raise ValueError(f"type {self.type} takes {' and '.join(wanted) or 'nothing else'}")
+        wanted, allowed = _AUTH[self.type]
+        names = [name for name in Auth.model_fields if name != "type"]
+        given = {name for name in names if getattr(self, name) is not None}
+        if not set(wanted) <= given <= {*wanted, *allowed}:
+            also = f", and may take {', '.join(allowed)}" if allowed else ""
+            words = " and ".join(wanted) or "nothing else"
+            raise ValueError(f"type {self.type} takes {words}{also}")
         return self
 
 
@@ -106,6 +140,8 @@ class EndpointSettings(Model):
     allow_plain_http: bool = False
     allowed_origins: tuple[Text, ...] = ()
     ca_file: Path | None = None
+    client_cert_file: Path | None = None  # PEM; shown to the origin of base_url only
+    client_key_file: Path | None = None  # PEM; where the certificate's file does not hold it
     connections: int = Field(default=5, ge=1, le=16)
     connect_timeout_s: float = Field(default=10, gt=0, le=120)
     read_timeout_s: float = Field(default=120, gt=0, le=900)
@@ -142,11 +178,13 @@ class EndpointSettings(Model):
     @model_validator(mode="after")
     def _safe(self) -> "EndpointSettings":
         parts = urlsplit(self.base_url)
-        loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        loopback = parts.hostname in LOOPBACK
         if parts.scheme == "http" and not (loopback or self.allow_plain_http):
             raise ValueError(
                 "base_url: plain http only to this machine, or with allow_plain_http = true"
             )
+        if self.client_key_file and not self.client_cert_file:
+            raise ValueError("client_key_file: without a client_cert_file it is of no use")
         # A final dot names the same host (RFC 1034 3.1).
         public = (parts.hostname or "").rstrip(".") in PUBLIC_SANDBOXES
         if self.environment == "production" and public:

@@ -12,8 +12,9 @@ ConnectorError                     exit code
     ├── Unreachable                    no answer: name, connection, TLS, time limit, cut body
     ├── Answered                       an answer that isn't a success (has .status)
     ├── NotFhir                        an answer that isn't the FHIR JSON it should be
-    └── Forbidden                      our own rule forbids the request (origin, plain http)
-        └── TooLarge                   the answer is larger than we take
+    ├── Forbidden                      our own rule forbids the request (origin, plain http)
+    │   └── TooLarge                   the answer is larger than we take
+    └── SignInFailed                   no token to ask with: nothing was sent to the FHIR server
 
 Every message is safe to log: it never holds a name, an identifier, a patient's id, a URL with a
 query or a body. `what_to_do` is one sentence for the person who reads the message.
@@ -142,6 +143,10 @@ class Forbidden(EndpointError):
 
 class TooLarge(Forbidden):
     """The answer is larger than we take."""
+
+
+class SignInFailed(EndpointError):
+    """No access token could be had. The request it was for has not been sent."""
 
 
 def worst(codes: list[Exit]) -> Exit:

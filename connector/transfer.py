@@ -27,7 +27,7 @@ from .errors import (
 )
 from .fhir.ids import case_handle
 from .progress import Progress, silent
-from .pull import pull_chart
+from .pull import pull_chart, types_of_chart
 from .store import chart, export
 from .store.casefile import CaseFile
 from .store.ledger import Ledger
@@ -155,7 +155,8 @@ def _pull(job: Job, desk: push.Desk) -> None:
     if case.fact("as_of") is None:
         case.set_fact("as_of", _iso(job.clock()))
     _forget(case, "mapped")
-    endpoint = Endpoint(job.source, "source", job.source.page_bytes_max)
+    types = types_of_chart(job.mappings.never_types)
+    endpoint = Endpoint(job.source, "source", job.source.page_bytes_max, types)
     with case.rebuildable():
         pull_chart(
             case,
@@ -226,7 +227,8 @@ def _at_work(job: Job) -> Iterator[push.Desk]:
             ids = str(job.source.id), str(job.destination.id)
             _accept(job, case)
             fence = ledger.take(job.handle, *ids, job.request.due)
-            endpoint = Endpoint(job.destination, "destination")
+            types = types_of_chart(job.mappings.never_types)
+            endpoint = Endpoint(job.destination, "destination", types=types)
             yield push.Desk(
                 case=case,
                 ledger=ledger,

@@ -16,6 +16,7 @@ from ..errors import ConnectorError, Exit
 _VERBS = {
     "init": "Write a commented connector.toml and a first request.",
     "doctor": "Check both ends: reachable, TLS, FHIR version, sign-in, clock, what is needed.",
+    "keys": "Make a key pair to sign in with.",
     "transfer": "Everything for one request: pull, map, push, read back, announce.",
     "pull": "Pull the chart of one request from its source.",
     "map": "Author the packet of one request; nothing leaves.",

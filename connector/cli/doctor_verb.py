@@ -42,8 +42,9 @@ def command(
         source, destination, case_type = wanted.source, wanted.destination, wanted.case_type
     source = source or _only(list(config.sources), "--source")
     destination = destination or _only(list(config.destinations), "--destination")
-    types = packet.load().wanted_types(case_type)
-    checks = examine(config, source, destination, types)
+    mappings = packet.load()
+    types = mappings.wanted_types(case_type)
+    checks = examine(config, source, destination, types, mappings.never_types)
     code = worst([check.exit for check in checks if not check.ok])
     if as_json:
         rows = [{**asdict(c), "exit": 0 if c.ok else int(c.exit)} for c in checks]

@@ -9,24 +9,28 @@ import io
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Literal
 from urllib.parse import urlencode
 
 import requests
+from requests.auth import AuthBase
 from urllib3 import exceptions as wire_errors
 
 from ..config import EndpointSettings
 from ..errors import Answered, Forbidden, TooLarge, Unreachable, Waiting
 from ..failpoint import reach
 from ..fhir.lossless import UndecodableError, decode
+from .bearer import NoAuth
 from .origin import joined, origin
 from .pace import pace_of
 from .retry import Again, Limits, Park, decide
+from .scopes import READ, WRITE, Grant, letters_for
 from .shape import Answer, checked, cut_inside
-from .signin import NoAuth, sign_in
+from .signin import sign_in
+from .trust import context
 from .wire import broken, new_session, unpacked
 
 FHIR_JSON = "application/fhir+json"
@@ -51,7 +55,9 @@ class Endpoint:
         settings: EndpointSettings,
         role: Literal["source", "destination"],
         body_max: int = 100_000_000,
+        types: Collection[str] = (),
     ) -> None:
+        """`types`: those read here (and written, at a destination), to ask scopes for."""
         self.settings = settings
         self.role = role
         self.base_url = settings.base_url
@@ -59,10 +65,37 @@ class Endpoint:
         self._origin = origin(settings.base_url)
         self._allowed = frozenset(map(origin, settings.allowed_origins))
         self._limits = Limits(settings.attempts, settings.backoff_s, settings.wait_max_s)
-        self._auth = sign_in(settings.auth)
-        # Said with each request: $REQUESTS_CA_BUNDLE goes before what a Session says.
-        self._verify = True if settings.ca_file is None else str(settings.ca_file)
+        self._rights = (READ,) if role == "source" else (READ, WRITE)
+        self._sign_in = sign_in(settings, self._ask_signed_out, types, self._rights)
+        # Our certificate is a credential too: it belongs to the one origin.
+        own = (settings.client_cert_file, settings.client_key_file)
+        abroad = context(settings.ca_file)
+        at_home = context(settings.ca_file, *own) if own[0] else abroad
+        self._trust = {True: at_home, False: abroad}
         self._local = threading.local()
+
+    def grant(self) -> Grant | None:
+        """What our token allows; None where there is no token to ask about.
+
+        Signs in if that has not happened yet. Raises `SignInFailed` or `Waiting`.
+        """
+        return self._sign_in.grant()
+
+    def granted(self, resource_type: str) -> bool | None:
+        """Whether we may read (at a destination: and write) this type; None: nobody said.
+
+        Signs in if that has not happened yet. Raises `SignInFailed` or `Waiting`.
+        """
+        grant = self.grant()
+        return None if grant is None else grant.allows(resource_type, self._letters(resource_type))
+
+    def granted_in_part(self, resource_type: str) -> bool:
+        """Whether the scope of this type is narrowed by a query. Raises as `granted`."""
+        grant = self.grant()
+        return grant is not None and grant.in_part(resource_type, self._letters(resource_type))
+
+    def _letters(self, resource_type: str) -> str:
+        return letters_for(resource_type, "".join(self._rights))
 
     def get(self, url: str, what: str, *, accept: str = FHIR_JSON, fresh: bool = False) -> Answer:
         """GET until there is an answer that counts. `url`: below the base, or absolute.
@@ -194,14 +227,32 @@ class Endpoint:
         body: bytes | None,
         into: _Into | None = None,
     ) -> Answer:
+        """One exchange; a second one with a new token when the server refuses the first (401)."""
+        if not self._at_home(url):
+            return self._send(method, url, what, headers, body, NoAuth(), into=into)
+        for _ in range(2):
+            auth = self._sign_in.credentials()
+            answer = self._send(method, url, what, headers, body, auth, at_home=True, into=into)
+            if not self._sign_in.heard(auth, answer.status):
+                break
+        return answer
+
+    def _ask_signed_out(
+        self, method: str, url: str, what: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        return self._send(method, url, what, headers, body, NoAuth(), at_home=self._at_home(url))
+
+    def _send(
+        self, method: str, url: str, what: str, headers: Mapping[str, str], body: bytes | None,
+        auth: AuthBase, *, at_home: bool = False, into: _Into | None = None,
+    ) -> Answer:  # fmt: skip
         timeout = (self.settings.connect_timeout_s, self.settings.read_timeout_s)
-        auth = self._auth if self._at_home(url) else NoAuth()
         pace_of(origin(url)).wait(self.settings.requests_per_second)
         reach("send.before")
         try:
-            with self._session(origin(url)).request(
+            with self._session(origin(url), at_home).request(
                 method, url, data=body, headers=dict(headers), auth=auth, timeout=timeout,
-                allow_redirects=False, stream=True, verify=self._verify,
+                allow_redirects=False, stream=True,
             ) as response:  # fmt: skip
                 reach("receive.before")
                 content = self._body(response, what, into)
@@ -235,11 +286,11 @@ class Endpoint:
             "Check the network, the address and the certificate with `connector doctor`.",
         )
 
-    def _session(self, to: str) -> requests.Session:
+    def _session(self, to: str, at_home: bool) -> requests.Session:
         """This thread's session with the origin `to`: its cookies go nowhere else."""
         sessions: dict[str, requests.Session] = self._local.__dict__.setdefault("sessions", {})
         if to not in sessions:
-            sessions[to] = new_session(self.settings.answer_timeout_s)
+            sessions[to] = new_session(self.settings.answer_timeout_s, self._trust[at_home])
         return sessions[to]
 
 

@@ -1,30 +1,59 @@
-"""How we sign in: one object that puts credentials on a request, or explicitly none."""
+"""How we sign in: with what is configured, or with tokens that are fetched and renewed."""
 
-import requests
+from collections.abc import Collection
+from typing import Protocol
+
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from ..config import Auth
+from ..config import Auth, EndpointSettings
 from ..errors import UsageError
+from .bearer import Bearer, NoAuth, fits_a_header
+from .scopes import Grant
+from .tokens import Ask, Tokens
 
 
-class NoAuth(AuthBase):
-    """Explicitly nothing, so that `requests` does not look for credentials in ~/.netrc."""
+class SignIn(Protocol):
+    """Credentials for one origin. Safe to share between threads."""
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
+    def credentials(self) -> AuthBase:
+        """What signs the next request in. Raises `SignInFailed` or `Waiting`."""
 
+    def grant(self) -> Grant | None:
+        """What the token allows; None where there is none to ask. Raises as `credentials`."""
 
-class _Bearer(AuthBase):
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
+    def heard(self, used: AuthBase, status: int) -> bool:
+        """Told each answer's status: whether to ask again, because new credentials may help."""
 
 
-def sign_in(auth: Auth) -> AuthBase:
-    """What signs in as `auth` says. `UsageError` if a secret can't be had or used."""
+class _Standing:
+    """Credentials that never change."""
+
+    def __init__(self, auth: AuthBase) -> None:
+        self._auth = auth
+
+    def credentials(self) -> AuthBase:
+        return self._auth
+
+    def grant(self) -> Grant | None:
+        return None
+
+    def heard(self, used: AuthBase, status: int) -> bool:  # noqa: ARG002
+        return False
+
+
+def sign_in(
+    settings: EndpointSettings, ask: Ask, types: Collection[str], rights: Collection[str]
+) -> SignIn:
+    """What signs in as `settings.auth` says. `UsageError` if a secret can't be had or used.
+
+    `ask` reaches the token endpoint; scopes are asked for `types` and `rights`.
+    """
+    if settings.auth.type in ("smart", "client-secret"):
+        return Tokens(settings, ask, types, rights)
+    return _Standing(_standing(settings.auth))
+
+
+def _standing(auth: Auth) -> AuthBase:
     if auth.type == "basic":
         assert auth.username is not None
         assert auth.password is not None
@@ -32,10 +61,10 @@ def sign_in(auth: Auth) -> AuthBase:
     if auth.type == "bearer":
         assert auth.token is not None
         token = auth.token.read()
-        if not (token.isascii() and token.isprintable()):
+        if not fits_a_header(token):
             raise UsageError(
                 "the token holds characters that no HTTP header can (a line break, an accent?)",
                 "Look at the place it is read from.",
             )
-        return _Bearer(token)
+        return Bearer(token)
     return NoAuth()

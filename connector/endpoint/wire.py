@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from http.client import HTTPResponse
 from socket import socket
+from ssl import SSLContext
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from .. import __version__
+from .trust import TrustAdapter
 
 CHUNK = 256 * 1024
 _READ = 64 * 1024
@@ -30,12 +31,12 @@ _CODINGS = ("gzip", "x-gzip", "deflate")
 _due: ContextVar[float] = ContextVar("due", default=float("inf"))
 
 
-class _LimitedAdapter(HTTPAdapter):
+class _LimitedAdapter(TrustAdapter):
     """Transport of one session; an answer takes at most `answer_s` seconds, headers and body."""
 
-    def __init__(self, answer_s: float) -> None:
+    def __init__(self, answer_s: float, trust: SSLContext) -> None:
         self._answer_s = answer_s
-        super().__init__()
+        super().__init__(trust)
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         _due.set(time.monotonic() + self._answer_s)
@@ -111,13 +112,13 @@ class _Session(requests.Session):
         return None
 
 
-def new_session(answer_s: float) -> requests.Session:
+def new_session(answer_s: float, trust: SSLContext) -> requests.Session:
     """A session whose answers take at most `answer_s` seconds each; for one thread, one origin."""
     session = _Session()
     session.headers["User-Agent"] = f"second-opinion-connector/{__version__}"
     session.headers["Accept-Encoding"] = "gzip"
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _LimitedAdapter(answer_s))
+        session.mount(scheme, _LimitedAdapter(answer_s, trust))
     return session
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..config import Source
 from ..endpoint import Endpoint
-from ..errors import EndpointError, SourceFailed, Unreachable
+from ..errors import EndpointError, SignInFailed, SourceFailed, Unreachable
 from ..fhir.capability import Capability
 from ..progress import Progress
 from ..store.casefile import CaseFile
@@ -44,9 +44,11 @@ class Pull:
     def still_there(self, error: EndpointError) -> None:
         """After no answer came: return if only that request is broken.
 
-        Raises `SourceFailed` if the server does not answer at all any more. One gap for each of
-        forty queries would hide that nothing is known about any of them.
+        Raises `SourceFailed` if the server does not answer at all any more, or lets us in no more.
+        One gap for each of forty queries would hide that nothing is known about any of them.
         """
+        if isinstance(error, SignInFailed):
+            raise SourceFailed(str(error), error.what_to_do) from None
         if not isinstance(error, Unreachable):
             return
         try:

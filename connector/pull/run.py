@@ -12,11 +12,11 @@ from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
 from . import attachments, closure, delta, filler, provenance, queries
-from .compartment import SEVERAL_PEOPLE
+from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import Missing
 from .patient import Found, find_patient, links, read_again
-from .plan import plan, unsupported
+from .plan import NOT_GRANTED, not_granted, plan, unsupported
 from .records import Sieve
 from .servers import known
 from .workers import Workers
@@ -120,6 +120,7 @@ def _open(pull: Pull, found: Found) -> None:
     again = since is not None and not chart.queries(case)
     if again:
         planned = delta.narrowed(pull, since, planned)
+    ungranted = not_granted(pull.source, sorted(pull.capability.search.keys() & OWN_TYPES))
     with case.commit():
         case.set_fact("pull_complete", None)
         if again:
@@ -134,7 +135,9 @@ def _open(pull: Pull, found: Found) -> None:
                 chart.fail_query(case, query.key)
         chart.reopen_failed(case)
         chart.put_record(case, found.record, "Patient")
-        chart.add_queries(case, planned)
+        chart.add_queries(case, (q for q in planned if ungranted.get(q.key) != NOT_GRANTED))
+        for name in ungranted.keys() - pull.never_types:
+            pull.gap(name, "refused", ungranted[name])
         cannot = unsupported(pull.capability, pull.never_types, pull.wanted_types, pull.known)
         for name, why in cannot.items():
             pull.gap(name, "unsupported", why)

@@ -2,7 +2,16 @@
 
 from connector.sandbox.embedded import Sandbox
 from connector.sandbox.faults import Fault
+from connector.sandbox.guard import Authority, Client, Protection
 from connector.sandbox.quirks import Quirks
 from connector.sandbox.server import RequestRecord
 
-__all__ = ["Fault", "Quirks", "RequestRecord", "Sandbox"]
+__all__ = [
+    "Authority",
+    "Client",
+    "Fault",
+    "Protection",
+    "Quirks",
+    "RequestRecord",
+    "Sandbox",
+]

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from threading import RLock
@@ -13,6 +12,7 @@ from connector.sandbox import bundles
 from connector.sandbox.capability import capability_statement
 from connector.sandbox.everything import everything
 from connector.sandbox.exchange import Request, Response
+from connector.sandbox.guard import Guard
 from connector.sandbox.outcome import Refusal, Resource, outcome
 from connector.sandbox.pages import Pages, Result
 from connector.sandbox.quirks import Quirks, check, heeded
@@ -22,12 +22,20 @@ from connector.sandbox.transaction import Change, apply, declared, types
 
 _JSON_TYPES = {"application/fhir+json", "application/json", "application/json+fhir"}
 
+_SMART = [".well-known", "smart-configuration"]
+
 
 class Api:
     """Answers requests against one store, one at a time: `lock` is held for each."""
 
     def __init__(
-        self, store: Store, quirks: Quirks, base: str, page_size: int, bearer_token: str | None
+        self,
+        store: Store,
+        quirks: Quirks,
+        base: str,
+        page_size: int,
+        bearer_token: str | None,
+        guard: Guard | None = None,
     ) -> None:
         self.lock = RLock()
         self._store = store
@@ -35,12 +43,15 @@ class Api:
         self._base = base
         self._page_size = page_size
         self._bearer_token = bearer_token
+        self.guard = guard
         self._pages = Pages(base, quirks.page_links, quirks.expires_after)
         self._started = datetime.now(UTC)
 
     def answer(self, request: Request) -> Response:
         """The answer; a refusal and a body that is not JSON become OperationOutcomes."""
         try:
+            if self.guard:
+                self.guard.check(request)
             with self.lock:
                 return self._route(request) if self._authorized(request) else _unauthorized()
         except Refusal as refusal:
@@ -54,6 +65,8 @@ class Api:
         return request.headers.get("authorization") == f"Bearer {self._bearer_token}"
 
     def _route(self, request: Request) -> Response:
+        if self.guard and request.method == "GET" and list(request.path) == _SMART:
+            return self.guard.configuration()
         if request.path == ["metadata"] and request.method == "GET":
             statement = capability_statement(self._base, self._quirks, self._started)
             return Response(200, encode(statement))
@@ -173,12 +186,12 @@ class Api:
 
 def refused(refusal: Refusal) -> Response:
     """The answer to a request that is not carried out."""
-    return Response(refusal.status, encode(refusal.outcome()))
+    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
+    return Response(refusal.status, encode(refusal.outcome()), headers)
 
 
 def _unauthorized() -> Response:
-    refusal = refused(Refusal(401, "login", "A valid access token is needed"))
-    return replace(refusal, headers={"WWW-Authenticate": "Bearer"})
+    return refused(Refusal(401, "login", "A valid access token is needed"))
 
 
 def _resource(request: Request) -> Resource:

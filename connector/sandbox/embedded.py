@@ -7,6 +7,7 @@ from types import TracebackType
 from connector.fhir.lossless import decode, encode
 from connector.sandbox.api import Api
 from connector.sandbox.faults import Fault, FaultPlan
+from connector.sandbox.guard import Guard, Protection
 from connector.sandbox.loading import load
 from connector.sandbox.outcome import Resource
 from connector.sandbox.quirks import Quirks
@@ -21,7 +22,8 @@ class Sandbox:
 
     Stands in for HAPI FHIR 8: referential integrity on write, server-assigned numeric ids, no
     numeric client ids, pages by `_getpages`. `port` 0 lets the system choose. With `bearer_token`
-    everything but `metadata` needs it. Synthetic data only: it keeps no secrets.
+    everything but `metadata` needs it; with `protection`, a token as SMART Backend Services says.
+    Synthetic data only: it keeps no secrets.
     """
 
     def __init__(
@@ -33,12 +35,15 @@ class Sandbox:
         faults: Sequence[Fault] = (),
         quirks: Quirks = _PLAIN,
         bearer_token: str | None = None,
+        protection: Protection | None = None,
     ) -> None:
         self._store = Store()
         self._faults = FaultPlan(faults)
         self._server = Server((host, port), self._faults, quirks.body_limit)
-        self.base_url = f"http://{host}:{self._server.server_port}{BASE_PATH}"
-        self._api = Api(self._store, quirks, self.base_url, page_size, bearer_token)
+        root = f"http://{host}:{self._server.server_port}"
+        self.base_url = f"{root}{BASE_PATH}"
+        self._guard = None if protection is None else Guard(protection, root)
+        self._api = Api(self._store, quirks, self.base_url, page_size, bearer_token, self._guard)
         self._server.api = self._api
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -73,6 +78,17 @@ class Sandbox:
         """Everything that stands now, decoded: the ground truth of a test."""
         with self._api.lock:
             return [decode(version.body) for version in self._store.current()]
+
+    @property
+    def token_url(self) -> str:
+        """Where a protected sandbox gives its tokens."""
+        assert self._guard is not None
+        return self._guard.token_url
+
+    def revoke_tokens(self) -> None:
+        """Refuse every token given so far, as after a restart."""
+        assert self._guard is not None
+        self._guard.revoke()
 
     def add_fault(self, fault: Fault) -> None:
         """Put a fault in force, after those that already are."""

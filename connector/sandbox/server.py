@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 from connector.sandbox.api import Api, refused
 from connector.sandbox.exchange import FHIR_JSON, Request, Response
 from connector.sandbox.faults import Fault, FaultPlan, altered, instead
+from connector.sandbox.guard import TOKEN_PATH
 from connector.sandbox.outcome import Refusal
 
 BASE_PATH = "/fhir"
@@ -96,12 +97,14 @@ class _Handler(BaseHTTPRequestHandler):
         if fault and (response := instead(fault)):
             return response
         path, _, query = self.path.partition("?")
+        assert self.server.api is not None  # set before the first request is accepted
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if path == TOKEN_PATH and self.command == "POST" and self.server.api.guard:
+            return self.server.api.guard.token(headers, body)
         if path != BASE_PATH and not path.startswith(f"{BASE_PATH}/"):
             return refused(Refusal(404, "not-found", "The FHIR server is not here"))
         segments = [unquote(part) for part in path[len(BASE_PATH) :].strip("/").split("/") if part]
-        headers = {name.lower(): value for name, value in self.headers.items()}
         fields = parse_qsl(query, keep_blank_values=True)
-        assert self.server.api is not None  # set before the first request is accepted
         response = self.server.api.answer(
             Request(self.command, url, segments, fields, headers, body)
         )

@@ -181,6 +181,7 @@ def keep_only(case: CaseFile, keys: Iterable[str]) -> None:
         case.execute("UPDATE record SET closed = 0")
         case.execute("DELETE FROM target")
         case.execute("DELETE FROM attachment")
+        case.execute("DELETE FROM content")
 
 
 def ask_whole(case: CaseFile, query: Query) -> None:

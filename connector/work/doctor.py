@@ -1,16 +1,16 @@
 """Check both ends before anything is needed of them. Reads only; asks for no patient's data."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from ..config import Config, Destination, EndpointSettings, Source, same_environment
-from ..endpoint import Answer, Endpoint
+from ..endpoint import Answer, Endpoint, Grant
 from ..errors import Answered, EndpointError, Exit, SourceFailed, UsageError, Waiting
 from ..fhir.capability import Capability, parse
 from ..fhir.lossless import UndecodableError
-from ..pull import plan, servers
+from ..pull import plan, servers, types_of_chart
 
 _CLOCK_SKEW_MAX_S = 120
 # What every packet is made of, whatever the chart holds.
@@ -29,12 +29,22 @@ class Check:
     exit: Exit = Exit.DELIVERED
 
 
-def examine(config: Config, source: str, destination: str, wanted: frozenset[str]) -> list[Check]:
-    """Every check of one source and one destination. `wanted`: types the checklist asks for."""
+def examine(
+    config: Config,
+    source: str,
+    destination: str,
+    wanted: frozenset[str],
+    never_types: frozenset[str] = frozenset(),
+) -> list[Check]:
+    """Every check of one source and one destination.
+
+    `wanted`: types the checklist asks for; `never_types`: those that never travel.
+    """
+    types = types_of_chart(never_types)
     home, outside = config.source(source), config.destination(destination)
     checks = [_environments(home, outside)]
-    checks += _source(source, home, wanted)
-    checks += _destination(destination, outside)
+    checks += _source(source, home, wanted, types)
+    checks += _destination(destination, outside, types)
     return checks
 
 
@@ -46,11 +56,14 @@ def _environments(source: Source, destination: Destination) -> Check:
     return Check("both", "environment", True, f"{source.environment} to {destination.environment}")
 
 
-def _source(name: str, settings: Source, wanted: frozenset[str]) -> Iterator[Check]:
-    endpoint = Endpoint(settings, "source")
+def _source(
+    name: str, settings: Source, wanted: frozenset[str], types: frozenset[str]
+) -> Iterator[Check]:
+    endpoint = Endpoint(settings, "source", types=types)
     capability = yield from _common(name, endpoint, settings, "Patient", Exit.SOURCE_FAILED)
     if capability is None:
         return
+    yield from _scopes(name, endpoint, wanted, Exit.DELIVERED)
     absent = sorted(wanted - capability.search.keys())
     detail = f"{len(wanted) - len(absent)} of {len(wanted)} types of the checklist are offered"
     # Not a failure of the source: what it can't give is told per case, as missing.
@@ -87,12 +100,13 @@ def _plan(
     yield Check(name, "plan", True, f"{len(queries)} queries: {asked}")
 
 
-def _destination(name: str, settings: Destination) -> Iterator[Check]:
-    endpoint = Endpoint(settings, "destination")
+def _destination(name: str, settings: Destination, types: frozenset[str]) -> Iterator[Check]:
+    endpoint = Endpoint(settings, "destination", types=types)
     refused = Exit.DESTINATION_REFUSED
     capability = yield from _common(name, endpoint, settings, "Task", refused)
     if capability is None:
         return
+    yield from _scopes(name, endpoint, _PACKET_TYPES, refused)
     whole = not capability.interactions or "transaction" in capability.interactions
     yield Check(
         name, "transactions", whole, "offered" if whole else "not offered",
@@ -127,6 +141,13 @@ def _common(
 ) -> Generator[Check, None, Capability | None]:
     """The checks of both kinds of end; returns what the server says it can do, None: stop here."""
     try:
+        grant = endpoint.grant()
+        if grant is not None:
+            yield Check(name, "token", True, _described(grant))
+    except (EndpointError, Waiting) as error:
+        yield Check(name, "token", False, str(error), error.what_to_do, exit_code)
+        return None
+    try:
         answer = endpoint.get("metadata", "metadata")
         capability = parse(answer.body)
     except (EndpointError, Waiting) as error:
@@ -146,6 +167,28 @@ def _common(
     yield _clock(name, answer)
     yield _signed_in(name, endpoint, probe, exit_code)
     return capability if capability.is_r4 else None
+
+
+def _described(grant: Grant) -> str:
+    life = "no end said" if grant.expires_in_s is None else f"for {grant.expires_in_s:.0f} s"
+    scopes = "scopes not said" if grant.scopes is None else f"{len(grant.scopes)} scopes granted"
+    return f"obtained, {life}; {len(grant.asked)} scopes asked, {scopes}"
+
+
+def _scopes(
+    name: str, endpoint: Endpoint, needed: Collection[str], exit_code: Exit
+) -> Iterator[Check]:
+    """What the token does not reach. At a source it is told per case, as gaps: no failure of it."""
+    if endpoint.grant() is None:
+        return
+    missing = sorted(one for one in needed if endpoint.granted(one) is False)
+    partly = sorted(one for one in needed if endpoint.granted_in_part(one))
+    detail = f"{len(needed) - len(missing)} of {len(needed)} types needed are granted"
+    detail += f"; not: {', '.join(missing)}" if missing else ""
+    detail += f"; in part: {', '.join(partly)}" if partly else ""
+    ok = not missing or exit_code is Exit.DELIVERED
+    fix = "" if ok else "Ask its administrator to allow this client these types."
+    yield Check(name, "scopes", ok, detail, fix, exit_code)
 
 
 def _clock(name: str, answer: Answer) -> Check:

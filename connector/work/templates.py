@@ -15,7 +15,8 @@ environment = "test"            # test or production; records never go from one 
 # pull = "auto"                 # auto, search or everything
 # expected_gaps = ["Consent"]   # types this server is known not to give: told, but no exit 3
 
-# [sources.home.auth]           # none (default), basic or bearer; secrets by env, file or command
+# [sources.home.auth]           # none (default), basic, bearer, smart or client-secret
+# # secrets by env, file or command; smart (backend services): docs/sign-in.md
 # type = "bearer"
 # token = {{ env = "HOME_TOKEN" }}
 

@@ -38,9 +38,12 @@ class Reply:
 
 
 class Scripted:
-    """Gives `replies` in turn, the last one again and again. `seen`: all requests so far."""
+    """Gives `replies` in turn, the last one again and again. `seen`: all requests so far.
 
-    def __init__(self, *replies: Reply, tls: bool = False) -> None:
+    `client_ca`: over TLS, asks for our certificate.
+    """
+
+    def __init__(self, *replies: Reply, tls: bool = False, client_ca: bool = False) -> None:
         self.replies = list(replies) or [Reply()]
         self.seen: list[Seen] = []
         self.closing = threading.Event()
@@ -49,6 +52,9 @@ class Scripted:
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(CERTIFICATE)
+            if client_ca:
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.load_verify_locations(CERTIFICATE)
             self._server.socket = context.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )

@@ -12,7 +12,7 @@ from connector.case import PatientChoice, Request
 from connector.config import Auth, Secret, Source
 from connector.endpoint import Endpoint
 from connector.fhir.lossless import decode
-from connector.pull import pull_chart
+from connector.pull import pull_chart, types_of_chart
 from connector.sandbox import Sandbox
 from connector.store import chart
 from connector.store.casefile import CaseFile
@@ -73,7 +73,7 @@ def pull(
         pull_chart(
             case,
             request(**patient),
-            Endpoint(settings, "source"),
+            Endpoint(settings, "source", types=types_of_chart(never)),
             settings,
             never_types=never,
             wanted_types=wanted,

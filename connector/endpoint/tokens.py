@@ -1,0 +1,291 @@
+"""Access tokens: fetched when needed, kept in memory, renewed before they end (RFC 6749 4.4).
+
+The token endpoint may be another host. It gets what proves who we are, made for it, and never the
+token; the token goes to the FHIR server's origin only. Its errors are told by their code.
+"""
+
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+from requests.auth import AuthBase
+
+from ..config import LOOPBACK, EndpointSettings
+from ..errors import Forbidden, SignInFailed, Unreachable, Waiting
+from ..fhir.capability import parse as parse_capability
+from ..fhir.lossless import UndecodableError, decode
+from . import keys
+from .assertion import client_assertion
+from .bearer import Bearer, fits_a_header
+from .origin import joined
+from .retry import Again, Limits, Park, decide
+from .scopes import Grant, least, parse
+
+if TYPE_CHECKING:
+    from .shape import Answer
+
+# (method, URL, words for messages, headers, body) → any answer; raises `Unreachable`, `Forbidden`.
+Ask = Callable[[str, str, str, Mapping[str, str], bytes | None], "Answer"]
+
+WHAT = "sign-in"
+_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 2.2
+_FORM = "application/x-www-form-urlencoded"
+_EARLY_S = 60.0  # renewed so long before its end, or at half its life if that is shorter
+# RFC 6749 5.2. Anything else that stands in `error` is not repeated.
+_HINTS = {
+    "invalid_client": "Compare client_id, the registered public key, this machine's clock, and"
+    " token_url (it has to be the address the server knows itself by).",
+    "invalid_scope": "Set `scopes` in auth to those this client was given.",
+    "unauthorized_client": "Ask its people to allow client_credentials for this client.",
+    "unsupported_grant_type": "That server does not know backend services: use another auth type.",
+    "invalid_grant": "Compare the registration of this client with auth.",
+    "invalid_request": "Compare the registration of this client with auth.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    bearer: Bearer
+    grant: Grant
+    renew_at: float | None  # monotonic seconds; None: it lives until the server refuses it
+
+
+@dataclass(frozen=True, slots=True)
+class _Discovered:
+    """What the server's smart-configuration says, as far as it was needed."""
+
+    token_url: str
+    capabilities: tuple[str, ...]
+    scopes_supported: tuple[str, ...]
+
+
+class Tokens:
+    """Signs in by client credentials. One fetch serves all threads: the others wait for it.
+
+    `types`: resource types that scopes are asked for; `rights`: of `scopes.READ`, `scopes.WRITE`.
+    """
+
+    def __init__(
+        self,
+        settings: EndpointSettings,
+        ask: Ask,
+        types: Collection[str],
+        rights: Collection[str],
+    ) -> None:
+        self._settings = settings
+        self._auth = settings.auth
+        self._ask = ask
+        self._types = types
+        self._rights = rights
+        self._limits = Limits(settings.attempts, settings.backoff_s, settings.wait_max_s)
+        self._lock = threading.Lock()
+        self._token: _Token | None = None
+        self._refused = 0  # tokens in a row that the server refused, none of them once accepted
+        self._discovered: _Discovered | None = None
+        self._prove = self._by_key() if settings.auth.type == "smart" else self._by_secret()
+
+    def credentials(self) -> AuthBase:
+        """A token that is good for a while. Raises `SignInFailed` or `Waiting`."""
+        return self._current().bearer
+
+    def grant(self) -> Grant:
+        """What the token in hand allows. Raises `SignInFailed` or `Waiting`."""
+        return self._current().grant
+
+    def heard(self, used: AuthBase, status: int) -> bool:
+        """After the server answered `status` to `used`: whether to ask again with another token.
+
+        One new token for one that is refused; a second one in a row would not help either.
+        """
+        with self._lock:
+            in_hand = self._token is not None and self._token.bearer is used
+            if status != 401:
+                self._refused = 0 if in_hand else self._refused
+                return False
+            if not in_hand:
+                return True  # another thread was faster
+            if self._refused:
+                return False
+            self._refused += 1
+            self._token = None
+            return True
+
+    def _current(self) -> _Token:
+        with self._lock:
+            token = self._token
+            if token is None or (token.renew_at is not None and time.monotonic() >= token.renew_at):
+                self._token = token = self._fetch()
+            return token
+
+    def _fetch(self) -> _Token:
+        token_url, asked = self._asked()
+        answer = self._patiently(lambda: self._request(token_url, asked))
+        if not answer.ok:
+            raise _refusal(answer)
+        return _token(answer, asked)
+
+    def _request(self, token_url: str, asked: tuple[str, ...]) -> "Answer":
+        headers, proof = self._prove(token_url)
+        form = {"grant_type": "client_credentials", **proof}
+        if asked:
+            form["scope"] = " ".join(asked)
+        sent = {"Accept": "application/json", "Content-Type": _FORM, **headers}
+        answer = self._ask("POST", token_url, WHAT, sent, urlencode(form).encode())
+        if answer.status == 400 and _error(answer) is None:
+            # A 400 that says nothing comes from something in between, and passes (seen at Epic).
+            return type(answer)(503, answer.headers, b"")
+        return answer
+
+    def _by_key(self) -> Callable[[str], tuple[dict[str, str], dict[str, str]]]:
+        auth = self._auth
+        assert auth.private_key is not None
+        key = keys.read(auth.private_key.read())
+        kid, client_id = auth.kid or key.kid, auth.client_id or ""
+
+        def prove(token_url: str) -> tuple[dict[str, str], dict[str, str]]:
+            signed = client_assertion(key, kid, client_id, token_url)
+            return {}, {"client_assertion_type": _ASSERTION, "client_assertion": signed}
+
+        return prove
+
+    def _by_secret(self) -> Callable[[str], tuple[dict[str, str], dict[str, str]]]:
+        auth = self._auth
+        assert auth.client_secret is not None
+        client_id, secret = auth.client_id or "", auth.client_secret.read()
+        if auth.secret_in == "form":  # noqa: S105 - a place, not a secret
+            return lambda _: ({}, {"client_id": client_id, "client_secret": secret})
+        # RFC 6749 2.3.1: both are form-encoded first, so that a colon in them does no harm.
+        pair = b64encode(f"{quote_plus(client_id)}:{quote_plus(secret)}".encode()).decode()
+        return lambda _: ({"Authorization": f"Basic {pair}"}, {})
+
+    def _asked(self) -> tuple[str, tuple[str, ...]]:
+        """Where to ask for a token, and for which scopes."""
+        auth = self._auth
+        if auth.token_url and auth.scopes:
+            return auth.token_url, auth.scopes
+        if self._discovered is None:
+            self._discovered = self._discover()
+        found = self._discovered
+        if auth.scopes:
+            return found.token_url, auth.scopes
+        types = self._types if parse(found.scopes_supported) else self._declared()
+        asked = least(types, self._rights, found.capabilities, found.scopes_supported)
+        return found.token_url, asked
+
+    def _discover(self) -> _Discovered:
+        """SMART App Launch 2.2, conformance: appended to the FHIR base, not to the host."""
+        base = self._settings.base_url + "/"
+        url = f"{base}.well-known/smart-configuration"
+        headers = {"Accept": "application/json"}
+        answer = self._patiently(lambda: self._ask("GET", url, WHAT, headers, None))
+        found = _members(answer) if answer.ok else {}
+        told = found.get("token_endpoint")
+        token_url = self._auth.token_url or (joined(base, told) if isinstance(told, str) else "")
+        if not token_url:
+            raise SignInFailed(
+                f"{WHAT}: the server's .well-known/smart-configuration names no token endpoint"
+                f" (HTTP {answer.status})",
+                "Set token_url in auth of this endpoint.",
+            )
+        _check(token_url)
+        return _Discovered(
+            token_url, _texts(found.get("capabilities")), _texts(found.get("scopes_supported"))
+        )
+
+    def _declared(self) -> Collection[str]:
+        """The types the server says it has, of those needed: an unknown one may be refused."""
+        url = f"{self._settings.base_url}/metadata"
+        try:
+            answer = self._ask("GET", url, WHAT, {"Accept": "application/fhir+json"}, None)
+            declared = parse_capability(answer.body).search if answer.ok else {}
+        except (Unreachable, UndecodableError):
+            declared = {}
+        return [name for name in self._types if name in declared] or self._types
+
+    def _patiently(self, ask: Callable[[], "Answer"]) -> "Answer":
+        """Ask until there is an answer that counts, each time anew. `SignInFailed` or `Waiting`."""
+        for attempt in range(1, self._limits.attempts + 2):
+            answer, problem = None, None
+            try:
+                answer = ask()
+            except (Unreachable, Forbidden) as error:
+                problem = SignInFailed(str(error), error.what_to_do)
+            status = answer.status if answer else None
+            retry_after = answer.headers.get("retry-after") if answer else None
+            decision = decide(attempt, status, retry_after, datetime.now(UTC), self._limits)
+            if isinstance(decision, Park):
+                until = decision.until.strftime("%Y-%m-%dT%H:%M:%SZ")
+                raise Waiting(f"{WHAT}: the server asks us to come back", until)
+            if isinstance(decision, Again):
+                time.sleep(decision.after_s)
+            elif answer is not None:
+                return answer
+            else:
+                assert problem is not None
+                raise problem
+        raise AssertionError("the retry decision ends every loop")
+
+
+def _token(answer: "Answer", asked: tuple[str, ...]) -> _Token:
+    """RFC 6749 5.1. `SignInFailed` if that isn't a token to be used as `Bearer`."""
+    found = _members(answer)
+    value, kind = found.get("access_token"), str(found.get("token_type", "")).lower()
+    if not isinstance(value, str) or kind != "bearer" or not fits_a_header(value):
+        raise SignInFailed(
+            f"{WHAT}: the token endpoint's answer holds no bearer token", "Check token_url."
+        )
+    life_s = _seconds(found.get("expires_in"))
+    renew_at = None if life_s is None else time.monotonic() + life_s - min(_EARLY_S, life_s / 2)
+    # What is not said is as it was asked (RFC 6749 5.1).
+    said = found.get("scope")
+    granted = parse(said.split() if isinstance(said, str) else asked)
+    # A server that was not asked in system scopes need not answer in them.
+    told = granted if granted or parse(asked) else None
+    return _Token(Bearer(value), Grant(asked, told, life_s), renew_at)
+
+
+def _refusal(answer: "Answer") -> SignInFailed:
+    error = _error(answer)
+    said = f" ({error})" if error in _HINTS else ""
+    return SignInFailed(
+        f"{WHAT}: the token endpoint answers HTTP {answer.status}{said}",
+        _HINTS.get(error or "", "Check auth of this endpoint with `connector doctor`."),
+    )
+
+
+def _error(answer: "Answer") -> str | None:
+    error = _members(answer).get("error")
+    return error if isinstance(error, str) else None
+
+
+def _members(answer: "Answer") -> dict[str, Any]:
+    try:
+        found = decode(answer.body)
+    except UndecodableError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _seconds(value: Any) -> float | None:
+    try:
+        return max(0.0, float(value))
+    except (TypeError, ValueError):
+        return None
+
+
+def _check(token_url: str) -> None:
+    parts = urlsplit(token_url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise SignInFailed(
+            f"{WHAT}: the server names a token endpoint without TLS",
+            "Ask the people who run that server, or set token_url in auth.",
+        )

@@ -1,0 +1,83 @@
+"""Whom we trust over TLS, and how we show who we are: one SSL context for each endpoint.
+
+Trusted are the authorities of the operating system, unless a file names others. The library's own
+bundle is not used: a hospital's proxy or private authority is known to the system, not to it.
+"""
+
+import os
+import ssl
+from pathlib import Path
+from typing import Any
+
+import requests
+import truststore
+from requests.adapters import HTTPAdapter
+
+from ..errors import UsageError
+
+# As `requests` reads them; ca_file goes before both.
+_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def context(
+    ca_file: Path | None, client_cert_file: Path | None = None, client_key_file: Path | None = None
+) -> ssl.SSLContext:
+    """TLS 1.2 or newer, host names checked. `UsageError` if a file can't be used."""
+    named = ca_file or next((Path(os.environ[n]) for n in _VARIABLES if os.environ.get(n)), None)
+    made: ssl.SSLContext
+    if named is None:
+        made = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    else:
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        _load_authorities(made, named)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    if client_cert_file is not None:
+        _load_certificate(made, client_cert_file, client_key_file)
+    return made
+
+
+def _load_authorities(made: ssl.SSLContext, path: Path) -> None:
+    try:
+        folder = path.is_dir()
+        made.load_verify_locations(None if folder else path, path if folder else None)
+    except OSError:  # ssl.SSLError is one
+        raise UsageError(
+            f"{path}: no certificate authority can be read there", "Name a PEM file (ca_file)."
+        ) from None
+
+
+def _load_certificate(made: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    try:
+        # An empty password: without one, OpenSSL would ask on the terminal for an encrypted key's.
+        made.load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError):
+        raise UsageError(
+            f"{certificate}: no certificate with its unencrypted private key can be read there",
+            "Name PEM files that belong together (client_cert_file, client_key_file).",
+        ) from None
+
+
+class TrustAdapter(HTTPAdapter):
+    """Makes every TLS connection, direct or through a proxy, with one context."""
+
+    def __init__(self, made: ssl.SSLContext) -> None:
+        self._context = made
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
+
+    def build_connection_pool_key_attributes(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str,  # noqa: ARG002 - said by the context
+        cert: Any = None,  # noqa: ARG002 - in the context
+    ) -> Any:
+        return super().build_connection_pool_key_attributes(request, True, None)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002
+        """The context has it all; the library would add its own bundle to the authorities."""
+        conn.cert_reqs = "CERT_REQUIRED"
