@@ -15,7 +15,7 @@ from ..case import Request, due_at
 from ..config import Config, load
 from ..errors import UsageError
 from ..fhir.ids import case_handle
-from ..progress import Progress, silent
+from ..progress import Figures, Progress, silent
 from ..store.casefile import CaseFile
 from ..store.standing import Standing
 from ..view import terminal
@@ -29,10 +29,21 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
-def job_of(config_path: Path, name: str) -> transfer.Job:
+def progress_option(function: F) -> F:
+    """`--progress`: how a long run tells on standard error what it does."""
+    return click.option(
+        "--progress",
+        "told",
+        type=click.Choice(["auto", "json", "none"]),
+        default="auto",
+        help="A line on a terminal (auto), one JSON event a line, or nothing.",
+    )(function)
+
+
+def job_of(config_path: Path, name: str, told: str = "auto") -> transfer.Job:
     """The job for a request file, a case handle or a request_id."""
     config = load(config_path)
-    return transfer.prepare(config, request_of(config, name), packet.load(), progress())
+    return transfer.prepare(config, request_of(config, name), packet.load(), progress(told))
 
 
 def request_of(config: Config, name: str) -> Request:
@@ -88,9 +99,19 @@ def tell_outline(outline: dict[str, Any]) -> None:
         click.echo(line)
 
 
-def progress() -> Progress:
-    """A line that rewrites itself on a terminal; nothing for cron."""
-    return _Line() if sys.stderr.isatty() else silent
+def progress(told: str = "auto") -> Progress:
+    """A line that rewrites itself on a terminal, nothing for cron; or events, if asked for."""
+    if told == "json":
+        return _event
+    return _Line() if told == "auto" and sys.stderr.isatty() else silent
+
+
+def _event(
+    step: str, done: int, total: int | None, note: str = "", figures: Figures | None = None
+) -> None:
+    """One JSON object a line on standard error; `note` holds FHIR names and numbers only."""
+    values = {"event": "progress", "step": step, "done": done, "total": total, "note": note}
+    click.echo(json.dumps({**values, **(figures or {})}), err=True)
 
 
 class _Line:
@@ -99,10 +120,23 @@ class _Line:
     def __init__(self) -> None:
         self._shown_at = 0.0
 
-    def __call__(self, step: str, done: int, total: int | None, note: str = "") -> None:
+    def __call__(
+        self,
+        step: str,
+        done: int,
+        total: int | None,
+        note: str = "",
+        figures: Figures | None = None,
+    ) -> None:
         finished = total is not None and done >= total
         if not finished and time.monotonic() - self._shown_at < 0.1:
             return
         self._shown_at = time.monotonic()
         amount = f"{done}" if total is None else f"{done} of {total}"
-        click.echo(f"\r\x1b[K{step}: {amount} {note}"[:110], nl=finished, err=True)
+        come = (
+            f" | {figures['resources']} resources, {float(figures['bytes']) / 1e6:.1f} MB,"
+            f" slowest {figures['slowest']} {figures['slowest_s']} s"
+            if figures and figures["pages"]
+            else ""
+        )
+        click.echo(f"\r\x1b[K{step}: {amount} {note}{come}"[:110], nl=finished, err=True)

@@ -17,8 +17,9 @@ from . import common
     "--dry-run", is_flag=True, help="Pull and author; send nothing; show what would leave."
 )
 @common.json_option
+@common.progress_option
 @click.pass_obj
-def command(config: Path, request: str, dry_run: bool, as_json: bool) -> int:
+def command(config: Path, request: str, dry_run: bool, as_json: bool, told: str) -> int:
     """Bring one second opinion's records to the outside team, or go on where the last run ended.
 
     REQUEST is a request file (YAML or JSON) or the name of a case.
@@ -31,7 +32,7 @@ def command(config: Path, request: str, dry_run: bool, as_json: bool) -> int:
 
     Running it again is safe: what was done is not done twice.
     """
-    job = common.job_of(config, request)
+    job = common.job_of(config, request, told)
     stands = transfer.advance(job, State.READY if dry_run else State.VERIFIED)
     if not dry_run:
         return common.tell(stands, as_json)

@@ -1,12 +1,12 @@
 """What every part of one pull works with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..config import Source
 from ..endpoint import Endpoint
 from ..errors import EndpointError, SignInFailed, SourceFailed, Unreachable
 from ..fhir.capability import Capability
-from ..progress import Progress
+from ..progress import Progress, Tally
 from ..store.casefile import CaseFile
 from .gaps import Missing, report
 from .records import Sieve
@@ -30,6 +30,7 @@ class Pull:
     workers: Workers
     missing: Missing
     progress: Progress
+    tally: Tally = field(default_factory=Tally)
 
     def gap(self, what: str, kind: str, why: str) -> None:
         """Store a gap, marked if the operator expects it."""
@@ -39,7 +40,7 @@ class Pull:
         """Report progress in queries. `note`: FHIR names and numbers only."""
         found = self.case.row("SELECT count(*), total(status <> 'open') FROM query")
         total, done = found or (0, 0)
-        self.progress("pull", int(done), int(total), note)
+        self.progress("pull", int(done), int(total), note, self.tally.figures())
 
     def still_there(self, error: EndpointError) -> None:
         """After no answer came: return if only that request is broken.

@@ -1,5 +1,6 @@
 """Asking the queries on the plan, page by page, each page committed before the next is asked."""
 
+import time
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -63,7 +64,10 @@ def _ask_pages(pull: Pull, query: Query) -> str | None:
     clean = True
     while url is not None and not pull.workers.stopping:
         try:
-            page = page_of(_get(pull, url, name).body, f"{name} search")
+            began = time.monotonic()
+            answer = _get(pull, url, name)
+            took_s = time.monotonic() - began
+            page = page_of(answer.body, f"{name} search")
         except EndpointError as error:
             status = error.status if isinstance(error, Answered) else None
             if status in _FORGOTTEN and url != query.url:
@@ -83,6 +87,7 @@ def _ask_pages(pull: Pull, query: Query) -> str | None:
             break
         pages += 1
         url, clean = _commit(pull, query, url, page, pages, clean)
+        pull.tally.page(name, len(answer.body), took_s)
         pull.tell(f"{name} {pages} page{'s' if pages > 1 else ''}")
     return None
 
@@ -134,6 +139,7 @@ def _commit(
     with pull.case.commit():
         following, broken = _following(pull, query, url, page.next_url, number)
         chart.commit_page(pull.case, query.key, url, records, matches, following)
+        pull.tally.resources([record.type for record in records])
         if query.key == EVERYTHING:
             seen = seen_types(pull.case) | {record.type for record in records}
             pull.case.set_fact("everything_types", sorted(seen))

@@ -212,3 +212,17 @@ def test_a_second_pull_tells_what_changed(world: support.World) -> None:
     told = world.cli("pull", world.request(), "--json").json["changes"]
     assert {"type": "Immunization", "how": "disappeared", "records": 1} in told
     assert world.cli("show", world.request(), "--json").json["changes"] == told
+
+
+def test_progress_is_told_as_events_beside_the_answer(world: support.World) -> None:
+    ran = world.cli("pull", world.request(), "--json", "--progress", "json")
+    assert ran.json["state"] == "pulled"
+    events = [json.loads(line) for line in ran.err.splitlines()]
+    last = events[-1]
+    assert (last["event"], last["step"], last["done"]) == ("progress", "pull", last["total"])
+    assert last["pages"] >= last["types"] > 5
+    assert last["resources"] > 0
+    assert last["bytes"] > 0
+    assert last["slowest"]
+    assert world.patient not in ran.err
+    assert world.cli("pull", world.request(name="2.yaml", request_id="SO-2")).err == ""

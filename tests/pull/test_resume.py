@@ -1,6 +1,8 @@
 """Killed at any step, a pull goes on from there: the same chart, no committed page asked again."""
 
+import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,10 +11,22 @@ from pathlib import Path
 
 import pytest
 
+from connector import failpoint
 from connector.failpoint import EXIT_KILLED
 from connector.sandbox import Quirks, Sandbox
+from connector.store import chart
 from connector.store.casefile import CaseFile
-from tests.pull.support import chart_of, charts, complete, pull, read, source, truth
+from tests.pull.support import (
+    chart_of,
+    charts,
+    complete,
+    condition,
+    pull,
+    read,
+    small,
+    source,
+    truth,
+)
 
 ROOT = Path(__file__).parents[2]
 SERVED = (
@@ -74,3 +88,60 @@ def test_a_killed_pull_goes_on(
     assert before <= committed(tmp_path)
     assert not {page for _, page in before} & asked(server)
     assert read(tmp_path) == pulled
+
+
+MANY = tuple(condition(f"c{n}") for n in range(25))
+SEVERAL = Quirks(
+    types=frozenset({"Patient", "Condition", "Observation", "Goal", "Provenance"}),
+    demands=frozenset({"Observation.category"}),
+)
+DIFFERENT = [("Condition", "disappeared", 1), ("Condition", "new", 1)]
+
+
+def test_ended_after_each_commit_in_turn(tmp_path: Path) -> None:
+    """A pull, and a second one after changes, each ended after every commit that it makes."""
+    with small(*MANY, quirks=SEVERAL) as server:
+        settings = source(server.base_url, page_size=10, connections=1)
+        whole = pull(tmp_path / "first", settings, id="pat")
+        ends = again = 0
+        for folder in ended_after_each_commit(tmp_path, server.base_url, None):
+            assert pull(folder, settings, id="pat") == whole
+            ends += 1
+        assert ends > 20
+        server.put(condition("new"))
+        server.delete("Condition/c3")
+        with CaseFile.open(tmp_path / "first") as case, case.commit():
+            chart.begin_again(case, "2020-01-01T00:00:00Z")
+            case.set_fact("pull_complete", None)
+        for folder in ended_after_each_commit(tmp_path, server.base_url, tmp_path / "first"):
+            pulled = pull(folder, settings, id="pat")
+            assert "Condition/new" in pulled.records
+            assert "Condition/c3" not in pulled.records
+            assert pulled.gaps == []
+            with CaseFile.open(folder) as case:
+                assert chart.changes(case) == DIFFERENT
+            again += 1
+        assert again > 20
+
+
+def ended_after_each_commit(folder: Path, base_url: str, begun: Path | None) -> Iterator[Path]:
+    """Case files of pulls that ended after their first, second, … commit (copies of `begun`)."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.pull.support"])
+    for number in range(1, 200):
+        at = folder / f"{'again' if begun else 'first'}-{number}"
+        if begun:
+            shutil.copytree(begun, at)
+        process = context.Process(target=pull_until, args=(str(at), base_url, number))
+        process.start()
+        process.join(60)
+        if process.exitcode == 0:
+            return
+        assert process.exitcode == EXIT_KILLED
+        yield at
+    raise AssertionError("the pull does not end")
+
+
+def pull_until(folder: str, base_url: str, number: int) -> None:
+    failpoint.arm(f"commit.after:{number}")
+    pull(Path(folder), source(base_url, page_size=10, connections=1), id="pat")
