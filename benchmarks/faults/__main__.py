@@ -9,7 +9,6 @@ from benchmarks.faults.clients import CLIENTS, Client, Outcome, run
 from benchmarks.faults.server import FAULTS, TOKEN, Fault, Running, serving
 from benchmarks.measure import table
 
-
 # A page asked for so often is asked for for ever: no client means to try that many times.
 _ENDLESS = 15
 _NONE = FAULTS[0]
