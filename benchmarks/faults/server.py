@@ -24,6 +24,7 @@ class Fault:
     name: str
     title: str
     pages: int = 4
+    limit_s: float = 20
     expected: int | None = None  # records in all that a client can get; None: every one
 
     @property
@@ -44,7 +45,7 @@ FAULTS = (
     Fault("loop", "`next` in a loop of three", expected=36),
     Fault("foreign-next", "`next` on another host", expected=26),
     Fault("expired", "cursor expired once (410)"),
-    Fault("1500-pages", "1,500 pages", pages=1500),
+    Fault("1500-pages", "1,500 pages (120 s)", pages=1500, limit_s=120),
     Fault("twice", "each page comes twice"),
     Fault("outcome", "OperationOutcome in the searchset: results missing", expected=36),
     Fault("status", "`clinical-status` required (400 without)"),
