@@ -5,10 +5,12 @@ Without Java the suite is skipped by name; in continuous integration (CI=true) t
 
 import os
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 
 from tests.real.hapi_pair import HapiPair, JavaMissingError, empty
+from tests.real.keycloak_server import SCOPES, Keycloak, KeycloakMissingError
 from tests.real.proxy import Proxy, proxy_before
 
 _skipped: list[str] = []
@@ -19,12 +21,27 @@ def hapi() -> Iterator[HapiPair]:
     try:
         pair = HapiPair()
     except JavaMissingError as error:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(f"the real HAPI suite must run in CI: {error}")
-        _skipped.append(str(error))
-        pytest.skip(f"real HAPI suite: {error}")
+        _skip("HAPI", error)
     yield pair
     pair.stop()
+
+
+@pytest.fixture(scope="session")
+def keycloak() -> Iterator[Keycloak]:
+    """The authorization server; its realm knows `SCOPES`."""
+    try:
+        server = Keycloak(*SCOPES)
+    except KeycloakMissingError as error:
+        _skip("Keycloak", error)
+    yield server
+    server.stop()
+
+
+def _skip(suite: str, error: Exception) -> NoReturn:
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(f"the real {suite} suite must run in CI: {error}")
+    _skipped.append(f"SKIPPED real {suite} suite: {error}")
+    pytest.skip(f"real {suite} suite: {error}")
 
 
 @pytest.fixture
@@ -43,5 +60,5 @@ def destination(hapi: HapiPair) -> Iterator[Proxy]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for reason in _skipped[:1]:
-        terminalreporter.write_line(f"SKIPPED real HAPI suite: {reason}", yellow=True, bold=True)
+    for reason in dict.fromkeys(_skipped):
+        terminalreporter.write_line(reason, yellow=True, bold=True)

@@ -12,6 +12,7 @@ from typing import Any
 import requests
 
 START = Path(__file__).parent / "keycloak" / "start.sh"
+SCOPES = ("system/Patient.rs", "system/Observation.rs")
 # The first run downloads 147 MB, and builds for a minute.
 FETCH_AND_START_S = 600
 

@@ -1,10 +1,6 @@
-"""Keycloak gives the tokens, the sandbox checks them: two parties that know nothing of ours.
-
-Without Java the suite is skipped by name; in continuous integration (CI=true) that is a failure.
-"""
+"""Keycloak gives the tokens, the sandbox checks them: two parties that know nothing of ours."""
 
 import json
-import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,25 +16,12 @@ from connector.endpoint import Endpoint, keys
 from connector.endpoint.assertion import client_assertion
 from connector.errors import SignInFailed
 from connector.sandbox import Authority, Protection, Sandbox
-from tests.real.keycloak_server import Keycloak, KeycloakMissingError
+from tests.real.keycloak_server import SCOPES, Keycloak
 
 pytestmark = pytest.mark.real
 
-SCOPES = ("system/Patient.rs", "system/Observation.rs")
 TYPES = ("Patient", "Observation", "Condition")
 _REFUSED = {"invalid_client", "unauthorized_client", "invalid_request"}
-
-
-@pytest.fixture(scope="module")
-def keycloak() -> Iterator[Keycloak]:
-    try:
-        server = Keycloak(*SCOPES)
-    except KeycloakMissingError as error:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(f"the Keycloak suite must run in CI: {error}")
-        pytest.skip(f"SKIPPED Keycloak suite: {error}")
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,9 @@
 # (Ctrl-D).
 set -eu
 cd "$(dirname "$0")"
-version=26.0.8
-home="target/keycloak-$version"
+home=target/keycloak-26.0.8
 if [ ! -x "$home/bin/kc.sh" ]; then
-    mvn -B -q -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack \
-        -Dartifact="org.keycloak:keycloak-quarkus-dist:$version:zip" \
-        -DoutputDirectory="$PWD/target" </dev/null >&2
+    mvn -B -q -Dstyle.color=never package </dev/null >&2
 fi
 rm -rf "$home/data"
 KC_BOOTSTRAP_ADMIN_USERNAME=admin KC_BOOTSTRAP_ADMIN_PASSWORD=admin \
