@@ -155,6 +155,8 @@ class EndpointSettings(Model):
 class Source(EndpointSettings):
     """Where charts come from."""
 
+    base_url: str = ""
+    files: Path | None = None  # FHIR files instead of a server
     pull: Literal["auto", "everything", "search"] = "auto"
     page_size: int = Field(default=200, ge=1, le=1000)
     pages_max: int = Field(default=2000, ge=1)  # of one query
@@ -163,6 +165,12 @@ class Source(EndpointSettings):
     expected_gaps: tuple[Text, ...] = ()
     organization: Organization | None = None  # whose records office answers for the packet
     telecom: Telecom = Telecom()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Source":
+        if bool(self.base_url) == (self.files is not None):
+            raise ValueError("expected exactly one of base_url and files")
+        return self
 
 
 class BundleSettings(Model):

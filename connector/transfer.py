@@ -27,7 +27,7 @@ from .errors import (
 )
 from .fhir.ids import case_handle
 from .progress import Progress, silent
-from .pull import pull_chart
+from .pull import pull_chart, pull_files
 from .store import chart, export
 from .store.casefile import CaseFile
 from .store.ledger import Ledger
@@ -155,16 +155,27 @@ def _pull(job: Job, desk: push.Desk) -> None:
     if case.fact("as_of") is None:
         case.set_fact("as_of", _iso(job.clock()))
     _forget(case, "mapped")
-    endpoint = Endpoint(job.source, "source", job.source.page_bytes_max)
-    pull_chart(
-        case,
-        job.request,
-        endpoint,
-        job.source,
-        never_types=job.mappings.never_types,
-        wanted_types=job.mappings.wanted_types(job.request.case_type),
-        progress=job.progress,
-    )
+    never = job.mappings.never_types
+    wanted = job.mappings.wanted_types(job.request.case_type)
+    if job.source.files is not None:
+        pull_files(
+            case,
+            job.request,
+            job.source,
+            never_types=never,
+            wanted_types=wanted,
+            progress=job.progress,
+        )
+    else:
+        pull_chart(
+            case,
+            job.request,
+            Endpoint(job.source, "source", job.source.page_bytes_max),
+            job.source,
+            never_types=never,
+            wanted_types=wanted,
+            progress=job.progress,
+        )
     _enter(desk, State.PULLED)
 
 

@@ -36,7 +36,7 @@ def find_patient(source: Endpoint, choice: PatientChoice) -> Record:
         raise Held("patient", "the source answered with another record than was asked for", _CHECK)
     if seen.subsetted:
         raise SourceFailed("the source shows the patient only in part", "Ask it for full access.")
-    _check_current(patient)
+    check_current(patient)
     return Record(seen.type, seen.id, seen.version, sha256(body), body)
 
 
@@ -60,7 +60,7 @@ def _by_identifier(source: Endpoint, choice: PatientChoice) -> bytes:
     return next(iter(found.values()))
 
 
-def _check_current(patient: dict[str, Any]) -> None:
+def check_current(patient: dict[str, Any]) -> None:
     """FHIR R4 patient.html#Patient.link: a replaced record must no longer be used."""
     links = [link for link in patient.get("link") or [] if isinstance(link, dict)]
     if any(link.get("type") == "replaced-by" for link in links):

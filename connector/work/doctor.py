@@ -7,9 +7,10 @@ from email.utils import parsedate_to_datetime
 
 from ..config import Config, Destination, EndpointSettings, Source, same_environment
 from ..endpoint import Answer, Endpoint
-from ..errors import Answered, EndpointError, Exit, UsageError, Waiting
+from ..errors import Answered, EndpointError, Exit, SourceFailed, UsageError, Waiting
 from ..fhir.capability import Capability, parse
 from ..fhir.lossless import UndecodableError
+from ..pull import survey
 
 _CLOCK_SKEW_MAX_S = 120
 # What every packet is made of, whatever the chart holds.
@@ -46,6 +47,9 @@ def _environments(source: Source, destination: Destination) -> Check:
 
 
 def _source(name: str, settings: Source, wanted: frozenset[str]) -> Iterator[Check]:
+    if settings.files is not None:
+        yield from _files(name, settings)
+        return
     endpoint = Endpoint(settings, "source")
     capability = yield from _common(name, endpoint, settings, "Patient", Exit.SOURCE_FAILED)
     if capability is None:
@@ -63,6 +67,23 @@ def _source(name: str, settings: Source, wanted: frozenset[str]) -> Iterator[Che
         )  # fmt: skip
     else:
         yield Check(name, "pull", True, how)
+
+
+def _files(name: str, settings: Source) -> Iterator[Check]:
+    """Counts only: whose the records are is not looked at."""
+    assert settings.files is not None
+    try:
+        found = survey(settings.files, settings.page_bytes_max)
+    except SourceFailed as error:
+        yield Check(name, "files", False, str(error), error.what_to_do, Exit.SOURCE_FAILED)
+        return
+    patients = found.types["Patient"]
+    said = f"{found.files} files, {found.types.total()} resources, {patients} of them patients"
+    fix = "" if patients else "Name FHIR R4 as JSON: a Bundle, or a folder of Bundles or NDJSON."
+    yield Check(name, "files", patients > 0, said, fix, Exit.SOURCE_FAILED)
+    for why, count in sorted(found.problems.items()):
+        again = "Export it anew as FHIR R4 JSON, or take it away."
+        yield Check(name, "readable", False, f"{why} ({count})", again, Exit.SOURCE_FAILED)
 
 
 def _destination(name: str, settings: Destination) -> Iterator[Check]:
