@@ -157,7 +157,8 @@ class Source(EndpointSettings):
 
     base_url: str = ""
     files: Path | None = None  # FHIR files instead of a server
-    pull: Literal["auto", "everything", "search"] = "auto"
+    pull: Literal["auto", "everything", "search", "bulk"] = "auto"
+    bulk_group: Text | None = None  # at the source, a Group of this one patient
     page_size: int = Field(default=200, ge=1, le=1000)
     pages_max: int = Field(default=2000, ge=1)  # of one query
     page_bytes_max: int = Field(default=100_000_000, ge=1000)

@@ -100,7 +100,7 @@ def pull_again(job: Job) -> Standing:
         if not desk.case.fact("sending") and desk.case.fact("pull_complete"):
             with desk.case.commit():
                 chart.forget_chart(desk.case)
-                _forget(desk.case, "pull_complete", "mapped", "as_of")
+                _forget(desk.case, "pull_complete", "mapped", "as_of", "export")
             _enter(desk, State.OPENED)
         return _attempt(job, desk, State.PULLED, lambda: _steps(job, desk, State.PULLED))
 

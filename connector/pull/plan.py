@@ -35,6 +35,8 @@ def plan(
         url = f"Patient/{quote(patient_id)}/$everything?_count={settings.page_size}"
         whole = Query(EVERYTHING, url, "the whole chart in one operation, as configured")
         return [whole, *_searches(BESIDE, capability, patient_id, settings, never_types)]
+    if settings.pull == "bulk":
+        return list(_searches(BESIDE, capability, patient_id, settings, never_types))
     types = sorted({**COMPARTMENT, **BESIDE}, key=lambda name: name not in wanted_types)
     everywhere = {name: {**COMPARTMENT, **BESIDE}[name] for name in types}
     return list(_searches(everywhere, capability, patient_id, settings, never_types))

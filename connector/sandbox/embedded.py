@@ -67,6 +67,11 @@ class Sandbox:
         with self._api.lock:
             return [decode(version.body) for version in self._store.current()]
 
+    @property
+    def exports(self) -> list[str]:
+        """The bulk exports that nobody deleted yet."""
+        return self._api.bulk.open if self._api.bulk else []
+
     def add_fault(self, fault: Fault) -> None:
         """Put a fault in force, after those that already are."""
         self._faults.add(fault)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from connector.fhir.lossless import encode
+from connector.sandbox.bulk import BulkQuirks
 from connector.sandbox.outcome import Refusal, Resource
 
 
@@ -34,6 +35,7 @@ class Quirks:
     change_digit: bool = False  # 1.50 is stored as 1.51
     drop_elements: frozenset[str] = frozenset()
     reject: str | None = None
+    bulk: BulkQuirks | None = None  # None: no exports
 
 
 def edited(quirks: Quirks, resource: Resource) -> Resource:

@@ -65,6 +65,15 @@ def _source(name: str, settings: Source, wanted: frozenset[str]) -> Iterator[Che
             name, "pull", False, "$everything is not offered", 'Set pull = "auto".',
             Exit.SOURCE_FAILED,
         )  # fmt: skip
+    elif (
+        settings.pull == "bulk"
+        and not settings.bulk_group
+        and "export" not in capability.operations
+    ):
+        yield Check(
+            name, "pull", False, "Patient/$export is not offered", 'Set pull = "auto".',
+            Exit.SOURCE_FAILED,
+        )  # fmt: skip
     else:
         yield Check(name, "pull", True, how)
 
