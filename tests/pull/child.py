@@ -1,4 +1,4 @@
-"""A pull in a process of its own, so that a failpoint can end it. Arguments: folder, base, id, way."""
+"""A pull in a process of its own, to be ended by a failpoint. Arguments: folder, base, id, way."""
 
 import sys
 from pathlib import Path
