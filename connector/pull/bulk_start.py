@@ -14,6 +14,9 @@ from ..fhir.lossless import UndecodableError, decode, encode
 from .context import Pull
 
 
+_HL7 = ("http://hl7.org/", "https://hl7.org/")
+
+
 class Start(NamedTuple):
     """The kick-off request. An empty `body`: a GET."""
 
@@ -48,11 +51,15 @@ def _offered(source: Endpoint, definition: str) -> tuple[bool, bool]:
     """Whether one Patient can be exported by path, and whether by the parameter `patient`.
 
     Said by the server's own OperationDefinition only: HL7's lists the parameter for all servers.
+    It is read below our base: behind a proxy a server may call it by another host (HAPI does).
     """
-    if not definition.startswith(source.base_url + "/"):
+    base, _, name = definition.rpartition("/OperationDefinition/")
+    if not name or base.startswith(_HL7):
         return False, False
     try:
-        operation = decode(source.get(definition, "definition of $export").body)
+        operation = decode(
+            source.get(f"OperationDefinition/{quote(name)}", "definition of $export").body
+        )
         listed = operation.get("parameter") or []
         named = any(p.get("name") == "patient" and p.get("use") == "in" for p in listed)
     except (EndpointError, UndecodableError, AttributeError):
