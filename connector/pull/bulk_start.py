@@ -13,7 +13,6 @@ from ..errors import EndpointError, SourceFailed
 from ..fhir.lossless import UndecodableError, decode, encode
 from .context import Pull
 
-
 _HL7 = ("http://hl7.org/", "https://hl7.org/")
 
 
