@@ -195,7 +195,10 @@ class EndpointSettings(Model):
 class Source(EndpointSettings):
     """Where charts come from."""
 
-    pull: Literal["auto", "everything", "search"] = "auto"
+    base_url: str = ""
+    files: Path | None = None  # FHIR files instead of a server
+    pull: Literal["auto", "everything", "search", "bulk"] = "auto"
+    bulk_group: Text | None = None  # at the source, a Group of this one patient
     page_size: int = Field(default=200, ge=1, le=1000)
     pages_max: int = Field(default=2000, ge=1)  # of one query
     page_bytes_max: int = Field(default=100_000_000, ge=1000)
@@ -207,6 +210,12 @@ class Source(EndpointSettings):
     rewrite_next: bool = False  # a `next` to another origin: asked at base_url's origin instead
     organization: Organization | None = None  # whose records office answers for the packet
     telecom: Telecom = Telecom()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Source":
+        if bool(self.base_url) == (self.files is not None):
+            raise ValueError("expected exactly one of base_url and files")
+        return self
 
 
 class BundleSettings(Model):

@@ -27,7 +27,7 @@ from .errors import (
 )
 from .fhir.ids import case_handle
 from .progress import Progress, silent
-from .pull import pull_chart, types_of_chart
+from .pull import pull_chart, pull_files, types_of_chart
 from .store import chart, export
 from .store.casefile import CaseFile
 from .store.ledger import Ledger
@@ -100,7 +100,15 @@ def pull_again(job: Job) -> Standing:
         if not desk.case.fact("sending") and desk.case.fact("pull_complete"):
             with desk.case.commit():
                 chart.begin_again(desk.case, desk.case.fact("as_of"))
-                _forget(desk.case, "pull_complete", "mapped", "as_of", "filled", "everything_types")
+                _forget(
+                    desk.case,
+                    "pull_complete",
+                    "mapped",
+                    "as_of",
+                    "filled",
+                    "everything_types",
+                    "export",
+                )
             _enter(desk, State.OPENED)
         return _attempt(job, desk, State.PULLED, lambda: _steps(job, desk, State.PULLED))
 
@@ -155,19 +163,22 @@ def _pull(job: Job, desk: push.Desk) -> None:
     if case.fact("as_of") is None:
         case.set_fact("as_of", _iso(job.clock()))
     _forget(case, "mapped")
-    types = types_of_chart(job.mappings.never_types)
-    endpoint = Endpoint(job.source, "source", job.source.page_bytes_max, types)
     with case.rebuildable():
-        pull_chart(
-            case,
-            job.request,
-            endpoint,
-            job.source,
-            never_types=job.mappings.never_types,
-            wanted_types=job.mappings.wanted_types(job.request.case_type),
-            progress=job.progress,
-        )
+        _gather(job, case)
     _enter(desk, State.PULLED)
+
+
+def _gather(job: Job, case: CaseFile) -> None:
+    """The chart, from the server or the files of the source."""
+    never = job.mappings.never_types
+    wanted = job.mappings.wanted_types(job.request.case_type)
+    kept = {"never_types": never, "wanted_types": wanted}
+    if job.source.files is not None:
+        pull_files(case, job.request, job.source, **kept, progress=job.progress)
+        return
+    types = types_of_chart(never)
+    endpoint = Endpoint(job.source, "source", job.source.page_bytes_max, types)
+    pull_chart(case, job.request, endpoint, job.source, **kept, progress=job.progress)
 
 
 def _map(job: Job, desk: push.Desk) -> None:

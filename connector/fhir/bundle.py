@@ -54,6 +54,18 @@ def page(body: bytes) -> Page:
     return Page([_entry(e) for e in entries], _next(decode(top["link"])) if "link" in top else None)
 
 
+def entries(body: bytes) -> list[tuple[str, bytes | None]]:
+    """`fullUrl` and resource of each entry of a Bundle of any type; None where it is unreadable.
+
+    Entries without a resource (deletions, bare responses) are left out. Raises `UndecodableError`.
+    """
+    return [
+        (_full_url(raw), None if entry.mode == "broken" else entry.body)
+        for raw in _split(body)[1]
+        if b'"resource"' in bytes(raw) and (entry := _entry(raw))
+    ]
+
+
 def transaction(kind: str, writes: Iterable[Write]) -> bytes:
     """A `transaction` or `batch` Bundle around resources that are already bytes."""
     entries = b",".join(_write(w) for w in writes)
@@ -102,6 +114,13 @@ def _entry(raw: _Json) -> PageEntry:
         return PageEntry("outcome", body)  # not every server marks it (US Core CONF-0070)
     mode = search.get("mode") if isinstance(search, dict) else None
     return PageEntry(mode if mode in _MODES else "match", body)
+
+
+def _full_url(raw: _Json) -> str:
+    try:
+        return _text(members(raw), "fullUrl")
+    except UndecodableError:
+        return ""
 
 
 def _write(write: Write) -> bytes:

@@ -15,6 +15,7 @@ class Capability:
     search: dict[str, frozenset[str]]  # resource type → search parameters; the types it serves
     operations: frozenset[str]  # names of operations on Patient or on the system
     interactions: frozenset[str]  # of the system: transaction, batch, …
+    export: str = ""  # canonical of the OperationDefinition of Patient/$export
 
     @property
     def is_r4(self) -> bool:
@@ -33,12 +34,20 @@ def parse(body: bytes) -> Capability:
     operations = _names(rest.get("operation")) | {
         name for r in resources if r["type"] == "Patient" for name in _names(r.get("operation"))
     }
+    exports = [
+        str(operation.get("definition", "")).partition("|")[0]
+        for r in resources
+        if r["type"] == "Patient"
+        for operation in _dicts(r.get("operation"))
+        if str(operation.get("name")).lstrip("$") == "export"
+    ]
     return Capability(
         fhir_version=str(statement.get("fhirVersion", "")),
         software=str(software.get("name", "")) if isinstance(software, dict) else "",
         search={r["type"]: frozenset(_names(r.get("searchParam"))) for r in resources},
         operations=frozenset(name.lstrip("$") for name in operations),
         interactions=frozenset(str(i.get("code")) for i in _dicts(rest.get("interaction"))),
+        export=exports[0] if exports else "",
     )
 
 

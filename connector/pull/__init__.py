@@ -1,6 +1,8 @@
-"""Pull one patient's whole chart from a FHIR server, and say what could not be had."""
+"""Pull one patient's whole chart from a FHIR server or files; say what could not be had."""
 
+from .files import pull_files
+from .given import survey
 from .plan import plan, types_of_chart
 from .run import pull_chart
 
-__all__ = ["plan", "pull_chart", "types_of_chart"]
+__all__ = ["plan", "pull_chart", "pull_files", "survey", "types_of_chart"]

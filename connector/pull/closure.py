@@ -5,14 +5,14 @@ latter are what is read. A record that is not the patient's own (a Practitioner 
 `$everything`, say) is walked only once something refers to it; what nothing refers to goes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ..fhir import references
 from ..fhir.lossless import members
 from ..fhir.references import Kind, parse
 from ..store import chart
 from .compartment import OWN_TYPES
-from .context import Pull
+from .context import Gathering, Pull
 from .targets import resolve_open
 
 _BATCH = 500  # records walked in one transaction
@@ -25,12 +25,17 @@ def close(pull: Pull) -> None:
 
     Raises `Waiting` or `SourceFailed`; another run goes on from the rows.
     """
+    follow(pull, lambda: resolve_open(pull))
+
+
+def follow(pull: Gathering, resolve: Callable[[], bool]) -> None:
+    """Walk the records and let `resolve` settle what they refer to, until it finds no more."""
     _walk(pull)
-    while resolve_open(pull):
+    while resolve():
         _walk(pull)
 
 
-def forget_unreached(pull: Pull) -> None:
+def forget_unreached(pull: Gathering) -> None:
     """Drop the records that are neither the patient's own nor referred to by the chart."""
     with pull.case.commit():
         pull.case.execute(
@@ -39,7 +44,7 @@ def forget_unreached(pull: Pull) -> None:
         )
 
 
-def _walk(pull: Pull) -> None:
+def _walk(pull: Gathering) -> None:
     sql = (
         "SELECT type, id FROM record WHERE closed = 0"  # noqa: S608 - marks and our own words
         f" AND (type IN ({_OWN}) OR {_REACHED}) LIMIT {_BATCH}"
@@ -65,10 +70,10 @@ def _walk(pull: Pull) -> None:
             pull.case.executemany("UPDATE record SET closed = 1 WHERE type = ? AND id = ?", keys)
 
 
-def _targets(pull: Pull, resource_type: str, body: bytes) -> Iterator[tuple[str, str, str]]:
+def _targets(pull: Gathering, resource_type: str, body: bytes) -> Iterator[tuple[str, str, str]]:
     """The rows of `target` that a record asks for: (reference, type, id)."""
     for reference in _references(resource_type, body):
-        target = parse(reference, pull.source.base_url)
+        target = parse(reference, pull.settings.base_url)
         if target.kind is Kind.CONTAINED or target.type in pull.never_types:
             continue
         yield reference, target.type, target.id

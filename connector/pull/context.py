@@ -14,20 +14,16 @@ from .servers import Known
 from .workers import Workers
 
 
-@dataclass(frozen=True)
-class Pull:
-    """One pull of one patient's chart. Shared by threads: holds nothing that changes unlocked."""
+@dataclass(frozen=True, kw_only=True)
+class Gathering:
+    """One patient's chart being gathered, wherever it comes from."""
 
     case: CaseFile
-    source: Endpoint
     settings: Source
-    capability: Capability
-    known: Known
     patient_id: str
     never_types: frozenset[str]
     wanted_types: frozenset[str]
     sieve: Sieve
-    workers: Workers
     missing: Missing
     progress: Progress
     tally: Tally = field(default_factory=Tally)
@@ -35,6 +31,16 @@ class Pull:
     def gap(self, what: str, kind: str, why: str) -> None:
         """Store a gap, marked if the operator expects it."""
         report(self.case, self.settings.expected_gaps, what, kind, why)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pull(Gathering):
+    """One pull from a server. Shared by threads: holds nothing that changes unlocked."""
+
+    source: Endpoint
+    capability: Capability
+    known: Known
+    workers: Workers
 
     def tell(self, note: str) -> None:
         """Report progress in queries. `note`: FHIR names and numbers only."""

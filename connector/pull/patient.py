@@ -84,6 +84,13 @@ def _taken(ask: Callable[[], bytes], patient_id: str | None) -> tuple[Record, di
     return Record(seen.type, seen.id, seen.version, sha256(body), body), patient
 
 
+def check_current(patient: dict[str, Any]) -> None:
+    """`Held` if a record was merged into another one, or is not active."""
+    if _replaced_by(patient):
+        raise Held("patient", "this patient record was merged into another one", _CHECK)
+    _check_active(patient)
+
+
 def _by_id(source: Endpoint, patient_id: str) -> bytes:
     try:
         return read(source, "Patient", patient_id)

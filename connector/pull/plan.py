@@ -47,6 +47,10 @@ def plan(
             BESIDE, capability, patient_id, settings, never_types, wanted_types, known
         )
         return [whole, *beside]
+    if settings.pull == "bulk":
+        return list(
+            _searches(BESIDE, capability, patient_id, settings, never_types, wanted_types, known)
+        )
     return searches(capability, patient_id, settings, never_types, wanted_types, known)
 
 

@@ -14,7 +14,7 @@ from .context import Pull
 
 _BATCH = 200
 # Shared by all patients: their Provenance is about the directory, not about this person.
-_DIRECTORY = (
+DIRECTORY = (
     "Practitioner",
     "PractitionerRole",
     "Organization",
@@ -39,10 +39,10 @@ def add_queries(pull: Pull) -> bool:
         return False
     batches = [q for q in chart.queries(pull.case) if q.key.startswith("Provenance?")]
     asked = {t for q in batches for t in _targets(q)}
-    marks = ", ".join("?" * len(_DIRECTORY))
+    marks = ", ".join("?" * len(DIRECTORY))
     rows = pull.case.rows(
         f"SELECT type || '/' || id FROM record WHERE type NOT IN ({marks}) ORDER BY type, id",  # noqa: S608
-        _DIRECTORY,
+        DIRECTORY,
     )
     fresh = [target for (target,) in rows if target not in asked]
     chart.add_queries(

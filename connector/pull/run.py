@@ -11,7 +11,7 @@ from ..progress import Progress, silent
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from . import attachments, closure, delta, filler, provenance, queries
+from . import attachments, bulk, closure, delta, filler, provenance, queries
 from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import Missing
@@ -146,6 +146,8 @@ def _open(pull: Pull, found: Found) -> None:
 
 
 def _ask(pull: Pull) -> None:
+    if pull.settings.pull == "bulk":
+        bulk.export(pull)
     queries.ask_open(pull)
     delta.ask_whole_where_counts_differ(pull)
     queries.ask_open(pull)
@@ -180,7 +182,7 @@ def _look_again(pull: Pull, before: Record) -> None:
 def _check_not_refused(pull: Pull) -> None:
     """A source that answers no search at all gives no chart: that is not a chart with gaps."""
     asked = chart.queries(pull.case)
-    if asked and all(query.pages == 0 for query in asked):
+    if pull.settings.pull != "bulk" and asked and all(query.pages == 0 for query in asked):
         reasons = sorted({gap.why for gap in chart.gaps(pull.case) if gap.kind != "unsupported"})
         raise SourceFailed(
             f"the source refuses or breaks every search: {reasons[0]}",

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from connector.fhir.lossless import UndecodableError, decode, encode
 from connector.sandbox import bundles
+from connector.sandbox.bulk import Bulk
 from connector.sandbox.capability import capability_statement
 from connector.sandbox.everything import everything
 from connector.sandbox.exchange import Request, Response
@@ -45,6 +46,7 @@ class Api:
         self._bearer_token = bearer_token
         self.guard = guard
         self._pages = Pages(base, quirks.page_links, quirks.expires_after)
+        self.bulk = Bulk(store, quirks.bulk, base) if quirks.bulk else None
         self._started = datetime.now(UTC)
 
     def answer(self, request: Request) -> Response:
@@ -70,6 +72,8 @@ class Api:
         if request.path == ["metadata"] and request.method == "GET":
             statement = capability_statement(self._base, self._quirks, self._started)
             return Response(200, encode(statement))
+        if self.bulk is not None and (found := self.bulk.answer(request)) is not None:
+            return found
         if request.method == "GET" and "_getpages" in dict(request.query):
             return Response(200, self._pages.next(request.query, request.url))
         match request.method, *request.path:

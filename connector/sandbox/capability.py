@@ -16,7 +16,7 @@ def capability_statement(base: str, quirks: Quirks, started: datetime) -> Resour
     system = ["batch", "transaction"] if quirks.transactions else ["batch"]
     rest: Resource = {
         "mode": "server",
-        "resource": [_type(name, quirks) for name in sorted(types(quirks))],
+        "resource": [_type(name, quirks, base) for name in sorted(types(quirks))],
         "interaction": [{"code": code} for code in system],
     }
     return {
@@ -32,7 +32,7 @@ def capability_statement(base: str, quirks: Quirks, started: datetime) -> Resour
     }
 
 
-def _type(name: str, quirks: Quirks) -> Resource:
+def _type(name: str, quirks: Quirks, base: str) -> Resource:
     parameters = PARAMETERS.get(name, NONE)
     tokens, references = sorted(parameters.tokens), sorted(parameters.references)
     kinds = {**COMMON, "_lastUpdated": "date"}
@@ -50,6 +50,10 @@ def _type(name: str, quirks: Quirks) -> Resource:
     if name == "Patient" and quirks.everything:
         definition = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
         described["operation"] = [{"name": "everything", "definition": definition}]
+    if name == "Patient" and quirks.bulk is not None:
+        definition = f"{base}/OperationDefinition/patient-export"
+        exports = {"name": "export", "definition": definition}
+        described["operation"] = [*described.get("operation", []), exports]
     return described
 
 

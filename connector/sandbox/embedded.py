@@ -90,6 +90,11 @@ class Sandbox:
         assert self._guard is not None
         self._guard.revoke()
 
+    @property
+    def exports(self) -> list[str]:
+        """The bulk exports that nobody deleted yet."""
+        return self._api.bulk.open if self._api.bulk else []
+
     def add_fault(self, fault: Fault) -> None:
         """Put a fault in force, after those that already are."""
         self._faults.add(fault)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from connector.fhir.lossless import encode
+from connector.sandbox.bulk import BulkQuirks
 from connector.sandbox.outcome import Refusal, Resource
 
 
@@ -44,6 +45,7 @@ class Quirks:
     change_digit: bool = False  # 1.50 is stored as 1.51
     drop_elements: frozenset[str] = frozenset()
     reject: str | None = None
+    bulk: BulkQuirks | None = None  # None: no exports
 
 
 def check(quirks: Quirks, name: str, query: Sequence[tuple[str, str]]) -> None:

@@ -10,7 +10,7 @@ from ..endpoint import Answer, Endpoint, Grant
 from ..errors import Answered, EndpointError, Exit, SourceFailed, UsageError, Waiting
 from ..fhir.capability import Capability, parse
 from ..fhir.lossless import UndecodableError
-from ..pull import plan, servers, types_of_chart
+from ..pull import plan, servers, survey, types_of_chart
 
 _CLOCK_SKEW_MAX_S = 120
 # What every packet is made of, whatever the chart holds.
@@ -59,6 +59,9 @@ def _environments(source: Source, destination: Destination) -> Check:
 def _source(
     name: str, settings: Source, wanted: frozenset[str], types: frozenset[str]
 ) -> Iterator[Check]:
+    if settings.files is not None:
+        yield from _files(name, settings)
+        return
     endpoint = Endpoint(settings, "source", types=types)
     capability = yield from _common(name, endpoint, settings, "Patient", Exit.SOURCE_FAILED)
     if capability is None:
@@ -76,6 +79,15 @@ def _source(
     if settings.pull == "everything" and not offered:
         yield Check(
             name, "pull", False, "$everything is not offered", 'Set pull = "auto".',
+            Exit.SOURCE_FAILED,
+        )  # fmt: skip
+    elif (
+        settings.pull == "bulk"
+        and not settings.bulk_group
+        and "export" not in capability.operations
+    ):
+        yield Check(
+            name, "pull", False, "Patient/$export is not offered", 'Set pull = "auto".',
             Exit.SOURCE_FAILED,
         )  # fmt: skip
     else:
@@ -98,6 +110,23 @@ def _plan(
     yield Check(name, "server", True, (known.name or "of no kind with rules of its own") + rules)
     asked = "; ".join(f"{query.key} ({query.why})" for query in queries)
     yield Check(name, "plan", True, f"{len(queries)} queries: {asked}")
+
+
+def _files(name: str, settings: Source) -> Iterator[Check]:
+    """Counts only: whose the records are is not looked at."""
+    assert settings.files is not None
+    try:
+        found = survey(settings.files, settings.page_bytes_max)
+    except SourceFailed as error:
+        yield Check(name, "files", False, str(error), error.what_to_do, Exit.SOURCE_FAILED)
+        return
+    patients = found.types["Patient"]
+    said = f"{found.files} files, {found.types.total()} resources, {patients} of them patients"
+    fix = "" if patients else "Name FHIR R4 as JSON: a Bundle, or a folder of Bundles or NDJSON."
+    yield Check(name, "files", patients > 0, said, fix, Exit.SOURCE_FAILED)
+    for why, count in sorted(found.problems.items()):
+        again = "Export it anew as FHIR R4 JSON, or take it away."
+        yield Check(name, "readable", False, f"{why} ({count})", again, Exit.SOURCE_FAILED)
 
 
 def _destination(name: str, settings: Destination, types: frozenset[str]) -> Iterator[Check]:

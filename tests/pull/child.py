@@ -1,4 +1,4 @@
-"""A pull in a process of its own, so that a failpoint can end it. Arguments: folder, base, id."""
+"""A pull in a process of its own, to be ended by a failpoint. Arguments: folder, base, id, way."""
 
 import sys
 from pathlib import Path
@@ -6,5 +6,6 @@ from pathlib import Path
 from tests.pull.support import pull, source
 
 if __name__ == "__main__":
-    folder, base_url, patient = sys.argv[1:]
-    pull(Path(folder), source(base_url, page_size=30), id=patient)
+    folder, base_url, patient, *way = sys.argv[1:]
+    settings = source(base_url, page_size=30, pull=way[0] if way else "auto")
+    pull(Path(folder), settings, id=patient)

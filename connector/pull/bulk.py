@@ -1,0 +1,165 @@
+"""A bulk export of one patient: started, waited for, fetched, deleted at the server.
+
+What is kept of it between runs is the fact `export`: the address of its status (so that it can be
+waited for, and deleted, whatever happens to us) and the files that are committed already. A line
+of another patient stops it: then the export is not what was asked for.
+"""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..endpoint import Answer, Endpoint
+from ..endpoint.retry import Again, Limits, Park, decide
+from ..errors import EndpointError, SourceFailed, Waiting
+from ..failpoint import reach
+from .bulk_files import QUERY, Stranger, Unusable, fetch, manifest
+from .bulk_start import start
+from .context import Pull
+
+_HEADERS = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
+_PATIENCE = 10  # as many of the longest pauses (wait_max_s) before the case is parked
+_POLL_MAX_S = 30.0
+_ANOTHER_WAY = 'Run again; if it stays so, ask who runs it, or set pull = "search".'
+
+
+def export(pull: Pull) -> None:
+    """Bring everything that the source exports of the patient; once, unless something broke.
+
+    Raises `Waiting` when the export takes long (another run goes on waiting), and `SourceFailed`
+    when there is none, or one that isn't of this patient alone.
+    """
+    state: dict[str, Any] = pull.case.fact("export", {})
+    if state.get("stranger"):
+        _abandon(pull, state)
+    if state.get("finished"):
+        state = _delete(pull, state)
+        if not state.get("problems"):
+            return
+        state = {}  # what was missing is asked for anew
+    if "status" not in state:
+        state = {"status": _kick_off(pull)}
+        pull.case.set_fact("export", state)
+    try:
+        listed = manifest(pull, _wait(pull, state["status"]), state["status"])
+    except Unusable as error:  # nothing to come back to
+        _delete(pull, state)
+        pull.case.set_fact("export", None)
+        raise SourceFailed(str(error), _ANOTHER_WAY) from None
+    try:
+        fetch(pull, listed, state)
+    except Stranger:
+        state["stranger"] = True
+        pull.case.set_fact("export", state)
+        _abandon(pull, state)
+    with pull.case.commit():
+        for what, kind, why in state.get("problems", []):
+            pull.gap(what, kind, why)
+        pull.case.set_fact("export", {**state, "finished": True})
+    _delete(pull, {**state, "finished": True})
+
+
+def _kick_off(pull: Pull) -> str:
+    """Start the export. Returns the address of its status."""
+    begin = start(pull)
+    what = "bulk export"
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            method = "POST" if begin.body else "GET"
+            answer = pull.source.write(method, begin.url, begin.body, what, _HEADERS)
+        except EndpointError as error:
+            raise SourceFailed(f"the export can't be started: {error}", error.what_to_do) from None
+        if answer.status == 202 and "content-location" in answer.headers:
+            return answer.headers["content-location"]
+        try:
+            _pause(pull.source, attempt, answer, what)
+        except Unusable as error:
+            raise SourceFailed(f"the export was not started: {error}", _ANOTHER_WAY) from None
+
+
+def _wait(pull: Pull, status: str) -> Answer:
+    """Ask for the status until the export is ready."""
+    longest_s = pull.settings.wait_max_s
+    waited_s, polls, attempt = 0.0, 0, 0
+    while True:
+        answer = _status(pull, status)
+        if answer.status == 200:
+            return answer
+        if answer.status != 202:
+            attempt += 1
+            waited_s += _pause(pull.source, attempt, answer, "bulk export status")
+            continue
+        attempt = 0
+        polls += 1
+        after_s = _asked_s(answer, polls, pull.settings.backoff_s)
+        if after_s > longest_s or waited_s > longest_s * _PATIENCE:
+            until = datetime.now(UTC) + timedelta(seconds=after_s)
+            raise Waiting(
+                "the source is still preparing the export",
+                until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            )
+        pull.tell("export is being prepared")
+        time.sleep(after_s)
+        waited_s += after_s
+
+
+def _status(pull: Pull, status: str) -> Answer:
+    try:
+        return pull.source.write(
+            "GET", status, b"", "bulk export status", {"Accept": "application/json"}
+        )
+    except EndpointError as error:
+        raise SourceFailed(
+            f"the export's status can't be asked: {error}",
+            "Run the same command again: the export goes on being waited for.",
+        ) from None
+
+
+def _asked_s(answer: Answer, polls: int, backoff_s: float) -> float:
+    """How long to wait before asking again: what the server says, else twice as long each time."""
+    patient = Limits(attempts=1, backoff_s=0, wait_max_s=0)
+    now = datetime.now(UTC)
+    said = decide(1, 503, answer.headers.get("retry-after"), now, patient)
+    if isinstance(said, Park):
+        return (said.until - now).total_seconds()
+    return max(0.01, min(backoff_s * 2.0 ** min(polls, 10), _POLL_MAX_S))
+
+
+def _pause(source: Endpoint, attempt: int, answer: Answer, what: str) -> float:
+    """Wait as the retry decision says. Raises `Waiting`, or `Unusable` at its end."""
+    decision = source.after(attempt, answer)
+    if isinstance(decision, Park):
+        until = decision.until.strftime("%Y-%m-%dT%H:%M:%SZ")
+        raise Waiting(f"{what}: the source asks us to come back", until)
+    if not isinstance(decision, Again):
+        raise Unusable(f"{what}: HTTP {answer.status}")
+    time.sleep(decision.after_s)
+    return decision.after_s
+
+
+def _abandon(pull: Pull, state: dict[str, Any]) -> None:
+    """Forget what the export brought, have it deleted there, and say why."""
+    with pull.case.commit():
+        pull.case.execute("DELETE FROM record WHERE query = ?", (QUERY,))
+    _delete(pull, state)
+    pull.case.set_fact("export", None)
+    raise SourceFailed(
+        "the export holds records of other patients: it was stopped and is deleted at the source",
+        'Set pull = "search"; tell the people who run the server (or who keep that Group).',
+    )
+
+
+def _delete(pull: Pull, state: dict[str, Any]) -> dict[str, Any]:
+    """Have the export deleted at the server. Its address is kept until some answer came."""
+    if "status" not in state:
+        return state
+    reach("export.delete")
+    try:
+        pull.source.write("DELETE", state["status"], b"", "bulk export deletion")
+    except EndpointError:
+        return state  # another run tries again; the server lets it expire at the latest
+    done = {name: value for name, value in state.items() if name != "status"}
+    pull.case.set_fact("export", done)
+    return done

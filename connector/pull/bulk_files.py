@@ -1,0 +1,161 @@
+"""The files of a finished bulk export: listed, fetched, held against the patient, committed."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..config import Auth
+from ..endpoint import Answer, Endpoint
+from ..errors import EndpointError
+from ..fhir.lossless import UndecodableError, decode, sha256
+from ..fhir.record import peek
+from ..store import chart
+from ..store.chart import Record
+from .context import Pull
+from .gaps import kind_of
+from .people import People
+from .records import UNREADABLE, Problem
+
+QUERY = "$export"
+_NDJSON = "application/fhir+ndjson"
+_PAGES_MAX = 1000
+
+
+class Stranger(Exception):
+    """A line of another patient."""
+
+
+class Unusable(Exception):
+    """The export ended in nothing that can be fetched. Its text is safe to print."""
+
+
+class File(NamedTuple):
+    """One file of the manifest. `type`: of its resources; an OperationOutcome tells errors."""
+
+    type: str
+    url: str
+
+
+class Manifest(NamedTuple):
+    """What a finished export consists of."""
+
+    files: list[File]
+    outcomes: list[File]
+    with_token: bool
+
+
+def manifest(pull: Pull, answer: Answer, url: str) -> Manifest:
+    """Every page of the manifest. STU2 and 3 call the list of errors `error`, STU4 `outcome`."""
+    files: list[File] = []
+    outcomes: list[File] = []
+    with_token = False
+    seen = {url}
+    for _ in range(_PAGES_MAX):
+        try:
+            page = decode(answer.body)
+            files += _files(page.get("output"))
+            outcomes += [*_files(page.get("error")), *_files(page.get("outcome"))]
+            with_token |= page.get("requiresAccessToken") is True
+            links = [x["url"] for x in page.get("link") or [] if x.get("relation") == "next"]
+        except (UndecodableError, AttributeError, KeyError, TypeError):
+            raise Unusable("the export's manifest can't be read") from None
+        if not links:
+            return Manifest(files, outcomes, with_token)
+        if links[0] in seen:
+            break
+        seen.add(links[0])
+        try:
+            answer = pull.source.get(links[0], "bulk export manifest", accept="application/json")
+        except EndpointError as error:
+            raise Unusable(f"the export's manifest is not whole: {error}") from None
+    raise Unusable("the pages of the export's manifest do not end")
+
+
+def fetch(pull: Pull, listed: Manifest, state: dict[str, Any]) -> None:
+    """Fetch every file not committed yet, several at once; `state` learns of each.
+
+    Patients come first: an export of too many people is noticed before more of it arrives.
+    Raises `Stranger`, or `Waiting`.
+    """
+    source = pull.source
+    if not listed.with_token:  # then it must not be sent (Bulk Data Access, complete status)
+        settings = pull.settings.model_copy(update={"auth": Auth()})
+        source = Endpoint(settings, "source", settings.page_bytes_max)
+    state.setdefault("done", [])
+    state.setdefault("problems", [])
+    every = [*listed.files, *listed.outcomes]
+    waiting = [file for file in every if sha256(file.url.encode()) not in state["done"]]
+    for file in [f for f in waiting if f.type == "Patient"]:
+        _fetch(pull, source, file, state)
+    others = [f for f in waiting if f.type != "Patient"]
+    pull.workers.each(lambda file: _fetch(pull, source, file, state), others)
+
+
+def _files(value: Any) -> list[File]:
+    return [File(str(item.get("type", "")), str(item["url"])) for item in value or []]
+
+
+def _fetch(pull: Pull, source: Endpoint, file: File, state: dict[str, Any]) -> None:
+    if pull.workers.stopping:
+        return
+    name = file.type if file.type not in ("", "OperationOutcome") else QUERY
+    records: list[Record] = []
+    problems: set[Problem] = set()
+    try:
+        body = source.get(file.url, f"{name} export file", accept=_NDJSON).body
+    except EndpointError as error:
+        pull.still_there(error)
+        problems.add(Problem(kind_of(error), str(error)))
+        body = b""
+    for found in _examined(pull, body):
+        if isinstance(found, Record):
+            records.append(found)
+        else:
+            problems.add(found)
+    with pull.case.commit():
+        for record in records:
+            chart.put_record(pull.case, record, QUERY)
+        state["problems"] += [[name, *problem] for problem in sorted(problems)]
+        state["done"].append(sha256(file.url.encode()))
+        pull.case.set_fact("export", state)
+    pull.tell(f"{name} {len(records)} exported")
+
+
+def _examined(pull: Pull, body: bytes) -> Iterator[Record | Problem]:
+    ours = People(frozenset({f"Patient/{pull.patient_id}"}), frozenset())
+    for line in body.splitlines():
+        if not line.strip():
+            continue
+        try:
+            kind = peek(line).type
+            if kind == "OperationOutcome":
+                continue
+            foreign = ours.whose(kind, line) == "another"
+            if foreign or (kind == "Patient" and peek(line).id != pull.patient_id):
+                raise Stranger
+        except UndecodableError:
+            found = _told(line)
+            if found is not None:
+                yield found
+            continue
+        examined = pull.sieve.examine(line)
+        if examined is not None:
+            yield examined
+
+
+def _told(line: bytes) -> Problem | None:
+    """What an OperationOutcome says is missing (it has no id, as a record has)."""
+    try:
+        outcome = decode(line)
+        if outcome.get("resourceType") != "OperationOutcome":
+            return UNREADABLE
+        grave = {
+            str(issue.get("code"))
+            for issue in outcome.get("issue") or []
+            if issue.get("severity") in ("error", "fatal")
+        }
+    except (UndecodableError, AttributeError):
+        return UNREADABLE
+    if not grave:
+        return None
+    codes = ", ".join(sorted(grave))[:100]
+    return Problem("failed", f"the server says that the export is not whole ({codes})")

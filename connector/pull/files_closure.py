@@ -1,0 +1,113 @@
+"""What records refer to, and their attachments, settled among the files alone."""
+
+import base64
+import binascii
+import hashlib
+from typing import Any
+
+from ..fhir.lossless import UndecodableError, decode, sha256
+from ..fhir.references import Kind, attachments, parse
+from ..store import chart
+from ..store.chart import Record
+from .compartment import SEVERAL_PEOPLE
+from .context import Gathering
+from .people import People, base_of
+from .records import Problem
+from .register import Key, Register
+
+QUERY = "files"  # under which all records of files are stored
+_ABSENT = Problem("failed", "not among the files")
+_SEVERAL = Problem("failed", "several records of the files answer a reference")
+_ELSEWHERE = Problem("not-asked", "references to other servers are not followed")
+_OTHER = Problem("not-asked", "a reference to another patient is not followed")
+_PEOPLE = Problem("not-asked", "a record about several people is not pulled")
+
+
+def resolve(gathering: Gathering, register: Register, people: People) -> bool:
+    """Settle every open reference among the files. True if that brought a record."""
+    case, brought = gathering.case, False
+    with case.commit():
+        for (reference,) in case.rows("SELECT reference FROM target WHERE status = 'open'"):
+            target = _target(gathering, register, reference, people)
+            if isinstance(target, Problem):
+                case.execute("UPDATE target SET status = 'gap' WHERE reference = ?", (reference,))
+                role = parse(reference, base_of(reference) or "").type or "elsewhere"
+                gathering.missing.add(role, "referenced", *target)
+            elif target.type in gathering.never_types:
+                case.execute("DELETE FROM target WHERE reference = ?", (reference,))
+            else:
+                brought |= _bring(gathering, register, target)
+                for name in {reference, f"{target.type}/{target.id}"}:
+                    case.execute(
+                        "INSERT INTO target VALUES (?, ?, ?, 'had') ON CONFLICT (reference)"
+                        " DO UPDATE SET type = excluded.type, id = excluded.id, status = 'had'",
+                        (name, *target),
+                    )
+    return brought
+
+
+def _target(
+    gathering: Gathering, register: Register, reference: str, people: People
+) -> Key | Problem:
+    found = register.find(reference)
+    base = base_of(reference)
+    seen = parse(reference, base or "")
+    if len(found) == 1:
+        return _PEOPLE if found[0].type in SEVERAL_PEOPLE else found[0]
+    if found:
+        return _SEVERAL
+    if chart.has_record(gathering.case, seen.type, seen.id) and base is None:
+        return Key(seen.type, seen.id)
+    if seen.type == "Patient" or reference in people.others:
+        return _OTHER
+    if seen.type in SEVERAL_PEOPLE:
+        return _PEOPLE
+    return _ELSEWHERE if base is not None or seen.kind is Kind.FOREIGN else _ABSENT
+
+
+def _bring(gathering: Gathering, register: Register, key: Key) -> bool:
+    if chart.has_record(gathering.case, *key):
+        return True  # there, but perhaps not walked before something referred to it
+    body = register.body(key)
+    record = gathering.sieve.examine(body) if body is not None else None
+    return isinstance(record, Record) and chart.put_record(gathering.case, record, QUERY)
+
+
+def attach(gathering: Gathering, register: Register) -> None:
+    """Attachments that the files hold as Binary resources."""
+    case = gathering.case
+    for url, *key in case.rows("SELECT url, type, id FROM attachment WHERE status = 'open'"):
+        record = chart.record(case, *key)
+        stated = [a for a in attachments(record.body) if a["url"] == url] if record else []
+        result = _content(gathering, register, url, stated[0]) if stated else _ABSENT
+        with case.commit():
+            if isinstance(result, Problem):
+                gathering.missing.add("attachment", f"of {key[0]}", *result)
+                case.execute("UPDATE attachment SET status = 'gap' WHERE url = ?", (url,))
+            else:
+                case.execute(
+                    "UPDATE attachment SET status = 'had', content_type = ?, sha256 = ?, body = ?"
+                    " WHERE url = ?",
+                    (result[0], sha256(result[1]), result[1], url),
+                )
+
+
+def _content(
+    gathering: Gathering, register: Register, url: str, stated: dict[str, Any]
+) -> tuple[str, bytes] | Problem:
+    found = [key for key in register.find(url) if key.type == "Binary"]
+    body = register.body(found[0]) if len(found) == 1 else None
+    if body is None:
+        return _ELSEWHERE if base_of(url) or "://" in url else _ABSENT
+    try:
+        binary = decode(body)
+        content = base64.b64decode("".join(str(binary.get("data", "")).split()), validate=True)
+    except (UndecodableError, binascii.Error):
+        return Problem("failed", "its Binary could not be read")
+    if len(content) > (limit := gathering.settings.attachment_bytes_max):
+        return Problem("not-asked", f"larger than {limit} bytes (attachment_bytes_max)")
+    size, digest = stated.get("size"), stated.get("hash")
+    sha1 = base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode()
+    if (isinstance(size, int) and size != len(content)) or (digest and digest != sha1):
+        return Problem("failed", "its size or hash is not the one the record states")
+    return str(stated.get("contentType") or binary.get("contentType") or ""), content

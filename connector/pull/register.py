@@ -1,0 +1,149 @@
+"""What given files hold, by every name it can be referred to: fullUrl, `Type/id`, identifier.
+
+A scratch database that SQLite removes with the connection (it spills to an unlinked file of mode
+0600 when it is large): only names of the patient's own records, which are in the case file, and
+whole records that are nobody's (practitioners, medications), until something refers to them.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Literal, NamedTuple
+from urllib.parse import parse_qsl
+
+from ..fhir.lossless import decode, members
+from ..fhir.references import Kind, parse
+from ..store.chart import Record
+from .people import base_of
+
+Standing = Literal["new", "same", "older", "contradicts"]
+
+_SCHEMA = """
+CREATE TABLE known (
+  type TEXT, id TEXT, sha256 TEXT, updated TEXT, body BLOB, PRIMARY KEY (type, id));
+CREATE TABLE name (reference TEXT, type TEXT, id TEXT, PRIMARY KEY (reference, type, id));
+BEGIN;
+"""
+
+
+class Key(NamedTuple):
+    """Type and id of a record that the files hold."""
+
+    type: str
+    id: str
+
+
+class Register:
+    """Used by one thread. Close it, or use `with`."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.executescript(_SCHEMA)
+        self._bases: set[str] = set()
+
+    def __enter__(self) -> "Register":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._db.close()
+
+    def add(self, full_url: str, record: Record, *, keep: bool) -> Standing:
+        """Note a record, its body too if `keep`; says how it stands to one of the same id.
+
+        Of two versions the one updated later counts (Resource.meta.lastUpdated), whatever their
+        order; without that nobody can tell, and the first stays.
+        """
+        self._note(full_url, record)
+        key = (record.type, record.id)
+        updated = _updated(record.body)
+        before = self._db.execute(
+            "SELECT sha256, updated FROM known WHERE type = ? AND id = ?", key
+        ).fetchone()
+        if before is not None:
+            if before[0] == record.sha256:
+                return "same"
+            if not (updated and before[1]) or updated == before[1]:
+                return "contradicts"
+            if updated < before[1]:
+                return "older"
+        self._db.execute(
+            "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?)",
+            (*key, record.sha256, updated, record.body if keep else None),
+        )
+        return "new"
+
+    def call(self, reference: str, key: Key) -> None:
+        """Note one more way to refer to a record."""
+        self._db.execute("INSERT OR IGNORE INTO name VALUES (?, ?, ?)", (reference, *key))
+
+    def find(self, reference: str) -> list[Key]:
+        """The records that `reference` may mean: one, or none, or several that nobody can tell."""
+        if found := self._named(reference):
+            return found
+        base = base_of(reference)
+        target = parse(reference, base or "")
+        if target.kind is Kind.CONDITIONAL:
+            parameters = parse_qsl(reference.partition("?")[2])
+            if len(parameters) != 1 or parameters[0][0] != "identifier":
+                return []
+            return self._named(f"{target.type}?identifier={parameters[0][1]}")
+        if target.kind is not Kind.LOCAL:
+            return []
+        if base is not None and self._bases:  # one version of a record of a server we know
+            return self._named(f"{base}/{target.local}")
+        # NDJSON doesn't say which server's it is: its absolute references are meant by their end.
+        found = self._db.execute(
+            "SELECT type, id FROM known WHERE type = ? AND id = ?", (target.type, target.id)
+        ).fetchall()
+        return [Key(*row) for row in found]
+
+    def body(self, key: Key) -> bytes | None:
+        """A record that was added with `keep`."""
+        found = self._db.execute("SELECT body FROM known WHERE type = ? AND id = ?", key).fetchone()
+        return found[0] if found else None
+
+    def _note(self, full_url: str, record: Record) -> None:
+        names = {f"{record.type}?identifier={token}" for token in tokens(record.body)}
+        if full_url:
+            names.add(full_url)
+            if (base := base_of(full_url)) is not None:
+                self._bases.add(base)
+        self._db.executemany(
+            "INSERT OR IGNORE INTO name VALUES (?, ?, ?)",
+            [(name, record.type, record.id) for name in names],
+        )
+
+    def _named(self, reference: str) -> list[Key]:
+        rows = self._db.execute("SELECT type, id FROM name WHERE reference = ?", (reference,))
+        return [Key(*row) for row in rows]
+
+
+def tokens(body: bytes) -> Iterator[str]:
+    """The identifiers of a resource as search tokens: `system|value`, and `value` alone."""
+    found = _member(body, "identifier")
+    for identifier in found if isinstance(found, list) else [found]:
+        value = identifier.get("value") if isinstance(identifier, dict) else None
+        if isinstance(value, str):
+            yield f"{identifier.get('system') or ''}|{value}"
+            yield value
+
+
+def _updated(body: bytes) -> str | None:
+    """`meta.lastUpdated` in UTC, so that texts compare as moments do."""
+    meta = _member(body, "meta")
+    try:
+        moment = datetime.fromisoformat(meta["lastUpdated"])
+    except (TypeError, KeyError, ValueError):
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _member(body: bytes, name: str) -> Any:
+    top = members(body)
+    return decode(top[name]) if name in top else None

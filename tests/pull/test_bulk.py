@@ -1,0 +1,186 @@
+"""A bulk export of one patient: the same chart, and never an export of somebody else."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.errors import SourceFailed, Waiting
+from connector.failpoint import EXIT_KILLED
+from connector.sandbox import Quirks, Sandbox
+from connector.sandbox.bulk import BulkQuirks
+from connector.sandbox.faults import Fault
+from tests.pull.support import (
+    NAMES,
+    bearer,
+    chart_of,
+    charts,
+    complete,
+    condition,
+    pull,
+    read,
+    small,
+    source,
+    truth,
+)
+from tests.pull.test_whole_chart import PLANTED
+from tests.real.charts import key
+
+ROOT = Path(__file__).parents[2]
+PLAIN = BulkQuirks()
+OTHER = {"resourceType": "Patient", "id": "other"}
+
+
+@contextmanager
+def exporting(*resources: Any, bulk: BulkQuirks = PLAIN, **sandbox: Any) -> Iterator[Sandbox]:
+    resources = resources or (condition("c"),)
+    with small(*resources, quirks=Quirks(bulk=bulk), **sandbox) as server:
+        yield server
+
+
+def test_the_chart_is_what_search_gives(tmp_path: Path) -> None:
+    expected = chart_of("Lanny")
+    with charts(*NAMES, quirks=Quirks(bulk=PLAIN)) as server:
+        settings = source(server.base_url, pull="bulk")
+        pulled = pull(tmp_path / "bulk", settings, id=expected.patient["id"])
+        searched = pull(tmp_path / "search", source(server.base_url), id=expected.patient["id"])
+        assert server.exports == []
+    assert pulled.records.keys() == truth(expected)
+    assert pulled.bodies == searched.bodies
+    assert pulled.gaps == []
+
+
+SHAPES = [
+    PLAIN,
+    BulkQuirks(offers="instance"),
+    BulkQuirks(pages=True, errors="outcome"),
+    BulkQuirks(polls=3),
+]
+
+
+@pytest.mark.parametrize("bulk", SHAPES)
+def test_planted_records_come_in_every_shape(tmp_path: Path, bulk: BulkQuirks) -> None:
+    with exporting(*PLANTED, OTHER, condition("theirs", "other"), bulk=bulk) as server:
+        pulled = pull(tmp_path, source(server.base_url, pull="bulk"), id="pat")
+        assert server.exports == []
+    expected = {key(r) for r in PLANTED} - {"Practitioner/stranger"} | {"Patient/pat"}
+    assert pulled.records.keys() == expected
+    assert pulled.gaps == []
+
+
+def test_an_export_that_is_not_sure_to_be_of_one_patient_is_not_asked_for(tmp_path: Path) -> None:
+    with exporting(bulk=BulkQuirks(offers="nothing")) as server:
+        with pytest.raises(SourceFailed, match="one patient alone"):
+            pull(tmp_path, source(server.base_url, pull="bulk"), id="pat")
+        assert not [r for r in server.requests if "$export" in r.path]
+
+
+@pytest.mark.parametrize("with_group", [False, True])
+def test_a_line_of_another_patient_stops_and_deletes_the_export(
+    tmp_path: Path, with_group: bool
+) -> None:
+    member = [{"entity": {"reference": f"Patient/{name}"}} for name in ("pat", "other")]
+    group = {"resourceType": "Group", "id": "g", "member": member}
+    bulk = replace(PLAIN, ignores_patient=not with_group)
+    theirs = condition("theirs", "other")
+    with exporting(OTHER, theirs, condition("c"), group, bulk=bulk) as server:
+        settings = source(server.base_url, pull="bulk", bulk_group="g" if with_group else None)
+        with pytest.raises(SourceFailed, match="other patients"):
+            pull(tmp_path, settings, id="pat")
+        assert server.exports == []
+        # Patients come first: nobody's records were fetched.
+        assert not [r for r in server.requests if r.path.endswith("/Condition")]
+    assert read(tmp_path).records.keys() == {"Patient/pat"}
+    assert not complete(tmp_path)
+
+
+def test_a_long_wait_parks_and_the_same_export_is_waited_for(tmp_path: Path) -> None:
+    with exporting(bulk=BulkQuirks(polls=1, retry_after="7200")) as server:
+        settings = source(server.base_url, pull="bulk")
+        with pytest.raises(Waiting):
+            pull(tmp_path, settings, id="pat")
+        pulled = pull(tmp_path, settings, id="pat")
+        assert len([r for r in server.requests if r.path.endswith("$export")]) == 1
+        assert server.exports == []
+    assert "Condition/c" in pulled.records
+
+
+def test_a_killed_export_is_taken_up_and_deleted(tmp_path: Path) -> None:
+    def run(folder: Path, server: Sandbox, **environment: str) -> int:
+        command = [sys.executable, "-m", "tests.pull.child", str(folder), server.base_url, "pat"]
+        return subprocess.run(
+            [*command, "bulk"], cwd=ROOT, env={**os.environ, **environment}, check=False
+        ).returncode
+
+    with exporting(*PLANTED) as server:
+        log = tmp_path / "log"
+        assert run(tmp_path / "whole", server, CONNECTOR_FAILPOINT_LOG=str(log)) == 0
+        expected = read(tmp_path / "whole")
+        steps = [s for s in log.read_text().split() if s.startswith(("commit.after", "export"))]
+        for number, step in enumerate([*steps[3:16:3], "export.delete:1"]):
+            folder = tmp_path / str(number)
+            assert run(folder, server, CONNECTOR_FAILPOINT=step) == EXIT_KILLED
+            pulled = pull(folder, source(server.base_url, pull="bulk"), id="pat")
+            assert pulled.bodies == expected.bodies
+            assert pulled.gaps == []
+            assert server.exports == []
+
+
+def test_429_at_the_kick_off_and_at_the_status_is_waited_for(tmp_path: Path) -> None:
+    faults = [
+        Fault("status", r"\$export", status=429, times=1, headers={"Retry-After": "0"}),
+        Fault("status", r"/export/1$", status=429, times=1, headers={"Retry-After": "0"}),
+    ]
+    with exporting(faults=faults) as server:
+        pulled = pull(tmp_path, source(server.base_url, pull="bulk"), id="pat")
+    assert "Condition/c" in pulled.records
+    assert pulled.gaps == []
+
+
+def test_what_the_server_could_not_export_is_a_gap_and_asked_for_anew(tmp_path: Path) -> None:
+    with exporting(bulk=BulkQuirks(error_codes=("timeout",))) as server:
+        settings = source(server.base_url, pull="bulk")
+        pulled = pull(tmp_path, settings, id="pat")
+        gap = pulled.gap("$export")
+        assert gap.kind == "failed"
+        assert "timeout" in gap.why
+        pull(tmp_path, settings, id="pat")
+        assert len([r for r in server.requests if r.path.endswith("$export")]) == 2
+
+
+def test_a_file_that_breaks_is_a_gap_and_the_others_come(tmp_path: Path) -> None:
+    broken = [Fault("status", r"/export/1/Condition", status=500)]
+    with exporting(condition("c"), *PLANTED[:1], faults=broken) as server:
+        pulled = pull(tmp_path, source(server.base_url, pull="bulk"), id="pat")
+        assert pulled.gap("Condition").kind == "failed"
+        server.clear_faults()
+        assert pull(tmp_path, source(server.base_url, pull="bulk"), id="pat").gaps == []
+
+
+@pytest.mark.parametrize("with_token", [False, True])
+def test_the_token_goes_with_files_only_if_the_manifest_says_so(
+    tmp_path: Path, with_token: bool
+) -> None:
+    # Without it, this server refuses its own files: the token was not sent.
+    with exporting(bulk=BulkQuirks(with_token=with_token), bearer_token="t") as server:
+        auth = bearer(tmp_path / "token", "t")
+        settings = source(server.base_url, pull="bulk", auth=auth)
+        pulled = pull(tmp_path / "case", settings, id="pat")
+    assert ("Condition/c" in pulled.records) is with_token
+    assert (pulled.gaps == []) is with_token
+
+
+def test_files_at_another_origin_are_not_asked_for(tmp_path: Path) -> None:
+    with (
+        exporting() as elsewhere,
+        exporting(bulk=replace(PLAIN, files_at=elsewhere.base_url, with_token=True)) as server,
+    ):
+        pulled = pull(tmp_path, source(server.base_url, pull="bulk"), id="pat")
+        assert elsewhere.requests == []
+    assert pulled.gap("Condition").kind == "refused"
