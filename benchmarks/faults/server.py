@@ -52,7 +52,7 @@ FAULTS = (
     Fault("empty-page", "an empty page with `next`"),
     Fault("bomb", "gzip bomb: 4 MB that are 4 GB", expected=16),
     Fault("deep", "one record is 10,000 levels deep", expected=45),
-    Fault("xml-type", "JSON called application/xml", expected=16),
+    Fault("xml-type", "JSON called application/xml"),
     Fault("login", "login page with 200", expected=16),
 )
 
