@@ -1,11 +1,12 @@
 # Needs python3 >= 3.11 with its venv package, and make. Everything else is set up in this folder.
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test test-install test-real
+.PHONY: help setup demo test test-install test-real bench
 help:
 	@echo "make demo          a transfer between two embedded FHIR servers, start to receipt"
 	@echo "make test          style, types, layers and the quick tests"
 	@echo "make test-install  wheel, sdist and editable install, each in an empty environment"
+	@echo "make bench         speed and memory next to plain requests on a real HAPI; half an hour"
 	@echo "make test-real     the suite with real HAPI and Keycloak servers (Java 17 or newer, Maven)"
 
 setup:
@@ -26,3 +27,11 @@ test-install: setup
 # The first test also builds and starts the servers.
 test-real: setup
 	$(PYTHON) -m pytest --timeout=1200 tests/real
+
+# Cheap ones first; pull and push start real servers. More charts: CONNECTOR_CHARTS=folder.
+bench: setup
+	$(PYTHON) -m benchmarks.help
+	$(PYTHON) -m benchmarks.carry
+	$(PYTHON) -m benchmarks.large
+	$(PYTHON) -m benchmarks.pull
+	$(PYTHON) -m benchmarks.push

@@ -3,12 +3,14 @@
 import base64
 import binascii
 import hashlib
+import io
 from typing import Any
 
 from ..fhir.lossless import UndecodableError, decode, sha256
 from ..fhir.references import Kind, attachments, parse
 from ..store import chart
 from ..store.chart import Record
+from ..store.content import put_content
 from .compartment import SEVERAL_PEOPLE
 from .context import Gathering
 from .people import People, base_of
@@ -85,10 +87,12 @@ def attach(gathering: Gathering, register: Register) -> None:
                 gathering.missing.add("attachment", f"of {key[0]}", *result)
                 case.execute("UPDATE attachment SET status = 'gap' WHERE url = ?", (url,))
             else:
+                content_type, content = result
+                put_content(case, sha256(content), len(content), io.BytesIO(content))
                 case.execute(
-                    "UPDATE attachment SET status = 'had', content_type = ?, sha256 = ?, body = ?"
+                    "UPDATE attachment SET status = 'had', content_type = ?, sha256 = ?"
                     " WHERE url = ?",
-                    (result[0], sha256(result[1]), result[1], url),
+                    (content_type, sha256(content), url),
                 )
 
 
