@@ -1,5 +1,6 @@
 """What every part of one pull works with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..config import Source
@@ -9,6 +10,7 @@ from ..fhir.capability import Capability
 from ..progress import Progress, Tally
 from ..store.casefile import CaseFile
 from .gaps import Missing, report
+from .granted import NOT_GRANTED
 from .records import Sieve
 from .servers import Known
 from .workers import Workers
@@ -41,6 +43,13 @@ class Pull(Gathering):
     capability: Capability
     known: Known
     workers: Workers
+    ungranted: Mapping[str, str]  # types the token does not reach, wholly or in part, with why
+
+    @property
+    def unasked(self) -> frozenset[str]:
+        """Types no query is made for."""
+        none = (name for name, why in self.ungranted.items() if why == NOT_GRANTED)
+        return self.never_types.union(none)
 
     def tell(self, note: str) -> None:
         """Report progress in queries. `note`: FHIR names and numbers only."""

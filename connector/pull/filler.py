@@ -49,7 +49,7 @@ def _by_searches(pull: Pull) -> None:
         pull.capability,
         pull.patient_id,
         pull.settings,
-        pull.never_types,
+        pull.unasked,
         pull.wanted_types,
         pull.known,
     )

@@ -1,10 +1,9 @@
-"""What to ask a source for, decided from what it says it can do and what is known of it."""
+"""What to ask a source for, decided from what it says it can do and what is known of it. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, quote
 
 from ..config import Source
-from ..endpoint import Endpoint
 from ..errors import SourceFailed
 from ..fhir.capability import Capability
 from ..store.chart import Query
@@ -13,7 +12,6 @@ from .servers import NOTHING, Known
 
 EVERYTHING = "Patient/$everything"
 OTHERS = "others"  # the query for records of no category that was asked for
-NOT_GRANTED = "not granted: no scope of our token reaches this type"
 # What a chart's records refer to, and no search by patient finds.
 _REFERRED_TO = (
     "Binary Endpoint HealthcareService Location Medication Organization Patient Practitioner"
@@ -173,17 +171,3 @@ def _declared(capability: Capability, name: str, candidates: tuple[str, ...]) ->
     if declared is None:
         return None
     return next((p for p in candidates if p in declared or not declared), None)
-
-
-def not_granted(source: Endpoint, names: Iterable[str]) -> dict[str, str]:
-    """Types our token does not reach, wholly or in part, each with why: known before asking.
-
-    Raises `SignInFailed` or `Waiting` when there is no token yet and none can be had.
-    """
-    found = {}
-    for name in names:
-        if source.granted(name) is False:
-            found[name] = NOT_GRANTED
-        elif source.granted_in_part(name):
-            found[name] = "granted only in part: the scope of our token is narrowed by a query"
-    return found

@@ -31,11 +31,7 @@ def add_queries(pull: Pull) -> bool:
     Only where the server declares that search; where it doesn't, `plan.unsupported` says so.
     """
     declared = pull.capability.search.get("Provenance")
-    if (
-        "Provenance" in pull.never_types
-        or declared is None
-        or (declared and "target" not in declared)
-    ):
+    if "Provenance" in pull.unasked or declared is None or (declared and "target" not in declared):
         return False
     batches = [q for q in chart.queries(pull.case) if q.key.startswith("Provenance?")]
     asked = {t for q in batches for t in _targets(q)}

@@ -15,8 +15,9 @@ from . import attachments, bulk, closure, delta, filler, provenance, queries
 from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import Missing
+from .granted import not_granted
 from .patient import Found, find_patient, links, read_again
-from .plan import NOT_GRANTED, not_granted, plan, unsupported
+from .plan import plan, unsupported
 from .records import Sieve
 from .servers import known
 from .workers import Workers
@@ -67,6 +68,7 @@ def pull_chart(
             patient_id=patient.id,
             never_types=never_types,
             wanted_types=wanted_types,
+            ungranted=not_granted(source, sorted(capability.search.keys() & OWN_TYPES)),
             sieve=Sieve(
                 source.base_url,
                 patient.id,
@@ -112,7 +114,7 @@ def _open(pull: Pull, found: Found) -> None:
         pull.capability,
         pull.patient_id,
         pull.settings,
-        pull.never_types,
+        pull.unasked,
         pull.wanted_types,
         pull.known,
     )
@@ -120,7 +122,6 @@ def _open(pull: Pull, found: Found) -> None:
     again = since is not None and not chart.queries(case)
     if again:
         planned = delta.narrowed(pull, since, planned)
-    ungranted = not_granted(pull.source, sorted(pull.capability.search.keys() & OWN_TYPES))
     with case.commit():
         case.set_fact("pull_complete", None)
         if again:
@@ -135,10 +136,10 @@ def _open(pull: Pull, found: Found) -> None:
                 chart.fail_query(case, query.key)
         chart.reopen_failed(case)
         chart.put_record(case, found.record, "Patient")
-        chart.add_queries(case, (q for q in planned if ungranted.get(q.key) != NOT_GRANTED))
-        for name in ungranted.keys() - pull.never_types:
-            pull.gap(name, "refused", ungranted[name])
-        cannot = unsupported(pull.capability, pull.never_types, pull.wanted_types, pull.known)
+        chart.add_queries(case, planned)
+        for name in pull.ungranted.keys() - pull.never_types:
+            pull.gap(name, "refused", pull.ungranted[name])
+        cannot = unsupported(pull.capability, pull.unasked, pull.wanted_types, pull.known)
         for name, why in cannot.items():
             pull.gap(name, "unsupported", why)
         if found.replaced:

@@ -49,6 +49,19 @@ def test_what_is_not_granted_is_a_gap_and_is_not_asked(tmp_path: Path) -> None:
     assert not {gap.what for gap in pulled.gaps} & NEVER
 
 
+def test_no_other_way_asks_for_it_either(tmp_path: Path) -> None:
+    """`$everything` that breaks off is filled by searches; Provenance is searched by target."""
+    site = Site(tmp_path, "system/Patient.rs", "system/Condition.rs")
+    site.sandbox.add_fault(Fault("status", path="everything", status=500))
+    settings = site.settings.model_copy(update={"pull": "everything"})
+    with site.sandbox:
+        pulled = pull(tmp_path / "case", settings, id="pa")
+    assert set(pulled.records) == {"Patient/pa", "Condition/condition"}
+    for name in ("Observation", "Provenance"):
+        assert pulled.gap(name).why.startswith("not granted")
+        assert site.asked(name) == []
+
+
 def test_granted_later_it_is_asked(tmp_path: Path) -> None:
     some = "system/Patient.rs", "system/Provenance.rs"
     with (site := Site(tmp_path, *some)).sandbox:
