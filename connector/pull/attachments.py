@@ -8,7 +8,9 @@ import base64
 import binascii
 import hashlib
 import tempfile
+from collections.abc import Callable
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import IO, Any, NamedTuple
 
 from ..errors import EndpointError, NotFhir, TooLarge
@@ -16,7 +18,7 @@ from ..fhir.lossless import UndecodableError, decode
 from ..fhir.references import attachments
 from ..store import chart
 from ..store.content import put_content
-from .context import Pull
+from .context import Gathering, Pull
 from .gaps import kind_of
 from .records import Problem
 
@@ -24,6 +26,10 @@ _FHIR = ("application/fhir+json", "application/json")
 _WRAPPED_EXTRA = 100_000  # what a Binary's JSON may hold beside its data, in bytes
 _PIECE = 256 * 1024
 _TYPE = Problem("not-asked", "of a type that is not in attachment_types")
+
+
+# Brings the content at a url into a file; the content type as sent. May raise `EndpointError`.
+Fetch = Callable[[str, str, IO[bytes]], str | Problem]
 
 
 class _Had(NamedTuple):
@@ -37,12 +43,17 @@ class _Had(NamedTuple):
 def fetch_open(pull: Pull) -> None:
     """Fetch every attachment not settled yet. Raises `Waiting` or `SourceFailed`."""
     rows = pull.case.rows("SELECT url, type, id FROM attachment WHERE status = 'open' ORDER BY url")
-    pull.workers.each(lambda row: _fetch(pull, *row), rows)
+    pull.workers.each(lambda row: _settle_unless_stopping(pull, *row), rows)
 
 
-def _fetch(pull: Pull, url: str, resource_type: str, resource_id: str) -> None:
-    if pull.workers.stopping:
-        return
+def _settle_unless_stopping(pull: Pull, url: str, resource_type: str, resource_id: str) -> None:
+    if not pull.workers.stopping:
+        settle(pull, partial(_fetched, pull), url, resource_type, resource_id)
+        pull.tell(f"attachment of {resource_type}")
+
+
+def settle(pull: Gathering, fetch: Fetch, url: str, resource_type: str, resource_id: str) -> None:
+    """Keep the attachment that `fetch` brings, or say why there is none."""
     record = chart.record(pull.case, resource_type, resource_id)
     stated = [a for a in attachments(record.body) if a["url"] == url] if record else []
     if not stated:  # the record was replaced meanwhile and has no such attachment any more
@@ -51,17 +62,16 @@ def _fetch(pull: Pull, url: str, resource_type: str, resource_id: str) -> None:
         return
     # Beside the case file, as private as that, and without a name: a crash leaves nothing.
     with tempfile.TemporaryFile(dir=pull.case.folder) as file:
-        result = _content(pull, url, stated[0], file)
+        result = _content(pull, fetch, url, stated[0], file)
         if isinstance(result, _Had):
             _keep(pull, url, result, file)
-            pull.tell(f"attachment of {resource_type}")
             return
     with pull.case.commit():
         pull.case.execute("UPDATE attachment SET status = 'gap' WHERE url = ?", (url,))
     pull.missing.add("attachment", f"of {resource_type}", *result)
 
 
-def _keep(pull: Pull, url: str, had: _Had, file: IO[bytes]) -> None:
+def _keep(pull: Gathering, url: str, had: _Had, file: IO[bytes]) -> None:
     with pull.case.commit():
         put_content(pull.case, had.sha256, had.size, file)
         pull.case.execute(
@@ -70,7 +80,9 @@ def _keep(pull: Pull, url: str, had: _Had, file: IO[bytes]) -> None:
         )
 
 
-def _content(pull: Pull, url: str, stated: dict[str, Any], file: IO[bytes]) -> _Had | Problem:
+def _content(
+    pull: Gathering, fetch: Fetch, url: str, stated: dict[str, Any], file: IO[bytes]
+) -> _Had | Problem:
     """Bring the content into `file`, or say why there is none."""
     limit = pull.settings.attachment_bytes_max
     size = stated.get("size")
@@ -80,12 +92,13 @@ def _content(pull: Pull, url: str, stated: dict[str, Any], file: IO[bytes]) -> _
     if content_type and not _wanted(pull, content_type):
         return _TYPE
     try:
-        sent_type = _fetched(pull, url, content_type, file)
+        sent_type = fetch(url, content_type, file)
     except TooLarge:
         return _too_large(limit)
     except EndpointError as error:
-        pull.still_there(error)
         return Problem(kind_of(error), str(error))
+    if isinstance(sent_type, Problem):
+        return sent_type
     if file.seek(0, 2) > limit:
         return _too_large(limit)
     if "html" in sent_type and "html" not in content_type:
@@ -99,13 +112,17 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str:
     """Fetch into `file`; the content type as sent. Raises `EndpointError`."""
     # Base64 is a third longer; whether it comes so is known only when it is there.
     most = pull.settings.attachment_bytes_max * 4 // 3 + _WRAPPED_EXTRA
-    answer = pull.source.download(url, "attachment", file, most, accept=_accept(content_type))
+    try:
+        answer = pull.source.download(url, "attachment", file, most, accept=_accept(content_type))
+    except EndpointError as error:
+        pull.still_there(error)
+        raise
     if answer.media_type not in _FHIR:
         return answer.media_type
-    return _unwrapped(answer.media_type, file)
+    return unwrapped(answer.media_type, file)
 
 
-def _wanted(pull: Pull, content_type: str) -> bool:
+def _wanted(pull: Gathering, content_type: str) -> bool:
     return any(
         fnmatchcase(content_type, wanted.lower()) for wanted in pull.settings.attachment_types
     )
@@ -120,7 +137,7 @@ def _accept(content_type: str) -> str:
     return content_type if content_type and fit else "*/*"
 
 
-def _unwrapped(content_type: str, file: IO[bytes]) -> str:
+def unwrapped(content_type: str, file: IO[bytes]) -> str:
     """Put the content of a Binary that came as FHIR JSON (binary.html#rest) in its place.
 
     Any other JSON stays as it is. This alone is held in memory: it is one JSON value.

@@ -1,6 +1,7 @@
 """The files of a finished bulk export: listed, fetched, held against the patient, committed."""
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..config import Auth
@@ -98,33 +99,32 @@ def _fetch(pull: Pull, source: Endpoint, file: File, state: dict[str, Any]) -> N
     if pull.workers.stopping:
         return
     name = file.type if file.type not in ("", "OperationOutcome") else QUERY
-    records: list[Record] = []
     problems: set[Problem] = set()
-    try:
-        body = source.get(file.url, f"{name} export file", accept=_NDJSON).body
-    except EndpointError as error:
-        pull.still_there(error)
-        problems.add(Problem(kind_of(error), str(error)))
-        body = b""
-    for found in _examined(pull, body):
-        if isinstance(found, Record):
-            records.append(found)
-        else:
-            problems.add(found)
-    with pull.case.commit():
-        for record in records:
-            chart.put_record(pull.case, record, QUERY)
-        state["problems"] += [[name, *problem] for problem in sorted(problems)]
-        state["done"].append(sha256(file.url.encode()))
-        pull.case.set_fact("export", state)
-    pull.tell(f"{name} {len(records)} exported")
+    count = 0
+    with tempfile.TemporaryFile(dir=pull.case.folder) as lines:
+        try:
+            most = pull.settings.page_bytes_max
+            source.download(file.url, f"{name} export file", lines, most, accept=_NDJSON)
+        except EndpointError as error:
+            pull.still_there(error)
+            problems.add(Problem(kind_of(error), str(error)))
+            lines.truncate(0)
+        lines.seek(0)
+        with pull.case.commit():  # a stranger undoes the whole file
+            for found in _examined(pull, lines):
+                if isinstance(found, Record):
+                    count += chart.put_record(pull.case, found, QUERY)
+                else:
+                    problems.add(found)
+            state["problems"] += [[name, *problem] for problem in sorted(problems)]
+            state["done"].append(sha256(file.url.encode()))
+            pull.case.set_fact("export", state)
+    pull.tell(f"{name} {count} exported")
 
 
-def _examined(pull: Pull, body: bytes) -> Iterator[Record | Problem]:
+def _examined(pull: Pull, lines: Iterable[bytes]) -> Iterator[Record | Problem]:
     ours = People(frozenset({f"Patient/{pull.patient_id}"}), frozenset())
-    for line in body.splitlines():
-        if not line.strip():
-            continue
+    for line in filter(None, (written.strip() for written in lines)):
         try:
             kind = peek(line).type
             if kind == "OperationOutcome":

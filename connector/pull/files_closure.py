@@ -1,16 +1,12 @@
 """What records refer to, and their attachments, settled among the files alone."""
 
-import base64
-import binascii
-import hashlib
-import io
-from typing import Any
+from functools import partial
+from typing import IO
 
-from ..fhir.lossless import UndecodableError, decode, sha256
-from ..fhir.references import Kind, attachments, parse
+from ..fhir.references import Kind, parse
 from ..store import chart
 from ..store.chart import Record
-from ..store.content import put_content
+from . import attachments
 from .compartment import SEVERAL_PEOPLE
 from .context import Gathering
 from .people import People, base_of
@@ -77,41 +73,15 @@ def _bring(gathering: Gathering, register: Register, key: Key) -> bool:
 
 def attach(gathering: Gathering, register: Register) -> None:
     """Attachments that the files hold as Binary resources."""
-    case = gathering.case
-    for url, *key in case.rows("SELECT url, type, id FROM attachment WHERE status = 'open'"):
-        record = chart.record(case, *key)
-        stated = [a for a in attachments(record.body) if a["url"] == url] if record else []
-        result = _content(gathering, register, url, stated[0]) if stated else _ABSENT
-        with case.commit():
-            if isinstance(result, Problem):
-                gathering.missing.add("attachment", f"of {key[0]}", *result)
-                case.execute("UPDATE attachment SET status = 'gap' WHERE url = ?", (url,))
-            else:
-                content_type, content = result
-                put_content(case, sha256(content), len(content), io.BytesIO(content))
-                case.execute(
-                    "UPDATE attachment SET status = 'had', content_type = ?, sha256 = ?"
-                    " WHERE url = ?",
-                    (content_type, sha256(content), url),
-                )
+    rows = gathering.case.rows("SELECT url, type, id FROM attachment WHERE status = 'open'")
+    for row in rows:
+        attachments.settle(gathering, partial(_binary, register), *row)
 
 
-def _content(
-    gathering: Gathering, register: Register, url: str, stated: dict[str, Any]
-) -> tuple[str, bytes] | Problem:
+def _binary(register: Register, url: str, _content_type: str, file: IO[bytes]) -> str | Problem:
     found = [key for key in register.find(url) if key.type == "Binary"]
     body = register.body(found[0]) if len(found) == 1 else None
     if body is None:
-        return _ELSEWHERE if base_of(url) or "://" in url else _ABSENT
-    try:
-        binary = decode(body)
-        content = base64.b64decode("".join(str(binary.get("data", "")).split()), validate=True)
-    except (UndecodableError, binascii.Error):
-        return Problem("failed", "its Binary could not be read")
-    if len(content) > (limit := gathering.settings.attachment_bytes_max):
-        return Problem("not-asked", f"larger than {limit} bytes (attachment_bytes_max)")
-    size, digest = stated.get("size"), stated.get("hash")
-    sha1 = base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode()
-    if (isinstance(size, int) and size != len(content)) or (digest and digest != sha1):
-        return Problem("failed", "its size or hash is not the one the record states")
-    return str(stated.get("contentType") or binary.get("contentType") or ""), content
+        return _ELSEWHERE if "://" in url else _ABSENT
+    file.write(body)
+    return attachments.unwrapped("application/fhir+json", file)
