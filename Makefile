@@ -1,7 +1,7 @@
 # Needs python3 >= 3.11 with its venv package, and make. Everything else is set up in this folder.
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test test-install test-real bench
+.PHONY: help setup demo test test-killed test-install test-real bench
 help:
 	@echo "make demo          a transfer between two embedded FHIR servers, start to receipt"
 	@echo "make test          style, types, layers and the quick tests"
@@ -20,6 +20,10 @@ test: setup
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pytest
+
+# Killed at each step of a transfer; `make test` takes every seventh.
+test-killed: setup
+	CONNECTOR_EVERY_STEP=1 $(PYTHON) -m pytest --timeout=1800 tests/cli/test_killed.py
 
 test-install: setup
 	$(PYTHON) -m pytest tests/install

@@ -1,8 +1,11 @@
 """Holes of one way filled by the other: searches that failed by `$everything`, and the reverse.
 
-A gap goes only if the other way really brought what is missing; what was filled, and how, stays
-in the fact `filled` and is shown with the plan.
+A gap goes only if the other way really brought what is missing, and never if the server refused
+the search: `$everything` may give what that account may see, and no more. What was filled, and
+how, stays in the fact `filled` and is shown with the plan.
 """
+
+from collections.abc import Sequence
 
 from ..store import chart
 from ..store.chart import BROKEN, Query
@@ -10,6 +13,8 @@ from .compartment import COMPARTMENT
 from .context import Pull
 from .plan import EVERYTHING, everything, searches
 from .queries import ask_open, seen_types
+
+_IN_PART = "; $everything brought records of it, perhaps not all"
 
 
 def fill(pull: Pull) -> None:
@@ -38,7 +43,8 @@ def _by_everything(pull: Pull) -> None:
     brought = seen_types(pull.case)
     for query in holes:
         if _type(query) in brought:
-            _filled(pull, query.key, f"by $everything, which brought {_type(query)}")
+            _filled(pull, query.key, f"by $everything, which brought {_type(query)}", ("failed",))
+            _perhaps_in_part(pull, query.key)
 
 
 def _by_searches(pull: Pull) -> None:
@@ -63,12 +69,20 @@ def _by_searches(pull: Pull) -> None:
         _filled(pull, EVERYTHING, "by one search for each type")
 
 
-def _filled(pull: Pull, what: str, how: str) -> None:
+def _perhaps_in_part(pull: Pull, what: str) -> None:
+    """A search that was refused stays a gap: who may not ask may not be given all either."""
     with pull.case.commit():
-        marks = ", ".join("?" * len(BROKEN))
+        pull.case.execute(
+            "UPDATE gap SET why = why || ? WHERE what = ? AND kind = 'refused'", (_IN_PART, what)
+        )
+
+
+def _filled(pull: Pull, what: str, how: str, kinds: Sequence[str] = BROKEN) -> None:
+    with pull.case.commit():
+        marks = ", ".join("?" * len(kinds))
         gone = pull.case.execute(
             f"DELETE FROM gap WHERE what = ? AND kind IN ({marks})",  # noqa: S608 - marks
-            (what, *BROKEN),
+            (what, *kinds),
         )
         if gone:
             filled = pull.case.fact("filled", {})

@@ -180,7 +180,7 @@ def test_late_is_said(world: support.World) -> None:
 
 
 def test_the_search_plan_is_shown_with_its_reasons(world: support.World) -> None:
-    world.source.add_fault(Fault("status", r"/Immunization\?", status=403))
+    world.source.add_fault(Fault("status", r"/Immunization\?", status=500))
     outline = world.cli("transfer", world.request(), "--dry-run", "--json").json["outline"]
     asked = {query["what"]: query for query in outline["asked"]}
     assert "asked for by the checklist" in asked["Observation"]["why"]

@@ -138,14 +138,24 @@ def filled(folder: Path) -> dict[str, str]:
         return dict(case.fact("filled", {}))
 
 
-def test_a_refused_search_is_filled_by_everything(tmp_path: Path) -> None:
-    refused = Fault("status", path=r"/(Goal|CarePlan)\?", status=403)
-    with small(*CHART, faults=[refused]) as server:
+def test_a_failed_search_is_filled_by_everything(tmp_path: Path) -> None:
+    failed = Fault("status", path=r"/(Goal|CarePlan)\?", status=500)
+    with small(*CHART, faults=[failed]) as server:
         pulled = pull(tmp_path, source(server.base_url, pull="auto"), id="pat")
     assert pulled.records.keys() == ALL
     # $everything brought a Goal; that it brought no CarePlan does not mean that there is none
-    assert broken(pulled.gaps) == {("CarePlan", "refused")}
+    assert broken(pulled.gaps) == {("CarePlan", "failed")}
     assert filled(tmp_path).keys() == {"Goal"}
+
+
+def test_a_refused_search_stays_a_gap_though_everything_brought_records(tmp_path: Path) -> None:
+    refused = Fault("status", path=r"/Goal\?", status=403)
+    with small(*CHART, faults=[refused]) as server:
+        pulled = pull(tmp_path, source(server.base_url, pull="auto"), id="pat")
+    assert pulled.records.keys() == ALL
+    assert broken(pulled.gaps) == {("Goal", "refused")}
+    assert "perhaps not all" in pulled.gap("Goal").why
+    assert filled(tmp_path) == {}
 
 
 def test_a_filler_that_breaks_fills_nothing(tmp_path: Path) -> None:

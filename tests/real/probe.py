@@ -19,6 +19,8 @@ class Server:
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
         self.session = requests.Session()
+        # The server closes connections that were idle for a while, and a POST is not repeated.
+        self.session.headers["Connection"] = "close"
 
     def send(self, method: str, path: str, body: Any, **headers: str) -> requests.Response:
         return self.session.request(

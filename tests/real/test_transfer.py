@@ -147,6 +147,7 @@ def test_what_the_source_refuses_breaks_or_cuts_short_is_said_every_time(
     place: Place, source: Proxy
 ) -> None:
     site, _ = place(SMALL)
+    site.configure(source='pull = "search"')  # auto fills what failed by $everything
     source.faults += [
         Fault(r"/Condition\?", status=403),
         Fault(r"/Immunization\?", status=500),
