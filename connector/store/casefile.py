@@ -73,7 +73,7 @@ CREATE TABLE IF NOT EXISTS entry (
   seq INTEGER PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL,
   origin TEXT NOT NULL CHECK (origin IN ('carried', 'authored')),
   source TEXT NOT NULL, sha256 TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (type, id)) STRICT;
-CREATE INDEX entry_authored ON entry (source) WHERE origin = 'authored';
+CREATE INDEX IF NOT EXISTS entry_authored ON entry (source) WHERE origin = 'authored';
 
 -- push: what was sent in which write, where it stands now, what was read back
 CREATE TABLE IF NOT EXISTS delivery (
