@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from ..errors import ConnectorError, UsageError
 from ..failpoint import reach
+from .lock import in_turn
 from .private import private_folder
 
 SCHEMA_VERSION = 1
@@ -103,7 +104,7 @@ class CaseFile:
         private_folder(folder)
         path = folder / "case.db"
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        with _sqlite_errors():
+        with _sqlite_errors(), in_turn(folder):
             db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")

@@ -35,6 +35,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..case import due_at
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
+from .lock import in_turn
 from .private import private_folder
 
 SCHEMA_VERSION = 1
@@ -236,7 +237,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         # Transactions are begun by us, and at once for writing: two processes queue up instead
         # of failing when a reader wants to become a writer.
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode = WAL")
+        with in_turn(file.parent):
+            connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA busy_timeout = 30000")
 

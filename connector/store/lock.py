@@ -11,6 +11,21 @@ from .private import private_folder
 
 
 @contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block for the same folder, and keep others out.
+
+    For the moment in which a SQLite file becomes one with a write-ahead log: two processes that do
+    it at once get "database is locked", whatever time they are willing to wait.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def only_one(path: Path, what: str) -> Iterator[None]:
     """Hold the lock at `path`; raises `LockHeld` at once if another process has it."""
     private_folder(path.parent)
