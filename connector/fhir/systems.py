@@ -19,7 +19,5 @@ KEY_QUESTION = _own("key-question")  # diagnosis | treatment | prognosis
 TASK_INPUT = _own("task-input")  # mode | hinge-item | missing-item | question
 PLACER = _own("placer-identifier")  # system of the PLAC identifier when the source has none
 
-SNOMED = "http://snomed.info/sct"
-LOINC = "http://loinc.org"
 ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 NPI = "http://hl7.org/fhir/sid/us-npi"
