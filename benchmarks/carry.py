@@ -14,11 +14,11 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.measure import Measure, measured, side, table
 from connector import packet
-from connector.case import PatientChoice, Request
-from connector.config import Destination, Source
 from connector.fhir.lossless import encode, sha256
 from connector.packet.carry import Carrier
 from connector.packet.index import Links
+from connector.request import PatientChoice, Request
+from connector.settings import Destination, Source
 from connector.store import chart
 from connector.store.casefile import CaseFile
 from tests.real.charts import Resource, chart_files, read_chart

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from . import packet, push
-from .case import Request, State, may_follow
-from .config import Config, Destination, Source, same_environment
+from .case import State, may_follow
+from .config import Config, same_environment
 from .endpoint import Endpoint
 from .errors import (
     ConnectorError,
@@ -28,6 +28,8 @@ from .errors import (
 from .fhir.ids import case_handle
 from .progress import Progress, silent
 from .pull import pull_chart, pull_files, types_of_chart
+from .request import Request
+from .settings import Destination, Source
 from .store import chart, export
 from .store.casefile import CaseFile
 from .store.ledger import Ledger

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from connector.case import Request, State
+from connector.case import State
 from connector.config import Config
+from connector.request import Request
 from connector.store.standing import Standing
 
 DOCS = Path(__file__).parent.parent / "docs"

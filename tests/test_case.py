@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from connector.case import TABLE, Facts, Model, Request, State, due_at, exit_codes, may_follow
+from connector.case import TABLE, Facts, State, exit_codes, may_follow
 from connector.errors import PRECEDENCE, Exit, worst
+from connector.request import Model, Request, due_at
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LATER, EARLIER = NOW + timedelta(days=1), NOW - timedelta(days=1)

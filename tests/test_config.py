@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connector.config import PUBLIC_SANDBOXES, Config, Secret, Source, load, same_environment
+from connector.config import Config, load, same_environment
 from connector.errors import UsageError
+from connector.settings import PUBLIC_SANDBOXES, Secret, Source
 
 ID = "11111111-2222-4333-8444-555555555555"
 EXAMPLE = f"""\

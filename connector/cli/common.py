@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import click
 
 from .. import packet, transfer
-from ..case import Request, due_at
 from ..config import Config, load
 from ..errors import UsageError
 from ..fhir.ids import case_handle
 from ..progress import Figures, Progress, silent
+from ..request import Request, due_at
 from ..store.casefile import CaseFile
 from ..store.standing import Standing
 from ..view import terminal

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..case import due_at
 from ..config import load
+from ..request import due_at
 from ..store.ledger import Ledger
 from ..view import terminal
 from . import common

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from .. import packet, transfer, yamlfile
-from ..case import Request
 from ..config import Config
 from ..fhir.ids import case_handle
+from ..request import Request
 from ..store.casefile import CaseFile
 from . import common
 

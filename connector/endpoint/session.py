@@ -19,10 +19,10 @@ import requests
 from requests.auth import AuthBase
 from urllib3 import exceptions as wire_errors
 
-from ..config import EndpointSettings
 from ..errors import Answered, Forbidden, TooLarge, Unreachable, Waiting
 from ..failpoint import reach
 from ..fhir.lossless import UndecodableError, decode
+from ..settings import EndpointSettings
 from .bearer import NoAuth
 from .origin import joined, origin
 from .pace import pace_of

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from ..config import Auth, EndpointSettings
 from ..errors import UsageError
+from ..settings import Auth, EndpointSettings
 from .bearer import Bearer, NoAuth, fits_a_header
 from .scopes import Grant
 from .tokens import Ask, Tokens

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
-from ..case import Organization, Request
-from ..config import Destination, Source
+from ..request import Organization, Request
+from ..settings import Destination, Source
 from .assess import Finding, presence
 from .index import Row
 from .rules import Status

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from ..case import Request
+from ..request import Request
 from ..store.chart import Gap
 from ..store.packet import Item
 from .index import Row

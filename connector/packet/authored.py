@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .. import __version__
-from ..case import Organization, Request, Telecom
-from ..config import Destination, Source
 from ..errors import UsageError
 from ..fhir import systems
 from ..fhir.ids import authored_id, case_handle, derived_id
+from ..request import Organization, Request, Telecom
+from ..settings import Destination, Source
 from .author import Authored, author, in_hundreds
 from .index import Row
 from .mappings import Mappings

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from html import escape
 from typing import Any
 
-from ..case import Request
+from ..request import Request
 from .assess import Finding
 from .index import Row
 from .mappings import Mappings

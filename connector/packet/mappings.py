@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from .. import yamlfile
-from ..case import KeyQuestion
 from ..errors import UsageError
+from ..request import KeyQuestion
 from .rules import Checklist, File, Never, Order, Release, Sections, Selection, Status, Template
 
 PACKAGED = Path(__file__).parent.parent / "mappings"

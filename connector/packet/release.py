@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from ..case import Request
-from ..config import Destination
 from ..errors import Held, UsageError
+from ..request import Request
+from ..settings import Destination
 from ..store.packet import Decision
 from .index import Row, Unreadable
 from .mappings import Mappings

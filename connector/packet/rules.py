@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from ..case import KeyQuestion, Model, Text
+from ..request import KeyQuestion, Model, Text
 
 
 def _window(text: str) -> str:

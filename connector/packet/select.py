@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ..case import Request
+from ..request import Request
 from ..store.packet import Decision
 from .assess import Finding
 from .index import Row

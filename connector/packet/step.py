@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
-from ..case import Request
-from ..config import Destination, Source
 from ..errors import Held, SourceFailed
 from ..progress import Progress, silent
+from ..request import Request
+from ..settings import Destination, Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.content import attached

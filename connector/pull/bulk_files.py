@@ -4,11 +4,11 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ..config import Auth
 from ..endpoint import Answer, Endpoint
 from ..errors import EndpointError
 from ..fhir.lossless import UndecodableError, decode, sha256
 from ..fhir.record import peek
+from ..settings import Auth
 from ..store import chart
 from ..store.chart import Record
 from .context import Pull

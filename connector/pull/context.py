@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..config import Source
 from ..endpoint import Endpoint
 from ..errors import EndpointError, SignInFailed, SourceFailed, Unreachable
 from ..fhir.capability import Capability
 from ..progress import Progress, Tally
+from ..settings import Source
 from ..store.casefile import CaseFile
 from .gaps import Missing, report
 from .granted import NOT_GRANTED

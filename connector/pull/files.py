@@ -8,12 +8,12 @@ what is theirs, what was said about that (Provenance); so nothing has to be held
 from collections.abc import Iterator
 from typing import Any
 
-from ..case import Request
-from ..config import Source
 from ..errors import Held
 from ..fhir.lossless import UndecodableError, decode, members, sha256
 from ..fhir.record import peek
 from ..progress import Progress, silent
+from ..request import Request
+from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record

@@ -1,9 +1,9 @@
 """Exactly one patient among those that the files hold, or nothing at all."""
 
-from ..case import PatientChoice
 from ..errors import Held, SourceFailed
 from ..fhir.lossless import UndecodableError, decode, sha256
 from ..fhir.record import peek
+from ..request import PatientChoice
 from ..store.chart import Record
 from .given import Files
 from .patient import check_current

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..case import PatientChoice
 from ..endpoint import Endpoint
 from ..errors import Answered, EndpointError, Held, SourceFailed
 from ..fhir.lossless import UndecodableError, decode, sha256
 from ..fhir.record import peek
 from ..fhir.references import Kind, Target, parse
+from ..request import PatientChoice
 from ..store.chart import Record
 from .lookup import find, read
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, quote
 
-from ..config import Source
 from ..errors import SourceFailed
 from ..fhir.capability import Capability
+from ..settings import Source
 from ..store.chart import Query
 from .compartment import BESIDE, COMPARTMENT
 from .servers import NOTHING, Known

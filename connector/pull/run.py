@@ -1,13 +1,13 @@
 """The pull, in its order: who, what to ask, ask, follow references, Provenance, attachments."""
 
-from ..case import Request
-from ..config import Source
 from ..endpoint import Endpoint
 from ..errors import EndpointError, Held, SourceFailed
 from ..fhir import capability as capabilities
 from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
 from ..progress import Progress, silent
+from ..request import Request
+from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record

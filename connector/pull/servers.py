@@ -12,8 +12,8 @@ from typing import TypeVar
 from pydantic import Field
 
 from .. import yamlfile
-from ..case import Model, Text
 from ..errors import UsageError
+from ..request import Model, Text
 
 PACKAGED = Path(__file__).parent.parent / "mappings"
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..case import Request
-from ..config import Destination, Source
 from ..endpoint import Endpoint
 from ..errors import Answered, ConnectorError, DestinationRefused, EndpointError
 from ..fhir.lossless import UndecodableError
+from ..request import Request
+from ..settings import Destination, Source
 from ..store import packet
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger

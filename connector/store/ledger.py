@@ -32,9 +32,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..case import due_at
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
+from ..request import due_at
 from .lock import in_turn
 from .private import private_folder
 

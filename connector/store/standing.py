@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..case import Facts, State, due_at, exit_codes
+from ..case import Facts, State, exit_codes
 from ..errors import Exit
+from ..request import due_at
 from . import chart, delivery, packet
 from .casefile import CaseFile
 

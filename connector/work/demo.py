@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import yamlfile
-from ..case import Request
 from ..config import Config
 from ..errors import UsageError
 from ..fhir.lossless import decode, encode
+from ..request import Request
 
 FOLDER = Path(__file__).parent.parent / "demo"
 _MARK = ".connector-demo"

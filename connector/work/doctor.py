@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from ..config import Config, Destination, EndpointSettings, Source, same_environment
+from ..config import Config, same_environment
 from ..endpoint import Answer, Endpoint, Grant
 from ..errors import Answered, EndpointError, Exit, SourceFailed, UsageError, Waiting
 from ..fhir.capability import Capability, parse
 from ..fhir.lossless import UndecodableError
 from ..pull import plan, servers, survey, types_of_chart
+from ..settings import Destination, EndpointSettings, Source
 
 _CLOCK_SKEW_MAX_S = 120
 # What every packet is made of, whatever the chart holds.

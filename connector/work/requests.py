@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .. import yamlfile
-from ..case import Request
+from ..request import Request
 
 SUFFIXES = (".yaml", ".yml", ".json")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import packet, transfer
-from ..case import Request, due_at
 from ..config import Config
 from ..errors import ConnectorError, Exit, UsageError, worst
 from ..progress import Progress
+from ..request import Request, due_at
 from ..store.lock import only_one
 from .requests import SUFFIXES, read_request
 

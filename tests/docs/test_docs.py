@@ -13,9 +13,10 @@ import pytest
 from pydantic import BaseModel
 
 from connector import cli, yamlfile
-from connector.case import Request, State
+from connector.case import State
 from connector.config import Config, load
 from connector.errors import PRECEDENCE, Exit
+from connector.request import Request
 from connector.work.requests import SUFFIXES, read_request
 from tests import support
 from tests.docs.pages import DOCS, blocks, examples, page

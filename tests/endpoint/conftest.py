@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from connector.config import Source
 from connector.endpoint import Endpoint
+from connector.settings import Source
 
 from .server import Reply, Scripted
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from connector.case import Request
-from connector.config import Destination, Source
 from connector.fhir.lossless import decode, encode, sha256
 from connector.packet import Outline, load, map_case
+from connector.request import Request
+from connector.settings import Destination, Source
 from connector.store import chart
 from connector.store.casefile import CaseFile
 from connector.store.content import put_content

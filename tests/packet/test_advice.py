@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.case import Organization
+from connector.request import Organization
 from connector.store.casefile import CaseFile
 
 from .charts import DESTINATION, PATIENT, SOURCE, put, request, run

@@ -5,13 +5,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from connector.case import Organization, Telecom
 from connector.errors import ConnectorError
 from connector.fhir import systems
 from connector.fhir.gate import check
 from connector.packet.author import author
 from connector.packet.compose import RECONCILE
 from connector.packet.rules import Template
+from connector.request import Organization, Telecom
 from connector.store import packet
 from connector.store.casefile import CaseFile
 

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 
 from connector import yamlfile
-from connector.case import Request
 from connector.fhir.gate import check
 from connector.fhir.lossless import decode
 from connector.packet import Outline
+from connector.request import Request
 from connector.store.casefile import CaseFile
 
 from .charts import FIXTURES, put, run

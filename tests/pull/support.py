@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connector.case import PatientChoice, Request
-from connector.config import Auth, Secret, Source
 from connector.endpoint import Endpoint
 from connector.fhir.lossless import decode
 from connector.pull import pull_chart, types_of_chart
+from connector.request import PatientChoice, Request
 from connector.sandbox import Sandbox
+from connector.settings import Auth, Secret, Source
 from connector.store import chart
 from connector.store.casefile import CaseFile
 from connector.store.chart import Gap

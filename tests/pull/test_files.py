@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from connector.case import PatientChoice, Request
-from connector.config import Source
 from connector.errors import Held, SourceFailed
 from connector.fhir.equality import Verdict, compare
 from connector.fhir.lossless import encode
 from connector.pull import pull_files
+from connector.request import PatientChoice, Request
+from connector.settings import Source
 from connector.store.casefile import CaseFile
 from tests.pull.support import (
     NEVER,

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from connector import push
-from connector.case import Request
-from connector.config import Destination, Source
 from connector.endpoint import Answer, Endpoint
 from connector.fhir.ids import authored_id, derived_id
 from connector.fhir.lossless import decode, encode
 from connector.fhir.references import splice
 from connector.fhir.systems import TAG
+from connector.request import Request
+from connector.settings import Destination, Source
 from connector.store import packet
 from connector.store.casefile import CaseFile
 from connector.store.ledger import Ledger

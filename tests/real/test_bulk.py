@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.config import Source
 from connector.errors import Waiting
+from connector.settings import Source
 from tests.pull.support import Pulled, pull, source, truth
 from tests.pull.test_files import mixed, take
 from tests.real.charts import chart_files, read_chart

@@ -11,11 +11,11 @@ import jwt
 import pytest
 import requests
 
-from connector.config import Source
 from connector.endpoint import Endpoint, keys
 from connector.endpoint.assertion import client_assertion
 from connector.errors import SignInFailed
 from connector.sandbox import Authority, Protection, Sandbox
+from connector.settings import Source
 from tests.real.keycloak_server import SCOPES, Keycloak
 
 pytestmark = pytest.mark.real

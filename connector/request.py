@@ -1,0 +1,201 @@
+"""The request for a second opinion. Pure: no clock, disk or network."""
+
+import re
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?", re.ASCII)
+
+KeyQuestion = Literal["diagnosis", "treatment", "prognosis"]
+
+
+class Model(BaseModel):
+    """Strict about names: an unknown field is an error, not a silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _fhir_moment(text: str) -> str:
+    """A FHIR date or dateTime with offset (R4 datatypes.html#dateTime), kept as written."""
+    if _MOMENT.fullmatch(text):
+        # The library's own words would repeat the text.
+        with suppress(ValueError, OverflowError):
+            due_at(text)
+            return text
+    raise ValueError("expected a date, or date and time with seconds and offset")
+
+
+def _npi(text: str) -> str:
+    """A US National Provider Identifier: ten digits, the last a Luhn check digit over 80840+NPI."""
+    digits = [int(d) for d in f"80840{text}"] if re.fullmatch(r"[12][0-9]{9}", text) else [1]
+    doubled = [
+        d if i % 2 == 0 else (2 * d - 9 if d > 4 else 2 * d) for i, d in enumerate(digits[::-1])
+    ]
+    if sum(doubled) % 10:
+        raise ValueError("expected a ten-digit NPI with a correct check digit")
+    return text
+
+
+def _identifier(text: str) -> str:
+    if not re.fullmatch(r"[^|\s]+\|\S.*", text):
+        raise ValueError("expected system|value")
+    return text
+
+
+def _record(text: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-._]{1,255}", text):
+        raise ValueError("expected Type/id, for example DiagnosticReport/123")
+    return text
+
+
+def _token(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
+        raise ValueError("expected up to 64 letters, digits, dots, hyphens, underscores")
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_fhir_moment)]
+Npi = Annotated[str, AfterValidator(_npi)]
+Identifier = Annotated[str, AfterValidator(_identifier)]
+Record = Annotated[str, AfterValidator(_record)]
+Token = Annotated[str, AfterValidator(_token)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class PatientChoice(Model):
+    """Which patient: the id at that server, or a business identifier as `system|value`."""
+
+    id: Text | None = None
+    identifier: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "PatientChoice":
+        if (self.id is None) == (self.identifier is None):
+            raise ValueError("expected exactly one of id and identifier")
+        return self
+
+
+class DestinationPatient(Model):
+    """Who the patient is over there, when the request knows: one of three."""
+
+    id: Text | None = None
+    identifier: Identifier | None = None
+    create: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> "DestinationPatient":
+        if [self.id is not None, self.identifier is not None, self.create].count(True) != 1:
+            raise ValueError("expected exactly one of id, identifier and create: true")
+        return self
+
+
+class Organization(Model):
+    """An organisation by name, with its NPI where it has one."""
+
+    name: Text
+    npi: Npi | None = None
+
+
+class Practitioner(Model):
+    """A clinician by name, with the NPI where there is one."""
+
+    family: Text
+    given: Text | None = None
+    npi: Npi | None = None
+
+
+class Telecom(Model):
+    """How to reach somebody by phone or e-mail."""
+
+    phone: Text | None = None
+    email: Text | None = None
+
+
+class Party(Model):
+    """One side of the request: who asks (requester) or who is asked (performer)."""
+
+    organization: Organization | None = None
+    practitioner: Practitioner | None = None
+    specialty: Text | None = None
+    telecom: Telecom = Telecom()
+
+
+class Meeting(Model):
+    """The first meeting with the other team."""
+
+    start: Moment
+    mode: Literal["in-person", "online", "written", "undecided"] = "undecided"
+
+    @model_validator(mode="after")
+    def _with_time(self) -> "Meeting":
+        if "T" not in self.start:
+            raise ValueError("start: expected date and time with offset")
+        return self
+
+
+class Basis(Model):
+    """On what ground the records may leave."""
+
+    kind: Literal["treatment", "patient-authorization"] = "treatment"
+    document: Path | None = None
+
+    @model_validator(mode="after")
+    def _document(self) -> "Basis":
+        if (self.kind == "patient-authorization") != (self.document is not None):
+            raise ValueError("a patient-authorization, and only it, needs its signed document")
+        return self
+
+
+class Request(Model):
+    """One second opinion asked for. docs/request.schema.json is made from this class."""
+
+    request_id: Token
+    patient: PatientChoice
+    key_question: KeyQuestion
+    question: Text
+    source: Text
+    destination: Text
+    needed_by: Moment | None = None
+    meeting: Meeting | None = None
+    also: tuple[KeyQuestion, ...] = ()
+    case_type: Token = "general"
+    condition: Record | None = None
+    initiated_by: Literal["patient", "physician"] = "patient"
+    requester: Party = Party()
+    performer: Party = Party()
+    destination_patient: DestinationPatient | None = None
+    scope: Literal["checklist", "whole-chart"] = "checklist"
+    first_opinion: tuple[Record, ...] = ()
+    hinge: tuple[Record, ...] = ()
+    include: tuple[Record, ...] = ()
+    exclude: tuple[Record, ...] = ()
+    basis: Basis = Basis()
+    patient_story: Text | None = None
+
+    @model_validator(mode="after")
+    def _a_deadline(self) -> "Request":
+        if self.needed_by is None and self.meeting is None:
+            raise ValueError(
+                "expected needed_by or meeting: without one nobody knows when it is late"
+            )
+        return self
+
+    @property
+    def due(self) -> str:
+        """When the records have to be there, as written: needed_by, else the meeting's start."""
+        if self.needed_by is not None:
+            return self.needed_by
+        assert self.meeting is not None
+        return self.meeting.start
+
+
+def due_at(moment: str) -> datetime:
+    """The last instant (UTC) of a date or dateTime: a date lasts until its end."""
+    if "T" not in moment:
+        day = date.fromisoformat(moment)
+        return datetime.combine(day, time(), UTC) + timedelta(days=1)
+    return datetime.fromisoformat(moment).astimezone(UTC)

@@ -1,0 +1,240 @@
+"""What connector.toml says of one endpoint: where it is, how we sign in, and its rules."""
+
+import os
+import subprocess
+import uuid
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from .errors import UsageError
+from .request import Model, Organization, Telecom, Text
+
+# Public servers that anybody can read: never production, whatever a file says.
+PUBLIC_SANDBOXES = (
+    "hapi.fhir.org",
+    "server.fire.ly",
+    "r4.smarthealthit.org",
+    "launch.smarthealthit.org",
+    "bulk-data.smarthealthit.org",
+    "fhir-bootcamp.medblocks.com",
+    "test.fhir.org",
+)
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Secret(Model):
+    """A secret by where it is found: an environment variable, a file, or a command's output."""
+
+    env: Text | None = None
+    file: Path | None = None
+    command: tuple[Text, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Secret":
+        if [self.env, self.file, self.command].count(None) != 2:
+            raise ValueError("expected exactly one of env, file and command")
+        return self
+
+    def read(self) -> str:
+        """The secret. `UsageError` says where it was looked for, never what was found."""
+        found = self._look().strip()
+        if not found:
+            raise UsageError(f"the secret ({self._where()}) is empty", "Fill it in.")
+        return found
+
+    def _where(self) -> str:
+        if self.env is not None:
+            return f"variable {self.env}"
+        return "command" if self.file is None else f"file {self.file}"
+
+    def _look(self) -> str:
+        try:
+            if self.env is not None:
+                return os.environ[self.env]
+            if self.file is not None:
+                return self.file.read_text(encoding="utf-8")
+            assert self.command is not None
+            # The operator's own command from the operator's own file, without a shell.
+            done = subprocess.run(self.command, capture_output=True, check=True, timeout=60)  # noqa: S603
+            return done.stdout.decode()
+        except KeyError:
+            raise UsageError(f"the variable {self.env} is not set", "Set it.") from None
+        except OSError as error:
+            raise UsageError(f"secret: {error.strerror}: {error.filename}", "Correct it.") from None
+        except UnicodeDecodeError:
+            raise UsageError(
+                f"the secret ({self._where()}) is not UTF-8 text", "Save it as UTF-8."
+            ) from None
+        except subprocess.SubprocessError:
+            raise UsageError(
+                "the secret's command failed or took over a minute", "Run it by hand."
+            ) from None
+
+
+# What each way to sign in has to be given, and what it may be.
+_AUTH: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "none": ((), ()),
+    "basic": (("username", "password"), ()),
+    "bearer": (("token",), ()),
+    "smart": (("client_id", "private_key"), ("kid", "token_url", "scopes")),
+    "client-secret": (("client_id", "client_secret", "token_url"), ("secret_in", "scopes")),
+}
+
+
+class Auth(Model):
+    """How we sign in. Only to the endpoint's own origin."""
+
+    type: Literal["none", "basic", "bearer", "smart", "client-secret"] = "none"
+    username: Text | None = None
+    password: Secret | None = None
+    token: Secret | None = None
+    client_id: Text | None = None
+    private_key: Secret | None = None  # PEM: RSA signs by RS384, P-384 by ES384
+    kid: Text | None = None  # default: the key's RFC 7638 thumbprint
+    client_secret: Secret | None = None
+    secret_in: Literal["header", "form"] | None = None  # default: header
+    # Said for a client secret: it is never sent where a server points. A signature may be.
+    token_url: Text | None = None
+    scopes: tuple[Text, ...] | None = None  # default: the least, by type
+
+    @field_validator("token_url")
+    @classmethod
+    def _url(cls, text: str | None) -> str | None:
+        parts = urlsplit(text or "https://default.invalid")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            raise ValueError("expected a web address, for example https://example.org/token")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError("plain http only to this machine")
+        if parts.username or parts.password or parts.fragment:
+            raise ValueError("expected an address without password and fragment")
+        return text
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Auth":
+        wanted, allowed = _AUTH[self.type]
+        names = [name for name in Auth.model_fields if name != "type"]
+        given = {name for name in names if getattr(self, name) is not None}
+        if not set(wanted) <= given <= {*wanted, *allowed}:
+            also = f", and may take {', '.join(allowed)}" if allowed else ""
+            words = " and ".join(wanted) or "nothing else"
+            raise ValueError(f"type {self.type} takes {words}{also}")
+        return self
+
+
+class EndpointSettings(Model):
+    """One FHIR server, as the endpoint room needs it."""
+
+    id: uuid.UUID
+    base_url: Text
+    environment: Literal["test", "production"]
+    auth: Auth = Auth()
+    allow_plain_http: bool = False
+    allowed_origins: tuple[Text, ...] = ()
+    ca_file: Path | None = None
+    client_cert_file: Path | None = None  # PEM; shown to the origin of base_url only
+    client_key_file: Path | None = None  # PEM; where the certificate's file does not hold it
+    connections: int = Field(default=5, ge=1, le=16)
+    connect_timeout_s: float = Field(default=10, gt=0, le=120)
+    read_timeout_s: float = Field(default=120, gt=0, le=900)
+    answer_timeout_s: float = Field(default=600, gt=0, le=86_400)  # however steadily it drips
+    requests_per_second: float | None = Field(default=None, gt=0, le=1000)
+    attempts: int = Field(default=4, ge=1, le=10)
+    backoff_s: float = Field(default=0.5, ge=0, le=60)
+    wait_max_s: float = Field(default=30, ge=0, le=300)  # a longer Retry-After parks the case
+
+    @field_validator("base_url")
+    @classmethod
+    def _url(cls, text: str) -> str:
+        parts = urlsplit(text)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected the server's base, for example https://example.org/fhir")
+        if parts.username or parts.password:
+            raise ValueError("a password does not belong in a URL: use auth")
+        if parts.query or parts.fragment:
+            raise ValueError("expected a base without query or fragment")
+        if parts.port == 0:  # asked for here, since urlsplit refuses a wrong port only then
+            raise ValueError("expected a port from 1 to 65535")
+        return text.rstrip("/")
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for parts in map(urlsplit, origins):
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+                raise ValueError("expected origins, for example https://files.example.org")
+            if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+                raise ValueError("expected scheme, host and port, without a path")
+        return origins
+
+    @model_validator(mode="after")
+    def _safe(self) -> "EndpointSettings":
+        parts = urlsplit(self.base_url)
+        loopback = parts.hostname in LOOPBACK
+        if parts.scheme == "http" and not (loopback or self.allow_plain_http):
+            raise ValueError(
+                "base_url: plain http only to this machine, or with allow_plain_http = true"
+            )
+        if self.client_key_file and not self.client_cert_file:
+            raise ValueError("client_key_file: without a client_cert_file it is of no use")
+        # A final dot names the same host (RFC 1034 3.1).
+        public = (parts.hostname or "").rstrip(".") in PUBLIC_SANDBOXES
+        if self.environment == "production" and public:
+            raise ValueError("environment: this is a public sandbox, it is always test")
+        return self
+
+
+class Source(EndpointSettings):
+    """Where charts come from."""
+
+    base_url: str = ""
+    files: Path | None = None  # FHIR files instead of a server
+    pull: Literal["auto", "everything", "search", "bulk"] = "auto"
+    bulk_group: Text | None = None  # at the source, a Group of this one patient
+    page_size: int = Field(default=200, ge=1, le=1000)
+    pages_max: int = Field(default=2000, ge=1)  # of one query
+    page_bytes_max: int = Field(default=100_000_000, ge=1000)
+    record_bytes_max: int = Field(default=20_000_000, ge=1000)
+    attachment_bytes_max: int = Field(default=7_000_000, ge=0, le=500_000_000)
+    attachment_types: tuple[Text, ...] = ("*/*",)  # media types, for example image/*
+    expected_gaps: tuple[Text, ...] = ()
+    server: Text | None = None  # a name in mappings/servers, for one that isn't recognised
+    rewrite_next: bool = False  # a `next` to another origin: asked at base_url's origin instead
+    organization: Organization | None = None  # whose records office answers for the packet
+    telecom: Telecom = Telecom()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Source":
+        if bool(self.base_url) == (self.files is not None):
+            raise ValueError("expected exactly one of base_url and files")
+        return self
+
+
+class BundleSettings(Model):
+    """The shape in which the packet is sent, and how much the destination takes at once."""
+
+    kind: Literal["transaction"] = "transaction"
+    max_entries: int = Field(default=150, ge=2, le=10_000)
+    max_megabytes: float = Field(default=10, gt=0, le=1000)
+
+
+class Accepts(Model):
+    """What the receiving programme wants."""
+
+    scope: Literal["checklist", "whole-chart"] = "whole-chart"
+    images: Literal["reports", "images"] = "images"
+
+
+class Destination(EndpointSettings):
+    """Where packets go."""
+
+    owner: Text | None = None  # their Organization: "Organization/ID" or "system|value"
+    new_patient: Literal["hold", "create"] = "hold"
+    match_systems: tuple[Text, ...] = ()
+    write: Literal["conditional", "put", "create"] = "conditional"
+    release: Literal["manual", "auto"] = "manual"
+    bundle: BundleSettings = BundleSettings()
+    accepts: Accepts = Accepts()
