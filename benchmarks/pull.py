@@ -18,9 +18,10 @@ from tempfile import TemporaryDirectory
 from benchmarks.distance import far_away
 from benchmarks.measure import Measure, command, measured, middle, ratio, side, table
 from benchmarks.wire import Sent, Steps, ask_again
-from connector import packet, transfer
+from connector import packet
 from connector.config import load as load_config
 from connector.endpoint import Endpoint
+from connector.job import prepare
 from connector.pull import pull_chart
 from connector.store import chart
 from connector.store.casefile import CaseFile
@@ -71,7 +72,7 @@ def pull(folder: Path, case_name: str) -> tuple[Measure, Steps, int]:
     """Pull by library call into a new case file: what it took, what was asked, records had."""
     config = load_config(folder / _CONFIG)
     request = read_request(folder / "request.yaml")
-    job = transfer.prepare(config, request, packet.load())
+    job = prepare(config, request, packet.load())
     with CaseFile.open(folder / case_name) as case:
         taken, wire = measured(
             lambda: pull_chart(

@@ -19,10 +19,11 @@ import requests
 from benchmarks.measure import Measure, command, measured, middle, ratio, side, table
 from benchmarks.pull import load_chart
 from benchmarks.wire import Sent
-from connector import packet, push, transfer
+from connector import packet, push
 from connector.config import load as load_config
 from connector.endpoint import Endpoint
 from connector.fhir.lossless import decode
+from connector.job import prepare
 from connector.store import delivery
 from connector.store.casefile import CaseFile
 from connector.store.ledger import Ledger
@@ -45,7 +46,7 @@ def ours(site: Site, store: str) -> tuple[list[Measure], Writes]:
     config = config.model_copy(update={"store": config.store.model_copy(
         update={"path": site.folder / store})})  # fmt: skip
     request = read_request(site.folder / "request.yaml")
-    job = transfer.prepare(config, request, packet.load())
+    job = prepare(config, request, packet.load())
     ledger = Ledger(f"sqlite:///{config.store.path}/ledger.db", config.store.path / "ledger.key")
     with CaseFile.open(job.folder) as case:
         ids = str(job.source.id), str(job.destination.id)

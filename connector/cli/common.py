@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import click
 
-from .. import packet, transfer
+from .. import packet
 from ..config import Config, load
 from ..errors import UsageError
 from ..fhir.ids import case_handle
+from ..job import Job, case_folder, prepare
 from ..progress import Figures, Progress, silent
 from ..request import Request, due_at
 from ..store.casefile import CaseFile
@@ -40,10 +41,10 @@ def progress_option(function: F) -> F:
     )(function)
 
 
-def job_of(config_path: Path, name: str, told: str = "auto") -> transfer.Job:
+def job_of(config_path: Path, name: str, told: str = "auto") -> Job:
     """The job for a request file, a case handle or a request_id."""
     config = load(config_path)
-    return transfer.prepare(config, request_of(config, name), packet.load(), progress(told))
+    return prepare(config, request_of(config, name), packet.load(), progress(told))
 
 
 def request_of(config: Config, name: str) -> Request:
@@ -62,7 +63,7 @@ def folder_of(config: Config, name: str) -> Path:
         handles = [case_handle(config.source(request.source).id, request.request_id)]
     else:
         handles = [case_handle(source.id, name) for source in config.sources.values()]
-    folders = [transfer.case_folder(config, handle) for handle in handles]
+    folders = [case_folder(config, handle) for handle in handles]
     found = [folder for folder in folders if (folder / "case.db").exists()]
     if not found and len(name) >= 4 and name.isalnum():
         found = [path.parent for path in (config.store.path / "cases").glob(f"{name}*/case.db")]

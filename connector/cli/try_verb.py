@@ -10,6 +10,7 @@ import click
 from .. import packet, transfer, yamlfile
 from ..config import Config
 from ..fhir.ids import case_handle
+from ..job import case_folder, prepare
 from ..request import Request
 from ..store.casefile import CaseFile
 from . import common
@@ -66,7 +67,7 @@ def command(
         "destination": "destination",
     }
     request = yamlfile.load(Request, values, {}, "arguments")
-    job = transfer.prepare(config, request, packet.load(), common.progress())
+    job = prepare(config, request, packet.load(), common.progress())
     return common.tell(transfer.advance(job), as_json)
 
 
@@ -89,7 +90,7 @@ def _config(source_url: str, destination_url: str, store: Path) -> Config:
 
 def _needed_by(config: Config, request_id: str) -> str:
     """Two weeks from the first try; a later one of the same case keeps the first's date."""
-    folder = transfer.case_folder(config, case_handle(config.source("source").id, request_id))
+    folder = case_folder(config, case_handle(config.source("source").id, request_id))
     if (folder / "case.db").exists():
         with CaseFile.open(folder) as case:
             known = case.fact("needed_by")

@@ -9,6 +9,7 @@ from typing import Any
 from .. import packet, transfer
 from ..config import Config
 from ..errors import ConnectorError, Exit, UsageError, worst
+from ..job import prepare
 from ..progress import Progress
 from ..request import Request, due_at
 from ..store.lock import only_one
@@ -74,7 +75,7 @@ def _one(
     config: Config, name: str, request: Request, mappings: packet.Mappings, progress: Progress
 ) -> tuple[dict[str, Any], Exit | None]:
     try:
-        job = transfer.prepare(config, request, mappings, progress)
+        job = prepare(config, request, mappings, progress)
         before = transfer.last_known(job)
         stands = transfer.advance(job)
     except ConnectorError as error:

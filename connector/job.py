@@ -1,0 +1,132 @@
+"""One case being worked on: its request accepted, its lock held, its case file and ledger open."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from . import packet, push
+from .case import State
+from .config import Config, same_environment
+from .endpoint import Endpoint
+from .errors import Held, UsageError
+from .fhir.ids import case_handle
+from .progress import Progress, silent
+from .pull import types_of_chart
+from .request import Request
+from .settings import Destination, Source
+from .store.casefile import CaseFile
+from .store.ledger import Ledger
+from .store.lock import only_one
+
+
+@dataclass(frozen=True)
+class Job:
+    """One case and everything needed to bring it on its way."""
+
+    config: Config
+    request: Request
+    source: Source
+    destination: Destination
+    mappings: packet.Mappings
+    progress: Progress = silent
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @property
+    def handle(self) -> str:
+        return case_handle(self.source.id, self.request.request_id)
+
+    @property
+    def folder(self) -> Path:
+        return case_folder(self.config, self.handle)
+
+
+def case_folder(config: Config, handle: str) -> Path:
+    """Where the case called `handle` is kept."""
+    return config.store.path / "cases" / handle
+
+
+def prepare(
+    config: Config, request: Request, mappings: packet.Mappings, progress: Progress = silent
+) -> Job:
+    """A job for one request. `UsageError` if it can't be: unknown endpoint, test to production."""
+    source = config.source(request.source)
+    destination = config.destination(request.destination)
+    same_environment(source, destination)
+    if request.scope == "whole-chart" and destination.accepts.scope == "checklist":
+        raise UsageError(
+            "scope: the destination accepts the checklist's records only, not the whole chart",
+            "Leave scope out of the request, or change `accepts` of the destination.",
+        )
+    return Job(config, request, source, destination, mappings, progress)
+
+
+@contextmanager
+def at_work(job: Job) -> Iterator[push.Desk]:
+    """The case file and the ledger, with this process as the case's one writer."""
+    with only_one(job.folder / "lock", "this case"), CaseFile.open(job.folder) as case:
+        ledger = Ledger(job.config.ledger_url(), job.config.store.path / "ledger.key")
+        try:
+            ids = str(job.source.id), str(job.destination.id)
+            _accept(job, case)
+            fence = ledger.take(job.handle, *ids, job.request.due)
+            types = types_of_chart(job.mappings.never_types)
+            endpoint = Endpoint(job.destination, "destination", types=types)
+            yield push.Desk(
+                case=case,
+                ledger=ledger,
+                handle=job.handle,
+                fence=fence,
+                endpoint=endpoint,
+                settings=job.destination,
+                request=job.request,
+                source=job.source,
+            )
+        finally:
+            ledger.close()
+
+
+def _accept(job: Job, case: CaseFile) -> None:
+    """Compare the request with the one this case was opened with: same case, update or neither."""
+    wanted = job.request.model_dump(mode="json")
+    known = case.fact("request")
+    identity = {
+        "patient": wanted["patient"],
+        "source_id": str(job.source.id),
+        "destination_id": str(job.destination.id),
+    }
+    if known is None:
+        with case.commit():
+            case.set_fact("request", wanted)
+            case.set_fact("identity", identity)
+            case.set_fact("needed_by", job.request.due)
+            case.set_fact("state", State.OPENED)
+        return
+    if case.fact("identity") != identity:
+        raise UsageError(
+            "request_id: this id stands for another patient or destination already",
+            "A new second opinion needs a new request_id.",
+        )
+    if known != wanted:
+        if case.fact("sending"):
+            raise Held(
+                "edited-after-sending",
+                "the request was edited after its packet began to leave",
+                "Put the request back as it was, or ask anew under a new request_id.",
+            )
+        with case.commit():
+            case.set_fact("request", wanted)
+            case.set_fact("needed_by", job.request.due)
+            forget(case, "mapped")
+
+
+def forget(case: CaseFile, *names: str) -> None:
+    """Unset facts by name."""
+    for name in names:
+        case.set_fact(name, None)
+
+
+def iso(moment: datetime) -> str:
+    """A FHIR instant in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
