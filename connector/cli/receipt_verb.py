@@ -11,6 +11,7 @@ from ..errors import Exit, UsageError
 from . import common
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_SHOWN = 20  # lines of what is wrong, for a person
 
 
 @click.group("receipt")
@@ -70,8 +71,10 @@ def _tell(values: dict[str, Any], checked: list[str], wrong: list[str], as_json:
         told = {"exit_code": int(code), "checked": checked, "wrong": wrong, **facts}
         click.echo(json.dumps({**told, "statuses": statuses}, indent=2))
     elif wrong:
-        for line in wrong:
+        for line in wrong[:_SHOWN]:
             click.echo(line)
+        if len(wrong) > _SHOWN:
+            click.echo(f"… and {len(wrong) - _SHOWN} more: --json lists them all")
     else:
         counts = ", ".join(f"{number} {status}" for status, number in statuses.items())
         click.echo(f"As it was written ({', '.join(checked)}): read back at {shown['verified_at']}")

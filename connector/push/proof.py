@@ -5,7 +5,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..fhir.bundle import entries
-from ..fhir.lossless import UndecodableError, members, sha256
+from ..fhir.lossless import UndecodableError, decode, members, sha256
 from ..signature import BadKeys, BadSignature, verified
 from . import seal
 from .receipt import VERSION
@@ -78,7 +78,7 @@ def _packet(values: dict[str, Any], packet: bytes) -> list[str]:
 
 def _key(body: bytes) -> str:
     top = members(body)
-    return "/".join(bytes(top[name]).decode().strip('"') for name in ("resourceType", "id"))
+    return "/".join(str(decode(top[name])) for name in ("resourceType", "id"))
 
 
 def _by_type(item: tuple[str, str]) -> list[str]:

@@ -88,3 +88,5 @@ def test_any_step_may_be_the_last(small: support.World) -> None:
         ran = small.forked("transfer", request, "--json")
         assert ran.json["state"] == "verified", (step, ran)
         assert content(small) == whole, step
+        assert small.forked("audit", "verify").code == 0, step
+        assert small.forked("receipt", "check", ran.json["receipt"]).code == 0, step
