@@ -34,6 +34,7 @@ from .database import engine_for, key_in
 from .disclosures import Anchor, Break, Disclosure, Row
 
 SCHEMA_VERSION = 2  # 1: without the disclosure log
+_BRING_UP = 0x5EC0D  # one process at a time makes or brings up the tables
 
 _metadata = MetaData()
 _schema = Table("ledger_schema", _metadata, Column("version", Integer, nullable=False))
@@ -246,6 +247,8 @@ class Ledger:
 
 def _bring_up(db: Connection) -> None:
     """Make what is missing: everything in a new database, what came later in an older one."""
+    if db.dialect.name == "postgresql":  # on SQLite a transaction is alone from its beginning
+        db.execute(select(func.pg_advisory_xact_lock(_BRING_UP)))
     _metadata.create_all(db)
     version = db.execute(select(_schema.c.version)).scalar()
     if version is not None and version > SCHEMA_VERSION:
