@@ -72,7 +72,7 @@ def named(value: Any, ids: dict[str, str]) -> Any:
 
 
 def assert_proved(world: support.World, receipt: Path, step: str) -> None:
-    """The receipt is whole; the log holds, with a row at least for each write and one at the end."""
+    """The receipt is whole; the log holds, is told in audit.ndjson, and ends once."""
     values = json.loads(receipt.read_bytes())
     assert values["digest"] == seal.digest(values), step
     remembered = list(anchors.of_store(world.store))
