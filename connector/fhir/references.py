@@ -112,7 +112,7 @@ def make_logical(resource: Any, identifier: Callable[[str], dict[str, str] | Non
     Where `identifier` answers for a reference string, the string goes and the answer stands in
     as `Reference.identifier`, unless the source gave an identifier of its own: that one stays.
     """
-    for node in _objects(resource):
+    for node in objects(resource):
         reference = node.get("reference")
         if isinstance(reference, str) and (logical := identifier(reference)) is not None:
             del node["reference"]
@@ -128,7 +128,7 @@ def attachments(data: bytes) -> list[dict[str, Any]]:
 
 def attachment_nodes(value: Any) -> Iterator[dict[str, Any]]:
     """Every Attachment object inside a decoded resource."""
-    for node in _objects(value):
+    for node in objects(value):
         for name, child in node.items():
             if _ATTACHMENT.match(name):
                 for item in child if isinstance(child, list) else [child]:
@@ -136,7 +136,8 @@ def attachment_nodes(value: Any) -> Iterator[dict[str, Any]]:
                         yield item
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object inside a decoded resource, itself included."""
     stack: list[Any] = [value]
     while stack:
         node = stack.pop()

@@ -14,7 +14,7 @@ from ..fhir import capability
 from ..fhir.lossless import decode
 from ..store import delivery, packet
 from .compare import compare_patients, out_of_use, same_demographics
-from .desk import Desk, at_destination, key_of, parts
+from .desk import Desk, Way, at_destination, key_of, parts
 from .lookup import by_tag, read, search, tags_of
 
 Identifier = tuple[str, str]  # (system, value)
@@ -61,13 +61,16 @@ def _preflight(desk: Desk) -> None:
             f"the destination speaks FHIR {statement.fhir_version[:20]!r}, not R4 (4.0)",
             "Ask for its R4 base URL and correct base_url.",
         )
+    desk.case.set_fact("way", _way(statement))
+
+
+def _way(statement: capability.Capability) -> Way:
     # A server that lists no system interactions may still have them; one that lists others and
     # not this one means it.
-    if statement.interactions and "transaction" not in statement.interactions:
-        raise DestinationRefused(
-            "the destination takes no transactions",
-            "Delivery without transactions is not offered: use another endpoint.",
-        )
+    said = statement.interactions
+    if not said or "transaction" in said:
+        return "transaction"
+    return "batch" if "batch" in said else "single"
 
 
 def _owner(desk: Desk) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 from connector import push
 from connector.errors import DestinationRefused, Held
 from connector.push import Desk
-from connector.sandbox import Fault, Quirks, Sandbox
+from connector.sandbox import Fault, Sandbox
 from tests.push.conftest import kinds, one, writes
 from tests.push.packets import MRN, Resource, chart, patient, push_all
 
@@ -215,10 +215,3 @@ def test_another_fhir_release_is_refused(desk_of: DeskOf, sandbox: Sandbox) -> N
     with pytest.raises(DestinationRefused, match="R4"):
         push_all(desk_of())
     assert writes(sandbox) == 0
-
-
-def test_a_server_without_transactions_is_refused(desk_of: DeskOf) -> None:
-    with Sandbox(quirks=Quirks(transactions=False)) as other:
-        with pytest.raises(DestinationRefused, match="transactions"):
-            push_all(desk_of(url=other.base_url))
-        assert writes(other) == 0
