@@ -3,6 +3,7 @@
 A row holds what the rules ask about; the body stays in the case file until the packet is written.
 """
 
+import base64
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +11,8 @@ from sys import intern
 from typing import Any
 
 from ..fhir import systems
-from ..fhir.lossless import UndecodableError, decode
-from ..fhir.references import Kind, Target, attachment_nodes, parse
+from ..fhir.lossless import UndecodableError, decode, sha256
+from ..fhir.references import Kind, Target, attachment_nodes, named, parse
 from ..store import chart
 from ..store.casefile import CaseFile
 from .moments import OPEN, Interval, interval
@@ -28,6 +29,8 @@ _CODES = ("code", "type", "vaccineCode", "medicationCodeableConcept", "relations
 _STATUSES = ("status", "lifecycleStatus", "clinicalStatus")
 _ERROR = "entered-in-error"
 _NO_TARGETS: frozenset[str] = frozenset()
+_NOTHING = sha256(b"")
+_NOTES = ("DocumentReference", "DiagnosticReport")  # types whose content is an attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class Row:
     when: Interval | None
     refers: tuple[str, ...]  # keys of records in the chart; of a Provenance: without its targets
     targets: frozenset[str] = _NO_TARGETS  # Provenance.target
+    names: tuple[str, ...] = ()  # what else its references say: ids, and identifiers `system|value`
+    contents: frozenset[str] = _NO_TARGETS  # of a note: what its attachments hold, see `Links`
 
     @property
     def last(self) -> datetime:
@@ -82,9 +87,19 @@ class Links:
                 "SELECT reference, type, id FROM target WHERE status = 'had'"
             )
         }
-        self.had_attachments = {
-            url for (url,) in case.rows("SELECT url FROM attachment WHERE status = 'had'")
-        }
+        self._contents = dict(case.rows("SELECT url, sha256 FROM attachment WHERE status = 'had'"))
+
+    def had(self, url: object) -> bool:
+        """Whether the attachment at `url` (as written) was fetched."""
+        return url in self._contents
+
+    def contents(self, attachment: dict[str, Any]) -> set[str]:
+        """Names of what an attachment holds: SHA-256 of its bytes, its URL, its Binary's key."""
+        url, data = attachment.get("url"), attachment.get("data")
+        names = {content_name(data)} if isinstance(data, str) else set()
+        if isinstance(url, str):
+            names |= {name for name in (url, self.key(url), self._contents.get(url)) if name}
+        return names - {_NOTHING}
 
     def target(self, reference: str) -> Target:
         """What kind of reference it is."""
@@ -97,6 +112,30 @@ class Links:
         target = self.target(reference)
         key = target.local if target.kind is Kind.LOCAL else self._resolved.get(reference)
         return key if key in self._here else None
+
+
+def content_name(data: str) -> str:
+    """SHA-256 of what is in base64, whatever white space is in it."""
+    try:
+        return sha256(base64.b64decode(data))
+    except ValueError:
+        return sha256(data.encode("utf-8", "surrogatepass"))
+
+
+def identifier_token(identifier: dict[str, Any]) -> str:
+    """An Identifier as `system|value`."""
+    return f"{identifier.get('system', '')}|{identifier.get('value', '')}"
+
+
+def body(case: CaseFile, key: str) -> dict[str, Any] | None:
+    """A record of the chart, decoded; None if it is not there or can't be."""
+    resource_type, _, resource_id = key.partition("/")
+    try:
+        record = chart.record(case, resource_type, resource_id)
+        resource: dict[str, Any] | None = decode(record.body) if record else None
+    except UndecodableError:
+        return None
+    return resource
 
 
 def read_rows(case: CaseFile, links: Links, status: Status) -> Iterator[Row | Unreadable]:
@@ -115,10 +154,15 @@ def _row(
 ) -> Row:
     written, when = _date(resource)
     status = _status(resource)
-    targets = _NO_TARGETS
+    targets = contents = _NO_TARGETS
+    names: list[str] = []
     if resource_type == "Provenance":
-        targets = frozenset(_keys(resource.get("target"), links))
+        targets = frozenset(_keys(resource.get("target"), links, names))
         resource = {name: value for name, value in resource.items() if name != "target"}
+    elif resource_type in _NOTES:
+        nodes = attachment_nodes(resource)
+        contents = frozenset(name for node in nodes for name in links.contents(node))
+    refers = tuple(dict.fromkeys(_keys(resource, links, names)))
     return Row(
         key=f"{resource_type}/{resource_id}",
         type=resource_type,
@@ -136,8 +180,10 @@ def _row(
         title=intern(_title(resource)),
         written=written,
         when=when,
-        refers=tuple(dict.fromkeys(_keys(resource, links))),
+        refers=refers,
         targets=targets,
+        names=tuple(dict.fromkeys(names)),
+        contents=contents,
     )
 
 
@@ -183,6 +229,11 @@ def _tokens(value: Any) -> Iterator[str]:
                 yield intern(code)
 
 
+def coded(value: Any) -> frozenset[str]:
+    """The codes of a Coding or CodeableConcept, as `system|code` and as `code`."""
+    return frozenset(_tokens(value))
+
+
 def _any(resource: dict[str, Any], group: Iterable[str], links: Links) -> bool:
     return any(
         _filled(name, value, links)
@@ -195,23 +246,32 @@ def _any(resource: dict[str, Any], group: Iterable[str], links: Links) -> bool:
 def _filled(name: str, value: Any, links: Links) -> bool:
     if name in ("content", "presentedForm"):
         return any(
-            node.get("data") or node.get("url") in links.had_attachments
+            node.get("data") or links.had(node.get("url"))
             for node in attachment_nodes({name: value})
         )
     if name == "result":
-        return any(True for _ in _keys(value, links))
+        return any(True for _ in _keys(value, links, []))
     return value not in (None, "", [], {})
 
 
-def _keys(value: Any, links: Links) -> Iterator[str]:
-    """Records of the chart that the references inside `value` point to."""
+def _keys(value: Any, links: Links, names: list[str]) -> Iterator[str]:
+    """Records of the chart that the references inside `value` point to.
+
+    What the others name, and all logical references, is added to `names`.
+    """
     stack = [value]
     while stack:
         node = stack.pop()
         if isinstance(node, dict):
             reference = node.get("reference")
-            if isinstance(reference, str) and (key := links.key(reference)):
-                yield intern(key)
+            if isinstance(reference, str):
+                if key := links.key(reference):
+                    yield intern(key)
+                else:
+                    names += named(reference)
+            identifier = node.get("identifier")
+            if isinstance(identifier, dict):
+                names.append(identifier_token(identifier))
             stack.extend(child for child in node.values() if isinstance(child, dict | list))
         elif isinstance(node, list):
             stack.extend(child for child in node if isinstance(child, dict | list))

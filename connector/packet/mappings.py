@@ -11,7 +11,19 @@ from typing import TypeVar
 from .. import yamlfile
 from ..errors import UsageError
 from ..request import KeyQuestion
-from .rules import Checklist, File, Never, Order, Release, Sections, Selection, Status, Template
+from .rules import (
+    Checklist,
+    ConsentTerms,
+    File,
+    Heuristic,
+    Never,
+    Order,
+    Release,
+    Sections,
+    Selection,
+    Status,
+    Template,
+)
 
 PACKAGED = Path(__file__).parent.parent / "mappings"
 
@@ -24,6 +36,8 @@ class Mappings:
     status: Status
     selection: Selection
     release: Release
+    heuristic: Heuristic
+    consent: ConsentTerms
     never: Never
     sections: Sections
     orders: dict[KeyQuestion, Order]
@@ -68,6 +82,8 @@ def load(folder: Path | None = None) -> Mappings:
         status=_read(Status, root / "status" / "general.yaml")[0],
         selection=_read(Selection, root / "selection.yaml")[0],
         release=_read(Release, root / "release" / "general.yaml")[0],
+        heuristic=_read(Heuristic, root / "release" / "heuristic.yaml")[0],
+        consent=_read(ConsentTerms, root / "release" / "consent.yaml")[0],
         never=_read(Never, root / "release" / "never.yaml")[0],
         sections=sections,
         orders={
