@@ -2,18 +2,18 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..errors import Held
+from ..errors import Held, UsageError
 from ..fhir import systems
 from ..request import ConsentReview, Request
 from ..settings import Destination
 from ..store.casefile import CaseFile
 from .consent import Denial, Disclosure, Json, Reading, Records, Truth, read_consent, tells
-from .index import Links, Row, body, identifier_token
+from .index import Links, Row, Unreadable, body, identifier_token
 from .mappings import Mappings
 
 _NOT_A_TEAM = ("Patient", "RelatedPerson", "Device")  # actors that a receiving team never is
@@ -48,6 +48,7 @@ def gather(
     case: CaseFile,
     links: Links,
     rows: Mapping[str, Row],
+    unreadable: Iterable[Unreadable],
     request: Request,
     destination: Destination,
     mappings: Mappings,
@@ -57,6 +58,7 @@ def gather(
 
     Raises `Held` when one denies it whole (`consent-denies`) or has an element in a restricting
     place that can't be evaluated (`consent-unclear`), unless the request says how a person read it.
+    `UsageError` if the request names a record there that isn't in the chart.
     """
     recipient = _Recipient(case, links, request, destination)
     now = Disclosure(
@@ -64,7 +66,8 @@ def gather(
         recipient.receives, links.key,
     )  # fmt: skip
     reviews = {review.record: review for review in request.consents}
-    readings: list[Reading] = []
+    _are_there(request.consents, rows)
+    readings = [Reading(unclear=("its JSON",)) for row in unreadable if row.type == "Consent"]
     telling: list[tuple[str, Reading]] = []
     for key, consent in _consents(case, rows):
         reading = Reading() if key in reviews else read_consent(consent, now)
@@ -76,9 +79,29 @@ def gather(
         denials=tuple(denial for reading in readings for denial in reading.denials),
         permits=tuple(records for reading in readings for records in reading.permits),
         reviewed=_withheld_by(reviews.values()),
-        telling=frozenset(k for k, reading in telling if reading.denials or not reading.permits),
+        telling=frozenset(
+            key for key, reading in telling if not _only_of_what_leaves(reading, rows.values())
+        ),
         dateless=mappings.selection.shared | {"Patient"},
     )
+
+
+def _are_there(reviews: Sequence[ConsentReview], rows: Collection[str]) -> None:
+    for number, review in enumerate(reviews, 1):
+        if not {review.record, *review.withhold} <= set(rows):
+            raise UsageError(
+                f"consents, number {number}: no such record in the patient's chart",
+                "Correct the request: Type/id as the source knows it.",
+            )
+
+
+def _only_of_what_leaves(reading: Reading, rows: Iterable[Row]) -> bool:
+    """Whether a Consent only permits, and each label it names is on a record that it lets go."""
+    if reading.denials or not reading.permits:
+        return False
+    named = frozenset().union(*(records.labels or () for records in reading.permits))
+    let_go = [row.labels for row in rows if any(r.mean(row, surely=True) for r in reading.permits)]
+    return named <= frozenset().union(*let_go)
 
 
 def _settled(readings: Iterable[Reading]) -> None:

@@ -136,10 +136,6 @@ def must_travel(request: Request, decided: dict[str, Decision], pulled: Iterable
     for position, key in enumerate(request.exclude):
         if key not in known:
             raise _not_there("exclude", position)
-    for number, review in enumerate(request.consents):
-        for position, key in enumerate((review.record, *review.withhold)):
-            if key not in known:
-                raise _not_there(f"consents, number {number + 1}", position)
     for field, keys in _fields(request).items():
         for position, key in enumerate(keys):
             if key not in known:

@@ -62,7 +62,9 @@ def map_case(
     patient = f"Patient/{case.fact('source_patient')}"
     rows, unreadable = _read(case, links, mappings, progress)
     _has_patient(patient, rows)
-    consents = gather(case, links, rows, request, destination, mappings, _instant(as_of))
+    consents = gather(
+        case, links, rows, unreadable, request, destination, mappings, _instant(as_of)
+    )
     barrier = Barrier(mappings, request, destination, patient.partition("/")[2], consents)
     every: list[Row | Unreadable] = [*rows.values(), *unreadable]
     barred = {row.key: decision for row in every if (decision := barrier.keeps(row))}
