@@ -2,7 +2,7 @@
 
 Two records are the same if they are equal in everything but `id` and `meta` and say themselves
 which one event they are about: by a business identifier, or by a date with its time of day. Less
-than that (two equal orders of one day) may be two events.
+than that (two equal findings of one day) may be two events.
 """
 
 from collections import defaultdict
@@ -18,6 +18,11 @@ from ..store.packet import Decision
 from .index import Links, Row, body
 
 _APART = frozenset({"Patient", "Provenance", "Binary"})
+# Two equal ones of one instant may be two, and their amounts add up: only an identifier tells.
+_AMOUNTS = frozenset({
+    "MedicationRequest", "MedicationDispense", "MedicationAdministration", "Immunization",
+    "SupplyRequest", "SupplyDelivery", "DeviceRequest", "ServiceRequest", "NutritionOrder",
+})  # fmt: skip
 _MERGED = ("same-record", "another record of the chart is equal to it in all content")
 
 
@@ -143,7 +148,8 @@ def _content(case: CaseFile, links: Links, row: Row, stands_for: Mapping[str, st
 
 def _one_event(resource: dict[str, Any], row: Row) -> bool:
     identifiers = resource.get("identifier")
-    return "T" in row.written or any(
+    timed = "T" in row.written and row.type not in _AMOUNTS
+    return timed or any(
         isinstance(item, dict) and item.get("system") and item.get("value")
         for item in (identifiers if isinstance(identifiers, list) else [identifiers])
     )
