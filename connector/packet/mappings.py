@@ -11,7 +11,18 @@ from typing import TypeVar
 from .. import yamlfile
 from ..errors import UsageError
 from ..request import KeyQuestion
-from .rules import Checklist, File, Never, Order, Release, Sections, Selection, Status, Template
+from .rules import (
+    Advice,
+    Checklist,
+    File,
+    Never,
+    Order,
+    Release,
+    Sections,
+    Selection,
+    Status,
+    Template,
+)
 
 PACKAGED = Path(__file__).parent.parent / "mappings"
 
@@ -23,6 +34,7 @@ class Mappings:
     checklists: dict[str, Checklist]
     status: Status
     selection: Selection
+    advice: Advice
     release: Release
     never: Never
     sections: Sections
@@ -67,6 +79,7 @@ def load(folder: Path | None = None) -> Mappings:
         },
         status=_read(Status, root / "status" / "general.yaml")[0],
         selection=_read(Selection, root / "selection.yaml")[0],
+        advice=_read(Advice, root / "advice.yaml")[0],
         release=_read(Release, root / "release" / "general.yaml")[0],
         never=_read(Never, root / "release" / "never.yaml")[0],
         sections=sections,
