@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from ..errors import UsageError
 from ..request import KeyQuestion, Model, Text
 
 
@@ -63,6 +64,16 @@ class Checklist(File):
     """A file of checklists/."""
 
     items: tuple[ChecklistItem, ...]
+
+    def named(self, name: str, what: str) -> ChecklistItem:
+        """An item by its id. `UsageError` if there is none; `what` says who names it."""
+        for item in self.items:
+            if item.id == name:
+                return item
+        raise UsageError(
+            f"{what} this kind of case does not have: {name}",
+            f"The items are: {', '.join(item.id for item in self.items)}.",
+        )
 
 
 class TypeStatus(Model):
