@@ -1,0 +1,55 @@
+"""Seen 3: what of the demo's chart answers each required item of the general checklist."""
+
+from collections.abc import Callable
+from typing import Any
+
+from connector.fhir.lossless import decode
+
+from .charts import FIXTURES
+
+Resource = dict[str, Any]
+DEMO = FIXTURES / "demo"
+_NOTES = {"11488-4", "11506-3", "34117-2"}
+
+
+def chart() -> list[Resource]:
+    """The demo's chart, which has every required item."""
+    bundle = decode((DEMO / "chart.json").read_bytes())
+    return [entry["resource"] for entry in bundle["entry"]]
+
+
+def _of(*types: str) -> Callable[[Resource], bool]:
+    return lambda resource: resource["resourceType"] in types
+
+
+def _codes(concepts: Any) -> set[str]:
+    every = concepts if isinstance(concepts, list) else [concepts or {}]
+    return {coding["code"] for concept in every for coding in concept.get("coding", [])}
+
+
+def _note(resource: Resource) -> bool:
+    code = {"DocumentReference": "type", "DiagnosticReport": "code"}.get(resource["resourceType"])
+    return bool(code) and not _NOTES.isdisjoint(_codes(resource.get(code)))
+
+
+def _lab(resource: Resource) -> bool:
+    return _of("Observation", "DiagnosticReport")(resource) and not {
+        "laboratory",
+        "LAB",
+    }.isdisjoint(_codes(resource.get("category")))
+
+
+# Which records answer an item; and the type of one search for them.
+ANSWERS: dict[str, tuple[Callable[[Resource], bool], str]] = {
+    "coverage": (_of("Coverage"), "Coverage"),
+    "problems": (_of("Condition"), "Condition"),
+    "allergies": (_of("AllergyIntolerance"), "AllergyIntolerance"),
+    "medications": (
+        _of("MedicationRequest", "MedicationStatement", "MedicationAdministration"),
+        "MedicationRequest",
+    ),
+    "notes": (_note, "DocumentReference"),
+    "labs": (_lab, "Observation"),
+    "first-opinion-plan": (_of("CarePlan"), "CarePlan"),
+    "goals": (_of("Goal"), "Goal"),
+}
