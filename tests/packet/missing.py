@@ -39,6 +39,24 @@ def _lab(resource: Resource) -> bool:
     }.isdisjoint(_codes(resource.get("category")))
 
 
+def without(item: str) -> list[Resource]:
+    """The chart without what answers the item, and without references to it."""
+    answers, _ = ANSWERS[item]
+    gone = {f"{r['resourceType']}/{r['id']}" for r in chart() if answers(r)}
+    return [_unlinked(r, gone) for r in chart() if not answers(r)]
+
+
+def _unlinked(value: Any, gone: set[str]) -> Any:
+    if isinstance(value, dict):
+        if value.get("reference") in gone:
+            return {}
+        kept = {name: _unlinked(inner, gone) for name, inner in value.items()}
+        return {name: inner for name, inner in kept.items() if inner not in ({}, [])}
+    if isinstance(value, list):
+        return [kept for inner in value if (kept := _unlinked(inner, gone)) not in ({}, [])]
+    return value
+
+
 # Which records answer an item; and the type of one search for them.
 ANSWERS: dict[str, tuple[Callable[[Resource], bool], str]] = {
     "coverage": (_of("Coverage"), "Coverage"),

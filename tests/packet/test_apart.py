@@ -232,10 +232,10 @@ def test_a_waived_item_does_not_count_and_the_reason_stays_here(case: CaseFile) 
 
 def test_a_document_or_waiver_for_an_item_that_there_is_not_is_told(case: CaseFile) -> None:
     supply(case, "slides")
-    with pytest.raises(UsageError, match="attached for an item .* does not have: slides"):
+    with pytest.raises(UsageError, match=r"attached for an item .* does not have: slides"):
         run(case)
     for document in answers.supplied(case):
         answers.take_back(case, document)
     answers.waive(case, answers.Waiver("slides", "A", "b", "2026-11-22T15:00:00Z"))
-    with pytest.raises(UsageError, match="waived .* does not have: slides"):
+    with pytest.raises(UsageError, match=r"waived .* does not have: slides"):
         run(case)

@@ -14,7 +14,7 @@ from connector.store import packet
 from connector.store.casefile import CaseFile
 
 from .charts import MAPPINGS, put, request, run
-from .missing import ANSWERS, DEMO, Resource, chart
+from .missing import ANSWERS, DEMO, Resource, chart, without
 
 
 @pytest.fixture
@@ -33,11 +33,6 @@ def demo(case: CaseFile, resources: list[Resource], **changes: Any) -> Outline:
 
 def missing(outline: Outline) -> dict[str, str]:
     return {line.item: line.kind for line in outline.items if line.missing}
-
-
-def without(item: str) -> list[Resource]:
-    answers, _ = ANSWERS[item]
-    return [resource for resource in chart() if not answers(resource)]
 
 
 def spoiled(item: str, change: dict[str, Any]) -> list[Resource]:
