@@ -13,7 +13,7 @@ from .errors import UsageError
 
 ROOT = Path(__file__).parent / "mappings"
 _ALONE = (
-    "search.yaml", "sections.yaml", "selection.yaml",
+    "advice.yaml", "search.yaml", "sections.yaml", "selection.yaml",
     "questions/diagnosis.yaml", "questions/prognosis.yaml", "questions/treatment.yaml",
 )  # fmt: skip
 _FOLDERS = (

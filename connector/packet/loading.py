@@ -14,6 +14,7 @@ from ..mappingfiles import MappingFiles
 from ..request import KeyQuestion
 from .mappings import Mappings
 from .rules import (
+    Advice,
     Checklist,
     ChecklistFile,
     ChecklistItem,
@@ -45,6 +46,7 @@ def model_of(name: str) -> type[File] | None:
 
 
 _ALONE: dict[str, type[File]] = {
+    "advice.yaml": Advice,
     "release/never.yaml": Never,
     "sections.yaml": Sections,
     "selection.yaml": Selection,
@@ -108,6 +110,7 @@ class _Loader:
             checklists={name: self._checklist(name) for name in self._checklists},
             status=self._status(),
             selection=selection.file,
+            advice=self._one(Advice, "advice.yaml").file,
             release=self._release(),
             never=never.file,
             sections=self._sections.file,

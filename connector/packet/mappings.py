@@ -10,6 +10,7 @@ from ..errors import UsageError
 from ..mappingfiles import MappingFiles
 from ..request import KeyQuestion
 from .rules import (
+    Advice,
     Checklist,
     Never,
     Order,
@@ -37,6 +38,7 @@ class Mappings:
     checklists: dict[str, Checklist]
     status: Status
     selection: Selection
+    advice: Advice
     release: Release
     never: Never
     sections: Sections

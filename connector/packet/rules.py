@@ -56,6 +56,8 @@ class ChecklistItem(Model):
     window: Window
     latest_of_each_code: bool = False  # also the newest of each code, however old
     named_by: Literal["first_opinion"] | None = None  # records the request names come instead
+    none_is_an_answer: bool = False  # a search that worked and found nothing answers it
+    apart: bool = False  # pixels, slides: its records say where it is, it comes another way
     questions: tuple[KeyQuestion, ...] = ()
     section: Text
     origin: Text
@@ -104,6 +106,7 @@ class TypeStatus(Model):
     present: frozenset[Text] = frozenset()
     document: frozenset[Text] = frozenset()  # DocumentReference.docStatus, where stated
     readable: tuple[tuple[Text, ...], ...] = ()
+    refuted: frozenset[Text] = frozenset()  # verificationStatus that says it is not so
 
 
 class Status(File):
@@ -128,6 +131,16 @@ class Selection(File):
     shared: frozenset[Text]
     images: frozenset[Text]
     safety: tuple[Safety, ...]
+    examples: tuple[RuleExample, ...] = ()
+
+
+class Advice(File):
+    """advice.yaml: when an opinion from afar fits."""
+
+    surgery: tuple[Match, ...]  # records that say that surgery is planned
+    hinge_max: int  # more records than that on which the opinion hinges: rather in person
+    written_records_max: int  # a larger packet, or one over more years: rather talk than write
+    written_years_max: int
     examples: tuple[RuleExample, ...] = ()
 
 
