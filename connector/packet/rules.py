@@ -66,10 +66,11 @@ class ChecklistItem(Model):
 
 
 class File(Model):
-    """What every file says of itself."""
+    """What every file says of itself. `examples` are of another kind in each kind of file."""
 
     version: Text
     about: Text
+    examples: tuple[Any, ...] = ()
 
 
 class ChecklistFile(File):
