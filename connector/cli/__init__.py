@@ -26,6 +26,7 @@ _VERBS = {
     "sync": "Every request file of a folder, the nearest need first: for cron.",
     "status": "All cases, the nearest need first.",
     "show": "How one case stands, and what is missing.",
+    "mappings": "The rules: start an own set, check it, explain a case by it.",
     "try": "A transfer between two test servers, with no file written first.",
     "sandbox": "Run an embedded FHIR server on this machine.",
     "demo": "The whole way on this machine, with a synthetic patient.",

@@ -165,7 +165,8 @@ def _ruled(bench: Bench, file: File, row: Row) -> str:
 def _in_order(bench: Bench, file: Order, example: OrderExample) -> tuple[str, ...]:
     if example.section is None:
         every = [s for s in bench.mappings.sections.sections if s.id in example.sections]
-        return tuple(section.id for section in ordered(every, file.sections))
+        first = [name for name in file.sections if name in example.sections]
+        return tuple(section.id for section in ordered(every, first))
     rows = bench.rows(*example.records)
     how = file.entries.get(example.section, "newest-first")
     return tuple(row.id for row in in_order(rows, how, ()))
