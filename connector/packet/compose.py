@@ -12,6 +12,8 @@ from .index import Row
 from .mappings import Mappings
 from .match import any_means
 from .rules import Section, Sections
+from .supplied import Document
+from .told import Told
 
 # In every packet, whatever is in it: a list can look complete when it isn't.
 RECONCILE = (
@@ -20,31 +22,21 @@ RECONCILE = (
 )
 _LINES_MAX = 200  # of one section's text; its entries are always all there
 _NOT_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# What the receiver is told of something that is not there. It does not tell withheld from absent.
-_KINDS = {
-    "preliminary": "only a preliminary or withdrawn record",
-    "empty": "a record without content that can be read",
-    "refused": "the source refused to give it",
-    "failed": "the source failed to give it",
-    "unsupported": "the source does not offer it",
-}
-
-
-def missing_lines(findings: Sequence[Finding]) -> list[str]:
-    """One sentence for each required item that is not there, for the receiving team."""
-    return [f"{f.item.title}: {_told(f)}." for f in findings if f.missing]
 
 
 def sections(
     rows: Sequence[Row],
     request: Request,
     findings: Sequence[Finding],
+    documents: Sequence[Document],
+    told: Told,
     mappings: Mappings,
     packet_reference: Callable[[str], str],
 ) -> list[dict[str, Any]]:
     """Template variables of every section: title, code, narrative (XHTML), entry, empty.
 
-    `rows`: what leaves. `packet_reference`: `Type/id` at the source → `Type/<derived id>`.
+    `rows`: what leaves, with the `documents` that people brought. `packet_reference`: `Type/id`
+    at the source → `Type/<derived id>`.
     """
     shelves = _shelve(rows, request, mappings)
     order = mappings.orders[request.key_question]
@@ -52,22 +44,26 @@ def sections(
     made = []
     for section in ordered(mappings.sections.sections, order.sections):
         held = in_order(shelves[section.id], order.entries.get(section.id, "newest-first"), first)
-        lines = _words(section, request, findings) if section.text else []
+        brought = [document for document in documents if document.section == section.id]
+        lines = _words(section, request, told) if section.text else []
+        lines += [document.line for document in brought]
         lines += [_line(row) for row in held[:_LINES_MAX]]
         if len(held) > _LINES_MAX:
             lines.append(f"And {len(held) - _LINES_MAX} more, all of them entries of this section.")
         lines += [
-            f"{f.item.title}: {_told(f)}."
+            line
             for f in findings
-            if f.item.section == section.id and f.kind != "present" and f.item.need != "optional"
+            if f.item.section == section.id
+            for line in told.of_item[f.item.id]
         ]
+        entries = [*(d.reference for d in brought), *(packet_reference(row.key) for row in held)]
         made.append(
             {
                 "title": section.title,
                 "code": [section.code] if section.code else [],
                 "narrative": _div(lines or ["No record of it is in this packet."]),
-                "entry": [{"reference": packet_reference(row.key)} for row in held],
-                "empty": not held and not section.text,
+                "entry": [{"reference": reference} for reference in entries],
+                "empty": not entries and not section.text,
             }
         )
     return made
@@ -112,7 +108,7 @@ def in_order(rows: Sequence[Row], order: str, first: Sequence[str]) -> list[Row]
     return sorted(by_date, key=lambda row: -rank.get(row.key, 0))
 
 
-def _words(section: Section, request: Request, findings: Sequence[Finding]) -> list[str]:
+def _words(section: Section, request: Request, told: Told) -> list[str]:
     """The text of the sections that are ours to write."""
     if section.id == "reason":
         lines = [f"Key question: {request.key_question}.", request.question]
@@ -121,13 +117,7 @@ def _words(section: Section, request: Request, findings: Sequence[Finding]) -> l
         if request.patient_story:
             lines.append(f"In the patient's own words: {request.patient_story}")
         return lines
-    return [RECONCILE, *missing_lines(findings)]
-
-
-def _told(finding: Finding) -> str:
-    if finding.kind == "searched-none" and finding.older:
-        return f"none of the last {finding.item.window}, older ones are in this packet"
-    return _KINDS.get(finding.kind, "not in this packet")
+    return [RECONCILE, *told.missing, *told.separately]
 
 
 def _line(row: Row) -> str:
