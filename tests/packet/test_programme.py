@@ -84,7 +84,7 @@ def test_what_we_author_has_their_tags_and_the_checklist_their_items(
             for resource in resources(case)
             if "spine" in [tag["code"] for tag in resource["meta"]["tag"]]
         }
-        shared = [r for r in resources(case, "Organization", "Device")]
+        shared = resources(case, "Organization", "Device")
     assert {"ServiceRequest", "Task", "Composition", "Provenance"} == tagged
     assert shared  # by all cases of the source: they look the same whoever is asked
     assert all(
