@@ -3,7 +3,8 @@
 A row holds what the rules ask about; the body stays in the case file until the packet is written.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
@@ -14,6 +15,7 @@ from ..fhir.lossless import UndecodableError, decode
 from ..fhir.references import Kind, Target, attachment_nodes, parse
 from ..store import chart
 from ..store.casefile import CaseFile
+from .change import Rule
 from .moments import OPEN, Interval, interval
 from .rules import Status, TypeStatus
 
@@ -99,14 +101,18 @@ class Links:
         return key if key in self._here else None
 
 
-def read_rows(case: CaseFile, links: Links, status: Status) -> Iterator[Row | Unreadable]:
-    """One row per record, in the order of the chart."""
+def read_rows(
+    case: CaseFile, links: Links, status: Status, rules: Sequence[Rule] = ()
+) -> Iterator[Row | Unreadable]:
+    """One row per record, in the order of the chart, of what it is after `rules` changed it."""
     for record in chart.records(case):
         try:
             resource = decode(record.body)
         except UndecodableError:
             yield Unreadable(f"{record.type}/{record.id}", record.type, record.id)
             continue
+        for rule in rules:
+            deque(rule.edit(record.type, resource), maxlen=0)
         yield _row(record.type, record.id, resource, links, status.types.get(record.type))
 
 

@@ -18,7 +18,7 @@ from ..failpoint import reach
 from .lock import in_turn
 from .private import private_folder
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _PIECE = 256 * 1024
 
 # Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
@@ -75,6 +75,14 @@ CREATE TABLE IF NOT EXISTS entry (
   origin TEXT NOT NULL CHECK (origin IN ('carried', 'authored')),
   source TEXT NOT NULL, sha256 TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (type, id)) STRICT;
 CREATE INDEX IF NOT EXISTS entry_authored ON entry (source) WHERE origin = 'authored';
+-- what rules changed in the records that leave, and what became of their elements (no values)
+CREATE TABLE IF NOT EXISTS changed (
+  type TEXT NOT NULL, id TEXT NOT NULL, rule TEXT NOT NULL, path TEXT NOT NULL,
+  what TEXT NOT NULL CHECK (what IN ('translated', 'changed', 'dropped')),
+  PRIMARY KEY (type, id, rule, path)) STRICT;
+CREATE TABLE IF NOT EXISTS coverage (
+  path TEXT PRIMARY KEY, carried INTEGER NOT NULL, translated INTEGER NOT NULL,
+  changed INTEGER NOT NULL, dropped INTEGER NOT NULL, untranslated INTEGER NOT NULL) STRICT;
 
 -- push: what was sent in which write, where it stands now, what was read back
 CREATE TABLE IF NOT EXISTS delivery (

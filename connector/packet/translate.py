@@ -1,0 +1,70 @@
+"""Codes translated by a ConceptMap: the other system's coding beside the one the source wrote.
+
+R4 conceptmap.html. What the source said stays first and as it was; a concept that already has a
+coding of the target system gets none of ours, since the source knew better.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .change import Elements, Note
+from .rules import Applies
+
+# R4 valueset-concept-map-equivalence: the others say another thing, or less, or more.
+_SAME = ("equal", "equivalent")
+
+
+class Translation:
+    """A ConceptMap where it applies. `concept_map`: a decoded R4 ConceptMap.
+
+    A target that holds only under a condition (dependsOn, product) is left out: it would have to
+    be judged by other elements.
+    """
+
+    def __init__(self, rule: Applies, concept_map: dict[str, Any]) -> None:
+        self.id, self.reason = rule.id, rule.reason
+        self._elements = Elements(rule.elements)
+        self.members = self._elements.members
+        groups = concept_map.get("group") or []
+        self._targets = frozenset(group.get("target") for group in groups)
+        self._codings: dict[tuple[Any, Any], list[dict[str, Any]]] = {}
+        for group in groups:
+            for element in group.get("element") or []:
+                codings = [
+                    _coding(group, target)
+                    for target in element.get("target") or []
+                    if target.get("equivalence") in _SAME
+                    and "code" in target
+                    and not (target.get("dependsOn") or target.get("product"))
+                ]
+                known = self._codings.setdefault((group.get("source"), element.get("code")), [])
+                known += [coding for coding in codings if coding not in known]
+
+    def edit(self, resource_type: str, part: dict[str, Any]) -> Iterator[Note]:
+        for path, parent, place in self._elements.found(resource_type, part):
+            codings = _codings(parent[place])
+            if not codings or any(coding.get("system") in self._targets for coding in codings):
+                continue
+            added = self._for(codings)
+            parent[place]["coding"] += added
+            yield Note(self.id, path, "translated" if added else "untranslated")
+
+    def _for(self, codings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        added: list[dict[str, Any]] = []
+        for coding in codings:
+            known = self._codings.get((coding.get("system"), coding.get("code")), [])
+            added += [dict(new) for new in known if new not in added]
+        return added
+
+
+def _coding(group: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
+    display = {"display": target["display"]} if "display" in target else {}
+    return {"system": group.get("target"), "code": target["code"], **display}
+
+
+def _codings(concept: Any) -> list[dict[str, Any]]:
+    """The codings of a CodeableConcept that have a code."""
+    codings = concept.get("coding") if isinstance(concept, dict) else None
+    if not isinstance(codings, list):
+        return []
+    return [coding for coding in codings if isinstance(coding, dict) and "code" in coding]
