@@ -123,19 +123,22 @@ def _pull(job: Job, desk: push.Desk) -> None:
 def _gather(job: Job, case: CaseFile) -> None:
     """The chart, from the server or the files of the source."""
     never = job.mappings.never_types
-    wanted = job.mappings.wanted_types(job.request.case_type)
+    wanted = job.mappings.wanted_types(job.request.case_type, job.destination.programme)
     kept = {"never_types": never, "wanted_types": wanted}
     if job.source.files is not None:
         pull_files(case, job.request, job.source, **kept, progress=job.progress)
         return
     types = types_of_chart(never)
     endpoint = Endpoint(job.source, "source", job.source.page_bytes_max, types)
-    pull_chart(case, job.request, endpoint, job.source, **kept, progress=job.progress)
+    files = job.mappings.files
+    pull_chart(
+        case, job.request, endpoint, job.source, **kept, mappings=files, progress=job.progress
+    )
 
 
 def _map(job: Job, desk: push.Desk) -> None:
     case = desk.case
-    if not case.fact("mapped"):
+    if case.fact("mapped") != job.mappings.identity:
         outline = packet.map_case(
             case,
             job.request,
@@ -149,7 +152,7 @@ def _map(job: Job, desk: push.Desk) -> None:
         export.packet(case)
         with case.commit():
             case.set_fact("outline", asdict(outline))
-            case.set_fact("mapped", True)
+            case.set_fact("mapped", job.mappings.identity)
     approval = case.fact("approval") or {}
     approved = approval.get("hash") == case.fact("packet_hash")
     free = job.destination.release == "auto" or approved

@@ -64,8 +64,15 @@ class _Verbs(click.Group):
     envvar="CONNECTOR_CONFIG",
     help="The configuration (default: connector.toml here, or $CONNECTOR_CONFIG).",
 )
+@click.option(
+    "--mappings",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="CONNECTOR_MAPPINGS",
+    help="An own mapping set, laid over the packaged one file by file (default: [mappings] folder"
+    " of the configuration, or $CONNECTOR_MAPPINGS).",
+)
 @click.pass_context
-def group(ctx: click.Context, config: Path) -> None:
+def group(ctx: click.Context, config: Path, mappings: Path | None) -> None:  # noqa: ARG001
     """Bring a patient's records to the team that is asked for a second opinion.
 
     \b

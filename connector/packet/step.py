@@ -59,7 +59,7 @@ def map_case(
     `UsageError` when the request names a record that isn't there or can't travel, or an unknown
     `case_type`, and `SourceFailed` when the chart has no Patient.
     """
-    checklist = mappings.checklist(request.case_type)
+    checklist = mappings.checklist(request.case_type, destination.programme)
     rules = changing(mappings, destination)
     links = Links(case, source.base_url)
     patient = f"Patient/{case.fact('source_patient')}"

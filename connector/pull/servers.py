@@ -13,9 +13,8 @@ from pydantic import Field
 
 from .. import yamlfile
 from ..errors import UsageError
+from ..mappingfiles import PACKAGED, MappingFiles
 from ..request import Model, Text
-
-PACKAGED = Path(__file__).parent.parent / "mappings"
 
 M = TypeVar("M", bound=Model)
 
@@ -104,14 +103,13 @@ _NOTHING = TypeSearch()
 NOTHING = Known()
 
 
-def known(software: str, named: str | None, folder: Path | None = None) -> Known:
+def known(software: str, named: str | None, files: MappingFiles = PACKAGED) -> Known:
     """What is known of a server by its software name, or by the name an operator gave.
 
     `UsageError` for a name without a file, or a file with a mistake (file and line).
     """
-    root = folder or PACKAGED
-    types = _read(Searches, root / "search.yaml").types
-    servers = {path.stem: path for path in sorted((root / "servers").glob("*.yaml"))}
+    types = _read(Searches, files.path("search.yaml")).types
+    servers = files.folder("servers")
     if named is not None:
         if named not in servers:
             raise UsageError(

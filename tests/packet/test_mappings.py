@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 
 from connector.errors import UsageError
+from connector.mappingfiles import ROOT
 from connector.packet import load
-from connector.packet.mappings import PACKAGED
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(PACKAGED, tmp_path / "mappings"))
+    return Path(shutil.copytree(ROOT, tmp_path / "mappings"))
 
 
 def edit(path: Path, old: str, new: str) -> None:
