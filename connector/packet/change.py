@@ -24,7 +24,7 @@ class Note(NamedTuple):
     rule: str
     path: str  # `Observation.component.code`, members named as in JSON
     what: What
-    count: int = 1
+    times: int = 1
 
 
 class Rule(Protocol):
@@ -87,7 +87,9 @@ def _places(node: Any, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
     if not isinstance(node, dict) or names[0] not in node:
         return
     child = node[names[0]]
-    here = ((child, n) for n in range(len(child))) if isinstance(child, list) else [(node, names[0])]
+    here = (
+        ((child, n) for n in range(len(child))) if isinstance(child, list) else [(node, names[0])]
+    )
     for parent, place in here:
         if len(names) == 1:
             yield parent, place
@@ -139,9 +141,8 @@ class Stripping:
         return frozenset({"meta"}) if meant else frozenset()
 
     def edit(self, resource_type: str, part: dict[str, Any]) -> Iterator[Note]:
-        meta = part["meta"]
-        profiles = meta.get("profile") if isinstance(meta, dict) else None
-        if not isinstance(profiles, list):
+        meta = part.get("meta")
+        if not isinstance(meta, dict) or not isinstance(profiles := meta.get("profile"), list):
             return
         kept = [n for n, profile in enumerate(profiles) if not self._goes(profile)]
         if len(kept) == len(profiles):

@@ -39,7 +39,7 @@ class Coverage:
         self._shapes[(record.type, *members)] += 1
         here: dict[tuple[str, str], Changed] = {}
         for note in notes:
-            self._noted[note.path, note.what] += note.count
+            self._noted[note.path, note.what] += note.times
             if note.what != "untranslated":
                 changed = Changed(record.type, record.id, note.rule, note.path, note.what)
                 here[note.rule, note.path] = changed

@@ -49,6 +49,15 @@ def totals(case: CaseFile) -> dict[str, int] | None:
     return dict(zip(names, found, strict=True))
 
 
+def changes(case: CaseFile) -> list[tuple[str, str, str, int]]:
+    """What each rule changed: rule, element path, what it did, in how many records."""
+    rows = case.rows(
+        "SELECT rule, path, what, count(*) FROM changed GROUP BY rule, path, what"
+        " ORDER BY rule, path, what"
+    )
+    return [(str(rule), str(path), str(what), int(count)) for rule, path, what, count in rows]
+
+
 def lines(case: CaseFile) -> list[Line]:
     """The counts by element path."""
     return [Line(*row) for row in case.rows("SELECT * FROM coverage ORDER BY path")]
