@@ -87,10 +87,9 @@ def _places(node: Any, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
     if not isinstance(node, dict) or names[0] not in node:
         return
     child = node[names[0]]
-    here = (
-        ((child, n) for n in range(len(child))) if isinstance(child, list) else [(node, names[0])]
-    )
-    for parent, place in here:
+    listed = isinstance(child, list)
+    parent: Any = child if listed else node
+    for place in range(len(child)) if listed else names[:1]:
         if len(names) == 1:
             yield parent, place
         else:
