@@ -6,13 +6,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from connector.fhir import systems
 from connector.fhir.ids import derived_id
 from connector.fhir.lossless import canonical, decode, encode, members
-from connector.fhir.references import plain_names
+from connector.fhir.references import named, plain_names
 from connector.packet.carry import Carrier
 from connector.packet.index import Links
 from connector.store import coverage
@@ -251,6 +251,7 @@ def test_members_without_references_travel_byte_for_byte(parts: dict[str, str]) 
         f", {json.dumps(name, ensure_ascii=False)} :{text}" for name, text in parts.items()
     )
     data = f'{{"resourceType":"Basic","id":"b"{body}}}'.encode()
+    assume(not named(plain_names(data)))
     form = carrier.form("Basic/b", data)
     assert (form.members, form.notes) == (("resourceType", "id", *parts), [])
     top = members(form.body)
