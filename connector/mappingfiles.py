@@ -69,6 +69,19 @@ class MappingFiles:
 PACKAGED = MappingFiles()
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What a check of a set found: lines that name file and line.
+
+    `wrong`: mistakes, and examples that come out otherwise; `bare`: rules without an example.
+    """
+
+    files: int = 0
+    examples: int = 0
+    wrong: tuple[str, ...] = ()
+    bare: tuple[str, ...] = ()
+
+
 def _yaml_files(root: Path) -> dict[str, Path]:
     files = {name: root / name for name in _ALONE if (root / name).is_file()}
     for folder in _FOLDERS:

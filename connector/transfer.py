@@ -87,6 +87,28 @@ def approve(job: Job, digest: str, by: str) -> Standing:
         return standing(desk.case, job.clock(), State.READY)
 
 
+def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
+    """Let a person add to a case, and map it again if its chart is there. Asks no server.
+
+    `UsageError` once the packet began to leave.
+    """
+    with at_work(job) as desk:
+        case = desk.case
+        if case.fact("sending"):
+            raise UsageError(
+                "the packet began to leave: nothing can be added to it or taken from it",
+                "Ask anew under a new request_id.",
+            )
+        with case.commit():
+            change(case)
+            forget(case, "mapped")
+        if not case.fact("pull_complete"):
+            return standing(case, job.clock())
+        if State(case.fact("state")) is State.OPENED:
+            _enter(desk, State.PULLED)  # a run ended just before this
+        return _attempt(job, desk, State.READY, lambda: _map(job, desk))
+
+
 def _steps(job: Job, desk: push.Desk, goal: State) -> None:
     case = desk.case
     if case.fact("announced_at"):

@@ -55,9 +55,13 @@ def _case() -> dict[str, Any]:
         "counts": {**table(**counts)["items"]},
         "coverage": {**table(**dict.fromkeys(Line._fields[1:], number))["items"]}
         | {"type": ["object", "null"]},
-        "missing": table(item=text, required=truth, kind=text, why=text, ask=text),
+        "missing": table(
+            item=text, need=text, required=truth, kind=text, why=text, ask=text, due=maybe
+        ),
+        "settled": table(item=text, kind=text, why=text),
         "gaps": table(what=text, kind=text, why=text, expected=truth),
         "changes": table(type=text, how=text, records=number),
+        "independence": {"type": "array", "items": text},
     }
     rest = [name for name in Standing.__slots__ if name not in properties]
     properties |= dict.fromkeys(rest, maybe)

@@ -1,7 +1,5 @@
 """The resources of a packet that are ours: who asks, what is asked, what is where, who sent it."""
 
-import base64
-import hashlib
 import mimetypes
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +11,12 @@ from ..fhir import systems
 from ..fhir.ids import authored_id, case_handle, derived_id
 from ..request import Organization, Request, Telecom
 from ..settings import Destination, Source
+from .attach import inline
 from .author import Authored, author, in_hundreds
 from .coverage import ChangedBy
 from .index import Row
 from .mappings import Mappings
+from .supplied import Document
 
 _CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 _LEVELS = "ULMNRV"  # v3-Confidentiality, least to most
@@ -32,6 +32,7 @@ class Content:
     hinge: Sequence[str]
     first_opinion: Sequence[str]
     missing: Sequence[str]
+    separately: Sequence[str]
     sections: Sequence[dict[str, Any]]
     confidentiality: str
 
@@ -118,6 +119,7 @@ class Writer:
             "condition": {"reference": content.condition} if content.condition else None,
             "hinge": [{"reference": reference} for reference in content.hinge],
             "missing": list(content.missing),
+            "separately": list(content.separately),
             "confidentiality": content.confidentiality,
         }
         made = []
@@ -134,6 +136,11 @@ class Writer:
         self._names["serviceRequest"] = {"reference": made[-1].reference}
         made.append(self._own("Task", "Task"))
         return made
+
+    def document(self, document: Document, body: bytes) -> Authored:
+        """A document that somebody brought. After `letters`, which bring its subject and labels."""
+        variables = document.variables(body)
+        return self._own("DocumentReference", "DocumentReference", document.name, **variables)
 
     def provenances(self, targets: list[str]) -> Iterator[Authored]:
         """One Provenance for every hundred of the packet's entries."""
@@ -244,11 +251,5 @@ def _document(request: Request) -> dict[str, Any]:
         body = path.read_bytes()
     except OSError as error:
         raise UsageError(f"basis.document: {error.strerror}", "Correct the path.") from None
-    sha1 = hashlib.sha1(body, usedforsecurity=False).digest()  # what R4 Attachment.hash is
-    return {
-        "contentType": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-        "data": base64.b64encode(body).decode("ascii"),
-        "size": len(body),
-        "hash": base64.b64encode(sha1).decode("ascii"),
-        "title": "Signed authorization",
-    }
+    content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return {"contentType": content_type, **inline(body), "title": "Signed authorization"}

@@ -62,9 +62,12 @@ class TermExample(Model):
     found: Text = Field(alias="is")
 
 
-class ProgrammeExample(Model):
-    """For a programme: a value before and after a change, or a record and what keeps it here."""
+class ProgrammeExample(_Record):
+    """A record for an item of a programme, or before and after one of its changes.
 
+    With neither: whether the record `travels` or `stays`.
+    """
+
+    item: Text | None = None
     change: Text | None = None
-    record: dict[str, Any]
     found: Any = Field(alias="is")

@@ -10,7 +10,6 @@ from datetime import datetime
 from sys import intern
 from typing import Any
 
-from ..fhir import systems
 from ..fhir.lossless import UndecodableError, decode
 from ..fhir.references import Kind, Target, attachment_nodes, named, parse, plain_names
 from ..store import chart
@@ -42,12 +41,12 @@ class Row:
     status: str  # "unstated" when it has none
     document_status: str  # DocumentReference.docStatus
     intent: str
+    verification: frozenset[str]  # verificationStatus
     error: bool
     readable: bool
     codes: frozenset[str]
     categories: frozenset[str]
     labels: frozenset[str]
-    npi: str
     title: str
     written: str  # the date as written
     when: Interval | None
@@ -127,6 +126,7 @@ def _row(record: chart.Record, resource: Any, links: Links, rules: TypeStatus | 
     resource_type, resource_id = record.type, record.id
     written, when = _date(resource)
     status = _status(resource)
+    verification = frozenset(_tokens(resource.get("verificationStatus")))
     targets = _NO_TARGETS
     if resource_type == "Provenance":
         targets = frozenset(_keys(resource.pop("target", None), links))
@@ -140,13 +140,12 @@ def _row(record: chart.Record, resource: Any, links: Links, rules: TypeStatus | 
         status=status,
         document_status=str(resource.get("docStatus") or ""),
         intent=str(resource.get("intent") or ""),
-        error=_ERROR in (status, resource.get("docStatus"))
-        or _ERROR in _tokens(resource.get("verificationStatus")),
+        verification=verification,
+        error=_ERROR in (status, resource.get("docStatus")) or _ERROR in verification,
         readable=rules is None or all(_any(resource, group, links) for group in rules.readable),
         codes=frozenset(token for name in _CODES for token in _tokens(resource.get(name))),
         categories=frozenset(_tokens(resource.get("category"))),
         labels=frozenset(_tokens(_object(resource.get("meta")).get("security"))),
-        npi=_npi(resource),
         title=intern(_title(resource)),
         written=written,
         when=when,
@@ -230,14 +229,6 @@ def _keys(value: Any, links: Links) -> Iterator[str]:
             stack.extend(child for child in node.values() if isinstance(child, dict | list))
         elif isinstance(node, list):
             stack.extend(child for child in node if isinstance(child, dict | list))
-
-
-def _npi(resource: dict[str, Any]) -> str:
-    if resource["resourceType"] in ("Practitioner", "Organization"):
-        for item in resource.get("identifier") or []:
-            if isinstance(item, dict) and item.get("system") == systems.NPI:
-                return str(item.get("value") or "")
-    return ""
 
 
 def _title(resource: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
+from ..errors import UsageError
 from ..request import KeyQuestion, Model, Text, Token
 from ..settings import Accepts, BundleSettings
 from .examples import (
@@ -66,10 +67,11 @@ class ChecklistItem(Model):
 
 
 class File(Model):
-    """What every file says of itself."""
+    """What every file says of itself. `examples` are of another kind in each kind of file."""
 
     version: Text
     about: Text
+    examples: tuple[Any, ...] = ()
 
 
 class ChecklistFile(File):
@@ -98,6 +100,16 @@ class Checklist:
 
     items: tuple[ChecklistItem, ...]
     places: Mapping[str, Place] = field(default_factory=dict)
+
+    def named(self, name: str, what: str) -> ChecklistItem:
+        """An item by its id. `UsageError` if there is none; `what` says who names it."""
+        for item in self.items:
+            if item.id == name:
+                return item
+        raise UsageError(
+            f"{what} this kind of case does not have: {name}",
+            f"The items are: {', '.join(item.id for item in self.items)}.",
+        )
 
 
 class TypeStatus(Model):

@@ -13,21 +13,25 @@ from ..errors import Held, SourceFailed
 from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Destination, Source
+from ..store import answers as said
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.content import attached
 from ..store.coverage import replace_coverage
 from ..store.packet import Decision, replace_packet
-from .advice import advise, independence
-from .assess import Finding, assess
+from .advice import Amount, advise
+from .answers import answers
+from .apart import Places
+from .assess import Known, assess
 from .attach import Attached
 from .author import Authored
 from .authored import Content, Writer, high_water
 from .carry import Carrier
 from .change import Rule
 from .changes import changing
-from .compose import missing_lines, sections
+from .compose import sections
 from .coverage import Coverage
+from .independence import independence
 from .index import Links, Row, read_rows
 from .mappings import Mappings
 from .match import Shelf
@@ -35,6 +39,8 @@ from .moments import interval
 from .outline import Outline, outline
 from .release import UNREADABLE, Barrier, must_travel
 from .select import decide, select
+from .supplied import Document, documents
+from .told import tell
 
 _EVERY = 200  # records between two words of progress
 
@@ -70,8 +76,13 @@ def map_case(
     free = {key: row for key, row in rows.items() if key not in barred}
     staying = [row for key, row in rows.items() if key in barred]
     shelf = Shelf.of(free.values(), _instant(as_of))
-    gaps = chart.gaps(case)
-    findings = assess(checklist, request, shelf, staying, gaps, mappings.status)
+    brought = documents(case, checklist, source.id, request.request_id)
+    answered = answers(
+        checklist, request, destination, mappings.selection, brought, said.waivers(case)
+    )
+    known = Known(request, shelf, staying, chart.gaps(case), mappings.status, answered)
+    findings = assess(checklist, known)
+    told = tell(findings, answered, Places(case, links, free).thing)
     scope = "checklist" if destination.accepts.scope == "checklist" else request.scope
     chosen = select(free, shelf, request, scope, findings, mappings.selection)
     decided = decide(rows.values(), barred, chosen)
@@ -95,8 +106,11 @@ def map_case(
             condition=carrier.packet_id(request.condition) if request.condition else None,
             hinge=[carrier.packet_id(key) for key in request.hinge],
             first_opinion=[carrier.packet_id(key) for key in request.first_opinion],
-            missing=[f"{line} {ask}" for line, ask in _asks(findings)],
-            sections=sections(leaving, request, findings, mappings, carrier.packet_id),
+            missing=told.asks,
+            separately=told.separately,
+            sections=sections(
+                leaving, request, findings, brought, told, mappings, carrier.packet_id
+            ),
             confidentiality=high_water(leaving),
         )
     )
@@ -104,6 +118,7 @@ def map_case(
     carried = [carrier.packet_id(row.key) for row in leaving if row.key != patient]
     targets = [
         *(a.reference for a in actors), *carried, *(a.reference for a in letters),
+        *(document.reference for document in brought),
     ]  # fmt: skip
     provenances = list(writer.provenances(targets))
 
@@ -111,7 +126,9 @@ def map_case(
     entries = chain(
         map(_entry, actors),
         _carried(case, carrier, decided, coverage, progress),
-        map(_entry, [*letters, *provenances]),
+        map(_entry, letters),
+        (_entry(_written(case, writer, document)) for document in brought),
+        map(_entry, provenances),
         # What was changed is known when all that goes before is written.
         map(_entry, writer.changes(coverage.changed_by(rules, carrier.packet_id))),
     )
@@ -123,13 +140,14 @@ def map_case(
         replace_coverage(case, coverage.lines(), coverage.changed)
         case.set_fact("owner_entry", writer.owner_entry)
     hinge = [rows[key] for key in request.hinge]
+    status, amount = mappings.status, Amount.of(leaving)
     return outline(
         digest,
         chart.count_records(case),
         list(decided.values()),
         findings,
-        advise(hinge, findings, mappings.status),
-        independence(request, source, destination, leaving),
+        advise(request, mappings.advice, hinge, findings, status, free.values(), amount),
+        independence(case, request, source, destination, links),
     )
 
 
@@ -199,9 +217,8 @@ def _tell_unreadable(case: CaseFile, barred: dict[str, Decision]) -> None:
             chart.add_gap(case, what, "failed", "its JSON can't be decoded")
 
 
-def _asks(findings: Sequence[Finding]) -> list[tuple[str, str]]:
-    asks = [finding.item.ask for finding in findings if finding.missing]
-    return list(zip(missing_lines(findings), asks, strict=True))
+def _written(case: CaseFile, writer: Writer, document: Document) -> Authored:
+    return writer.document(document, said.supplied_body(case, document.said.sha256))
 
 
 def _attached(case: CaseFile, url: str) -> Attached | None:

@@ -19,6 +19,24 @@ from ..request import Model, Text
 M = TypeVar("M", bound=Model)
 
 
+class SearchExample(Model):
+    """A type, and with which parameters it is asked for after a server answered 400."""
+
+    type: Text
+    found: tuple[Text, ...] = Field(alias="is")
+
+
+class ServerExample(Model):
+    """A type and the queries for it at this server, or a software name and the file it means.
+
+    After `not`: what the server is known to reject, so it isn't asked.
+    """
+
+    type: Text | None = None
+    software: Text | None = None
+    found: tuple[Text, ...] = Field(alias="is")
+
+
 class TypeSearch(Model):
     """One type in search.yaml; the file's `about` says what each means."""
 
@@ -33,6 +51,7 @@ class Searches(Model):
     version: Text
     about: Text
     types: dict[Text, TypeSearch]
+    examples: tuple[SearchExample, ...] = ()
 
 
 class Rule(Model):
@@ -63,6 +82,7 @@ class Server(Model):
     software: tuple[Text, ...] = ()
     software_source: Text | None = None
     rules: tuple[Rule, ...]
+    examples: tuple[ServerExample, ...] = ()
 
 
 @dataclass(frozen=True)

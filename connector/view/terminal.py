@@ -11,10 +11,13 @@ _KINDS = {
     "not-asked": "not asked for",
     "preliminary": "there, but only preliminary",
     "empty": "there, but without readable content",
+    "refuted": "there, but it says that it is not so",
     "refused": "the server refused",
     "failed": "the server failed",
     "unsupported": "the server does not offer it",
     "rejected": "the destination did not take it",
+    "supplied": "supplied with the request",
+    "sent-separately": "sent another way",
 }
 
 
@@ -37,10 +40,12 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
         places = [values[name] for name in ("service_request", "task", "patient") if values[name]]
         lines += [f"  {place}" for place in places]
     if values["packet_hash"]:
-        lines += missing(values["missing"])
+        lines += missing(values["missing"], values["needed_by"])
+        lines += settled(values["settled"])
     else:  # nothing found missing would sound like nothing missing
         lines.append("Missing: not compared with the checklist yet")
     lines += gaps(values["gaps"])
+    lines += [f"Independence: {doubt}" for doubt in values["independence"]]
     if values["changes"]:
         lines.append("Since the pull before:")
         lines += [f"  {c['records']} {c['type']} {c['how']}" for c in values["changes"]]
@@ -116,27 +121,34 @@ def _tally(tally: dict[str, Any]) -> str:
 
 
 def _item(item: dict[str, Any]) -> str:
-    found = (
-        f"{item['records']} found"
-        if item["kind"] == "present"
-        else _KINDS.get(item["kind"], item["kind"])
-    )
+    if item["kind"] == "present":
+        found = f"{item['records']} found"
+    elif item["kind"] in ("waived", "not-asked"):
+        found = item["why"]
+    else:
+        found = _KINDS.get(item["kind"], item["kind"])
     return f"  {item['need']:12} {item['title']}: {found}"
 
 
-def missing(items: Iterable[dict[str, Any]]) -> list[str]:
-    """What the checklist wants and the chart has not, with whom to ask. Required first."""
+def missing(items: Iterable[dict[str, Any]], due: str | None) -> list[str]:
+    """What the checklist wants and nobody gave, with whom to ask, by when. Required first."""
     ordered = sorted(items, key=lambda item: not item["required"])
     if not ordered:
         return ["Missing: nothing that the checklist asks for"]
-    lines = ["Missing:"]
+    lines = [f"Missing, to be had by {due}:" if due else "Missing:"]
     for item in ordered:
-        need = "REQUIRED" if item["required"] else "recommended"
+        need = "REQUIRED" if item["required"] else item["need"]
         found = item["why"] or _KINDS.get(item["kind"], item["kind"])
         lines.append(f"  {need} {item['item']}: {found}")
         if item["ask"]:
             lines.append(f"    {item['ask']}")
     return lines
+
+
+def settled(items: Iterable[dict[str, Any]]) -> list[str]:
+    """What the chart has not and nobody waits for, with the reason."""
+    lines = [f"  {item['item']}: {item['why']}" for item in items]
+    return ["Settled without the chart:", *lines] if lines else []
 
 
 def gaps(found: Iterable[dict[str, Any]]) -> list[str]:
