@@ -52,6 +52,7 @@ class Writer:
         self._request = request
         self._source = source
         self._mappings = mappings
+        self._wanted_tags = mappings.destination(destination.programme).tags
         self._test = environment == "test"
         self._purpose = "TREAT" if request.basis.kind == "treatment" else "PATRQT"
         self.owner_entry = owner_entry(source, destination)
@@ -189,6 +190,8 @@ class Writer:
         extra: dict[str, Any],
     ) -> Authored:
         tags = [{"system": systems.TAG, "code": new_id}]
+        if labels:  # not on what is shared: another programme may have it already, tagged otherwise
+            tags += [tag.model_dump(exclude_none=True) for tag in self._wanted_tags]
         if self._test:
             tags.append({"system": systems.RUN, "code": run})
             labels = [*labels, {"system": systems.ACT_REASON, "code": "HTEST"}]
