@@ -3,7 +3,7 @@
 from ..settings import Destination
 from .change import Rounding, Rule, Stripping
 from .mappings import Mappings
-from .rules import RoundDecimals
+from .rules import Change, RoundDecimals
 from .translate import Translation
 
 
@@ -14,6 +14,9 @@ def changing(mappings: Mappings, destination: Destination) -> list[Rule]:
         for file in mappings.terminology.values()
         if file.applies is not None
     ]
-    for change in mappings.destination(destination.programme).changes:
-        rules.append(Rounding(change) if isinstance(change, RoundDecimals) else Stripping(change))
-    return rules
+    return [*rules, *map(rule_of, mappings.destination(destination.programme).changes)]
+
+
+def rule_of(change: Change) -> Rule:
+    """A change that a destination needs, ready to be applied."""
+    return Rounding(change) if isinstance(change, RoundDecimals) else Stripping(change)

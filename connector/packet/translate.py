@@ -25,20 +25,8 @@ class Translation:
         self.id, self.reason = rule.id, rule.reason
         self._elements = Elements(rule.elements)
         self.members = self._elements.members
-        groups = concept_map.get("group") or []
-        self._targets = frozenset(group.get("target") for group in groups)
-        self._codings: dict[tuple[Any, Any], list[dict[str, Any]]] = {}
-        for group in groups:
-            for element in group.get("element") or []:
-                codings = [
-                    _coding(group, target)
-                    for target in element.get("target") or []
-                    if target.get("equivalence") in _SAME
-                    and "code" in target
-                    and not (target.get("dependsOn") or target.get("product"))
-                ]
-                known = self._codings.setdefault((group.get("source"), element.get("code")), [])
-                known += [coding for coding in codings if coding not in known]
+        self._targets = frozenset(group.get("target") for group in _list(concept_map, "group"))
+        self._codings = targets(concept_map)
 
     def edit(self, resource_type: str, part: dict[str, Any]) -> Iterator[Note]:
         for path, parent, place in self._elements.found(resource_type, part):
@@ -57,9 +45,28 @@ class Translation:
         return added
 
 
-def _coding(group: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
-    display = {"display": target["display"]} if "display" in target else {}
-    return {"system": group.get("target"), "code": target["code"], **display}
+def targets(concept_map: dict[str, Any]) -> dict[tuple[Any, Any], list[dict[str, Any]]]:
+    """What a ConceptMap gives for (system, code): the codings of the same meaning."""
+    found: dict[tuple[Any, Any], list[dict[str, Any]]] = {}
+    for group in _list(concept_map, "group"):
+        for element in _list(group, "element"):
+            known = found.setdefault((group.get("source"), element.get("code")), [])
+            for target in _list(element, "target"):
+                coding = {"system": group.get("target"), "code": target.get("code")}
+                if "display" in target:
+                    coding["display"] = target["display"]
+                if _same(target) and coding not in known:
+                    known.append(coding)
+    return found
+
+
+def _same(target: dict[str, Any]) -> bool:
+    conditions = target.get("dependsOn") or target.get("product")
+    return "code" in target and target.get("equivalence") in _SAME and not conditions
+
+
+def _list(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    return value.get(name) or []
 
 
 def _codings(concept: Any) -> list[dict[str, Any]]:
