@@ -6,8 +6,9 @@ from typing import Any
 
 from ..errors import UsageError
 from ..request import Request
-from ..store import packet
+from ..store import coverage, packet
 from ..store.casefile import CaseFile
+from ..store.coverage import Changed
 from ..store.packet import Decision
 from .mappings import Mappings
 from .rules import Checklist
@@ -23,7 +24,8 @@ def explain(
     `wanted`: one record as `Type/id` at the source, or a type; None: all. `same_set`: whether the
     packet was made with the mappings at hand. `rules`: outcome, rule, reason, `where` it stands
     (file and line; null for a rule of the program itself), and how many records. `records`: the
-    same of each record, with the checklist items that it answers.
+    same of each record, with the checklist items that it answers, and the `changes` made in it:
+    `rule`, `path` of the element, `what` was done, `where` the rule stands.
 
     Raises `UsageError` if there is no packet yet, or no such record in the chart.
     """
@@ -41,7 +43,7 @@ def explain(
     def where(rule: str) -> str | None:
         return _where(rule, mappings, listed)
 
-    answers = _answers(case)
+    answers, changes = _answers(case), _changes(case)
     return {
         "case": case.folder.name,
         "same_set": case.fact("mapped") == mappings.identity,
@@ -55,6 +57,10 @@ def explain(
                 **_of(decision),
                 "where": where(decision.rule),
                 "items": answers[_key(decision)],
+                "changes": [
+                    {"rule": c.rule, "path": c.path, "what": c.what, "where": where(c.rule)}
+                    for c in changes[_key(decision)]
+                ],
             }
             for decision in decisions
         ],
@@ -81,6 +87,14 @@ def _answers(case: CaseFile) -> dict[str, list[str]]:
     for item in packet.items(case):
         for key in item.evidence.split():
             found[key].append(item.item)
+    return found
+
+
+def _changes(case: CaseFile) -> dict[str, list[Changed]]:
+    """Record → what rules changed in it."""
+    found: dict[str, list[Changed]] = defaultdict(list)
+    for change in coverage.changed(case):
+        found[f"{change.type}/{change.id}"].append(change)
     return found
 
 

@@ -3,20 +3,24 @@
 Every example goes the way of a case: records through a case file, templates through the gate.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..errors import ConnectorError, UsageError
-from ..fhir.lossless import decode, encode, sha256
+from ..errors import UsageError
+from ..fhir.lossless import UndecodableError, decode, encode, sha256
 from ..store import chart
 from ..store.casefile import CaseFile
 from . import terms
 from .assess import presence
 from .author import author
+from .change import Elements
+from .changes import rule_of
 from .compose import in_order, ordered, section_of
 from .examples import AS_OF, NOTHING, OrderExample, ProgrammeExample
 from .index import Links, Row, read_rows
@@ -193,9 +197,32 @@ def _holding(
 
 def _programme(bench: Bench, file: Programme, example: ProgrammeExample) -> Any:
     if example.change is not None:
-        raise ConnectorError("not yet")
+        return _changed(file, example.change, example.record)
     (row,) = bench.rows(example.record)
     if example.item is not None:
         return _item(bench, file.items, example.item, row)
     image = row.type in bench.mappings.selection.images
     return "stays" if image and file.accepts.images == "reports" else "travels"
+
+
+def _changed(file: Programme, name: str, record: dict[str, Any]) -> Any:
+    """The record after a change. Numbers are text in these files: they are read as written."""
+    change = next((change for change in file.changes if change.id == name), None)
+    if change is None:
+        raise UsageError(f"{name}: no such change", "Name a change of this file.")
+    resource = decode(encode(record))
+    for _, parent, place in Elements(getattr(change, "elements", ())).found(
+        str(record.get("resourceType")), resource
+    ):
+        with suppress(UndecodableError):
+            parent[place] = decode(str(parent[place]).encode())
+    deque(rule_of(change).edit(str(record.get("resourceType")), resource), maxlen=0)
+    return _as_text(resource)
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _as_text(child) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_as_text(child) for child in value]
+    return str(value) if isinstance(value, Decimal | int) and not isinstance(value, bool) else value

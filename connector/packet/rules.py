@@ -222,7 +222,7 @@ class Template(File):
 
 
 class Applies(Model):
-    """Where a ConceptMap applies: to the CodeableConcepts and Codings of these element paths."""
+    """Where a ConceptMap applies: to the CodeableConcepts at these element paths."""
 
     id: Text
     reason: Text

@@ -5,6 +5,7 @@ from typing import Any
 
 from .examples import NOTHING
 from .rules import Terminology
+from .translate import targets
 
 Codes = dict[str, str]  # code → display
 
@@ -37,7 +38,8 @@ def meaning(file: Terminology, token: str, terminology: Mapping[str, Terminology
     system, _, code = token.rpartition("|")
     resource = file.resource
     if resource.get("resourceType") == "ConceptMap":
-        return _translated(resource, system, code)
+        added = targets(resource).get((system, code), [])
+        return ", ".join(f"{coding['system']}|{coding['code']}" for coding in added) or NOTHING
     if resource.get("resourceType") == "CodeSystem":
         known = {resource.get("url"): _codes(resource.get("concept"))}
     else:
@@ -71,13 +73,3 @@ def _codings(value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for child in value:
             yield from _codings(child)
-
-
-def _translated(concept_map: dict[str, Any], system: str, code: str) -> str:
-    for group in concept_map.get("group", []):
-        for element in group.get("element", []):
-            if (group.get("source"), element.get("code")) == (system, code):
-                for target in element.get("target", []):
-                    if target.get("equivalence") in ("equal", "equivalent"):
-                        return f"{group.get('target')}|{target['code']}"
-    return NOTHING
