@@ -52,7 +52,7 @@ def prepare(
 ) -> Job:
     """A job for one request. `UsageError` if it can't be: unknown endpoint, test to production."""
     source = config.source(request.source)
-    destination = config.destination(request.destination)
+    destination = packet.settled(config.destination(request.destination), mappings)
     same_environment(source, destination)
     packet.known_items(mappings.checklist(request.case_type), request)
     if request.scope == "whole-chart" and destination.accepts.scope == "checklist":

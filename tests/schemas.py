@@ -7,6 +7,7 @@ from typing import Any
 from connector.case import State
 from connector.config import Config
 from connector.request import Request
+from connector.store.coverage import Line
 from connector.store.standing import Standing
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -52,6 +53,8 @@ def _case() -> dict[str, Any]:
         "exit_code": number,
         "reasons": table(exit_code=number, code=text, why=text, what_to_do=text),
         "counts": {**table(**counts)["items"]},
+        "coverage": {**table(**dict.fromkeys(Line._fields[1:], number))["items"]}
+        | {"type": ["object", "null"]},
         "missing": table(
             item=text, need=text, required=truth, kind=text, why=text, ask=text, due=maybe
         ),

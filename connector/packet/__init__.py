@@ -1,10 +1,14 @@
 """The map step: assess, select, withhold, author. See `map_case` and mappings/README.md."""
 
 from .answers import known_items
-from .mappings import Mappings, load
+from .check import check
+from .explain import explain
+from .loading import load
+from .mappings import Mappings
 from .media import HEAD, media_type
 from .moments import interval
 from .outline import Line, Outline, Tally
+from .programme import settled
 from .step import map_case
 
 __all__ = [
@@ -13,9 +17,12 @@ __all__ = [
     "Mappings",
     "Outline",
     "Tally",
+    "check",
+    "explain",
     "interval",
     "known_items",
     "load",
     "map_case",
     "media_type",
+    "settled",
 ]

@@ -1,7 +1,7 @@
 """The resources of a packet that are ours: who asks, what is asked, what is where, who sent it."""
 
 import mimetypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from ..request import Organization, Request, Telecom
 from ..settings import Destination, Source
 from .attach import inline
 from .author import Authored, author, in_hundreds
+from .coverage import ChangedBy
 from .index import Row
 from .mappings import Mappings
 from .supplied import Document
@@ -51,6 +52,7 @@ class Writer:
         self._request = request
         self._source = source
         self._mappings = mappings
+        self._wanted_tags = mappings.destination(destination.programme).tags
         self._test = environment == "test"
         self._purpose = "TREAT" if request.basis.kind == "treatment" else "PATRQT"
         self.owner_entry = owner_entry(source, destination)
@@ -146,6 +148,22 @@ class Writer:
         for number, hundred in enumerate(in_hundreds(targets), 1):
             yield self._own("Provenance", "Provenance", f"Provenance-{number}", targets=hundred)
 
+    def changes(self, changed: Iterable[ChangedBy]) -> Iterator[Authored]:
+        """What rules changed: for each rule, one Provenance for every hundred of its records."""
+        number = 0
+        for by in changed:
+            for start in range(0, len(by.records), 100):
+                some = by.records[start : start + 100]
+                number += 1
+                yield self._own(
+                    "Change",
+                    "Provenance",
+                    f"Change-{number}",
+                    change=f"{by.reason} ({by.rule}): {', '.join(by.paths)}",
+                    targets=[{"reference": reference} for reference, _ in some],
+                    originals=[_original(self._source, key) for _, key in some],
+                )
+
     def _shared(self, template: str, resource_type: str, name: str) -> Authored:
         # A FHIR id holds no colon, so no carried record's id is derived from such a name.
         new_id = derived_id(self._source.id, resource_type, f"authored:{name}")
@@ -172,6 +190,8 @@ class Writer:
         extra: dict[str, Any],
     ) -> Authored:
         tags = [{"system": systems.TAG, "code": new_id}]
+        if labels:  # not on what is shared: another programme may have it already, tagged otherwise
+            tags += [tag.model_dump(exclude_none=True) for tag in self._wanted_tags]
         if self._test:
             tags.append({"system": systems.RUN, "code": run})
             labels = [*labels, {"system": systems.ACT_REASON, "code": "HTEST"}]
@@ -196,6 +216,12 @@ def high_water(rows: Sequence[Row]) -> str:
         level for row in rows for level in _LEVELS if f"{_CONFIDENTIALITY}|{level}" in row.labels
     ]
     return max([*levels, "N"], key=_LEVELS.index)
+
+
+def _original(source: Source, key: str) -> dict[str, Any]:
+    # A revision (R4 provenance-entity-role): derived from the original, whose substance is kept.
+    identifier = {"system": f"urn:uuid:{source.id}", "value": key}
+    return {"role": "revision", "what": {"identifier": identifier}}
 
 
 def _key_questions(request: Request) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from .assess import Finding
 from .index import Row
 from .mappings import Mappings
 from .match import any_means
-from .rules import Section
+from .rules import Section, Sections
 from .supplied import Document
 from .told import Told
 
@@ -42,8 +42,8 @@ def sections(
     order = mappings.orders[request.key_question]
     first = [*request.hinge, *request.first_opinion]
     made = []
-    for section in _ordered(mappings.sections.sections, order.sections):
-        held = _sorted(shelves[section.id], order.entries.get(section.id, "newest-first"), first)
+    for section in ordered(mappings.sections.sections, order.sections):
+        held = in_order(shelves[section.id], order.entries.get(section.id, "newest-first"), first)
         brought = [document for document in documents if document.section == section.id]
         lines = _words(section, request, told) if section.text else []
         lines += [document.line for document in brought]
@@ -71,27 +71,33 @@ def sections(
 
 def _shelve(rows: Sequence[Row], request: Request, mappings: Mappings) -> dict[str, list[Row]]:
     shelves: dict[str, list[Row]] = defaultdict(list)
-    every = mappings.sections.sections
-    rest = next(section.id for section in every if section.rest)
     for row in rows:
         if row.key in request.first_opinion:
             shelves["first-opinion"].append(row)
-        elif row.type not in mappings.sections.unlisted:
-            home = (section.id for section in every if any_means(section.match, row))
-            shelves[next(home, rest)].append(row)
+        elif home := section_of(row, mappings.sections):
+            shelves[home].append(row)
         if row.key == request.condition:
             shelves["reason"].append(row)
     return shelves
 
 
-def _ordered(every: Sequence[Section], first: Collection[str]) -> list[Section]:
+def section_of(row: Row, rules: Sections) -> str | None:
+    """The id of the section that lists a record; None for what is found through others only."""
+    if row.type in rules.unlisted:
+        return None
+    rest = next(section.id for section in rules.sections if section.rest)
+    return next((s.id for s in rules.sections if any_means(s.match, row)), rest)
+
+
+def ordered(every: Sequence[Section], first: Collection[str]) -> list[Section]:
     """All sections: those that the key question names first, then the others."""
     by_id = {section.id: section for section in every}
     names = [*first, *(section.id for section in every if section.id not in first)]
     return [by_id[name] for name in names]
 
 
-def _sorted(rows: Sequence[Row], order: str, first: Sequence[str]) -> list[Row]:
+def in_order(rows: Sequence[Row], order: str, first: Sequence[str]) -> list[Row]:
+    """The records of one section, those of `first` (keys) before the others."""
     by_key = sorted(rows, key=lambda row: row.key)
     if order == "trend":
         by_date = sorted(by_key, key=lambda row: row.last)

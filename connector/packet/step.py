@@ -17,6 +17,7 @@ from ..store import answers as said
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.content import attached
+from ..store.coverage import replace_coverage
 from ..store.packet import Decision, replace_packet
 from .advice import Amount, advise
 from .answers import answers
@@ -26,7 +27,10 @@ from .attach import Attached
 from .author import Authored
 from .authored import Content, Writer, high_water
 from .carry import Carrier
+from .change import Rule
+from .changes import changing
 from .compose import sections
+from .coverage import Coverage
 from .independence import independence
 from .index import Links, Row, read_rows
 from .mappings import Mappings
@@ -61,11 +65,12 @@ def map_case(
     `UsageError` when the request names a record that isn't there or can't travel, or an unknown
     `case_type`, and `SourceFailed` when the chart has no Patient.
     """
-    checklist = mappings.checklist(request.case_type)
+    checklist = mappings.checklist(request.case_type, destination.programme)
+    rules = changing(mappings, destination)
     links = Links(case, source.base_url)
     patient = f"Patient/{case.fact('source_patient')}"
     barrier = Barrier(mappings, request, destination, patient.partition("/")[2])
-    rows, barred = _read(case, links, mappings, barrier, progress)
+    rows, barred = _read(case, links, mappings, rules, barrier, progress)
     _has_patient(patient, rows, barred)
 
     free = {key: row for key, row in rows.items() if key not in barred}
@@ -91,7 +96,7 @@ def map_case(
         chosen,
         withheld,
         lambda url: _attached(case, url),
-        trim_provenance=scope == "checklist",
+        rules,
     )
     writer = Writer(request, source, destination, mappings, as_of, environment)
     actors = writer.actors()
@@ -117,16 +122,22 @@ def map_case(
     ]  # fmt: skip
     provenances = list(writer.provenances(targets))
 
+    coverage = Coverage()
     entries = chain(
-        _entries(case, carrier, decided, actors, letters, progress),
-        (_authored_entry(_written(case, writer, document)) for document in brought),
-        (_authored_entry(authored) for authored in provenances),
+        map(_entry, actors),
+        _carried(case, carrier, decided, coverage, progress),
+        map(_entry, letters),
+        (_entry(_written(case, writer, document)) for document in brought),
+        map(_entry, provenances),
+        # What was changed is known when all that goes before is written.
+        map(_entry, writer.changes(coverage.changed_by(rules, carrier.packet_id))),
     )
     with case.commit():
         _tell_unreadable(case, barred)
         digest = replace_packet(
             case, decided.values(), [finding.line() for finding in findings], entries
         )
+        replace_coverage(case, coverage.lines(), coverage.changed)
         case.set_fact("owner_entry", writer.owner_entry)
     hinge = [rows[key] for key in request.hinge]
     status, amount = mappings.status, Amount.of(leaving)
@@ -141,13 +152,18 @@ def map_case(
 
 
 def _read(
-    case: CaseFile, links: Links, mappings: Mappings, barrier: Barrier, progress: Progress
+    case: CaseFile,
+    links: Links,
+    mappings: Mappings,
+    rules: Sequence[Rule],
+    barrier: Barrier,
+    progress: Progress,
 ) -> tuple[dict[str, Row], dict[str, Decision]]:
     """First pass: the rows by key, and the decisions that keep records here."""
     total = chart.count_records(case)
     rows: dict[str, Row] = {}
     barred: dict[str, Decision] = {}
-    for number, row in enumerate(read_rows(case, links, mappings.status), 1):
+    for number, row in enumerate(read_rows(case, links, mappings.status, rules), 1):
         if isinstance(row, Row):
             rows[row.key] = row
         if decision := barrier.keeps(row):
@@ -157,31 +173,29 @@ def _read(
     return rows, barred
 
 
-def _entries(
+def _carried(
     case: CaseFile,
     carrier: Carrier,
     decided: dict[str, Decision],
-    before: Sequence[Authored],
-    after: Sequence[Authored],
+    coverage: Coverage,
     progress: Progress,
 ) -> Iterator[tuple[str, str, str, str, bytes]]:
-    """Second pass: the packet's entries in order, each made when it is asked for."""
-    yield from (_authored_entry(authored) for authored in before)
+    """Second pass: the records that leave, each put in packet form when it is asked for."""
     total = sum(decision.outcome == "selected" for decision in decided.values())
     number = 0
     for record in chart.records(case):
         key = f"{record.type}/{record.id}"
         if decided[key].outcome != "selected":
             continue
-        packet_id, body = carrier.form(key, record.body)
-        yield record.type, packet_id, "carried", key, body
+        form = carrier.form(key, record.body)
+        coverage.add(record, form.members, form.notes)
+        yield record.type, form.id, "carried", key, form.body
         number += 1
         if number % _EVERY == 0 or number == total:
             progress("author", number, total)
-    yield from (_authored_entry(authored) for authored in after)
 
 
-def _authored_entry(authored: Authored) -> tuple[str, str, str, str, bytes]:
+def _entry(authored: Authored) -> tuple[str, str, str, str, bytes]:
     return authored.type, authored.id, "authored", authored.name, authored.body
 
 

@@ -84,6 +84,14 @@ CREATE TABLE IF NOT EXISTS entry (
   origin TEXT NOT NULL CHECK (origin IN ('carried', 'authored')),
   source TEXT NOT NULL, sha256 TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (type, id)) STRICT;
 CREATE INDEX IF NOT EXISTS entry_authored ON entry (source) WHERE origin = 'authored';
+-- what rules changed in the records that leave, and what became of their elements (no values)
+CREATE TABLE IF NOT EXISTS changed (
+  type TEXT NOT NULL, id TEXT NOT NULL, rule TEXT NOT NULL, path TEXT NOT NULL,
+  what TEXT NOT NULL CHECK (what IN ('translated', 'changed', 'dropped')),
+  PRIMARY KEY (type, id, rule, path)) STRICT;
+CREATE TABLE IF NOT EXISTS coverage (
+  path TEXT PRIMARY KEY, carried INTEGER NOT NULL, translated INTEGER NOT NULL,
+  changed INTEGER NOT NULL, dropped INTEGER NOT NULL, untranslated INTEGER NOT NULL) STRICT;
 
 -- push: what was sent in which write, where it stands now, what was read back
 CREATE TABLE IF NOT EXISTS delivery (

@@ -7,7 +7,7 @@ from typing import Any
 from ..case import Facts, State, exit_codes
 from ..errors import Exit
 from ..request import due_at
-from . import chart, delivery, packet
+from . import chart, coverage, delivery, packet
 from .casefile import CaseFile
 
 _COUNTED = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
@@ -42,6 +42,7 @@ class Standing:
     exit_code: Exit
     reasons: list[dict[str, Any]]
     counts: dict[str, int]
+    coverage: dict[str, int] | None
     missing: list[dict[str, Any]]
     settled: list[dict[str, Any]]
     gaps: list[dict[str, Any]]
@@ -84,6 +85,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         exit_code=codes[0],
         reasons=_reasons(case, codes),
         counts=counts(case),
+        coverage=coverage.totals(case),
         missing=[
             {
                 "item": i.item,

@@ -33,6 +33,8 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
             f" {counts['not_selected']} not selected, {counts['withheld']} withheld,"
             f" {counts['entered_in_error']} entered in error, {counts['merged']} merged"
         )
+    if values["coverage"]:
+        lines.append(_coverage(values["coverage"]))
     if counts["sent"]:
         lines.append(f"Arrived {counts['verified']} of {counts['sent']}, read back and compared")
         places = [values[name] for name in ("service_request", "task", "patient") if values[name]]
@@ -69,6 +71,7 @@ def outline(values: dict[str, Any]) -> list[str]:
             f"Withheld ({len(values['withheld'])}; for you only, the packet does not say):"
         )
         lines += [f"  {d['type']}: {d['reason']} [{d['rule']}]" for d in values["withheld"]]
+    lines += _changes(values.get("coverage") or {})
     lines.append("Checklist:")
     lines += [_item(item) for item in values["items"]]
     lines.append(f"Advice: {values['advice']}")
@@ -76,6 +79,30 @@ def outline(values: dict[str, Any]) -> list[str]:
     lines += _asked(values.get("asked", []))
     lines.append(f"Hash: {values['packet_hash']}")
     return lines
+
+
+def _coverage(counts: dict[str, int]) -> str:
+    """What became of the elements of the records that leave, in one line."""
+    return (
+        f"Elements: {counts['carried']} carried, {counts['translated']} translated,"
+        f" {counts['changed']} changed, {counts['dropped']} dropped,"
+        f" {counts['untranslated']} codes untranslated"
+    )
+
+
+def _changes(coverage: dict[str, Any]) -> list[str]:
+    """What rules changed in the records that leave, and codes that no ConceptMap knew."""
+    lines = [
+        f"  {change['records']:6} {change['path']}: {change['what']} [{change['rule']}]"
+        for change in coverage.get("changes", ())
+    ]
+    unknown = [
+        f"  {line['untranslated']:6} {line['path']}"
+        for line in coverage.get("elements", ())
+        if line["untranslated"]
+    ]
+    found = ["Changed in them:", *lines] if lines else []
+    return found + (["Codes that no ConceptMap knows:", *unknown] if unknown else [])
 
 
 def _asked(queries: list[dict[str, Any]]) -> list[str]:
