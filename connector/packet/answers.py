@@ -54,4 +54,4 @@ def known_items(checklist: Checklist, request: Request) -> None:
 
 
 def _is_images(item: ChecklistItem, selection: Selection) -> bool:
-    return all(match.type in selection.images for match in item.match)
+    return bool(item.match) and all(match.type in selection.images for match in item.match)

@@ -101,7 +101,9 @@ def test_a_document_is_attached_listed_taken_back_and_sent(uncovered: support.Wo
     uncovered.cli("attach", request, *given, scan)
     assert uncovered.cli("transfer", request, "--json").code == 0
     (there,) = [
-        d for d in uncovered.there("DocumentReference") if d.get("description", "").startswith("Supplied")
+        d
+        for d in uncovered.there("DocumentReference")
+        if d.get("description", "").startswith("Supplied")
     ]
     assert base64.b64decode(there["content"][0]["attachment"]["data"]) == PDF
     (composition,) = uncovered.there("Composition")

@@ -1,11 +1,13 @@
 """Seen 3: what of the demo's chart answers each required item of the general checklist."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from connector.fhir.lossless import decode
 
-from .charts import FIXTURES
+from .charts import FIXTURES, MAPPINGS
 
 Resource = dict[str, Any]
 DEMO = FIXTURES / "demo"
@@ -16,6 +18,18 @@ def chart() -> list[Resource]:
     """The demo's chart, which has every required item."""
     bundle = decode((DEMO / "chart.json").read_bytes())
     return [entry["resource"] for entry in bundle["entry"]]
+
+
+@contextmanager
+def own_checklist(**changes: dict[str, Any]) -> Iterator[str]:
+    """The general checklist with these items changed, under the name that it gives."""
+    general = MAPPINGS.checklist("general")
+    items = tuple(item.model_copy(update=changes.get(item.id)) for item in general.items)
+    MAPPINGS.checklists["own"] = replace(general, items=items)
+    try:
+        yield "own"
+    finally:
+        del MAPPINGS.checklists["own"]
 
 
 def _of(*types: str) -> Callable[[Resource], bool]:
@@ -29,7 +43,7 @@ def _codes(concepts: Any) -> set[str]:
 
 def _note(resource: Resource) -> bool:
     code = {"DocumentReference": "type", "DiagnosticReport": "code"}.get(resource["resourceType"])
-    return bool(code) and not _NOTES.isdisjoint(_codes(resource.get(code)))
+    return code is not None and not _NOTES.isdisjoint(_codes(resource.get(code)))
 
 
 def _lab(resource: Resource) -> bool:

@@ -15,7 +15,8 @@ from connector.settings import Accepts
 from connector.store import answers, packet
 from connector.store.casefile import CaseFile
 
-from .charts import DESTINATION, MAPPINGS, PATIENT, put, request, resources, run
+from .charts import DESTINATION, PATIENT, put, request, resources, run
+from .missing import own_checklist
 
 SUBJECT = {"reference": "Patient/p"}
 HOW = "on a CD by courier, tracking number at the radiology desk"
@@ -100,18 +101,21 @@ def test_images_of_which_nobody_said_how_they_come_are_told(case: CaseFile) -> N
 
 
 def test_a_required_image_is_missing_until_somebody_says_how_it_comes(case: CaseFile) -> None:
-    general = MAPPINGS.checklist("general")
-    items = tuple(
-        i.model_copy(update={"need": "required"}) if i.id == "images" else i for i in general.items
-    )
-    MAPPINGS.checklists["pixels"] = general.model_copy(update={"items": items})
-    try:
-        put(case, study())
-        assert line(run(case, request(case_type="pixels")), "images").missing
-        wanted = request(case_type="pixels", sent_separately=BY_COURIER)
+    put(case, study())
+    with own_checklist(images={"need": "required"}) as name:
+        assert line(run(case, request(case_type=name)), "images").missing
+        wanted = request(case_type=name, sent_separately=BY_COURIER)
         assert not line(run(case, wanted), "images").missing
-    finally:
-        del MAPPINGS.checklists["pixels"]
+
+
+def test_slides_are_in_no_chart_and_have_to_be_sent(case: CaseFile) -> None:
+    reports = DESTINATION.model_copy(update={"accepts": Accepts(images="reports")})
+    slides = line(run(case, request(case_type="oncology"), destination=reports), "slides")
+    assert (slides.kind, slides.missing) == ("not-asked", True)
+    said = [{"item": "slides", "how": "by courier, cooled"}]
+    wanted = request(case_type="oncology", sent_separately=said)
+    assert line(run(case, wanted), "slides").kind == "sent-separately"
+    assert "Slides and tissue blocks: by courier, cooled" in inputs(case, "sent-separately")
 
 
 def test_the_packet_lists_each_study_and_how_it_comes(case: CaseFile) -> None:
