@@ -13,7 +13,7 @@ from connector.store import chart as rows
 from connector.store import packet
 from connector.store.casefile import CaseFile
 
-from .charts import MAPPINGS, put, request, run
+from .charts import MAPPINGS, carried, put, request, run
 from .missing import ANSWERS, DEMO, Resource, chart, own_checklist, without
 
 
@@ -134,6 +134,9 @@ def test_pathology_is_never_too_old_whatever_the_checklist(case: CaseFile) -> No
     outline = demo(case, [*chart(), report])
     pathology = next(line for line in outline.items if line.item == "pathology")
     assert (pathology.kind, pathology.records) == ("present", 1)
+    with own_checklist(pathology={"window": "12 months"}) as name:
+        demo(case, [*chart(), report], case_type=name)
+    assert carried(case, "DiagnosticReport/biopsy")
     for checklist in MAPPINGS.checklists.values():
         for item in (i for i in checklist.items if i.id == "pathology"):
             assert item.window == "all"
