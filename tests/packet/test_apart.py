@@ -146,9 +146,12 @@ def test_a_place_that_is_withheld_is_not_named(case: CaseFile) -> None:
 def test_a_team_that_takes_reports_only_waits_for_no_images(case: CaseFile) -> None:
     put(case, study())
     reports = DESTINATION.model_copy(update={"accepts": Accepts(images="reports")})
-    images = line(run(case, destination=reports), "images")
+    wanted = request(case_type="neurology")  # where images are required
+    images = line(run(case, wanted, destination=reports), "images")
     assert (images.kind, images.answered) == ("waived", True)
     assert images.why.startswith("the receiving team takes reports only")
+    assert "The images" not in section(case, "Imaging")["text"]["div"]
+    assert not any("images" in text for text in inputs(case, "missing-item"))
 
 
 def test_an_opinion_that_hinges_on_an_image_needs_it_to_come(case: CaseFile) -> None:
