@@ -41,6 +41,11 @@ class Job:
     def folder(self) -> Path:
         return case_folder(self.config, self.handle)
 
+    @property
+    def checklist(self) -> packet.Checklist:
+        """What its kind of case needs, and its destination's programme besides."""
+        return self.mappings.checklist(self.request.case_type, self.destination.programme)
+
 
 def case_folder(config: Config, handle: str) -> Path:
     """Where the case called `handle` is kept."""
@@ -52,14 +57,16 @@ def prepare(
 ) -> Job:
     """A job for one request. `UsageError` if it can't be: unknown endpoint, test to production."""
     source = config.source(request.source)
-    destination = config.destination(request.destination)
+    destination = packet.settled(config.destination(request.destination), mappings)
     same_environment(source, destination)
+    job = Job(config, request, source, destination, mappings, progress)
+    packet.known_items(job.checklist, request)
     if request.scope == "whole-chart" and destination.accepts.scope == "checklist":
         raise UsageError(
             "scope: the destination accepts the checklist's records only, not the whole chart",
             "Leave scope out of the request, or change `accepts` of the destination.",
         )
-    return Job(config, request, source, destination, mappings, progress)
+    return job
 
 
 @contextmanager
@@ -108,7 +115,8 @@ def _accept(job: Job, case: CaseFile) -> None:
             "request_id: this id stands for another patient or destination already",
             "A new second opinion needs a new request_id.",
         )
-    if known != wanted:
+    # Through the model, so that a field the program has learned since is no edit.
+    if Request.model_validate(known).model_dump(mode="json") != wanted:
         if case.fact("sending"):
             raise Held(
                 "edited-after-sending",

@@ -79,7 +79,7 @@ def parse(reference: str, base_url: str) -> Target:
     return Target(Kind.FOREIGN if "://" in reference else Kind.INVALID)
 
 
-def named(reference: str) -> list[str]:
+def other_names(reference: str) -> list[str]:
     """What a reference string says of its target besides an address: its id, its identifiers.
 
     Ids as they are, identifiers as `system|value`; [] for one that points inside its record.
@@ -96,6 +96,11 @@ def named(reference: str) -> list[str]:
 def spans(data: bytes) -> list[Span]:
     """Every reference string in `data`, in order."""
     return [Span(*m.span(1), decode(m[1])) for m in _MEMBER.finditer(data)]
+
+
+def named(data: bytes) -> list[str]:
+    """The values of `spans`, without their places."""
+    return [decode(value) for value in _MEMBER.findall(data)]
 
 
 def plain_names(data: bytes) -> bytes:
@@ -135,7 +140,7 @@ def make_logical(resource: Any, identifier: Callable[[str], dict[str, str] | Non
 
 def attachments(data: bytes) -> list[dict[str, Any]]:
     """Every Attachment in a record that has a `url`, decoded."""
-    if not _ATTACHMENT_HINT.search(data):
+    if b'"url"' not in data or not _ATTACHMENT_HINT.search(data):
         return []
     return [a for a in attachment_nodes(decode(data)) if isinstance(a.get("url"), str)]
 

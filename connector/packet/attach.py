@@ -50,7 +50,7 @@ def embed(
             if (found := attached(url)) is None:
                 node["_url"] = _ABSENT
             else:
-                node["data"] = base64.b64encode(found.body).decode("ascii")
+                node["data"] = inline(found.body)["data"]
                 _describe(node, found)
 
 
@@ -65,10 +65,21 @@ def _bytes_of(
     return attached(url) if url is not None else None
 
 
+def inline(body: bytes) -> dict[str, Any]:
+    """`data`, `size` and `hash` of an Attachment that holds `body` itself."""
+    # R4 Attachment.hash is SHA-1 by definition: a checksum, not a protection.
+    sha1 = hashlib.sha1(body, usedforsecurity=False).digest()
+    return {
+        "data": base64.b64encode(body).decode("ascii"),
+        "size": len(body),
+        "hash": base64.b64encode(sha1).decode("ascii"),
+    }
+
+
 def _describe(node: dict[str, Any], found: Attached) -> None:
+    made = inline(found.body)
+    del made["data"]
     if found.content_type:
         node.setdefault("contentType", found.content_type)
-    node.setdefault("size", len(found.body))
-    # R4 Attachment.hash is SHA-1 by definition: a checksum, not a protection.
-    sha1 = hashlib.sha1(found.body, usedforsecurity=False).digest()
-    node.setdefault("hash", base64.b64encode(sha1).decode("ascii"))
+    for name, value in made.items():
+        node.setdefault(name, value)

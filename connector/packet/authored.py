@@ -1,9 +1,7 @@
 """The resources of a packet that are ours: who asks, what is asked, what is where, who sent it."""
 
-import base64
-import hashlib
 import mimetypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,10 +11,13 @@ from ..fhir import systems
 from ..fhir.ids import authored_id, case_handle, derived_id
 from ..request import Organization, Request, Telecom
 from ..settings import Destination, Source
+from .attach import inline
 from .author import Authored, author, in_hundreds
+from .coverage import ChangedBy
 from .index import Row
 from .mappings import Mappings
 from .rules import Release
+from .supplied import Document
 
 _CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"  # sensitivity, policy, obligation
@@ -33,6 +34,7 @@ class Content:
     hinge: Sequence[str]
     first_opinion: Sequence[str]
     missing: Sequence[str]
+    separately: Sequence[str]
     sections: Sequence[dict[str, Any]]
     confidentiality: str
 
@@ -52,6 +54,7 @@ class Writer:
         self._request = request
         self._source = source
         self._mappings = mappings
+        self._wanted_tags = mappings.destination(destination.programme).tags
         self._test = environment == "test"
         self._purpose = "TREAT" if request.basis.kind == "treatment" else "PATRQT"
         self.owner_entry = owner_entry(source, destination)
@@ -119,6 +122,7 @@ class Writer:
             "condition": {"reference": content.condition} if content.condition else None,
             "hinge": [{"reference": reference} for reference in content.hinge],
             "missing": list(content.missing),
+            "separately": list(content.separately),
             "confidentiality": content.confidentiality,
         }
         made = []
@@ -136,10 +140,31 @@ class Writer:
         made.append(self._own("Task", "Task"))
         return made
 
+    def document(self, document: Document, body: bytes) -> Authored:
+        """A document that somebody brought. After `letters`, which bring its subject and labels."""
+        variables = document.variables(body)
+        return self._own("DocumentReference", "DocumentReference", document.name, **variables)
+
     def provenances(self, targets: list[str]) -> Iterator[Authored]:
         """One Provenance for every hundred of the packet's entries."""
         for number, hundred in enumerate(in_hundreds(targets), 1):
             yield self._own("Provenance", "Provenance", f"Provenance-{number}", targets=hundred)
+
+    def changes(self, changed: Iterable[ChangedBy]) -> Iterator[Authored]:
+        """What rules changed: for each rule, one Provenance for every hundred of its records."""
+        number = 0
+        for by in changed:
+            for start in range(0, len(by.records), 100):
+                some = by.records[start : start + 100]
+                number += 1
+                yield self._own(
+                    "Change",
+                    "Provenance",
+                    f"Change-{number}",
+                    change=f"{by.reason} ({by.rule}): {', '.join(by.paths)}",
+                    targets=[{"reference": reference} for reference, _ in some],
+                    originals=[_original(self._source, key) for _, key in some],
+                )
 
     def _shared(self, template: str, resource_type: str, name: str) -> Authored:
         # A FHIR id holds no colon, so no carried record's id is derived from such a name.
@@ -167,6 +192,8 @@ class Writer:
         extra: dict[str, Any],
     ) -> Authored:
         tags = [{"system": systems.TAG, "code": new_id}]
+        if labels:  # not on what is shared: another programme may have it already, tagged otherwise
+            tags += [tag.model_dump(exclude_none=True) for tag in self._wanted_tags]
         if self._test:
             tags.append({"system": systems.RUN, "code": run})
             labels = [*labels, {"system": systems.ACT_REASON, "code": "HTEST"}]
@@ -205,6 +232,12 @@ def _is_sensitive(row: Row, labels: frozenset[str]) -> bool:
     )
 
 
+def _original(source: Source, key: str) -> dict[str, Any]:
+    # A revision (R4 provenance-entity-role): derived from the original, whose substance is kept.
+    identifier = {"system": f"urn:uuid:{source.id}", "value": key}
+    return {"role": "revision", "what": {"identifier": identifier}}
+
+
 def _key_questions(request: Request) -> list[dict[str, str]]:
     texts = {request.key_question: f"Key question: {request.key_question}"}
     for also in request.also:
@@ -235,11 +268,5 @@ def _document(request: Request) -> dict[str, Any]:
         body = path.read_bytes()
     except OSError as error:
         raise UsageError(f"basis.document: {error.strerror}", "Correct the path.") from None
-    sha1 = hashlib.sha1(body, usedforsecurity=False).digest()  # what R4 Attachment.hash is
-    return {
-        "contentType": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-        "data": base64.b64encode(body).decode("ascii"),
-        "size": len(body),
-        "hash": base64.b64encode(sha1).decode("ascii"),
-        "title": "Signed authorization",
-    }
+    content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return {"contentType": content_type, **inline(body), "title": "Signed authorization"}

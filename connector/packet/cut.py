@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..fhir.gate import required
-from ..fhir.references import named, objects
+from ..fhir.references import objects, other_names
 from .index import Links, identifier_token
 
 # Elements that R4 allows only with at least one of these in them: invariants app-1, apr-1, cmp-1,
@@ -83,7 +83,7 @@ class Withheld:
                 return key in self._keys
             written = _TYPE.match(reference)
             kind = written[1] if written else stated
-            if any(self._is(name, kind) for name in named(reference)):
+            if any(self._is(name, kind) for name in other_names(reference)):
                 return True
         if isinstance(identifier, dict) and "resourceType" not in node:
             return self._is(identifier_token(identifier), stated)

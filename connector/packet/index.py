@@ -4,17 +4,28 @@ A row holds what the rules ask about; the body stays in the case file until the 
 """
 
 import base64
-from collections.abc import Iterable, Iterator
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
 from typing import Any
 
-from ..fhir import systems
 from ..fhir.lossless import UndecodableError, decode, sha256
-from ..fhir.references import Kind, Target, attachment_nodes, named, parse
+from ..fhir.references import (
+    Kind,
+    Target,
+    attachment_nodes,
+    named,
+    objects,
+    other_names,
+    parse,
+    plain_names,
+)  # fmt: skip
 from ..store import chart
 from ..store.casefile import CaseFile
+from .change import Rule
 from .moments import OPEN, Interval, interval
 from .rules import Status, TypeStatus
 
@@ -30,6 +41,8 @@ _STATUSES = ("status", "lifecycleStatus", "clinicalStatus")
 _ERROR = "entered-in-error"
 _NO_TARGETS: frozenset[str] = frozenset()
 _NOTHING = sha256(b"")
+# A Reference has one Identifier, where almost everything else has a list of them.
+_LOGICAL = re.compile(rb'"identifier"\s*:\s*\{')
 _NOTES = ("DocumentReference", "DiagnosticReport")  # types whose content is an attachment
 
 
@@ -43,12 +56,12 @@ class Row:
     status: str  # "unstated" when it has none
     document_status: str  # DocumentReference.docStatus
     intent: str
+    verification: frozenset[str]  # verificationStatus
     error: bool
     readable: bool
     codes: frozenset[str]
     categories: frozenset[str]
     labels: frozenset[str]
-    npi: str
     title: str
     written: str  # the date as written
     when: Interval | None
@@ -87,6 +100,7 @@ class Links:
                 "SELECT reference, type, id FROM target WHERE status = 'had'"
             )
         }
+        self._keys: dict[str, str | None] = {}
         self._contents = dict(case.rows("SELECT url, sha256 FROM attachment WHERE status = 'had'"))
 
     def had(self, url: object) -> bool:
@@ -107,6 +121,12 @@ class Links:
 
     def key(self, reference: str) -> str | None:
         """`Type/id` of the record in the chart, or None."""
+        # Most references are to the patient, an encounter, a physician: looked up once.
+        if reference not in self._keys:
+            self._keys[reference] = self._look_up(reference)
+        return self._keys[reference]
+
+    def _look_up(self, reference: str) -> str | None:
         if reference in self._here:
             return reference
         target = self.target(reference)
@@ -138,31 +158,42 @@ def body(case: CaseFile, key: str) -> dict[str, Any] | None:
     return resource
 
 
-def read_rows(case: CaseFile, links: Links, status: Status) -> Iterator[Row | Unreadable]:
-    """One row per record, in the order of the chart."""
+def read_rows(
+    case: CaseFile, links: Links, status: Status, rules: Sequence[Rule] = ()
+) -> Iterator[Row | Unreadable]:
+    """One row per record, in the order of the chart, of what it is after `rules` changed it."""
     for record in chart.records(case):
         try:
             resource = decode(record.body)
         except UndecodableError:
             yield Unreadable(f"{record.type}/{record.id}", record.type, record.id)
             continue
-        yield _row(record.type, record.id, resource, links, status.types.get(record.type))
+        for rule in rules:
+            deque(rule.edit(record.type, resource), maxlen=0)
+        yield _row(record, resource, links, status.types.get(record.type))
 
 
-def _row(
-    resource_type: str, resource_id: str, resource: Any, links: Links, rules: TypeStatus | None
-) -> Row:
+def _row(record: chart.Record, resource: Any, links: Links, rules: TypeStatus | None) -> Row:
+    resource_type, resource_id = record.type, record.id
     written, when = _date(resource)
     status = _status(resource)
+    verification = frozenset(_tokens(resource.get("verificationStatus")))
+    written_references = named(plain_names(record.body))
+    names = [
+        name for said in written_references if not links.key(said) for name in other_names(said)
+    ]
+    if _LOGICAL.search(record.body):
+        identifiers = (node.get("identifier") for node in objects(resource))
+        names += [identifier_token(found) for found in identifiers if isinstance(found, dict)]
     targets = contents = _NO_TARGETS
-    names: list[str] = []
     if resource_type == "Provenance":
-        targets = frozenset(_keys(resource.get("target"), links, names))
-        resource = {name: value for name, value in resource.items() if name != "target"}
-    elif resource_type in _NOTES:
+        targets = frozenset(_keys(resource.pop("target", None), links))
+        refers = _keys(resource, links)
+    else:
+        refers = filter(None, map(links.key, written_references))
+    if resource_type in _NOTES:
         nodes = attachment_nodes(resource)
         contents = frozenset(name for node in nodes for name in links.contents(node))
-    refers = tuple(dict.fromkeys(_keys(resource, links, names)))
     return Row(
         key=f"{resource_type}/{resource_id}",
         type=resource_type,
@@ -170,17 +201,16 @@ def _row(
         status=status,
         document_status=str(resource.get("docStatus") or ""),
         intent=str(resource.get("intent") or ""),
-        error=_ERROR in (status, resource.get("docStatus"))
-        or _ERROR in _tokens(resource.get("verificationStatus")),
+        verification=verification,
+        error=_ERROR in (status, resource.get("docStatus")) or _ERROR in verification,
         readable=rules is None or all(_any(resource, group, links) for group in rules.readable),
         codes=frozenset(token for name in _CODES for token in _tokens(resource.get(name))),
         categories=frozenset(_tokens(resource.get("category"))),
         labels=frozenset(_tokens(_object(resource.get("meta")).get("security"))),
-        npi=_npi(resource),
         title=intern(_title(resource)),
         written=written,
         when=when,
-        refers=refers,
+        refers=tuple(dict.fromkeys(refers)),
         targets=targets,
         names=tuple(dict.fromkeys(names)),
         contents=contents,
@@ -235,12 +265,13 @@ def coded(value: Any) -> frozenset[str]:
 
 
 def _any(resource: dict[str, Any], group: Iterable[str], links: Links) -> bool:
-    return any(
-        _filled(name, value, links)
-        for pattern in group
-        for name, value in resource.items()
-        if name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
-    )
+    for pattern in group:
+        names = [pattern]
+        if pattern.endswith("*"):
+            names = [name for name in resource if name.startswith(pattern[:-1])]
+        if any(_filled(name, resource.get(name), links) for name in names):
+            return True
+    return False
 
 
 def _filled(name: str, value: Any, links: Links) -> bool:
@@ -250,39 +281,22 @@ def _filled(name: str, value: Any, links: Links) -> bool:
             for node in attachment_nodes({name: value})
         )
     if name == "result":
-        return any(True for _ in _keys(value, links, []))
+        return any(True for _ in _keys(value, links))
     return value not in (None, "", [], {})
 
 
-def _keys(value: Any, links: Links, names: list[str]) -> Iterator[str]:
-    """Records of the chart that the references inside `value` point to.
-
-    What the others name, and all logical references, is added to `names`.
-    """
+def _keys(value: Any, links: Links) -> Iterator[str]:
+    """Records of the chart that the references inside `value` point to."""
     stack = [value]
     while stack:
         node = stack.pop()
         if isinstance(node, dict):
             reference = node.get("reference")
-            if isinstance(reference, str):
-                if key := links.key(reference):
-                    yield intern(key)
-                else:
-                    names += named(reference)
-            identifier = node.get("identifier")
-            if isinstance(identifier, dict):
-                names.append(identifier_token(identifier))
+            if isinstance(reference, str) and (key := links.key(reference)):
+                yield key
             stack.extend(child for child in node.values() if isinstance(child, dict | list))
         elif isinstance(node, list):
             stack.extend(child for child in node if isinstance(child, dict | list))
-
-
-def _npi(resource: dict[str, Any]) -> str:
-    if resource["resourceType"] in ("Practitioner", "Organization"):
-        for item in resource.get("identifier") or []:
-            if isinstance(item, dict) and item.get("system") == systems.NPI:
-                return str(item.get("value") or "")
-    return ""
 
 
 def _title(resource: dict[str, Any]) -> str:

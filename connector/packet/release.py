@@ -92,7 +92,7 @@ class Barrier:
             if labels and not permitted:
                 return rule.id, rule.reason
         for guess in self._guessed:
-            if any(_like(pattern, row.codes) for pattern in guess.codes):
+            if coded_like(guess.codes, row):
                 return guess.id, f"heuristic: {guess.reason}"
         if row.key in self._consents.reviewed:
             return "consent-reviewed", "a person read a consent so (the request says it)"
@@ -103,10 +103,10 @@ class Barrier:
         return None
 
 
-def _like(pattern: str, codes: Collection[str]) -> bool:
-    if pattern.endswith("*"):
-        return any(code.startswith(pattern[:-1]) for code in codes)
-    return pattern in codes
+def coded_like(patterns: Collection[str], row: Row) -> bool:
+    """Whether a record has one of the codes; `*` at the end of one stands for any more."""
+    begun = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
+    return not row.codes.isdisjoint(patterns) or any(code.startswith(begun) for code in row.codes)
 
 
 def _stays(row: Row | Unreadable, rule: str, reason: str) -> Decision:

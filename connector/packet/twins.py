@@ -26,7 +26,7 @@ _AMOUNTS = frozenset({
 _MERGED = ("same-record", "another record of the chart is equal to it in all content")
 
 
-class Note(NamedTuple):
+class Twin(NamedTuple):
     """Where the content of a DiagnosticReport travels. `contents`: its names, see `Links`."""
 
     documents: tuple[str, ...]
@@ -95,7 +95,7 @@ def merge(
     return kept_by
 
 
-def same_notes(rows: Iterable[Row]) -> dict[str, Note]:
+def same_notes(rows: Iterable[Row]) -> dict[str, Twin]:
     """The DiagnosticReports among `rows` whose attachment a DocumentReference among them has.
 
     US Core wants the same note as both (clinical-notes.html): two descriptions, one content.
@@ -109,7 +109,7 @@ def same_notes(rows: Iterable[Row]) -> dict[str, Note]:
             reports.append(row)
     shared = {row.key: row.contents & carried.keys() for row in reports}
     return {
-        key: Note(tuple(sorted({carried[name] for name in names})), names)
+        key: Twin(tuple(sorted({carried[name] for name in names})), names)
         for key, names in shared.items()
         if names
     }
@@ -117,7 +117,7 @@ def same_notes(rows: Iterable[Row]) -> dict[str, Note]:
 
 def _looks(row: Row) -> object:
     """What equal records have in common, told without reading them."""
-    return (row.type, row.status, row.codes, row.categories, row.written, row.title, row.npi)
+    return (row.type, row.status, row.codes, row.categories, row.written, row.title)
 
 
 def _equal(

@@ -81,7 +81,7 @@ class _Web:
                 self._referrers[name].append(row.key)
             for name in row.targets:
                 self._provenances[name].append(row.key)
-            if notes and _is_note(row, notes) and opted_in.isdisjoint(row.codes):
+            if notes and is_note(row, notes) and opted_in.isdisjoint(row.codes):
                 for key in _encounters(row):
                     self._notes[key].append(row.key)
 
@@ -118,7 +118,8 @@ class _Web:
         return sorted(found)
 
 
-def _is_note(row: Row, notes: EncounterNotes) -> bool:
+def is_note(row: Row, notes: EncounterNotes) -> bool:
+    """Whether a record is a note that such a rule means, opted in or not."""
     # A DiagnosticReport without an attachment is results: values, not words.
     return row.type in notes.types and (row.type != "DiagnosticReport" or bool(row.contents))
 
