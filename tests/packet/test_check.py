@@ -52,7 +52,12 @@ def own(folder: Path, name: str, old: str, new: str) -> tuple[MappingFiles, Path
         ("terminology/key-question.yaml", "is: Treatment}", "is: Cure}", "Cure, the rules Treat"),
         ("destinations/reports-only.yaml", "is: stays}", "is: travels}", "travels, the rules st"),
         ("templates/Device.yaml", "status: active", "status: [active]", "not give a valid"),
-        ("templates/Device.yaml", "status: active", "status: inactive", "the rules "),
+        (
+            "templates/Device.yaml",
+            "status: active",
+            "status: inactive",
+            "does not hold: status = 'active'",
+        ),
         ("templates/Device.yaml", "{{ %version }}", "{{ %vrsion }}", "can't be evaluated"),
     ],
 )
