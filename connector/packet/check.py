@@ -1,6 +1,7 @@
 """Checks the files of a mapping set that the map step reads, and runs their examples."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from ..errors import ConnectorError, UsageError
 from ..fhir import gate
@@ -8,7 +9,7 @@ from ..mappingfiles import Checked, MappingFiles
 from .loading import Read, load, model_of, read
 from .mappings import Mappings
 from .outcomes import Bench, covers, outcome, rules_of
-from .rules import File, Terminology
+from .rules import File, Template, Terminology
 
 
 def check(files: MappingFiles) -> Checked:
@@ -66,7 +67,7 @@ def _differing(bench: Bench, name: str, found: Read[File]) -> Iterator[str]:
             yield f"{where}: {error}"
             continue
         if got != example.found:
-            yield f"{where}: the example says {_words(example.found)}, the rules {_words(got)}"
+            yield f"{where}: {_otherwise(found.file, example.found, got)}"
 
 
 def _without(found: Read[File]) -> Iterator[str]:
@@ -82,6 +83,12 @@ def _not_fhir(found: Read[File]) -> Iterator[str]:
         line = found.lines[("resource",)]
         for finding in gate.check(dict(found.file.resource)):
             yield f"{found.path}, line {line}: not valid FHIR: {finding}"
+
+
+def _otherwise(file: File, said: Any, got: Any) -> str:
+    if isinstance(file, Template):
+        return f"does not hold: {_words(tuple(line for line in said if line not in got))}"
+    return f"the example says {_words(said)}, the rules {_words(got)}"
 
 
 def _words(value: object) -> str:

@@ -1,6 +1,7 @@
 """Runs the examples in search.yaml and servers/, and says which rules have none."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import yamlfile
@@ -21,40 +22,54 @@ _SOURCE = Source.model_validate(
 _EVERY_PARAMETER: frozenset[str] = frozenset()  # a server that lists none is asked all the same
 
 
+@dataclass(frozen=True)
+class _Read:
+    name: str
+    file: Searches | Server
+    path: Path
+    lines: yamlfile.Lines
+
+    @property
+    def examples(self) -> tuple[SearchExample | ServerExample, ...]:
+        return self.file.examples
+
+    def at(self, *where: str | int) -> str:
+        return f"{self.path}, line {self.lines[where]}"
+
+
 def check(files: MappingFiles) -> Checked:
     """What is wrong with these files, or with what their rules make of the examples."""
     paths = {"search": files.path("search.yaml")} | files.folder("servers")
-    wrong: list[str] = []
-    bare: list[str] = []
-    number = 0
+    found: list[_Read] = []
+    wrong = []
     for name, path in paths.items():
         try:
-            value, lines = yamlfile.read(path)
-            file: Searches | Server = (
-                yamlfile.load(Searches, value, lines, str(path))
-                if name == "search"
-                else yamlfile.load(Server, value, lines, str(path))
-            )
+            found.append(_read(name, path))
         except UsageError as error:
             wrong.append(str(error))
-            continue
-        number += len(file.examples)
-        if not wrong:
-            wrong += _differing(files, name, file, path, lines)
-            bare += _without(file, path, lines)
-    return Checked(len(paths), number, tuple(wrong), tuple(bare))
+    if wrong:  # an example may need any of the files
+        return Checked(wrong=tuple(wrong))
+    return Checked(
+        len(found),
+        sum(len(read.examples) for read in found),
+        tuple(line for read in found for line in _differing(files, read)),
+        tuple(line for read in found for line in _without(read)),
+    )
 
 
-def _differing(
-    files: MappingFiles, name: str, file: Searches | Server, path: Path, lines: yamlfile.Lines
-) -> Iterator[str]:
-    examples: tuple[SearchExample | ServerExample, ...] = file.examples
-    for number, example in enumerate(examples):
-        got = _outcome(files, name, example)
+def _read(name: str, path: Path) -> _Read:
+    value, lines = yamlfile.read(path)
+    if name == "search":
+        return _Read(name, yamlfile.load(Searches, value, lines, str(path)), path, lines)
+    return _Read(name, yamlfile.load(Server, value, lines, str(path)), path, lines)
+
+
+def _differing(files: MappingFiles, read: _Read) -> Iterator[str]:
+    for number, example in enumerate(read.examples):
+        got = _outcome(files, read.name, example)
         if got != example.found:
             said, made = (", ".join(words) or "nothing" for words in (example.found, got))
-            line = lines[("examples", number)]
-            yield f"{path}, line {line}: the example says {said}, the rules {made}"
+            yield f"{read.at('examples', number)}: the example says {said}, the rules {made}"
 
 
 def _outcome(
@@ -93,11 +108,12 @@ def _asked(server: Known, resource_type: str) -> Iterator[str]:
             yield f"not {what}"
 
 
-def _without(file: Searches | Server, path: Path, lines: yamlfile.Lines) -> Iterator[str]:
+def _without(read: _Read) -> Iterator[str]:
     """Each type needs an example, and each software name."""
-    for rule, where in _rules(file).items():
-        if not any(rule in (example.type, _software(example)) for example in file.examples):
-            yield f"{path}, line {lines[where]}: {rule} has no example"
+    covered = {name for example in read.examples for name in (example.type, _software(example))}
+    for rule, where in _rules(read.file).items():
+        if rule not in covered:
+            yield f"{read.at(*where)}: {rule} has no example"
 
 
 def _software(example: SearchExample | ServerExample) -> str | None:
