@@ -193,11 +193,7 @@ def _consent(file: ConsentTerms, consent: dict[str, Any]) -> str:
         record=lambda reference: reference,
     )
     reading = read_consent(consent, now)
-    words = (
-        ("unclear", reading.unclear),
-        ("denies", reading.denials),
-        ("permits", reading.permits),
-    )
+    words = {"unclear": reading.unclear, "denies": reading.denials, "permits": reading.permits}
     return next((word for word, found in words.items() if found), NOTHING)
 
 
