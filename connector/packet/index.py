@@ -14,6 +14,7 @@ from ..fhir.lossless import UndecodableError, decode
 from ..fhir.references import Kind, Target, attachment_nodes, parse
 from ..store import chart
 from ..store.casefile import CaseFile
+from . import words
 from .moments import OPEN, Interval, interval
 from .rules import Status, TypeStatus
 
@@ -47,6 +48,8 @@ class Row:
     labels: frozenset[str]
     npi: str
     title: str
+    finding: str  # what it says, in a line
+    says_none: str  # List.emptyReason: why the source's own list is empty
     written: str  # the date as written
     when: Interval | None
     refers: tuple[str, ...]  # keys of records in the chart; of a Provenance: without its targets
@@ -133,7 +136,9 @@ def _row(
         categories=frozenset(_tokens(resource.get("category"))),
         labels=frozenset(_tokens(_object(resource.get("meta")).get("security"))),
         npi=_npi(resource),
-        title=intern(_title(resource)),
+        title=intern(words.title(resource)),
+        finding=words.finding(resource),
+        says_none=_says_none(resource),
         written=written,
         when=when,
         refers=tuple(dict.fromkeys(_keys(resource, links))),
@@ -225,20 +230,10 @@ def _npi(resource: dict[str, Any]) -> str:
     return ""
 
 
-def _title(resource: dict[str, Any]) -> str:
-    """A line a physician recognises the record by; the type when it says nothing better."""
-    for name in ("title", *_CODES, "description", "category"):
-        value = resource.get(name)
-        for item in value if isinstance(value, list) else [value]:
-            if text := item if isinstance(item, str) and name in ("title",) else _words(item):
-                return text
-    return str(resource["resourceType"])
-
-
-def _words(concept: Any) -> str:
-    concept = _object(concept)
-    displays = [_object(coding).get("display") for coding in concept.get("coding") or []]
-    return next((str(text) for text in (concept.get("text"), *displays) if text), "")
+def _says_none(resource: dict[str, Any]) -> str:
+    if resource["resourceType"] != "List":
+        return ""
+    return next((t for t in _tokens(resource.get("emptyReason")) if "|" not in t), "")
 
 
 def _object(value: Any) -> dict[str, Any]:

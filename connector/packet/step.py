@@ -48,7 +48,8 @@ def map_case(
     """Make the packet of a pulled case and put it in place of the one before.
 
     `as_of`: the case's one clock, a FHIR instant. Sets the facts `packet_hash` and `owner_entry`
-    (the reference that stands for the destination's own Organization, or None).
+    (the reference that stands for the destination's own Organization, or None) and `envelope` (what
+    a Bundle of the packet has around its entries).
 
     Raises `Held` when a person has to decide (a withheld allergy or active medication, say),
     `UsageError` when the request names a record that isn't there or can't travel, or an unknown
@@ -92,6 +93,7 @@ def map_case(
             missing=[f"{line} {ask}" for line, ask in _asks(findings)],
             sections=sections(leaving, request, findings, mappings, carrier.packet_id),
             confidentiality=high_water(leaving),
+            replaces=case.fact("replaced_composition"),
         )
     )
     # Not the Patient: it may be the destination's own, of which we know nothing.
@@ -108,6 +110,7 @@ def map_case(
             case, decided.values(), [finding.line() for finding in findings], entries
         )
         case.set_fact("owner_entry", writer.owner_entry)
+        case.set_fact("envelope", writer.envelope(digest))
     hinge = [rows[key] for key in request.hinge]
     return outline(
         digest,

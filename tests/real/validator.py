@@ -24,7 +24,7 @@ GUIDES = (
     "hl7.fhir.uv.ips#1.1.0",
 )
 _MAIN = "org.hl7.fhir.validation.ValidatorCli"
-_POSITION = re.compile(r"\[\d+\]")
+_POSITION = re.compile(r"\[\d+\]|/\*.*?\*/")
 _VALUE = re.compile(r"""'[^']*'|"[^"]*"|[0-9][0-9a-f.-]*""")
 _SOURCE = "http://hl7.org/fhir/StructureDefinition/operationoutcome-file"
 
@@ -121,7 +121,9 @@ def _run(folder: Path) -> list[dict[str, object]]:
     )  # fmt: skip
     # Its exit code says nothing when there are several files.
     if not output.exists():
-        raise RuntimeError(f"the validator gave nothing: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        raise RuntimeError(
+            f"the validator gave nothing: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
     answer = json.loads(output.read_text())
     if answer["resourceType"] == "OperationOutcome":  # there was one file
         return [answer]
