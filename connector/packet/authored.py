@@ -162,10 +162,10 @@ class Writer:
         a PractitionerRole for both, US Core a telecom for each.
         """
         header = None
-        if self._names["requester"]["reference"].startswith("PractitionerRole/"):
-            if self._names["performerRole"]:
-                label = f"MessageHeader/{digest}"
-                header = decode(self._own("MessageHeader", "MessageHeader", label).body)
+        sender: str = self._names["requester"]["reference"]
+        if sender.startswith("PractitionerRole/") and self._names["performerRole"]:
+            label = f"MessageHeader/{digest}"
+            header = decode(self._own("MessageHeader", "MessageHeader", label).body)
         labels = [{"system": _CONFIDENTIALITY, "code": self._names["confidentiality"]}]
         if self._test:
             labels.append({"system": systems.ACT_REASON, "code": "HTEST"})

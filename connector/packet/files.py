@@ -56,7 +56,7 @@ def _attachments(case: CaseFile, new: Open) -> Iterator[dict[str, str]]:
         if entry is None or b'"data"' not in entry.body:
             continue
         resource = decode(entry.body)
-        for attachment in attachment_nodes(resource):
+        for attachment in reversed(list(attachment_nodes(resource))):  # it walks from the end
             if not isinstance(attachment.get("data"), str):
                 continue
             number += 1

@@ -118,12 +118,12 @@ def authored(case: CaseFile, name: str) -> Entry | None:
 
 
 def announced(entry: Entry, at: str | None = None) -> bytes:
-    """The body of the authored ServiceRequest or Task as it is announced (`at`: a FHIR dateTime)."""
+    """The authored ServiceRequest or Task as it is announced, at a FHIR dateTime if given."""
     resource = decode(entry.body)
     if resource.get("status") != "draft":
         raise ConnectorError(f"internal: the packet's {entry.source} is not a draft")
     resource["status"] = ANNOUNCED[entry.source]
-    if at is not None and "lastModified" in resource:
+    if at is not None and entry.type == "Task":
         resource["lastModified"] = at
     return encode(resource)
 

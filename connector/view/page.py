@@ -20,6 +20,7 @@ td:first-child { white-space: nowrap; }
   h2 { break-after: avoid; } tr { break-inside: avoid; } thead { display: table-header-group; }
 }
 """.strip()
+_HEADS = "".join(f'<th scope="col">{head}</th>' for head in ("Date", "Document", "File"))
 
 
 def page(values: Mapping[str, Any]) -> Iterator[str]:
@@ -83,7 +84,7 @@ def _contents(titles: Iterable[str], documents: bool) -> Iterator[str]:
 def _documents(documents: Iterable[Mapping[str, str]]) -> Iterator[str]:
     yield (
         '<section aria-labelledby="documents">\n<h2 id="documents">Documents</h2>\n<table>'
-        "<thead><tr><th scope="col">Date</th><th scope="col">Document</th><th scope="col">File</th></tr></thead><tbody>\n"
+        f"<thead><tr>{_HEADS}</tr></thead><tbody>\n"
     )
     for item in documents:
         file = escape(item["file"])
