@@ -21,7 +21,7 @@ def export(job: Job, shape: packet.Shape, path: Path) -> None:
         approval = case.fact("approval") or {}
         if job.destination.release != "auto" and approval.get("hash") != case.fact("packet_hash"):
             raise Held(
-                "unapproved",
+                "approval",
                 "nobody has approved the packet as it is now",
                 "Look at it with `connector transfer REQUEST --dry-run`, then approve its hash.",
             )
