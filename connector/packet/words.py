@@ -7,7 +7,7 @@ _LONGEST = 300  # characters; the record itself is an entry
 # What says what a record is about, first found wins.
 _TOPICS = (
     "title", "code", "type", "vaccineCode", "medicationCodeableConcept", "medicationReference",
-    "relationship", "description", "category",
+    "procedureCode", "relationship", "description", "category",
 )  # fmt: skip
 
 
@@ -18,13 +18,15 @@ def title(resource: dict[str, Any]) -> str:
         for item in value if isinstance(value, list) else [value]:
             if text := item if isinstance(item, str) and name == "title" else concept(item):
                 return text
+        if name == "medicationReference" and value:
+            break  # the drug is another record's to name; its category would be no name
     return str(resource["resourceType"])
 
 
 def finding(resource: dict[str, Any]) -> str:
     """What the record says beside its title: a result, a dosage, a reaction. Empty: nothing."""
     say = _FINDINGS.get(resource["resourceType"])
-    text = "; ".join(filter(None, say(resource))) if say else ""
+    text = "; ".join(dict.fromkeys(filter(None, say(resource)))) if say else ""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
@@ -58,7 +60,7 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if not isinstance(value, dict):
-        return str(value)
+        return "" if isinstance(value, list) else str(value)
     if "numerator" in value or "denominator" in value:
         parts = (value.get("numerator"), value.get("denominator"))
         return " : ".join(_quantity(_object(part)) for part in parts)
@@ -90,10 +92,18 @@ def _condition(resource: dict[str, Any]) -> Iterator[str]:
     for stage in _list(resource.get("stage")):
         yield concept(_object(stage).get("summary"))
     if since := resource.get("onsetDateTime"):
-        yield f"since {since[:10]}"
+        yield f"since {str(since)[:10]}"
     if until := resource.get("abatementDateTime"):
-        yield f"until {until[:10]}"
+        yield f"until {str(until)[:10]}"
     yield from (f"({word})" for word in [concept(resource.get("verificationStatus"))] if word)
+
+
+def _imaging(resource: dict[str, Any]) -> Iterator[str]:
+    yield from _texts("description")(resource)
+    for series in map(_object, _list(resource.get("series"))):
+        parts = (series.get("modality"), series.get("bodySite"))
+        yield " ".join(filter(None, map(concept, parts)))
+        yield from _texts("description")(series)
 
 
 def _texts(*path: str) -> Callable[[dict[str, Any]], Iterator[str]]:
@@ -120,7 +130,7 @@ _FINDINGS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "Goal": _texts("achievementStatus"),
     "CarePlan": _texts("description"),
     "FamilyMemberHistory": _texts("condition", "code"),
-    "ImagingStudy": _texts("series", "description"),
+    "ImagingStudy": _imaging,
     "ClinicalImpression": _texts("summary"),
 }
 

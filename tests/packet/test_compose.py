@@ -163,6 +163,7 @@ def test_a_prescription_is_called_by_the_medication_it_points_to(case: CaseFile)
     order = {
         "resourceType": "MedicationRequest", "id": "r", "status": "active", "intent": "order",
         "subject": SUBJECT, "medicationReference": {"reference": "Medication/m"},
+        "category": [{"text": "Outpatient"}],
         "dosageInstruction": [{"text": "one tablet at night"}],
     }  # fmt: skip
     put(case, drug, order)

@@ -41,9 +41,14 @@ class Issue(NamedTuple):
     text: str
 
     @property
+    def complaint(self) -> str:
+        """The text without the values in it."""
+        return _VALUE.sub("…", self.text)
+
+    @property
     def kind(self) -> str:
-        """The finding without positions and quoted values: two of a kind are the same complaint."""
-        return f"{_POSITION.sub('', self.path)}: {_VALUE.sub('…', self.text)}"
+        """Path without positions, and complaint: two of a kind are the same mistake."""
+        return f"{_POSITION.sub('', self.path)}: {self.complaint}"
 
 
 @dataclass(frozen=True)
