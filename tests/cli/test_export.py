@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from typing import Any
 
 import pytest
 import requests
@@ -9,7 +10,7 @@ import requests
 from tests.support import World
 
 FHIR = {"Content-Type": "application/fhir+json"}
-WORDS = {
+WORDS: dict[str, Any] = {
     "requester": {"organization": {"name": "Home"}, "telecom": {"phone": "1"}},
     "performer": {"organization": {"name": "Clinic"}, "telecom": {"phone": "2"}},
 }
