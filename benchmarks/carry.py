@@ -54,9 +54,7 @@ def carry(folder: Path) -> tuple[float, int]:
     with CaseFile.open(folder) as case:
         links = Links(case, _BASE)
         keys = {f"{record.type}/{record.id}" for record in chart.records(case)}
-        carrier = Carrier(
-            links, uuid.uuid4(), keys, frozenset(), lambda _: None, trim_provenance=False
-        )
+        carrier = Carrier(links, uuid.uuid4(), keys, frozenset(), lambda _: None)
         started = time.process_time()
         for record in chart.records(case):
             carrier.form(f"{record.type}/{record.id}", record.body)

@@ -52,8 +52,9 @@ def prepare(
 ) -> Job:
     """A job for one request. `UsageError` if it can't be: unknown endpoint, test to production."""
     source = config.source(request.source)
-    destination = config.destination(request.destination)
+    destination = packet.settled(config.destination(request.destination), mappings)
     same_environment(source, destination)
+    packet.known_items(mappings.checklist(request.case_type), request)
     if request.scope == "whole-chart" and destination.accepts.scope == "checklist":
         raise UsageError(
             "scope: the destination accepts the checklist's records only, not the whole chart",
@@ -108,7 +109,8 @@ def _accept(job: Job, case: CaseFile) -> None:
             "request_id: this id stands for another patient or destination already",
             "A new second opinion needs a new request_id.",
         )
-    if known != wanted:
+    # Through the model, so that a field the program has learned since is no edit.
+    if Request.model_validate(known).model_dump(mode="json") != wanted:
         if case.fact("sending"):
             raise Held(
                 "edited-after-sending",

@@ -150,6 +150,13 @@ class Basis(Model):
         return self
 
 
+class SentSeparately(Model):
+    """An item of the checklist that comes another way than in the packet, and how."""
+
+    item: Token
+    how: Text
+
+
 class Request(Model):
     """One second opinion asked for. docs/request.schema.json is made from this class."""
 
@@ -173,6 +180,8 @@ class Request(Model):
     hinge: tuple[Record, ...] = ()
     include: tuple[Record, ...] = ()
     exclude: tuple[Record, ...] = ()
+    sent_separately: tuple[SentSeparately, ...] = ()
+    surgery: bool | None = None  # planned or not; None: as the chart says
     basis: Basis = Basis()
     patient_story: Text | None = None
 
@@ -182,6 +191,13 @@ class Request(Model):
             raise ValueError(
                 "expected needed_by or meeting: without one nobody knows when it is late"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _each_item_once(self) -> "Request":
+        items = [said.item for said in self.sent_separately]
+        if len(items) != len(set(items)):
+            raise ValueError("sent_separately: expected each item once")
         return self
 
     @property

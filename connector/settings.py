@@ -238,3 +238,4 @@ class Destination(EndpointSettings):
     release: Literal["manual", "auto"] = "manual"
     bundle: BundleSettings = BundleSettings()
     accepts: Accepts = Accepts()
+    programme: Text | None = None  # a name in mappings/destinations

@@ -23,7 +23,7 @@ from .errors import (
 )
 from .job import Job, at_work, forget, iso
 from .pull import pull_chart, pull_files, types_of_chart
-from .store import chart, export
+from .store import chart, coverage, export
 from .store.casefile import CaseFile
 from .store.standing import Standing, standing
 
@@ -87,6 +87,28 @@ def approve(job: Job, digest: str, by: str) -> Standing:
         return standing(desk.case, job.clock(), State.READY)
 
 
+def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
+    """Let a person add to a case, and map it again if its chart is there. Asks no server.
+
+    `UsageError` once the packet began to leave.
+    """
+    with at_work(job) as desk:
+        case = desk.case
+        if case.fact("sending"):
+            raise UsageError(
+                "the packet began to leave: nothing can be added to it or taken from it",
+                "Ask anew under a new request_id.",
+            )
+        with case.commit():
+            change(case)
+            forget(case, "mapped")
+        if not case.fact("pull_complete"):
+            return standing(case, job.clock())
+        if State(case.fact("state")) is State.OPENED:
+            _enter(desk, State.PULLED)  # a run ended just before this
+        return _attempt(job, desk, State.READY, lambda: _map(job, desk))
+
+
 def _steps(job: Job, desk: push.Desk, goal: State) -> None:
     case = desk.case
     if case.fact("announced_at"):
@@ -123,19 +145,22 @@ def _pull(job: Job, desk: push.Desk) -> None:
 def _gather(job: Job, case: CaseFile) -> None:
     """The chart, from the server or the files of the source."""
     never = job.mappings.never_types
-    wanted = job.mappings.wanted_types(job.request.case_type)
+    wanted = job.mappings.wanted_types(job.request.case_type, job.destination.programme)
     kept = {"never_types": never, "wanted_types": wanted}
     if job.source.files is not None:
         pull_files(case, job.request, job.source, **kept, progress=job.progress)
         return
     types = types_of_chart(never)
     endpoint = Endpoint(job.source, "source", job.source.page_bytes_max, types)
-    pull_chart(case, job.request, endpoint, job.source, **kept, progress=job.progress)
+    files = job.mappings.files
+    pull_chart(
+        case, job.request, endpoint, job.source, **kept, mappings=files, progress=job.progress
+    )
 
 
 def _map(job: Job, desk: push.Desk) -> None:
     case = desk.case
-    if not case.fact("mapped"):
+    if case.fact("mapped") != job.mappings.identity:
         outline = packet.map_case(
             case,
             job.request,
@@ -148,8 +173,9 @@ def _map(job: Job, desk: push.Desk) -> None:
         )
         export.packet(case)
         with case.commit():
-            case.set_fact("outline", asdict(outline))
-            case.set_fact("mapped", True)
+            told = {**asdict(outline), "withheld": [d._asdict() for d in outline.withheld]}
+            case.set_fact("outline", told)
+            case.set_fact("mapped", job.mappings.identity)
     approval = case.fact("approval") or {}
     approved = approval.get("hash") == case.fact("packet_hash")
     free = job.destination.release == "auto" or approved
@@ -228,7 +254,16 @@ def outline(job: Job) -> dict[str, Any] | None:
     """What the packet holds and why, as the map step told it; None before it is mapped."""
     with CaseFile.open(job.folder) as case:
         found: dict[str, Any] | None = case.fact("outline") if case.fact("mapped") else None
-        return found and {**found, "asked": _asked(case)}
+        return found and {**found, "coverage": _covered(case), "asked": _asked(case)}
+
+
+def _covered(case: CaseFile) -> dict[str, Any]:
+    """What became of the elements of the records that leave, and what rules changed in them."""
+    names = ("rule", "path", "what", "records")
+    return {
+        "elements": [line._asdict() for line in coverage.lines(case)],
+        "changes": [dict(zip(names, row, strict=True)) for row in coverage.changes(case)],
+    }
 
 
 def _asked(case: CaseFile) -> list[dict[str, Any]]:

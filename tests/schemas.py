@@ -7,6 +7,7 @@ from typing import Any
 from connector.case import State
 from connector.config import Config
 from connector.request import Request
+from connector.store.coverage import Line
 from connector.store.standing import Standing
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -52,9 +53,15 @@ def _case() -> dict[str, Any]:
         "exit_code": number,
         "reasons": table(exit_code=number, code=text, why=text, what_to_do=text),
         "counts": {**table(**counts)["items"]},
-        "missing": table(item=text, required=truth, kind=text, why=text, ask=text),
+        "coverage": {**table(**dict.fromkeys(Line._fields[1:], number))["items"]}
+        | {"type": ["object", "null"]},
+        "missing": table(
+            item=text, need=text, required=truth, kind=text, why=text, ask=text, due=maybe
+        ),
+        "settled": table(item=text, kind=text, why=text),
         "gaps": table(what=text, kind=text, why=text, expected=truth),
         "changes": table(type=text, how=text, records=number),
+        "independence": {"type": "array", "items": text},
     }
     rest = [name for name in Standing.__slots__ if name not in properties]
     properties |= dict.fromkeys(rest, maybe)

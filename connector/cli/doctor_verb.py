@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from .. import packet
 from ..config import load
 from ..errors import UsageError, worst
 from ..work.doctor import examine
@@ -42,8 +41,9 @@ def command(
         source, destination, case_type = wanted.source, wanted.destination, wanted.case_type
     source = source or _only(list(config.sources), "--source")
     destination = destination or _only(list(config.destinations), "--destination")
-    mappings = packet.load()
-    types = mappings.wanted_types(case_type)
+    mappings = common.mappings_of(config)
+    programme = config.destination(destination).programme
+    types = mappings.wanted_types(case_type, programme)
     checks = examine(config, source, destination, types, mappings.never_types)
     code = worst([check.exit for check in checks if not check.ok])
     if as_json:

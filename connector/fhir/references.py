@@ -84,6 +84,11 @@ def spans(data: bytes) -> list[Span]:
     return [Span(*m.span(1), decode(m[1])) for m in _MEMBER.finditer(data)]
 
 
+def named(data: bytes) -> list[str]:
+    """The values of `spans`, without their places."""
+    return [decode(value) for value in _MEMBER.findall(data)]
+
+
 def plain_names(data: bytes) -> bytes:
     """`data`, re-encoded only if a member's name is written with `\\u` escapes (legal, never seen).
 
@@ -121,7 +126,7 @@ def make_logical(resource: Any, identifier: Callable[[str], dict[str, str] | Non
 
 def attachments(data: bytes) -> list[dict[str, Any]]:
     """Every Attachment in a record that has a `url`, decoded."""
-    if not _ATTACHMENT_HINT.search(data):
+    if b'"url"' not in data or not _ATTACHMENT_HINT.search(data):
         return []
     return [a for a in attachment_nodes(decode(data)) if isinstance(a.get("url"), str)]
 

@@ -42,11 +42,21 @@ def embed(resource: dict[str, Any], attached: Callable[[str], Attached | None]) 
             _fill(node, found)
 
 
+def inline(body: bytes) -> dict[str, Any]:
+    """`data`, `size` and `hash` of an Attachment that holds `body` itself."""
+    # R4 Attachment.hash is SHA-1 by definition: a checksum, not a protection.
+    sha1 = hashlib.sha1(body, usedforsecurity=False).digest()
+    return {
+        "data": base64.b64encode(body).decode("ascii"),
+        "size": len(body),
+        "hash": base64.b64encode(sha1).decode("ascii"),
+    }
+
+
 def _fill(node: dict[str, Any], found: Attached) -> None:
-    node["data"] = base64.b64encode(found.body).decode("ascii")
+    made = inline(found.body)
+    node["data"] = made.pop("data")
     if found.content_type:
         node.setdefault("contentType", found.content_type)
-    node.setdefault("size", len(found.body))
-    # R4 Attachment.hash is SHA-1 by definition: a checksum, not a protection.
-    sha1 = hashlib.sha1(found.body, usedforsecurity=False).digest()
-    node.setdefault("hash", base64.b64encode(sha1).decode("ascii"))
+    for name, value in made.items():
+        node.setdefault(name, value)

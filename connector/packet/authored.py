@@ -1,9 +1,7 @@
 """The resources of a packet that are ours: who asks, what is asked, what is where, who sent it."""
 
-import base64
-import hashlib
 import mimetypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,9 +13,12 @@ from ..fhir.lossless import decode
 from ..request import Organization, Request
 from ..settings import Destination, Source
 from . import parties
+from .attach import inline
 from .author import Authored, author, in_hundreds
+from .coverage import ChangedBy
 from .index import Row
 from .mappings import Mappings
+from .supplied import Document
 
 _CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 _LEVELS = "ULMNRV"  # v3-Confidentiality, least to most
@@ -33,6 +34,7 @@ class Content:
     hinge: Sequence[str]
     first_opinion: Sequence[str]
     missing: Sequence[str]
+    separately: Sequence[str]
     sections: Sequence[dict[str, Any]]
     confidentiality: str
     replaces: dict[str, str] | None = None  # identifier of the Composition that this one updates
@@ -53,6 +55,7 @@ class Writer:
         self._request = request
         self._source = source
         self._mappings = mappings
+        self._wanted_tags = mappings.destination(destination.programme).tags
         self._test = environment == "test"
         self._purpose = "TREAT" if request.basis.kind == "treatment" else "PATRQT"
         self.owner_entry = parties.owner_entry(source, destination)
@@ -135,6 +138,7 @@ class Writer:
             "condition": {"reference": content.condition} if content.condition else None,
             "hinge": [{"reference": reference} for reference in content.hinge],
             "missing": list(content.missing),
+            "separately": list(content.separately),
             "confidentiality": content.confidentiality,
             "replaces": [content.replaces] if content.replaces else [],
         }
@@ -153,6 +157,11 @@ class Writer:
         made.append(self._own("Task", "Task"))
         self._names["task"] = {"reference": made[-1].reference}
         return made
+
+    def document(self, document: Document, body: bytes) -> Authored:
+        """A document that somebody brought. After `letters`, which bring its subject and labels."""
+        variables = document.variables(body)
+        return self._own("DocumentReference", "DocumentReference", document.name, **variables)
 
     def envelope(self, digest: str) -> dict[str, Any]:
         """What a Bundle of this packet has around the entries. After `letters`.
@@ -181,6 +190,22 @@ class Writer:
         for number, hundred in enumerate(in_hundreds(targets), 1):
             yield self._own("Provenance", "Provenance", f"Provenance-{number}", targets=hundred)
 
+    def changes(self, changed: Iterable[ChangedBy]) -> Iterator[Authored]:
+        """What rules changed: for each rule, one Provenance for every hundred of its records."""
+        number = 0
+        for by in changed:
+            for start in range(0, len(by.records), 100):
+                some = by.records[start : start + 100]
+                number += 1
+                yield self._own(
+                    "Change",
+                    "Provenance",
+                    f"Change-{number}",
+                    change=f"{by.reason} ({by.rule}): {', '.join(by.paths)}",
+                    targets=[{"reference": reference} for reference, _ in some],
+                    originals=[_original(self._source, key) for _, key in some],
+                )
+
     def _shared(self, template: str, resource_type: str, name: str) -> Authored:
         # A FHIR id holds no colon, so no carried record's id is derived from such a name.
         new_id = derived_id(self._source.id, resource_type, f"authored:{name}")
@@ -207,6 +232,8 @@ class Writer:
         extra: dict[str, Any],
     ) -> Authored:
         tags = [{"system": systems.TAG, "code": new_id}]
+        if labels:  # not on what is shared: another programme may have it already, tagged otherwise
+            tags += [tag.model_dump(exclude_none=True) for tag in self._wanted_tags]
         if self._test:
             tags.append({"system": systems.RUN, "code": run})
             labels = [*labels, {"system": systems.ACT_REASON, "code": "HTEST"}]
@@ -221,6 +248,12 @@ def high_water(rows: Sequence[Row]) -> str:
         level for row in rows for level in _LEVELS if f"{_CONFIDENTIALITY}|{level}" in row.labels
     ]
     return max([*levels, "N"], key=_LEVELS.index)
+
+
+def _original(source: Source, key: str) -> dict[str, Any]:
+    # A revision (R4 provenance-entity-role): derived from the original, whose substance is kept.
+    identifier = {"system": f"urn:uuid:{source.id}", "value": key}
+    return {"role": "revision", "what": {"identifier": identifier}}
 
 
 def _key_questions(request: Request) -> list[dict[str, str]]:
@@ -243,11 +276,5 @@ def _document(request: Request) -> dict[str, Any]:
         body = path.read_bytes()
     except OSError as error:
         raise UsageError(f"basis.document: {error.strerror}", "Correct the path.") from None
-    sha1 = hashlib.sha1(body, usedforsecurity=False).digest()  # what R4 Attachment.hash is
-    return {
-        "contentType": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-        "data": base64.b64encode(body).decode("ascii"),
-        "size": len(body),
-        "hash": base64.b64encode(sha1).decode("ascii"),
-        "title": "Signed authorization",
-    }
+    content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return {"contentType": content_type, **inline(body), "title": "Signed authorization"}

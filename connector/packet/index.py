@@ -3,18 +3,19 @@
 A row holds what the rules ask about; the body stays in the case file until the packet is written.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
 from typing import Any
 
-from ..fhir import systems
 from ..fhir.lossless import UndecodableError, decode
-from ..fhir.references import Kind, Target, attachment_nodes, parse
+from ..fhir.references import Kind, Target, attachment_nodes, named, parse, plain_names
 from ..store import chart
 from ..store.casefile import CaseFile
 from . import words
+from .change import Rule
 from .moments import OPEN, Interval, interval
 from .rules import Status, TypeStatus
 
@@ -41,12 +42,12 @@ class Row:
     status: str  # "unstated" when it has none
     document_status: str  # DocumentReference.docStatus
     intent: str
+    verification: frozenset[str]  # verificationStatus
     error: bool
     readable: bool
     codes: frozenset[str]
     categories: frozenset[str]
     labels: frozenset[str]
-    npi: str
     title: str
     finding: str  # what it says, in a line
     says_none: str  # List.emptyReason: why the source's own list is empty
@@ -85,6 +86,7 @@ class Links:
                 "SELECT reference, type, id FROM target WHERE status = 'had'"
             )
         }
+        self._keys: dict[str, str | None] = {}
         self.had_attachments = {
             url for (url,) in case.rows("SELECT url FROM attachment WHERE status = 'had'")
         }
@@ -95,6 +97,12 @@ class Links:
 
     def key(self, reference: str) -> str | None:
         """`Type/id` of the record in the chart, or None."""
+        # Most references are to the patient, an encounter, a physician: looked up once.
+        if reference not in self._keys:
+            self._keys[reference] = self._look_up(reference)
+        return self._keys[reference]
+
+    def _look_up(self, reference: str) -> str | None:
         if reference in self._here:
             return reference
         target = self.target(reference)
@@ -102,26 +110,32 @@ class Links:
         return key if key in self._here else None
 
 
-def read_rows(case: CaseFile, links: Links, status: Status) -> Iterator[Row | Unreadable]:
-    """One row per record, in the order of the chart."""
+def read_rows(
+    case: CaseFile, links: Links, status: Status, rules: Sequence[Rule] = ()
+) -> Iterator[Row | Unreadable]:
+    """One row per record, in the order of the chart, of what it is after `rules` changed it."""
     for record in chart.records(case):
         try:
             resource = decode(record.body)
         except UndecodableError:
             yield Unreadable(f"{record.type}/{record.id}", record.type, record.id)
             continue
-        yield _row(record.type, record.id, resource, links, status.types.get(record.type))
+        for rule in rules:
+            deque(rule.edit(record.type, resource), maxlen=0)
+        yield _row(record, resource, links, status.types.get(record.type))
 
 
-def _row(
-    resource_type: str, resource_id: str, resource: Any, links: Links, rules: TypeStatus | None
-) -> Row:
+def _row(record: chart.Record, resource: Any, links: Links, rules: TypeStatus | None) -> Row:
+    resource_type, resource_id = record.type, record.id
     written, when = _date(resource)
     status = _status(resource)
+    verification = frozenset(_tokens(resource.get("verificationStatus")))
     targets = _NO_TARGETS
     if resource_type == "Provenance":
-        targets = frozenset(_keys(resource.get("target"), links))
-        resource = {name: value for name, value in resource.items() if name != "target"}
+        targets = frozenset(_keys(resource.pop("target", None), links))
+        refers = _keys(resource, links)
+    else:
+        refers = filter(None, map(links.key, named(plain_names(record.body))))
     return Row(
         key=f"{resource_type}/{resource_id}",
         type=resource_type,
@@ -129,19 +143,18 @@ def _row(
         status=status,
         document_status=str(resource.get("docStatus") or ""),
         intent=str(resource.get("intent") or ""),
-        error=_ERROR in (status, resource.get("docStatus"))
-        or _ERROR in _tokens(resource.get("verificationStatus")),
+        verification=verification,
+        error=_ERROR in (status, resource.get("docStatus")) or _ERROR in verification,
         readable=rules is None or all(_any(resource, group, links) for group in rules.readable),
         codes=frozenset(token for name in _CODES for token in _tokens(resource.get(name))),
         categories=frozenset(_tokens(resource.get("category"))),
         labels=frozenset(_tokens(_object(resource.get("meta")).get("security"))),
-        npi=_npi(resource),
         title=intern(words.title(resource)),
         finding=words.finding(resource),
         says_none=_says_none(resource),
         written=written,
         when=when,
-        refers=tuple(dict.fromkeys(_keys(resource, links))),
+        refers=tuple(dict.fromkeys(refers)),
         targets=targets,
     )
 
@@ -189,12 +202,13 @@ def _tokens(value: Any) -> Iterator[str]:
 
 
 def _any(resource: dict[str, Any], group: Iterable[str], links: Links) -> bool:
-    return any(
-        _filled(name, value, links)
-        for pattern in group
-        for name, value in resource.items()
-        if name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
-    )
+    for pattern in group:
+        names = [pattern]
+        if pattern.endswith("*"):
+            names = [name for name in resource if name.startswith(pattern[:-1])]
+        if any(_filled(name, resource.get(name), links) for name in names):
+            return True
+    return False
 
 
 def _filled(name: str, value: Any, links: Links) -> bool:
@@ -216,18 +230,10 @@ def _keys(value: Any, links: Links) -> Iterator[str]:
         if isinstance(node, dict):
             reference = node.get("reference")
             if isinstance(reference, str) and (key := links.key(reference)):
-                yield intern(key)
+                yield key
             stack.extend(child for child in node.values() if isinstance(child, dict | list))
         elif isinstance(node, list):
             stack.extend(child for child in node if isinstance(child, dict | list))
-
-
-def _npi(resource: dict[str, Any]) -> str:
-    if resource["resourceType"] in ("Practitioner", "Organization"):
-        for item in resource.get("identifier") or []:
-            if isinstance(item, dict) and item.get("system") == systems.NPI:
-                return str(item.get("value") or "")
-    return ""
 
 
 def _says_none(resource: dict[str, Any]) -> str:

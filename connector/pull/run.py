@@ -5,6 +5,7 @@ from ..errors import EndpointError, Held, SourceFailed
 from ..fhir import capability as capabilities
 from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
+from ..mappingfiles import PACKAGED, MappingFiles
 from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Source
@@ -36,6 +37,7 @@ def pull_chart(
     *,
     never_types: frozenset[str],
     wanted_types: frozenset[str],
+    mappings: MappingFiles = PACKAGED,
     progress: Progress = silent,
 ) -> None:
     """Bring the chart of the request's patient, and the gaps, into the case file.
@@ -64,7 +66,7 @@ def pull_chart(
             source=source,
             settings=settings,
             capability=capability,
-            known=known(capability.software, settings.server),
+            known=known(capability.software, settings.server, mappings),
             patient_id=patient.id,
             never_types=never_types,
             wanted_types=wanted_types,

@@ -13,11 +13,28 @@ from pydantic import Field
 
 from .. import yamlfile
 from ..errors import UsageError
+from ..mappingfiles import PACKAGED, MappingFiles
 from ..request import Model, Text
 
-PACKAGED = Path(__file__).parent.parent / "mappings"
-
 M = TypeVar("M", bound=Model)
+
+
+class SearchExample(Model):
+    """A type, and with which parameters it is asked for after a server answered 400."""
+
+    type: Text
+    found: tuple[Text, ...] = Field(alias="is")
+
+
+class ServerExample(Model):
+    """A type and the queries for it at this server, or a software name and the file it means.
+
+    After `not`: what the server is known to reject, so it isn't asked.
+    """
+
+    type: Text | None = None
+    software: Text | None = None
+    found: tuple[Text, ...] = Field(alias="is")
 
 
 class TypeSearch(Model):
@@ -34,6 +51,7 @@ class Searches(Model):
     version: Text
     about: Text
     types: dict[Text, TypeSearch]
+    examples: tuple[SearchExample, ...] = ()
 
 
 class Rule(Model):
@@ -64,6 +82,7 @@ class Server(Model):
     software: tuple[Text, ...] = ()
     software_source: Text | None = None
     rules: tuple[Rule, ...]
+    examples: tuple[ServerExample, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,14 +123,13 @@ _NOTHING = TypeSearch()
 NOTHING = Known()
 
 
-def known(software: str, named: str | None, folder: Path | None = None) -> Known:
+def known(software: str, named: str | None, files: MappingFiles = PACKAGED) -> Known:
     """What is known of a server by its software name, or by the name an operator gave.
 
     `UsageError` for a name without a file, or a file with a mistake (file and line).
     """
-    root = folder or PACKAGED
-    types = _read(Searches, root / "search.yaml").types
-    servers = {path.stem: path for path in sorted((root / "servers").glob("*.yaml"))}
+    types = _read(Searches, files.path("search.yaml")).types
+    servers = files.folder("servers")
     if named is not None:
         if named not in servers:
             raise UsageError(

@@ -5,8 +5,9 @@ four demographics must be known on both sides and agree, and nothing is guessed.
 """
 
 import re
-import unicodedata
 from typing import Any
+
+from ..fhir.names import words
 
 _FULL_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _GENDERS = frozenset({"male", "female", "other"})  # `unknown` is not a thing two people share
@@ -50,7 +51,7 @@ def same_demographics(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def names(patient: dict[str, Any]) -> set[Name]:
     """Every name of a Patient as (family, given)."""
     return {
-        (_words(name.get("family")), _words(" ".join(_texts(name.get("given")))))
+        (words(name.get("family")), words(" ".join(_texts(name.get("given")))))
         for name in _dicts(patient.get("name"))
     }
 
@@ -81,13 +82,6 @@ def _names(ours: set[Name], theirs: set[Name]) -> list[str]:
 
 def _deceased(patient: dict[str, Any]) -> bool:
     return patient.get("deceasedBoolean") is True or "deceasedDateTime" in patient
-
-
-def _words(text: Any) -> tuple[str, ...]:
-    if not isinstance(text, str):
-        return ()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return tuple(re.findall(r"\w+", "".join(c for c in decomposed if not unicodedata.combining(c))))
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from ..failpoint import reach
 from .lock import in_turn
 from .private import private_folder
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _PIECE = 256 * 1024
 
 # Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
@@ -60,6 +60,14 @@ CREATE TABLE IF NOT EXISTS change (
   how TEXT NOT NULL CHECK (how IN ('new', 'corrected', 'disappeared')),
   PRIMARY KEY (type, id)) STRICT;
 
+-- what people say in place of the chart: documents they bring, items they do without
+CREATE TABLE IF NOT EXISTS supplied (
+  item TEXT NOT NULL, sha256 TEXT NOT NULL, content_type TEXT NOT NULL, size INTEGER NOT NULL,
+  title TEXT NOT NULL, date TEXT NOT NULL, loinc TEXT NOT NULL,
+  PRIMARY KEY (item, sha256)) STRICT;
+CREATE TABLE IF NOT EXISTS waiver (
+  item TEXT PRIMARY KEY, waived_by TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL) STRICT;
+
 -- map: what was decided of each record, what the checklist found, what leaves
 CREATE TABLE IF NOT EXISTS decision (
   type TEXT NOT NULL, id TEXT NOT NULL,
@@ -68,13 +76,22 @@ CREATE TABLE IF NOT EXISTS decision (
   rule TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
 CREATE TABLE IF NOT EXISTS item (
   seq INTEGER PRIMARY KEY, item TEXT NOT NULL, need TEXT NOT NULL, kind TEXT NOT NULL,
-  why TEXT NOT NULL, ask TEXT NOT NULL, evidence TEXT NOT NULL) STRICT;
+  why TEXT NOT NULL, ask TEXT NOT NULL, evidence TEXT NOT NULL,
+  answered INTEGER NOT NULL DEFAULT 0) STRICT;
 -- `body` is the packet form: own id is the derived id, references are Type/<derived id>
 CREATE TABLE IF NOT EXISTS entry (
   seq INTEGER PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL,
   origin TEXT NOT NULL CHECK (origin IN ('carried', 'authored')),
   source TEXT NOT NULL, sha256 TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (type, id)) STRICT;
 CREATE INDEX IF NOT EXISTS entry_authored ON entry (source) WHERE origin = 'authored';
+-- what rules changed in the records that leave, and what became of their elements (no values)
+CREATE TABLE IF NOT EXISTS changed (
+  type TEXT NOT NULL, id TEXT NOT NULL, rule TEXT NOT NULL, path TEXT NOT NULL,
+  what TEXT NOT NULL CHECK (what IN ('translated', 'changed', 'dropped')),
+  PRIMARY KEY (type, id, rule, path)) STRICT;
+CREATE TABLE IF NOT EXISTS coverage (
+  path TEXT PRIMARY KEY, carried INTEGER NOT NULL, translated INTEGER NOT NULL,
+  changed INTEGER NOT NULL, dropped INTEGER NOT NULL, untranslated INTEGER NOT NULL) STRICT;
 
 -- push: what was sent in which write, where it stands now, what was read back
 CREATE TABLE IF NOT EXISTS delivery (
@@ -84,6 +101,12 @@ CREATE TABLE IF NOT EXISTS delivery (
     ('intended', 'sent', 'verified', 'precision-changed', 'differs', 'rejected')),
   note TEXT NOT NULL DEFAULT '', PRIMARY KEY (type, id)) STRICT;
 """
+
+# What an older file needs beside further tables, by the version it has.
+_CHANGES = {
+    1: "ALTER TABLE item ADD COLUMN answered INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE item SET answered = (kind = 'present');",
+}
 
 
 class CaseFile:
@@ -110,9 +133,11 @@ class CaseFile:
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA secure_delete = ON")
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version < SCHEMA_VERSION:  # what is newer than the file are further tables
+            if version < SCHEMA_VERSION:
+                changes = "".join(sql for older, sql in _CHANGES.items() if 0 < version <= older)
                 db.executescript(
-                    f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
+                    f"BEGIN IMMEDIATE;{_SCHEMA}{changes}"
+                    f"PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
                 )
             elif version > SCHEMA_VERSION:
                 raise UsageError(

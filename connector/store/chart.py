@@ -181,7 +181,8 @@ def keep_only(case: CaseFile, keys: Iterable[str]) -> None:
         case.execute("UPDATE record SET closed = 0")
         case.execute("DELETE FROM target")
         case.execute("DELETE FROM attachment")
-        case.execute("DELETE FROM content")
+        # What people brought is not the source's to bring again.
+        case.execute("DELETE FROM content WHERE sha256 NOT IN (SELECT sha256 FROM supplied)")
 
 
 def ask_whole(case: CaseFile, query: Query) -> None:
@@ -251,6 +252,12 @@ def records(case: CaseFile) -> Iterator[Record]:
     """Every pulled record, by type and id (so that what is made of them has one order)."""
     sql = "SELECT type, id, version, sha256, body FROM record ORDER BY type, id"
     return (Record(*row) for row in case.stream(sql))
+
+
+def of_type(case: CaseFile, resource_type: str) -> Iterator[Record]:
+    """The pulled records of one type, by id."""
+    sql = "SELECT type, id, version, sha256, body FROM record WHERE type = ? ORDER BY id"
+    return (Record(*row) for row in case.stream(sql, (resource_type,)))
 
 
 def count_records(case: CaseFile) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.fhir.lossless import decode, encode, sha256
-from connector.packet import Outline, load, map_case
+from connector.packet import Mappings, Outline, load, map_case
 from connector.request import Request
 from connector.settings import Destination, Source
 from connector.store import chart
@@ -141,6 +141,7 @@ def run(
     source: Source = SOURCE,
     destination: Destination = DESTINATION,
     as_of: str = AS_OF,
+    mappings: Mappings = MAPPINGS,
 ) -> Outline:
     """The map step on a case file."""
     return map_case(
@@ -148,7 +149,7 @@ def run(
         wanted or request(),
         source,
         destination,
-        MAPPINGS,
+        mappings,
         as_of=as_of,
         environment=source.environment,
     )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from connector.packet.compose import sections as compose
 from connector.packet.index import Row
 from connector.packet.moments import interval
+from connector.packet.told import Told
 from connector.store.casefile import CaseFile
 
 from .charts import MAPPINGS, PATIENT, carried, put, request, resources, run
@@ -239,6 +240,7 @@ def test_prognosis_shows_the_stage_first(case: CaseFile) -> None:
     assert sources(case, sections(case)["Results"])[0] == "Observation/stage"
 
 
+NOTHING = Told([], [], [], {})
 KEYS = st.builds(lambda kind, n: f"{kind}/{n}", st.sampled_from(TYPES), st.integers(0, 40))
 
 
@@ -269,7 +271,7 @@ def test_whatever_is_asked_the_same_records_stand_in_the_same_sections(
     for question in ("diagnosis", "treatment", "prognosis"):
         random.shuffle(rows)
         wanted = request(key_question=question, hinge=hinge)
-        found = compose(rows, wanted, [], MAPPINGS, lambda key: key)
+        found = compose(rows, wanted, [], [], NOTHING, MAPPINGS, str)
         made.append({s["title"]: sorted(e["reference"] for e in s["entry"]) for s in found})
     assert made[0] == made[1] == made[2]
     listed = sorted(key for keys in made[0].values() for key in keys)
@@ -280,5 +282,5 @@ def test_whatever_is_asked_the_same_records_stand_in_the_same_sections(
 @given(charts(), st.sampled_from(["diagnosis", "treatment", "prognosis"]))
 def test_the_order_depends_on_the_records_alone(rows: list[Row], question: str) -> None:
     wanted = request(key_question=question)
-    one, other = (compose(r, wanted, [], MAPPINGS, str) for r in (rows, rows[::-1]))
+    one, other = (compose(r, wanted, [], [], NOTHING, MAPPINGS, str) for r in (rows, rows[::-1]))
     assert one == other

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from connector.errors import UsageError
+from connector.mappingfiles import PACKAGED, MappingFiles
 from connector.pull import servers
 from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store.casefile import CaseFile
@@ -228,9 +229,9 @@ def test_next_at_an_inner_host_is_rewritten_only_by_setting(tmp_path: Path) -> N
     assert pulled.gaps == []
 
 
-@pytest.mark.parametrize("path", sorted((servers.PACKAGED / "servers").glob("*.yaml")))
-def test_each_file_is_read_and_each_line_has_its_source(path: Path) -> None:
-    rules = servers.known("", path.stem).rules
+@pytest.mark.parametrize("name", PACKAGED.folder("servers"))
+def test_each_file_is_read_and_each_line_has_its_source(name: str) -> None:
+    rules = servers.known("", name).rules
     assert all(rule.source and rule.about for rule in rules)
 
 
@@ -240,4 +241,4 @@ def test_a_wrong_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "servers" / "mine.yaml"
     path.write_text('version: "1"\nabout: x\nrules:\n  - about: y\n    sources: z\n')
     with pytest.raises(UsageError, match=r"mine\.yaml, line 5: rules\.0\.sources: unknown field"):
-        servers.known("", "mine", tmp_path)
+        servers.known("", "mine", MappingFiles(tmp_path))
