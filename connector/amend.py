@@ -93,7 +93,7 @@ def unwaive(job: Job, item: str) -> Standing:
 
 
 def _known(job: Job, item: str) -> None:
-    job.mappings.checklist(job.request.case_type).named(item, "an item was named that")
+    job.checklist.named(item, "an item was named that")
 
 
 @contextmanager

@@ -41,6 +41,11 @@ class Job:
     def folder(self) -> Path:
         return case_folder(self.config, self.handle)
 
+    @property
+    def checklist(self) -> packet.Checklist:
+        """What its kind of case needs, and its destination's programme besides."""
+        return self.mappings.checklist(self.request.case_type, self.destination.programme)
+
 
 def case_folder(config: Config, handle: str) -> Path:
     """Where the case called `handle` is kept."""
@@ -54,13 +59,14 @@ def prepare(
     source = config.source(request.source)
     destination = packet.settled(config.destination(request.destination), mappings)
     same_environment(source, destination)
-    packet.known_items(mappings.checklist(request.case_type), request)
+    job = Job(config, request, source, destination, mappings, progress)
+    packet.known_items(job.checklist, request)
     if request.scope == "whole-chart" and destination.accepts.scope == "checklist":
         raise UsageError(
             "scope: the destination accepts the checklist's records only, not the whole chart",
             "Leave scope out of the request, or change `accepts` of the destination.",
         )
-    return Job(config, request, source, destination, mappings, progress)
+    return job
 
 
 @contextmanager

@@ -10,10 +10,12 @@ from .media import HEAD, media_type
 from .moments import interval
 from .outline import Line, Outline, Tally
 from .programme import settled
+from .rules import Checklist
 from .step import map_case
 
 __all__ = [
     "HEAD",
+    "Checklist",
     "Line",
     "Mappings",
     "Outline",

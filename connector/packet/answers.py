@@ -12,11 +12,15 @@ from .supplied import Document
 
 @dataclass(frozen=True)
 class Answers:
-    """By item: documents brought, how the thing itself comes, why nobody waits for it."""
+    """By item: documents brought, how the thing itself comes, why nobody waits for it.
+
+    `unwanted`: items that the receiving team does not want. It need not be told of them.
+    """
 
     supplied: Mapping[str, Sequence[Document]] = field(default_factory=dict)
     separately: Mapping[str, str] = field(default_factory=dict)
     waived: Mapping[str, str] = field(default_factory=dict)
+    unwanted: frozenset[str] = frozenset()
 
 
 def answers(
@@ -35,16 +39,17 @@ def answers(
     brought: dict[str, list[Document]] = {}
     for document in supplied:
         brought.setdefault(document.said.item, []).append(document)
-    waived = {
-        item.id: "the receiving team takes reports only"
+    unwanted = frozenset(
+        item.id
         for item in checklist.items
         if destination.accepts.images == "reports" and _is_images(item, selection)
-    }
+    )
+    waived = dict.fromkeys(unwanted, "the receiving team takes reports only")
     for waiver in waivers:
         checklist.named(waiver.item, "an item is waived that")
         waived[waiver.item] = f"waived by {waiver.by}, {waiver.at[:10]}"
     separately = {said.item: said.how for said in request.sent_separately}
-    return Answers(brought, separately, waived)
+    return Answers(brought, separately, waived, unwanted)
 
 
 def known_items(checklist: Checklist, request: Request) -> None:
@@ -54,4 +59,4 @@ def known_items(checklist: Checklist, request: Request) -> None:
 
 
 def _is_images(item: ChecklistItem, selection: Selection) -> bool:
-    return all(match.type in selection.images for match in item.match)
+    return bool(item.match) and all(match.type in selection.images for match in item.match)

@@ -152,7 +152,9 @@ def _kind(
 
 
 def _nothing(about: Sequence[Sequence[Gap]]) -> tuple[str, list[str]]:
-    """Why nothing was found, from the gaps about each of an item's rules."""
+    """Why nothing was found, from the gaps about each of an item's rules; without rules: slides."""
+    if not about:
+        return "not-asked", []
     for kind in _BROKEN:
         if broken := [gap.what for found in about for gap in found if gap.kind == kind]:
             return kind, broken

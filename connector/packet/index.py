@@ -30,6 +30,7 @@ _CODES = ("code", "type", "vaccineCode", "medicationCodeableConcept", "relations
 _STATUSES = ("status", "lifecycleStatus", "clinicalStatus")
 _ERROR = "entered-in-error"
 _NO_TARGETS: frozenset[str] = frozenset()
+_Sets = dict[frozenset[str], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def read_rows(
     case: CaseFile, links: Links, status: Status, rules: Sequence[Rule] = ()
 ) -> Iterator[Row | Unreadable]:
     """One row per record, in the order of the chart, of what it is after `rules` changed it."""
+    sets: _Sets = {}  # most records have the codes of many others: each set is kept once
     for record in chart.records(case):
         try:
             resource = decode(record.body)
@@ -122,14 +124,21 @@ def read_rows(
             continue
         for rule in rules:
             deque(rule.edit(record.type, resource), maxlen=0)
-        yield _row(record, resource, links, status.types.get(record.type))
+        yield _row(record, resource, links, status.types.get(record.type), sets)
 
 
-def _row(record: chart.Record, resource: Any, links: Links, rules: TypeStatus | None) -> Row:
-    resource_type, resource_id = record.type, record.id
+def _row(
+    record: chart.Record, resource: Any, links: Links, rules: TypeStatus | None, sets: _Sets
+) -> Row:
+    resource_type, resource_id = intern(record.type), record.id
+
+    def tokens(*values: Any) -> frozenset[str]:
+        found = frozenset(token for value in values for token in _tokens(value))
+        return sets.setdefault(found, found)
+
     written, when = _date(resource)
     status = _status(resource)
-    verification = frozenset(_tokens(resource.get("verificationStatus")))
+    verification = tokens(resource.get("verificationStatus"))
     targets = _NO_TARGETS
     if resource_type == "Provenance":
         targets = frozenset(_keys(resource.pop("target", None), links))
@@ -146,9 +155,9 @@ def _row(record: chart.Record, resource: Any, links: Links, rules: TypeStatus | 
         verification=verification,
         error=_ERROR in (status, resource.get("docStatus")) or _ERROR in verification,
         readable=rules is None or all(_any(resource, group, links) for group in rules.readable),
-        codes=frozenset(token for name in _CODES for token in _tokens(resource.get(name))),
-        categories=frozenset(_tokens(resource.get("category"))),
-        labels=frozenset(_tokens(_object(resource.get("meta")).get("security"))),
+        codes=tokens(*map(resource.get, _CODES)),
+        categories=tokens(resource.get("category")),
+        labels=tokens(_object(resource.get("meta")).get("security")),
         title=intern(words.title(resource)),
         finding=words.finding(resource),
         says_none=_says_none(resource),

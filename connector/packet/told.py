@@ -35,25 +35,31 @@ class Told:
 
 def tell(findings: Sequence[Finding], answers: Answers, thing: Callable[[Row], str]) -> Told:
     """Put the findings in words. `thing`: one line for a record of something that is elsewhere."""
-    wanting = [
-        f for f in findings if f.missing or (f.kind == "waived" and f.item.need != "optional")
-    ]
+    wanting = [f for f in findings if f.missing or _left_out(f, answers)]
     missing = [_lacks(finding) for finding in wanting]
     coming = {f.item.id: _coming(f, answers, thing) for f in findings}
     return Told(
         missing=missing,
         asks=[f"{line} {f.line().ask}".strip() for line, f in zip(missing, wanting, strict=True)],
         separately=[line for lines in coming.values() for line in lines],
-        of_item={f.item.id: [*_section(f), *coming[f.item.id]] for f in findings},
+        of_item={f.item.id: [*_section(f, answers), *coming[f.item.id]] for f in findings},
     )
 
 
-def _section(finding: Finding) -> list[str]:
+def _left_out(finding: Finding, answers: Answers) -> bool:
+    """Whether the sending side decided so, and the receiving team may ask for it."""
+    wanted = finding.item.need != "optional" and finding.item.id not in answers.unwanted
+    return finding.kind == "waived" and wanted
+
+
+def _section(finding: Finding, answers: Answers) -> list[str]:
     """What a section says of an item beside its records."""
     if finding.kind == "present" and finding.partly:
         return [f"{finding.item.title}: the source did not give all of it."]
     optional = finding.item.need == "optional" and not finding.line().told
     if optional or finding.kind in ("present", "supplied", "sent-separately"):
+        return []
+    if finding.kind == "waived" and not _left_out(finding, answers):
         return []
     return [_lacks(finding)]
 

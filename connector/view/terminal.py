@@ -71,7 +71,7 @@ def outline(values: dict[str, Any]) -> list[str]:
             f"Withheld ({len(values['withheld'])}; for you only, the packet does not say):"
         )
         lines += [f"  {d['type']}: {d['reason']} [{d['rule']}]" for d in values["withheld"]]
-    lines += _changes(values.get("coverage") or {})
+    lines += _changes(values["coverage"])
     lines.append("Checklist:")
     lines += [_item(item) for item in values["items"]]
     lines.append(f"Advice: {values['advice']}")
@@ -79,6 +79,9 @@ def outline(values: dict[str, Any]) -> list[str]:
     lines += _asked(values.get("asked", []))
     lines.append(f"Hash: {values['packet_hash']}")
     return lines
+
+
+_COUNTED = ("carried", "translated", "changed", "dropped", "untranslated")
 
 
 def _coverage(counts: dict[str, int]) -> str:
@@ -91,18 +94,18 @@ def _coverage(counts: dict[str, int]) -> str:
 
 
 def _changes(coverage: dict[str, Any]) -> list[str]:
-    """What rules changed in the records that leave, and codes that no ConceptMap knew."""
-    lines = [
+    """The elements that leave, what rules changed in them, and codes that no ConceptMap knew."""
+    elements = coverage["elements"]
+    changed = [
         f"  {change['records']:6} {change['path']}: {change['what']} [{change['rule']}]"
-        for change in coverage.get("changes", ())
+        for change in coverage["changes"]
     ]
     unknown = [
-        f"  {line['untranslated']:6} {line['path']}"
-        for line in coverage.get("elements", ())
-        if line["untranslated"]
+        f"  {line['untranslated']:6} {line['path']}" for line in elements if line["untranslated"]
     ]
-    found = ["Changed in them:", *lines] if lines else []
-    return found + (["Codes that no ConceptMap knows:", *unknown] if unknown else [])
+    lines = [_coverage({name: sum(line[name] for line in elements) for name in _COUNTED})]
+    lines += ["Changed in them:", *changed] if changed else []
+    return lines + (["Codes that no ConceptMap knows:", *unknown] if unknown else [])
 
 
 def _asked(queries: list[dict[str, Any]]) -> list[str]:
