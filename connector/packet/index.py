@@ -25,6 +25,7 @@ from ..fhir.references import (
 )  # fmt: skip
 from ..store import chart
 from ..store.casefile import CaseFile
+from . import words
 from .change import Rule
 from .moments import OPEN, Interval, interval
 from .rules import Status, TypeStatus
@@ -64,6 +65,8 @@ class Row:
     categories: frozenset[str]
     labels: frozenset[str]
     title: str
+    finding: str  # what it says, in a line
+    says_none: str  # List.emptyReason: why the source's own list is empty
     written: str  # the date as written
     when: Interval | None
     refers: tuple[str, ...]  # keys of records in the chart; of a Provenance: without its targets
@@ -215,7 +218,9 @@ def _row(
         codes=tokens(*map(resource.get, _CODES)),
         categories=tokens(resource.get("category")),
         labels=tokens(_object(resource.get("meta")).get("security")),
-        title=intern(_title(resource)),
+        title=intern(words.title(resource)),
+        finding=words.finding(resource),
+        says_none=_says_none(resource),
         written=written,
         when=when,
         refers=tuple(dict.fromkeys(refers)),
@@ -307,20 +312,10 @@ def _keys(value: Any, links: Links) -> Iterator[str]:
             stack.extend(child for child in node if isinstance(child, dict | list))
 
 
-def _title(resource: dict[str, Any]) -> str:
-    """A line a physician recognises the record by; the type when it says nothing better."""
-    for name in ("title", *_CODES, "description", "category"):
-        value = resource.get(name)
-        for item in value if isinstance(value, list) else [value]:
-            if text := item if isinstance(item, str) and name in ("title",) else _words(item):
-                return text
-    return str(resource["resourceType"])
-
-
-def _words(concept: Any) -> str:
-    concept = _object(concept)
-    displays = [_object(coding).get("display") for coding in concept.get("coding") or []]
-    return next((str(text) for text in (concept.get("text"), *displays) if text), "")
+def _says_none(resource: dict[str, Any]) -> str:
+    if resource["resourceType"] != "List":
+        return ""
+    return next((t for t in _tokens(resource.get("emptyReason")) if "|" not in t), "")
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -203,8 +203,7 @@ def _in_order(bench: Bench, file: Order, example: OrderExample) -> tuple[str, ..
         first = [name for name in file.sections if name in example.sections]
         return tuple(section.id for section in ordered(every, first))
     rows = bench.rows(*example.records)
-    how = file.entries.get(example.section, "newest-first")
-    return tuple(row.id for row in in_order(rows, how, ()))
+    return tuple(row.id for row in in_order(rows, file, example.section, ()))
 
 
 def _holding(

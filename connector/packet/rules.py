@@ -250,10 +250,18 @@ class Sections(File):
 
 
 class Order(File):
-    """A file of questions/: which sections come first, and how their entries are sorted."""
+    """A file of questions/: which sections come first, and how their entries are sorted.
+
+    `lead`: entries that come first in whichever section has them. `primary`: types that come
+    first where `entries` says `primary-first`.
+    """
 
     sections: tuple[Text, ...]
-    entries: dict[str, Literal["newest-first", "trend"]] = Field(default_factory=dict)
+    entries: dict[str, Literal["newest-first", "trend", "primary-first"]] = Field(
+        default_factory=dict
+    )
+    lead: tuple[Match, ...] = ()
+    primary: frozenset[Text] = frozenset()
     examples: tuple[OrderExample, ...] = ()
 
 

@@ -62,7 +62,8 @@ def map_case(
     """Make the packet of a pulled case and put it in place of the one before.
 
     `as_of`: the case's one clock, a FHIR instant. Sets the facts `packet_hash` and `owner_entry`
-    (the reference that stands for the destination's own Organization, or None).
+    (the reference that stands for the destination's own Organization, or None) and `envelope` (what
+    a Bundle of the packet has around its entries).
 
     Raises `Held` when a person has to decide (a withheld allergy or active medication, say),
     `UsageError` when the request names a record that isn't there or can't travel, or an unknown
@@ -125,6 +126,7 @@ def map_case(
                 leaving, request, findings, brought, told, mappings, carrier.packet_id
             ),
             confidentiality=high_water(leaving, mappings.release),
+            replaces=case.fact("replaced_composition"),
         )
     )
     # Not the Patient: it may be the destination's own, of which we know nothing.
@@ -152,6 +154,7 @@ def map_case(
         )
         replace_coverage(case, coverage.lines(), coverage.changed)
         case.set_fact("owner_entry", writer.owner_entry)
+        case.set_fact("envelope", writer.envelope(digest))
     hinge = [rows[key] for key in request.hinge]
     status, amount = mappings.status, Amount.of(leaving)
     return outline(
