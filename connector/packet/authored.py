@@ -18,9 +18,11 @@ from .author import Authored, author, in_hundreds
 from .coverage import ChangedBy
 from .index import Row
 from .mappings import Mappings
+from .rules import Release
 from .supplied import Document
 
 _CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+_ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"  # sensitivity, policy, obligation
 _LEVELS = "ULMNRV"  # v3-Confidentiality, least to most
 _UNNAMED = Organization(name="Sending organisation (not named in the configuration)")
 
@@ -242,12 +244,24 @@ class Writer:
         return author(template, self._mappings.templates[template], names, label)
 
 
-def high_water(rows: Sequence[Row]) -> str:
-    """The most confidential label among what leaves, at least N (DS4P: high-water mark)."""
+def high_water(rows: Sequence[Row], release: Release) -> str:
+    """The most confidential label among what leaves, at least N (DS4P: high-water mark).
+
+    A record with a sensitivity label counts as restricted; the label itself is never repeated.
+    """
     levels = [
         level for row in rows for level in _LEVELS if f"{_CONFIDENTIALITY}|{level}" in row.labels
     ]
+    sensitive = frozenset(label for rule in release.rules for label in rule.labels)
+    if any(_is_sensitive(row, sensitive) for row in rows):
+        levels.append("R")
     return max([*levels, "N"], key=_LEVELS.index)
+
+
+def _is_sensitive(row: Row, labels: frozenset[str]) -> bool:
+    return not labels.isdisjoint(row.labels) or any(
+        label.startswith(f"{_ACT_CODE}|") for label in row.labels
+    )
 
 
 def _original(source: Source, key: str) -> dict[str, Any]:
