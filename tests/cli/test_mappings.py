@@ -1,6 +1,7 @@
 """An own mapping set, through the command line: used, noticed when it changes, explained."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from connector.mappingfiles import ROOT
@@ -127,7 +128,7 @@ def _stands(rule: dict[str, str], file: str, text: str, world: World) -> None:
     assert text in (world.folder / path).read_text().splitlines()[int(line) - 1]
 
 
-def _with_subject(resource: dict[str, object], patient: str) -> dict[str, object]:
+def _with_subject(resource: Mapping[str, object], patient: str) -> dict[str, object]:
     return {
         "resourceType": "Bundle",
         "type": "transaction",
