@@ -19,6 +19,11 @@ def kind_of(error: EndpointError) -> str:
     return "refused" if isinstance(error, Forbidden) else "failed"
 
 
+def gap_name(key: str) -> str:
+    """What a gap of a query is called: the query's key, without the number of a batch."""
+    return key.partition("?batch=")[0]
+
+
 def report(case: CaseFile, expected: Collection[str], what: str, kind: str, why: str) -> None:
     """Store a gap; a second reason for the same gap is told beside the first.
 

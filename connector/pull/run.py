@@ -14,7 +14,7 @@ from ..store.chart import Record
 from . import attachments, bulk, closure, delta, filler, provenance, queries
 from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Pull
-from .gaps import Missing
+from .gaps import Missing, gap_name
 from .granted import not_granted
 from .patient import Found, find_patient, links, read_again
 from .plan import plan, unsupported
@@ -132,7 +132,7 @@ def _open(pull: Pull, found: Found) -> None:
         # found again, so that query starts over.
         told = {gap.what for gap in chart.gaps(case)}
         for query in chart.queries(case, "open"):
-            if queries.gap_name(query) in told:
+            if gap_name(query.key) in told:
                 chart.fail_query(case, query.key)
         chart.reopen_failed(case)
         chart.put_record(case, found.record, "Patient")
@@ -150,7 +150,7 @@ def _ask(pull: Pull) -> None:
     if pull.settings.pull == "bulk":
         bulk.export(pull)
     queries.ask_open(pull)
-    delta.ask_whole_where_counts_differ(pull)
+    delta.ask_whole_where_records_differ(pull)
     queries.ask_open(pull)
     filler.fill(pull)
     _check_not_refused(pull)

@@ -45,7 +45,9 @@ class Api:
         self._page_size = page_size
         self._bearer_token = bearer_token
         self.guard = guard
-        self._pages = Pages(base, quirks.page_links, quirks.expires_after)
+        self._pages = Pages(
+            base, quirks.page_links, quirks.expires_after, totals=quirks.page_totals
+        )
         self.bulk = Bulk(store, quirks.bulk, base) if quirks.bulk else None
         self._started = datetime.now(UTC)
 
