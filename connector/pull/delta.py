@@ -17,7 +17,7 @@ from ..store.chart import Query
 from .context import Pull
 from .lookup import ask, count, page_of, peek_of
 
-_UPDATED = "_lastUpdated"
+UPDATED = "_lastUpdated"
 _GUARD = timedelta(days=1)  # clocks differ, and some servers drop the offset
 _FAR = "2999-01-01T00:00:00Z"
 _HELD = "SELECT id FROM record WHERE query = ?"
@@ -33,23 +33,27 @@ def narrowed(pull: Pull, since: str, queries: Iterable[Query]) -> list[Query]:
     fit = {query.key for query in planned if _may(pull, query.key)}
     if not fit or not _works(pull):
         return planned
-    moment = datetime.fromisoformat(since) - _GUARD
-    after = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    after = (datetime.fromisoformat(since) - _GUARD).strftime("%Y-%m-%dT%H:%M:%SZ")
+    why = "only what changed since the pull before, with a day's guard"
     return [
-        replace(
-            query,
-            url=f"{query.url}&{_UPDATED}=ge{quote(after)}",
-            why=f"{query.why}; only what changed since the pull before, with a day's guard",
-        )
+        replace(narrow(pull, query, after), why=f"{query.why}; {why}")
         if query.key in fit
         else query
         for query in planned
     ]
 
 
+def narrow(pull: Pull, query: Query, since: str) -> Query:
+    """The query for what changed since then; as it is where the server is known not to say so."""
+    name = query.url.partition("?")[0]
+    if UPDATED in pull.known.ignores or UPDATED not in pull.capability.search.get(name, ()):
+        return query
+    return replace(query, url=f"{query.url}&{UPDATED}=ge{quote(since)}")
+
+
 def is_narrowed(query: Query) -> bool:
     """Whether a query asks only for what changed."""
-    return f"&{_UPDATED}=ge" in query.url
+    return f"&{UPDATED}=ge" in query.url
 
 
 def ask_whole_where_records_differ(pull: Pull) -> None:
@@ -69,11 +73,10 @@ def _ask_whole_unless_same(pull: Pull, query: Query) -> None:
 
 def _may(pull: Pull, key: str) -> bool:
     """Whether the server can say what changed of this type, as it did of each record we hold."""
-    if _UPDATED in pull.known.ignores or pull.known.inexact_total:
+    if UPDATED in pull.known.ignores or pull.known.inexact_total:
         return False
-    return (
-        _UPDATED in pull.capability.search.get(key, ()) and chart.without_time(pull.case, key) == 0
-    )
+    declared = UPDATED in pull.capability.search.get(key, ())
+    return declared and chart.without_time(pull.case, key) == 0
 
 
 def _works(pull: Pull) -> bool:
@@ -86,7 +89,7 @@ def _works(pull: Pull) -> bool:
 
 def _finds(pull: Pull, since: str) -> bool:
     what = "Patient search"
-    answer = pull.source.search("Patient", {"_id": pull.patient_id, _UPDATED: f"ge{since}"}, what)
+    answer = pull.source.search("Patient", {"_id": pull.patient_id, UPDATED: f"ge{since}"}, what)
     return any(entry.mode == "match" for entry in page_of(answer.body, what).entries)
 
 
@@ -118,5 +121,5 @@ def _ids(pull: Pull, query: Query) -> set[str] | None:
 
 def _whole(url: str) -> str:
     name, _, parameters = url.partition("?")
-    kept = [(n, v) for n, v in parse_qsl(parameters) if n != _UPDATED]
+    kept = [(n, v) for n, v in parse_qsl(parameters) if n != UPDATED]
     return f"{name}?{urlencode(kept, safe='/,')}"

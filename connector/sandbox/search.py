@@ -30,7 +30,7 @@ def search(store: Store, name: str, query: Query) -> Found:
     ignored = []
     for parameter, value in query:
         if parameter == "_lastUpdated":
-            candidates = [version for version in candidates if _updated(version, value)]
+            candidates = [version for version in candidates if updated(version, value)]
         elif parameter.endswith(":not"):
             terms = _alternatives(name, parameter.removesuffix(":not"), value)
             others = {id_ for term in terms for id_ in store.find(name, term)}
@@ -130,7 +130,7 @@ def _alternatives(name: str, parameter: str, value: str) -> list[Term]:
     return [(parameter, text) for text in values]
 
 
-def _updated(version: Version, value: str) -> bool:
+def updated(version: Version, value: str) -> bool:
     """`_lastUpdated` with its prefix: dates are intervals, in UTC unless an offset is given."""
     match = re.fullmatch(r"(eq|ge|gt|le|lt)?(\d{4})(?:-(\d\d)(?:-(\d\d)(T.+)?)?)?", value)
     if not match:

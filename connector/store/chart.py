@@ -245,6 +245,13 @@ def has_record(case: CaseFile, resource_type: str, resource_id: str) -> bool:
     return case.row("SELECT 1 FROM record WHERE type = ? AND id = ?", key) is not None
 
 
+def holds(case: CaseFile, found: Record) -> bool:
+    """Whether the record was pulled with exactly this content."""
+    key = (found.type, found.id, found.sha256)
+    sql = "SELECT 1 FROM record WHERE type = ? AND id = ? AND sha256 = ?"
+    return case.row(sql, key) is not None
+
+
 def record(case: CaseFile, resource_type: str, resource_id: str) -> Record | None:
     """One pulled record."""
     found = case.row(
