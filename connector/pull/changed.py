@@ -56,7 +56,7 @@ def ask_again(pull: Pull, since: str) -> bool:
 
 
 def _changed(pull: Pull, since: str, planned: Iterable[Query]) -> set[str]:
-    if "everything" in pull.capability.operations:
+    if "everything" in pull.capability.operations and "_since" not in pull.known.ignores:
         whole = everything(pull.patient_id, pull.settings, "").url
         try:
             news, all_told = _news(pull, f"{whole}&_since={quote(since)}")

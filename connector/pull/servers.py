@@ -41,7 +41,7 @@ class Rule(Model):
 
     category       it demands a category; these are asked one at a time
     rejects        categories it answers with an error: not asked, told as unsupported
-    ignores        search parameters that it passes over or that find nothing
+    ignores        parameters that it passes over or that find nothing
     inexact_total  its counts can't be compared with
     hint           `about` is told beside a refusal of these types
     """

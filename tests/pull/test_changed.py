@@ -34,10 +34,12 @@ def edit(server: Sandbox) -> None:
 
 NO_SINCE = Quirks(everything=False)
 DEMANDING = Quirks(everything=False, ignores=frozenset({"_lastUpdated"}))
+HAPI = Quirks(software="HAPI FHIR Server", ignores=frozenset({"_since"}))
+PASSED_OVER = Quirks(ignores=frozenset({"_since"}), page_max=10)
 
 
 @pytest.mark.parametrize("way", ["auto", "search", "everything"])
-@pytest.mark.parametrize("quirks", [Quirks(), NO_SINCE, DEMANDING])
+@pytest.mark.parametrize("quirks", [Quirks(), NO_SINCE, DEMANDING, HAPI, PASSED_OVER])
 def test_records_that_change_during_the_pull_are_fetched(
     tmp_path: Path, way: str, quirks: Quirks
 ) -> None:
