@@ -1,5 +1,7 @@
 """The pull, in its order: who, what to ask, ask, follow references, Provenance, attachments."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from ..endpoint import Endpoint
 from ..errors import EndpointError, Held, SourceFailed
 from ..fhir import capability as capabilities
@@ -50,8 +52,10 @@ def pull_chart(
         gap.kind in ("refused", "failed") for gap in chart.gaps(case)
     ):
         return
-    capability, began = _capability(source)
-    found = find_patient(source, request.patient)
+    with ThreadPoolExecutor(1) as beside:  # neither needs the other, and the server may be far
+        finding = beside.submit(find_patient, source, request.patient)
+        capability, began = _capability(source)
+        found = finding.result()
     patient = found.record
     if case.fact("source_patient", patient.id) != patient.id:
         raise Held(

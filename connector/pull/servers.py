@@ -6,6 +6,7 @@ source. Each rule carries its source; what nobody confirmed is not there.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -104,6 +105,7 @@ _NOTHING = TypeSearch()
 NOTHING = Known()
 
 
+@cache
 def known(software: str, named: str | None, folder: Path | None = None) -> Known:
     """What is known of a server by its software name, or by the name an operator gave.
 

@@ -16,7 +16,7 @@ class Count(NamedTuple):
     pages: int
     total: int | None
     entries: int
-    again: bool
+    again: int
 
 
 def note(case: CaseFile, key: str, total: int | None, entries: int) -> None:
@@ -39,7 +39,7 @@ def unsettled(case: CaseFile) -> list[Count]:
         " FROM counted JOIN query ON key = query"
         " WHERE status = 'done' AND stand <> 'settled' ORDER BY query.rowid"
     )
-    return [Count(*row[:5], bool(row[5])) for row in rows]
+    return [Count(*row) for row in rows]
 
 
 def settle(case: CaseFile, keys: list[str]) -> None:

@@ -1,12 +1,13 @@
 """What changes at the source while it is pulled is noticed, and fetched."""
 
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connector.progress import Progress
+from connector.progress import Figures, Progress
 from connector.sandbox import Fault, Quirks, Sandbox
 from tests.pull.support import condition, pull, small, source
 
@@ -17,11 +18,17 @@ WANTED = frozenset({"Condition", "Goal"})
 
 def at(note: str, change: Callable[[], Any]) -> Progress:
     """Progress that makes a change at the source once a step is told."""
-    done = []
+    left = [note]
 
-    def told(_step: str, _done: int, _total: int | None, now: str = "", _f: Any = None) -> None:
-        if now == note and not done:
-            done.append(now)
+    def told(
+        step: str,
+        done: int,
+        total: int | None,
+        note: str = "",
+        figures: Figures | None = None,
+    ) -> None:
+        if note in left:
+            left.remove(note)
             change()
 
     return told
@@ -55,14 +62,28 @@ def test_records_that_change_during_the_pull_are_fetched(
     assert pulled.records["Condition/c3"]["note"] == [{"text": "corrected"}]
 
 
+class Restless:
+    """Progress at each step of which a record changes."""
+
+    def __init__(self, server: Sandbox) -> None:
+        self._server = server
+        self._number = count()
+
+    def __call__(
+        self,
+        step: str,
+        done: int,
+        total: int | None,
+        note: str = "",
+        figures: Figures | None = None,
+    ) -> None:
+        self._server.put(condition("c1", note=[{"text": str(next(self._number))}]))
+
+
 def test_a_chart_that_does_not_rest_is_left_at_last(tmp_path: Path) -> None:
     with small(*MANY) as server:
-        number = iter(range(1000))
-
-        def told(*_: Any) -> None:
-            server.put(condition("c1", note=[{"text": str(next(number))}]))
-
-        pulled = pull(tmp_path, source(server.base_url), progress=told, id="pat")
+        restless = Restless(server)
+        pulled = pull(tmp_path, source(server.base_url), progress=restless, id="pat")
     assert pulled.gaps == []
     assert len(pulled.records) == 32
 
