@@ -282,6 +282,9 @@ class Endpoint:
         """This thread's session with the origin `to`: its cookies go nowhere else."""
         sessions: dict[str, requests.Session] = self._local.__dict__.setdefault("sessions", {})
         if to not in sessions:
-            trust = self._at_home if to == self._origin else self._abroad
+            ours = to == self._origin
+            trust = self._at_home if ours else self._abroad
             sessions[to] = new_session(self.settings.answer_timeout_s, trust)
+            for name, value in self.settings.headers.items() if ours else ():
+                sessions[to].headers[name] = value if isinstance(value, str) else value.read()
         return sessions[to]

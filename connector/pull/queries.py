@@ -15,7 +15,7 @@ from ..store.chart import Query, Record
 from .context import Pull
 from .gaps import gap_name, kind_of
 from .lookup import ask, page_of
-from .plan import EVERYTHING, by_category, searches, wider
+from .plan import EVERYTHING, by_category, by_presence, searches, wider
 from .records import UNREADABLE, Problem
 from .totals import ask_again
 
@@ -95,11 +95,15 @@ def _asked_otherwise(pull: Pull, query: Query) -> Query | None:
         return other
     categories = pull.known.of(name).category
     declared = pull.capability.search.get(name) or {"category"}
-    if query.key != name or not categories or "category" not in declared:
+    if query.key == name and categories and "category" in declared:
+        plain = next(q for q in _planned(pull) if q.key == name)
+        why = "the server refused the type as a whole: one category at a time"
+        parts = by_category(plain, categories, why)
+    else:
+        parts = by_presence(query, pull.capability, pull.known)
+    if not parts:
         return query
-    plain = next(q for q in _planned(pull) if q.key == name)
-    why = "the server refused the type as a whole: one category at a time"
-    chart.split_query(pull.case, name, by_category(plain, categories, why))
+    chart.split_query(pull.case, query.key, parts)
     return None
 
 

@@ -69,7 +69,7 @@ def pull_chart(
             source=source,
             settings=settings,
             capability=capability,
-            known=known(capability.software, settings.server),
+            known=known(capability.software, settings.server, publisher=capability.publisher),
             patient_id=patient.id,
             never_types=never_types,
             wanted_types=wanted_types,

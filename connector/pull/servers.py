@@ -1,7 +1,7 @@
 """What is known of servers, as data: mappings/search.yaml (any server) and mappings/servers/*.yaml.
 
-A server is recognised by the software name in its CapabilityStatement, or named by `server` of the
-source. Each rule carries its source; what nobody confirmed is not there.
+A server is recognised by the software name or the publisher in its CapabilityStatement, or named by
+`server` of the source. Each rule carries its source; what nobody confirmed is not there.
 """
 
 from collections.abc import Mapping
@@ -26,6 +26,7 @@ class TypeSearch(Model):
 
     us_core: tuple[Text, ...] = ()
     every: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    every_or_none: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
     category: tuple[Text, ...] = ()
 
 
@@ -63,7 +64,8 @@ class Server(Model):
     version: Text
     about: Text
     software: tuple[Text, ...] = ()
-    software_source: Text | None = None
+    publisher: tuple[Text, ...] = ()
+    software_source: Text | None = None  # where the names above were seen
     rules: tuple[Rule, ...]
 
 
@@ -106,8 +108,10 @@ NOTHING = Known()
 
 
 @cache
-def known(software: str, named: str | None, folder: Path | None = None) -> Known:
-    """What is known of a server by its software name, or by the name an operator gave.
+def known(
+    software: str, named: str | None, folder: Path | None = None, publisher: str = ""
+) -> Known:
+    """What is known of a server by what it says of itself, or by the name an operator gave.
 
     `UsageError` for a name without a file, or a file with a mistake (file and line).
     """
@@ -123,7 +127,7 @@ def known(software: str, named: str | None, folder: Path | None = None) -> Known
         return Known(named, types, _read(Server, servers[named]).rules)
     for name, path in servers.items():
         server = _read(Server, path)
-        if software in server.software:
+        if software in server.software or publisher in server.publisher:
             return Known(name, types, server.rules)
     return Known("", types)
 

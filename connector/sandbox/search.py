@@ -35,6 +35,10 @@ def search(store: Store, name: str, query: Query) -> Found:
             terms = _alternatives(name, parameter.removesuffix(":not"), value)
             others = {id_ for term in terms for id_ in store.find(name, term)}
             candidates = [version for version in candidates if version.id not in others]
+        elif parameter.endswith(":missing"):
+            bare = parameter.removesuffix(":missing")
+            lacks = value == "true"
+            candidates = [v for v in candidates if lacks is not any(t[0] == bare for t in v.terms)]
         elif alternatives := _alternatives(name, parameter, value):
             ids = {id_ for term in alternatives for id_ in store.find(name, term)}
             candidates = [version for version in candidates if version.id in ids]

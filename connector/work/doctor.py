@@ -100,7 +100,7 @@ def _plan(
 ) -> Iterator[Check]:
     """What is known of this kind of server, and what would be asked of it, with the reasons."""
     try:
-        known = servers.known(capability.software, settings.server)
+        known = servers.known(capability.software, settings.server, publisher=capability.publisher)
         queries = plan(capability, "ID", settings, frozenset(), wanted, known)
     except UsageError as error:
         yield Check(name, "server", False, str(error), error.what_to_do, Exit.USAGE)
