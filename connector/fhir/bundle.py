@@ -26,10 +26,11 @@ class PageEntry:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its entries, and the `next` link verbatim."""
+    """One page: its entries, the `next` link verbatim, and `Bundle.total` if it states one."""
 
     entries: list[PageEntry]
     next_url: str | None
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ def page(body: bytes) -> Page:
     top, entries = _split(body)
     if _text(top, "resourceType") != "Bundle":
         raise UndecodableError("not a Bundle")
-    return Page([_entry(e) for e in entries], _next(decode(top["link"])) if "link" in top else None)
+    following = _next(decode(top["link"])) if "link" in top else None
+    return Page([_entry(e) for e in entries], following, _total(top))
 
 
 def entries(body: bytes) -> list[tuple[str, bytes | None]]:
@@ -90,6 +92,11 @@ def _split(body: bytes) -> tuple[Mapping[str, _Json], Sequence[_Json]]:
     except UndecodableError:
         rough = salvage.members(body)
         return rough, salvage.elements(rough["entry"]) if "entry" in rough else []
+
+
+def _total(top: Mapping[str, _Json]) -> int | None:
+    total = decode(top["total"]) if "total" in top else None
+    return total if isinstance(total, int) and not isinstance(total, bool) else None
 
 
 def _next(links: Any) -> str | None:

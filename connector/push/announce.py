@@ -7,7 +7,7 @@ version that our delivery holds. Reading both is what settles every answer, clea
 from dataclasses import dataclass
 from itertools import count
 
-from ..endpoint.session import describe
+from ..endpoint.shape import describe
 from ..errors import ConnectorError, DestinationRefused, Held, ReadBackDiffers
 from ..fhir.bundle import Write, transaction
 from ..fhir.lossless import decode

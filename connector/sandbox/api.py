@@ -17,7 +17,7 @@ from connector.sandbox.guard import Guard
 from connector.sandbox.outcome import Refusal, Resource, outcome
 from connector.sandbox.pages import Pages, Result
 from connector.sandbox.quirks import Quirks, check, heeded
-from connector.sandbox.search import Query, included, search
+from connector.sandbox.search import Query, included, search, updated
 from connector.sandbox.store import Store, Version
 from connector.sandbox.transaction import Change, apply, declared, types
 
@@ -45,7 +45,9 @@ class Api:
         self._page_size = page_size
         self._bearer_token = bearer_token
         self.guard = guard
-        self._pages = Pages(base, quirks.page_links, quirks.expires_after)
+        self._pages = Pages(
+            base, quirks.page_links, quirks.expires_after, totals=quirks.page_totals
+        )
         self.bulk = Bulk(store, quirks.bulk, base) if quirks.bulk else None
         self._started = datetime.now(UTC)
 
@@ -132,7 +134,10 @@ class Api:
         asked = [
             name for key, value in request.query if key == "_type" for name in value.split(",")
         ]
+        since = dict(heeded(self._quirks, request.query)).get("_since")
         found = everything(self._store, patient, types(self._quirks), asked)
+        if since is not None:
+            found = [version for version in found if updated(version, f"ge{since}")]
         result = Result("Patient", [(version, ()) for version in found])
         return self._first_page(request, result, request.query)
 

@@ -38,6 +38,7 @@ class Quirks:
     unknown_parameter: Literal["ignore", "refuse"] = "ignore"  # HAPI's own default is to refuse
     stale_status: int = 409  # a stale If-Match: HAPI says 409, the standard 412
     page_links: Literal["base", "typed", "relative"] = "base"
+    page_totals: bool = True  # False: a result of several pages states no total (HAPI)
     page_max: int = 200
     entry_limit: int | None = None
     body_limit: int = 100_000_000

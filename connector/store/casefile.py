@@ -33,6 +33,10 @@ CREATE TABLE IF NOT EXISTS query (
   next_url TEXT, pages INTEGER NOT NULL DEFAULT 0, matches INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE IF NOT EXISTS page (
   query TEXT NOT NULL, url_sha256 TEXT NOT NULL, PRIMARY KEY (query, url_sha256)) STRICT;
+-- how many records a query has by the source's own count, and how many entries came of it
+CREATE TABLE IF NOT EXISTS counted (
+  query TEXT PRIMARY KEY, total INTEGER, entries INTEGER NOT NULL,
+  stand TEXT NOT NULL DEFAULT 'new' CHECK (stand IN ('new', 'again', 'settled'))) STRICT;
 CREATE TABLE IF NOT EXISTS record (
   type TEXT NOT NULL, id TEXT NOT NULL, version TEXT NOT NULL, sha256 TEXT NOT NULL,
   body BLOB NOT NULL, query TEXT NOT NULL, closed INTEGER NOT NULL DEFAULT 0,

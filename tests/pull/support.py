@@ -10,6 +10,7 @@ from typing import Any
 
 from connector.endpoint import Endpoint
 from connector.fhir.lossless import decode
+from connector.progress import Progress, silent
 from connector.pull import pull_chart, types_of_chart
 from connector.request import PatientChoice, Request
 from connector.sandbox import Sandbox
@@ -66,6 +67,7 @@ def pull(
     settings: Source,
     wanted: frozenset[str] = frozenset(),
     never: frozenset[str] = NEVER,
+    progress: Progress = silent,
     **patient: str,
 ) -> Pulled:
     """Pull into the case file in `folder`, and read it all."""
@@ -77,6 +79,7 @@ def pull(
             settings,
             never_types=never,
             wanted_types=wanted,
+            progress=progress,
         )
     return read(folder)
 

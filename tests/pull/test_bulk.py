@@ -74,6 +74,14 @@ def test_planted_records_come_in_every_shape(tmp_path: Path, bulk: BulkQuirks) -
     assert pulled.gaps == []
 
 
+def test_a_file_that_holds_less_than_the_manifest_says_is_a_gap(tmp_path: Path) -> None:
+    with exporting(condition("c1"), condition("c2"), bulk=BulkQuirks(cut=True)) as server:
+        pulled = pull(tmp_path, source(server.base_url, pull="bulk"), id="pat")
+    gap = pulled.gap("Condition")
+    assert gap.kind == "failed"
+    assert gap.why == "the server counts 2 records in an export file and sends 1"
+
+
 def test_an_export_that_is_not_sure_to_be_of_one_patient_is_not_asked_for(tmp_path: Path) -> None:
     with exporting(bulk=BulkQuirks(offers="nothing")) as server:
         with pytest.raises(SourceFailed, match="one patient alone"):
