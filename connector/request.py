@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?", re.ASCII)
 
@@ -150,6 +150,21 @@ class Basis(Model):
         return self
 
 
+class ConsentReview(Model):
+    """What a person made of a consent in the chart: it counts instead of the rules' own reading."""
+
+    record: Record
+    reviewed_by: Text
+    withhold: tuple[Record, ...]  # what it holds back; () when it stops nothing
+
+    @field_validator("record")
+    @classmethod
+    def _a_consent(cls, record: str) -> str:
+        if not record.startswith("Consent/"):
+            raise ValueError("expected Consent/id")
+        return record
+
+
 class SentSeparately(Model):
     """An item of the checklist that comes another way than in the packet, and how."""
 
@@ -183,6 +198,8 @@ class Request(Model):
     sent_separately: tuple[SentSeparately, ...] = ()
     surgery: bool | None = None  # planned or not; None: as the chart says
     basis: Basis = Basis()
+    consents: tuple[ConsentReview, ...] = ()
+    opt_in_notes: tuple[Text, ...] = ()
     patient_story: Text | None = None
 
     @model_validator(mode="after")

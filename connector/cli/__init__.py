@@ -27,6 +27,7 @@ _VERBS = {
     "approve": "Let the packet with the hash that the dry run showed leave.",
     "sync": "Every request file of a folder, the nearest need first: for cron.",
     "status": "All cases, the nearest need first.",
+    "export": "Write the packet as a Bundle, or as files the patient carries.",
     "show": "How one case stands, and what is missing.",
     "mappings": "The rules: start an own set, check it, explain a case by it.",
     "try": "A transfer between two test servers, with no file written first.",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from .lossless import decode, encode
 
@@ -79,6 +79,20 @@ def parse(reference: str, base_url: str) -> Target:
     return Target(Kind.FOREIGN if "://" in reference else Kind.INVALID)
 
 
+def other_names(reference: str) -> list[str]:
+    """What a reference string says of its target besides an address: its id, its identifiers.
+
+    Ids as they are, identifiers as `system|value`; [] for one that points inside its record.
+    """
+    if reference.startswith("#"):
+        return []
+    if match := _CONDITIONAL.match(reference):
+        wanted = parse_qsl(match["query"])
+        return [value for name, value in wanted if name in ("_id", "identifier")]
+    path = reference.partition("#")[0].partition("/_history/")[0]
+    return [re.split("[/:]", path.rstrip("/"))[-1]]
+
+
 def spans(data: bytes) -> list[Span]:
     """Every reference string in `data`, in order."""
     return [Span(*m.span(1), decode(m[1])) for m in _MEMBER.finditer(data)]
@@ -117,7 +131,7 @@ def make_logical(resource: Any, identifier: Callable[[str], dict[str, str] | Non
     Where `identifier` answers for a reference string, the string goes and the answer stands in
     as `Reference.identifier`, unless the source gave an identifier of its own: that one stays.
     """
-    for node in _objects(resource):
+    for node in objects(resource):
         reference = node.get("reference")
         if isinstance(reference, str) and (logical := identifier(reference)) is not None:
             del node["reference"]
@@ -133,7 +147,7 @@ def attachments(data: bytes) -> list[dict[str, Any]]:
 
 def attachment_nodes(value: Any) -> Iterator[dict[str, Any]]:
     """Every Attachment object inside a decoded resource."""
-    for node in _objects(value):
+    for node in objects(value):
         for name, child in node.items():
             if _ATTACHMENT.match(name):
                 for item in child if isinstance(child, list) else [child]:
@@ -141,7 +155,8 @@ def attachment_nodes(value: Any) -> Iterator[dict[str, Any]]:
                         yield item
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Every JSON object inside a decoded value, itself included."""
     stack: list[Any] = [value]
     while stack:
         node = stack.pop()

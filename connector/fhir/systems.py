@@ -21,3 +21,4 @@ PLACER = _own("placer-identifier")  # system of the PLAC identifier when the sou
 
 ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 NPI = "http://hl7.org/fhir/sid/us-npi"
+URI = "urn:ietf:rfc:3986"  # identifier-registry: the value is a URI

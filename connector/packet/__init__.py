@@ -3,6 +3,7 @@
 from .answers import known_items
 from .check import check
 from .explain import explain
+from .handover import Shape, write
 from .loading import load
 from .mappings import Mappings
 from .media import HEAD, media_type
@@ -18,6 +19,7 @@ __all__ = [
     "Line",
     "Mappings",
     "Outline",
+    "Shape",
     "Tally",
     "check",
     "explain",
@@ -27,4 +29,5 @@ __all__ = [
     "map_case",
     "media_type",
     "settled",
+    "write",
 ]

@@ -7,6 +7,7 @@ a rule that changes content decodes the members it is about.
 
 import re
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,8 +19,9 @@ from ..fhir.references import Kind
 from .attach import Attached, embed
 from .change import Note, Rule, apply
 from .coverage import CUT, TRIMMED, lost
-from .cut import cut
+from .cut import Withheld, cut
 from .index import Links
+from .twins import Twin
 
 # A conditional reference says itself which identifier it means.
 _BY_IDENTIFIER = re.compile(r"\?identifier=([^|&]+)\|([^&]+)$")
@@ -27,11 +29,10 @@ _URI = "urn:ietf:rfc:3986"  # R4 identifier-registry: the value is a URI
 
 
 class Fate(NamedTuple):
-    """What becomes of a reference string: kept, another string, an identifier, or cut out."""
+    """What becomes of a reference string: kept, another string, or an identifier."""
 
     string: str | None = None
     identifier: dict[str, str] | None = None
-    cut: bool = False
 
 
 _KEPT = Fate()
@@ -50,14 +51,20 @@ class Form(NamedTuple):
 
 
 class Carrier:
-    """Puts records into packet form. `travels` and `withheld` are keys (`Type/id`)."""
+    """Puts records into packet form. Records are named by their keys (`Type/id`).
+
+    `merged`: records told in another one. `twins`: DiagnosticReports whose attachment is in a
+    DocumentReference that travels too.
+    """
 
     def __init__(
         self,
         links: Links,
         source_id: uuid.UUID,
         travels: Collection[str],
-        withheld: Collection[str],
+        withheld: Withheld,
+        merged: Mapping[str, str],
+        twins: Mapping[str, Twin],
         attached: Callable[[str], Attached | None],
         rules: Sequence[Rule] = (),
     ) -> None:
@@ -65,6 +72,12 @@ class Carrier:
         self._source_id = source_id
         self._travels = travels
         self._withheld = withheld
+        self._merged = merged
+        self._twins = twins
+        self._reports: dict[str, list[str]] = defaultdict(list)
+        for report, twin in twins.items():
+            for document in twin.documents:
+                self._reports[document].append(report)
         self._attached = attached
         self._rules = rules
         self._packet_ids: dict[str, str] = {}
@@ -81,8 +94,7 @@ class Carrier:
     def form(self, key: str, body: bytes) -> Form:
         """A record in packet form.
 
-        Raises `Held` when a withheld record can't be cut out of it, `UndecodableError` if the
-        bytes are no JSON.
+        Raises `UndecodableError` if the bytes are no JSON.
         """
         resource_type = key.partition("/")[0]
         data = references.plain_names(body)
@@ -94,8 +106,9 @@ class Carrier:
 
         spliced = references.splice(data, string)
         notes: list[Note] = []
-        if any(f.cut or f.identifier for f in fates.values()) or references.attachments(data):
-            edited, notes = self._edit(data, fates)
+        logical = any(fate.identifier for fate in fates.values())
+        if logical or self._is_edited(key) or references.attachments(data):
+            edited, notes = self._edit(key, data, fates)
             spliced = references.splice(edited, string)
         top = members(spliced)
         notes += apply(self._rules, resource_type, top)
@@ -111,11 +124,10 @@ class Carrier:
 
     def _judge(self, reference: str) -> Fate:
         key = self._links.key(reference)
+        key = self._merged.get(key, key) if key else None
         if key in self._travels:
             assert key is not None
             return Fate(string=self.packet_id(key))
-        if key in self._withheld:
-            return Fate(cut=True)
         target = self._links.target(reference)
         if target.kind is Kind.CONTAINED:
             return _KEPT
@@ -131,17 +143,32 @@ class Carrier:
         # The receiver can ask the source for it by this name; it can't be followed as a link.
         return Fate(identifier={"system": f"urn:uuid:{self._source_id}", "value": value})
 
-    def _edit(self, data: bytes, fates: Mapping[str, Fate]) -> tuple[bytes, list[Note]]:
+    def _is_edited(self, key: str) -> bool:
+        return key in self._twins or key in self._reports or key in self._withheld.concerns
+
+    def _edit(self, key: str, data: bytes, fates: Mapping[str, Fate]) -> tuple[bytes, list[Note]]:
         resource = decode(data)
         notes = _trim(resource, fates) if resource["resourceType"] == "Provenance" else []
-        cuts = {reference for reference, fate in fates.items() if fate.cut}
-        if cuts:
-            without = cut(resource, cuts)
-            notes += lost(resource, without, resource["resourceType"], CUT)
-            resource = without
+        if key in self._withheld.concerns and cut(resource, self._withheld):
+            notes += lost(decode(data), resource, resource["resourceType"], CUT)
         references.make_logical(resource, lambda reference: fates[reference].identifier)
-        embed(resource, self._attached)
+        shared = twin.contents if (twin := self._twins.get(key)) else frozenset()
+        embed(
+            resource,
+            self._attached,
+            lambda node: bool(shared) and not shared.isdisjoint(self._links.contents(node)),
+        )
+        for report in self._reports.get(key, ()):
+            _relate(resource, report)
         return encode(resource), notes
+
+
+def _relate(document: dict[str, Any], report: str) -> None:
+    """Say in a DocumentReference that a DiagnosticReport has the same content."""
+    context = document.setdefault("context", {})
+    related = context.setdefault("related", []) if isinstance(context, dict) else []
+    if all(item.get("reference") != report for item in related):
+        related.append({"reference": report})
 
 
 def _trim(provenance: dict[str, Any], fates: Mapping[str, Fate]) -> list[Note]:

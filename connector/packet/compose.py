@@ -1,9 +1,7 @@
 """The Composition's sections: every record once, in the order of the key question."""
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
-from html import escape
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ..request import Request
@@ -11,7 +9,8 @@ from .assess import Finding
 from .index import Row
 from .mappings import Mappings
 from .match import any_means
-from .rules import Section, Sections
+from .narrative import Line, narrative
+from .rules import Order, Section, Sections
 from .supplied import Document
 from .told import Told
 
@@ -20,8 +19,13 @@ RECONCILE = (
     "Information may have been withheld by law or at the patient's wish. Reconcile medications "
     "and allergies with the patient before acting on these lists."
 )
-_LINES_MAX = 200  # of one section's text; its entries are always all there
-_NOT_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LOINC = "http://loinc.org"
+_UNAVAILABLE = "No record of it is in this packet. That does not mean that there is none."
+# What a source may say of an empty list of its own (list-empty-reason).
+_SAID = {
+    "nilknown": "The source says that there is none known.",
+    "notasked": "The source says that the patient was not asked.",
+}
 
 
 def sections(
@@ -33,7 +37,7 @@ def sections(
     mappings: Mappings,
     packet_reference: Callable[[str], str],
 ) -> list[dict[str, Any]]:
-    """Template variables of every section: title, code, narrative (XHTML), entry, empty.
+    """Template variables of every section: title, code, narrative, entry, empty (why, or None).
 
     `rows`: what leaves, with the `documents` that people brought. `packet_reference`: `Type/id`
     at the source → `Type/<derived id>`.
@@ -41,32 +45,46 @@ def sections(
     shelves = _shelve(rows, request, mappings)
     order = mappings.orders[request.key_question]
     first = [*request.hinge, *request.first_opinion]
+    names = {row.key: row.title for row in rows if row.type == "Medication"}
     made = []
     for section in ordered(mappings.sections.sections, order.sections):
-        held = in_order(shelves[section.id], order.entries.get(section.id, "newest-first"), first)
+        held = in_order(shelves[section.id], order, section.id, first)
         brought = [document for document in documents if document.section == section.id]
-        lines = _words(section, request, told) if section.text else []
-        lines += [document.line for document in brought]
-        lines += [_line(row) for row in held[:_LINES_MAX]]
-        if len(held) > _LINES_MAX:
-            lines.append(f"And {len(held) - _LINES_MAX} more, all of them entries of this section.")
-        lines += [
+        before = _words(section, request, told) if section.text else []
+        wanting = [
             line
             for f in findings
             if f.item.section == section.id
             for line in told.of_item[f.item.id]
         ]
         entries = [*(d.reference for d in brought), *(packet_reference(row.key) for row in held)]
+        reason = _none(section, rows) if not entries and not section.text else None
+        said = [reason["text"]] if reason else []
+        lines = [*(document.line for document in brought), *(_line(row, names) for row in held)]
         made.append(
             {
                 "title": section.title,
                 "code": [section.code] if section.code else [],
-                "narrative": _div(lines or ["No record of it is in this packet."]),
+                "narrative": narrative(before, lines, [*said, *wanting]),
                 "entry": [{"reference": reference} for reference in entries],
-                "empty": not entries and not section.text,
+                "empty": reason,
             }
         )
     return made
+
+
+def _none(section: Section, rows: Sequence[Row]) -> dict[str, str]:
+    """Why a section has no entry: `unavailable`, unless the source's own list of it says more.
+
+    An empty search says nothing about the patient. A List that is empty for a reason does (R4
+    list.html#List.emptyReason); one that is withheld is not asked, since that would tell of it.
+    """
+    lists = [row for row in rows if row.says_none and f"{_LOINC}|{section.code}" in row.codes]
+    said = {row.says_none for row in lists} & _SAID.keys()
+    if len(said) == 1:
+        (code,) = said
+        return {"code": code, "text": _SAID[code]}
+    return {"code": "unavailable", "text": _UNAVAILABLE}
 
 
 def _shelve(rows: Sequence[Row], request: Request, mappings: Mappings) -> dict[str, list[Row]]:
@@ -96,16 +114,19 @@ def ordered(every: Sequence[Section], first: Collection[str]) -> list[Section]:
     return [by_id[name] for name in names]
 
 
-def in_order(rows: Sequence[Row], order: str, first: Sequence[str]) -> list[Row]:
-    """The records of one section, those of `first` (keys) before the others."""
-    by_key = sorted(rows, key=lambda row: row.key)
-    if order == "trend":
-        by_date = sorted(by_key, key=lambda row: row.last)
-        by_date.sort(key=lambda row: row.title)
+def in_order(rows: Sequence[Row], order: Order, section: str, first: Sequence[str]) -> list[Row]:
+    """The records of a section: those of `first` (keys), what the key question wants, the rest."""
+    how = order.entries.get(section, "newest-first")
+    found = sorted(rows, key=lambda row: row.key)
+    if how == "trend":
+        found.sort(key=lambda row: (row.title, row.last))
     else:
-        by_date = sorted(by_key, key=lambda row: row.last, reverse=True)
-    rank = {key: number for number, key in enumerate(reversed(first), 1)}
-    return sorted(by_date, key=lambda row: -rank.get(row.key, 0))
+        found.sort(key=lambda row: row.last, reverse=True)
+    if how == "primary-first":
+        found.sort(key=lambda row: row.type not in order.primary)
+    found.sort(key=lambda row: not any_means(order.lead, row))
+    rank = {key: number for number, key in enumerate(first)}
+    return sorted(found, key=lambda row: rank.get(row.key, len(rank)))
 
 
 def _words(section: Section, request: Request, told: Told) -> list[str]:
@@ -120,13 +141,9 @@ def _words(section: Section, request: Request, told: Told) -> list[str]:
     return [RECONCILE, *told.missing, *told.separately]
 
 
-def _line(row: Row) -> str:
-    day = row.written[:10] or "undated"
-    status = "" if row.status == "unstated" else f" ({row.status})"
-    return f"{day} {row.title}{status}"
-
-
-def _div(lines: Sequence[str]) -> str:
-    """Safe XHTML: every line is text (R4 narrative.html#xhtml)."""
-    inside = "".join(f"<p>{escape(_NOT_XML.sub(' ', line))}</p>" for line in lines)
-    return f'<div xmlns="http://www.w3.org/1999/xhtml">{inside}</div>'
+def _line(row: Row, names: Mapping[str, str]) -> Line:
+    title = row.title
+    if title == row.type:  # it says nothing of its own: what does it point to?
+        title = next((names[key] for key in row.refers if key in names), title)
+    status = "" if row.status == "unstated" else row.status
+    return Line(row.written[:10], title, row.finding, status)

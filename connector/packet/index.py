@@ -3,6 +3,8 @@
 A row holds what the rules ask about; the body stays in the case file until the packet is written.
 """
 
+import base64
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,10 +12,20 @@ from datetime import datetime
 from sys import intern
 from typing import Any
 
-from ..fhir.lossless import UndecodableError, decode
-from ..fhir.references import Kind, Target, attachment_nodes, named, parse, plain_names
+from ..fhir.lossless import UndecodableError, decode, sha256
+from ..fhir.references import (
+    Kind,
+    Target,
+    attachment_nodes,
+    named,
+    objects,
+    other_names,
+    parse,
+    plain_names,
+)  # fmt: skip
 from ..store import chart
 from ..store.casefile import CaseFile
+from . import words
 from .change import Rule
 from .moments import OPEN, Interval, interval
 from .rules import Status, TypeStatus
@@ -29,6 +41,10 @@ _CODES = ("code", "type", "vaccineCode", "medicationCodeableConcept", "relations
 _STATUSES = ("status", "lifecycleStatus", "clinicalStatus")
 _ERROR = "entered-in-error"
 _NO_TARGETS: frozenset[str] = frozenset()
+_NOTHING = sha256(b"")
+# A Reference has one Identifier, where almost everything else has a list of them.
+_LOGICAL = re.compile(rb'"identifier"\s*:\s*\{')
+_NOTES = ("DocumentReference", "DiagnosticReport")  # types whose content is an attachment
 _Sets = dict[frozenset[str], frozenset[str]]
 
 
@@ -49,10 +65,14 @@ class Row:
     categories: frozenset[str]
     labels: frozenset[str]
     title: str
+    finding: str  # what it says, in a line
+    says_none: str  # List.emptyReason: why the source's own list is empty
     written: str  # the date as written
     when: Interval | None
     refers: tuple[str, ...]  # keys of records in the chart; of a Provenance: without its targets
     targets: frozenset[str] = _NO_TARGETS  # Provenance.target
+    names: tuple[str, ...] = ()  # what else its references say: ids, and identifiers `system|value`
+    contents: frozenset[str] = _NO_TARGETS  # of a note: what its attachments hold, see `Links`
 
     @property
     def last(self) -> datetime:
@@ -85,9 +105,19 @@ class Links:
             )
         }
         self._keys: dict[str, str | None] = {}
-        self.had_attachments = {
-            url for (url,) in case.rows("SELECT url FROM attachment WHERE status = 'had'")
-        }
+        self._contents = dict(case.rows("SELECT url, sha256 FROM attachment WHERE status = 'had'"))
+
+    def had(self, url: object) -> bool:
+        """Whether the attachment at `url` (as written) was fetched."""
+        return url in self._contents
+
+    def contents(self, attachment: dict[str, Any]) -> set[str]:
+        """Names of what an attachment holds: SHA-256 of its bytes, its URL, its Binary's key."""
+        url, data = attachment.get("url"), attachment.get("data")
+        names = {content_name(data)} if isinstance(data, str) else set()
+        if isinstance(url, str):
+            names |= {name for name in (url, self.key(url), self._contents.get(url)) if name}
+        return names - {_NOTHING}
 
     def target(self, reference: str) -> Target:
         """What kind of reference it is."""
@@ -106,6 +136,30 @@ class Links:
         target = self.target(reference)
         key = target.local if target.kind is Kind.LOCAL else self._resolved.get(reference)
         return key if key in self._here else None
+
+
+def content_name(data: str) -> str:
+    """SHA-256 of what is in base64, whatever white space is in it."""
+    try:
+        return sha256(base64.b64decode(data))
+    except ValueError:
+        return sha256(data.encode("utf-8", "surrogatepass"))
+
+
+def identifier_token(identifier: dict[str, Any]) -> str:
+    """An Identifier as `system|value`."""
+    return f"{identifier.get('system', '')}|{identifier.get('value', '')}"
+
+
+def body(case: CaseFile, key: str) -> dict[str, Any] | None:
+    """A record of the chart, decoded; None if it is not there or can't be."""
+    resource_type, _, resource_id = key.partition("/")
+    try:
+        record = chart.record(case, resource_type, resource_id)
+        resource: dict[str, Any] | None = decode(record.body) if record else None
+    except UndecodableError:
+        return None
+    return resource
 
 
 def read_rows(
@@ -136,12 +190,21 @@ def _row(
     written, when = _date(resource)
     status = _status(resource)
     verification = tokens(resource.get("verificationStatus"))
-    targets = _NO_TARGETS
+    written_references = named(plain_names(record.body))
+    elsewhere = [said for said in written_references if not links.key(said)]
+    names = [name for said in elsewhere for name in other_names(said)]
+    if _LOGICAL.search(record.body):
+        identifiers = (node.get("identifier") for node in objects(resource))
+        names += [identifier_token(found) for found in identifiers if isinstance(found, dict)]
+    targets = contents = _NO_TARGETS
     if resource_type == "Provenance":
         targets = frozenset(_keys(resource.pop("target", None), links))
         refers = _keys(resource, links)
     else:
-        refers = filter(None, map(links.key, named(plain_names(record.body))))
+        refers = filter(None, map(links.key, written_references))
+    if resource_type in _NOTES:
+        nodes = attachment_nodes(resource)
+        contents = frozenset(name for node in nodes for name in links.contents(node))
     return Row(
         key=f"{resource_type}/{resource_id}",
         type=resource_type,
@@ -155,11 +218,15 @@ def _row(
         codes=tokens(*map(resource.get, _CODES)),
         categories=tokens(resource.get("category")),
         labels=tokens(_object(resource.get("meta")).get("security")),
-        title=intern(_title(resource)),
+        title=intern(words.title(resource)),
+        finding=words.finding(resource),
+        says_none=_says_none(resource),
         written=written,
         when=when,
         refers=tuple(dict.fromkeys(refers)),
         targets=targets,
+        names=tuple(dict.fromkeys(names)),
+        contents=contents,
     )
 
 
@@ -205,6 +272,11 @@ def _tokens(value: Any) -> Iterator[str]:
                 yield intern(code)
 
 
+def coded(value: Any) -> frozenset[str]:
+    """The codes of a Coding or CodeableConcept, as `system|code` and as `code`."""
+    return frozenset(_tokens(value))
+
+
 def _any(resource: dict[str, Any], group: Iterable[str], links: Links) -> bool:
     for pattern in group:
         names = [pattern]
@@ -218,7 +290,7 @@ def _any(resource: dict[str, Any], group: Iterable[str], links: Links) -> bool:
 def _filled(name: str, value: Any, links: Links) -> bool:
     if name in ("content", "presentedForm"):
         return any(
-            node.get("data") or node.get("url") in links.had_attachments
+            node.get("data") or links.had(node.get("url"))
             for node in attachment_nodes({name: value})
         )
     if name == "result":
@@ -240,20 +312,10 @@ def _keys(value: Any, links: Links) -> Iterator[str]:
             stack.extend(child for child in node if isinstance(child, dict | list))
 
 
-def _title(resource: dict[str, Any]) -> str:
-    """A line a physician recognises the record by; the type when it says nothing better."""
-    for name in ("title", *_CODES, "description", "category"):
-        value = resource.get(name)
-        for item in value if isinstance(value, list) else [value]:
-            if text := item if isinstance(item, str) and name in ("title",) else _words(item):
-                return text
-    return str(resource["resourceType"])
-
-
-def _words(concept: Any) -> str:
-    concept = _object(concept)
-    displays = [_object(coding).get("display") for coding in concept.get("coding") or []]
-    return next((str(text) for text in (concept.get("text"), *displays) if text), "")
+def _says_none(resource: dict[str, Any]) -> str:
+    if resource["resourceType"] != "List":
+        return ""
+    return next((t for t in _tokens(resource.get("emptyReason")) if "|" not in t), "")
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -18,7 +18,9 @@ from .rules import (
     Checklist,
     ChecklistFile,
     ChecklistItem,
+    ConsentTerms,
     File,
+    Heuristic,
     Never,
     Order,
     Place,
@@ -32,6 +34,7 @@ from .rules import (
 )
 
 F = TypeVar("F", bound=File)
+_ENCOUNTER_NOTES = "notes_of_withheld_encounters"
 
 
 def load(folder: Path | None = None) -> Mappings:
@@ -47,6 +50,8 @@ def model_of(name: str) -> type[File] | None:
 
 _ALONE: dict[str, type[File]] = {
     "advice.yaml": Advice,
+    "release/consent.yaml": ConsentTerms,
+    "release/heuristic.yaml": Heuristic,
     "release/never.yaml": Never,
     "sections.yaml": Sections,
     "selection.yaml": Selection,
@@ -112,6 +117,8 @@ class _Loader:
             selection=selection.file,
             advice=self._one(Advice, "advice.yaml").file,
             release=self._release(),
+            heuristic=self._heuristic(),
+            consent=self._one(ConsentTerms, "release/consent.yaml").file,
             never=never.file,
             sections=self._sections.file,
             orders={question: self._order(question) for question in get_args(KeyQuestion)},
@@ -156,7 +163,25 @@ class _Loader:
         for found in read_all:
             self._note(found, "rules", [rule.id for rule in found.file.rules])
         rules = tuple(rule for found in read_all for rule in found.file.rules)
-        return Release(version="1", about="all files of release/", rules=rules)
+        notes = None
+        for found in read_all:
+            if found.file.notes_of_withheld_encounters is not None:
+                place = found.place(_ENCOUNTER_NOTES)
+                if notes is not None:
+                    raise _wrong(place, "another file of release/ has it already")
+                notes = found.file.notes_of_withheld_encounters
+                self._place(notes.id, place)
+        return Release(
+            version="1",
+            about="all files of release/",
+            rules=rules,
+            notes_of_withheld_encounters=notes,
+        )
+
+    def _heuristic(self) -> Heuristic:
+        found = self._one(Heuristic, "release/heuristic.yaml")
+        self._note(found, "rules", [rule.id for rule in found.file.rules])
+        return found.file
 
     def _order(self, question: str) -> Order:
         found = self._one(Order, f"questions/{question}.yaml")

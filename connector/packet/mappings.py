@@ -12,6 +12,8 @@ from ..request import KeyQuestion
 from .rules import (
     Advice,
     Checklist,
+    ConsentTerms,
+    Heuristic,
     Never,
     Order,
     Place,
@@ -40,6 +42,8 @@ class Mappings:
     selection: Selection
     advice: Advice
     release: Release
+    heuristic: Heuristic
+    consent: ConsentTerms
     never: Never
     sections: Sections
     orders: dict[KeyQuestion, Order]

@@ -22,16 +22,20 @@ from .author import author
 from .change import Elements
 from .changes import rule_of
 from .compose import in_order, ordered, section_of
+from .consent import Disclosure, read_consent
 from .examples import AS_OF, NOTHING, OrderExample, ProgrammeExample
 from .index import Links, Row, read_rows
 from .mappings import Mappings
 from .match import Shelf, any_means
 from .moments import interval
+from .release import coded_like
 from .rules import (
     Advice,
     ChecklistFile,
     ChecklistItem,
+    ConsentTerms,
     File,
+    Heuristic,
     Never,
     Order,
     Programme,
@@ -42,6 +46,7 @@ from .rules import (
     Template,
     Terminology,
 )
+from .withhold import is_note
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,8 @@ def outcome(bench: Bench, name: str, file: File, example: Any) -> Any:
         return terms.meaning(file, example.code, bench.mappings.terminology)
     if isinstance(file, Programme):
         return _programme(bench, file, example)
+    if isinstance(file, ConsentTerms):
+        return _consent(file, example.record)
     (row,) = bench.rows(example.record)
     if isinstance(file, ChecklistFile):
         return _item(bench, bench.mappings.checklist(name).items, example.item, row)
@@ -111,7 +118,10 @@ def rules_of(file: File) -> dict[str, tuple[str | int, ...]]:
         return {name: ("types", name) for name in file.types}
     if isinstance(file, Selection):
         return listed("safety", [rule.id for rule in file.safety])
-    if isinstance(file, Release | Never):
+    if isinstance(file, Release) and (notes := file.notes_of_withheld_encounters):
+        place = ("notes_of_withheld_encounters",)
+        return listed("rules", [rule.id for rule in file.rules]) | {notes.id: place}
+    if isinstance(file, Release | Heuristic | Never):
         return listed("rules", [rule.id for rule in file.rules])
     if isinstance(file, Sections):
         return listed("sections", [s.id for s in file.sections if not s.text])
@@ -130,7 +140,7 @@ def covers(example: Any, file: File) -> str:
         return str(example.record.get("resourceType"))
     if isinstance(file, Programme):
         return example.item or example.change or ""
-    if isinstance(file, Selection | Release | Never | Sections):
+    if isinstance(file, Selection | Release | Heuristic | Never | Sections):
         return str(example.found)
     return ""
 
@@ -158,12 +168,33 @@ def _ruled(bench: Bench, file: File, row: Row) -> str:
     if isinstance(file, Selection):
         found = (rule.id for rule in file.safety if any_means(rule.match, row))
     elif isinstance(file, Release):
-        found = (rule.id for rule in file.rules if rule.labels & row.labels)
+        # Of a note: as if something of its encounter were withheld.
+        notes = file.notes_of_withheld_encounters
+        said = [notes.id] if notes and is_note(row, notes) else []
+        found = iter([*(rule.id for rule in file.rules if rule.labels & row.labels), *said])
+    elif isinstance(file, Heuristic):
+        found = (rule.id for rule in file.rules if coded_like(rule.codes, row))
     elif isinstance(file, Never):
         found = (rule.id for rule in file.rules if row.type in rule.types)
     elif isinstance(file, Advice):
         found = (name for name in ("surgery",) if any_means(file.surgery, row))
     return next(found, NOTHING)
+
+
+def _consent(file: ConsentTerms, consent: dict[str, Any]) -> str:
+    """What a Consent says of a disclosure for treatment to somebody whom nobody knows."""
+    as_of = interval(AS_OF)
+    assert as_of is not None
+    now = Disclosure(
+        at=as_of[1],
+        purposes=file.purposes["treatment"],
+        terms=file,
+        receives=lambda _who, _consent: None,
+        record=lambda reference: reference,
+    )
+    reading = read_consent(consent, now)
+    words = {"unclear": reading.unclear, "denies": reading.denials, "permits": reading.permits}
+    return next((word for word, found in words.items() if found), NOTHING)
 
 
 def _in_order(bench: Bench, file: Order, example: OrderExample) -> tuple[str, ...]:
@@ -172,8 +203,7 @@ def _in_order(bench: Bench, file: Order, example: OrderExample) -> tuple[str, ..
         first = [name for name in file.sections if name in example.sections]
         return tuple(section.id for section in ordered(every, first))
     rows = bench.rows(*example.records)
-    how = file.entries.get(example.section, "newest-first")
-    return tuple(row.id for row in in_order(rows, how, ()))
+    return tuple(row.id for row in in_order(rows, file, example.section, ()))
 
 
 def _holding(

@@ -157,18 +157,61 @@ class Advice(File):
 
 
 class Withhold(Model):
-    """Records with one of these security labels stay, unless the request's basis lets them go."""
+    """Records with one of these security labels stay, unless something lets them go.
+
+    `unless`: the request's basis, or a consent in the chart that names each of these labels that
+    the record has.
+    """
 
     id: Text
     reason: Text
     labels: frozenset[Text]
-    unless: tuple[Literal["patient-authorization"], ...] = ()
+    unless: frozenset[Literal["patient-authorization", "consent"]] = frozenset()
+
+
+class EncounterNotes(Model):
+    """Notes of an encounter of which something is withheld stay too, but for some kinds of note."""
+
+    id: Text
+    reason: Text
+    types: frozenset[Text]
+    opted_in: frozenset[Text] = frozenset()  # codes of notes that travel all the same
 
 
 class Release(File):
     """release/general.yaml."""
 
     rules: tuple[Withhold, ...]
+    notes_of_withheld_encounters: EncounterNotes | None = None
+    examples: tuple[RuleExample, ...] = ()
+
+
+class Suspicion(Model):
+    """Records with one of these codes stay. A `*` at the end stands for any more characters."""
+
+    id: Text
+    reason: Text
+    codes: frozenset[Text]
+    unless: frozenset[Literal["patient-authorization"]] = frozenset()
+
+
+class Heuristic(File):
+    """release/heuristic.yaml: a guess from codes at what a source may have left unlabelled."""
+
+    enabled: bool
+    rules: tuple[Suspicion, ...]
+    examples: tuple[RuleExample, ...] = ()
+
+
+class ConsentTerms(File):
+    """release/consent.yaml: which codes of a Consent mean the disclosure that a packet is."""
+
+    scopes: frozenset[Text]
+    recipients: frozenset[Text]
+    actions: frozenset[Text]
+    other_actions: frozenset[Text]
+    purposes: dict[Literal["treatment", "patient-authorization"], frozenset[Text]]
+    other_purposes: frozenset[Text]
     examples: tuple[RuleExample, ...] = ()
 
 
@@ -207,10 +250,18 @@ class Sections(File):
 
 
 class Order(File):
-    """A file of questions/: which sections come first, and how their entries are sorted."""
+    """A file of questions/: which sections come first, and how their entries are sorted.
+
+    `lead`: entries that come first in whichever section has them. `primary`: types that come
+    first where `entries` says `primary-first`.
+    """
 
     sections: tuple[Text, ...]
-    entries: dict[str, Literal["newest-first", "trend"]] = Field(default_factory=dict)
+    entries: dict[str, Literal["newest-first", "trend", "primary-first"]] = Field(
+        default_factory=dict
+    )
+    lead: tuple[Match, ...] = ()
+    primary: frozenset[Text] = frozenset()
     examples: tuple[OrderExample, ...] = ()
 
 

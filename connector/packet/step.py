@@ -30,17 +30,20 @@ from .carry import Carrier
 from .change import Rule
 from .changes import changing
 from .compose import sections
+from .consents import gather
 from .coverage import Coverage
 from .independence import independence
-from .index import Links, Row, read_rows
+from .index import Links, Row, Unreadable, read_rows
 from .mappings import Mappings
 from .match import Shelf
 from .moments import interval
 from .outline import Outline, outline
-from .release import UNREADABLE, Barrier, must_travel
+from .release import UNREADABLE, Barrier, must_travel, named
 from .select import decide, select
 from .supplied import Document, documents
 from .told import tell
+from .twins import merge, same_notes, same_records
+from .withhold import spread
 
 _EVERY = 200  # records between two words of progress
 
@@ -59,7 +62,8 @@ def map_case(
     """Make the packet of a pulled case and put it in place of the one before.
 
     `as_of`: the case's one clock, a FHIR instant. Sets the facts `packet_hash` and `owner_entry`
-    (the reference that stands for the destination's own Organization, or None).
+    (the reference that stands for the destination's own Organization, or None) and `envelope` (what
+    a Bundle of the packet has around its entries).
 
     Raises `Held` when a person has to decide (a withheld allergy or active medication, say),
     `UsageError` when the request names a record that isn't there or can't travel, or an unknown
@@ -69,9 +73,18 @@ def map_case(
     rules = changing(mappings, destination)
     links = Links(case, source.base_url)
     patient = f"Patient/{case.fact('source_patient')}"
-    barrier = Barrier(mappings, request, destination, patient.partition("/")[2])
-    rows, barred = _read(case, links, mappings, rules, barrier, progress)
-    _has_patient(patient, rows, barred)
+    rows, unreadable = _read(case, links, mappings, rules, progress)
+    _has_patient(patient, rows)
+    consents = gather(
+        case, links, rows, unreadable, request, destination, mappings, _instant(as_of)
+    )
+    barrier = Barrier(mappings, request, destination, patient.partition("/")[2], consents)
+    every: list[Row | Unreadable] = [*rows.values(), *unreadable]
+    barred = {row.key: decision for row in every if (decision := barrier.keeps(row))}
+    same = same_records(case, links, rows)
+    notes = mappings.release.notes_of_withheld_encounters
+    withheld = spread(case, links, rows, barred, barrier, same, notes, request)
+    merged = merge(same, rows, barred, named(request))
 
     free = {key: row for key, row in rows.items() if key not in barred}
     staying = [row for key, row in rows.items() if key in barred]
@@ -89,12 +102,13 @@ def map_case(
     must_travel(request, decided, decided)
 
     leaving = [row for key, row in rows.items() if key in chosen]
-    withheld = frozenset(key for key, d in decided.items() if d.outcome == "withheld")
     carrier = Carrier(
         links,
         source.id,
         chosen,
         withheld,
+        merged,
+        same_notes(leaving),
         lambda url: _attached(case, url),
         rules,
     )
@@ -111,7 +125,8 @@ def map_case(
             sections=sections(
                 leaving, request, findings, brought, told, mappings, carrier.packet_id
             ),
-            confidentiality=high_water(leaving),
+            confidentiality=high_water(leaving, mappings.release),
+            replaces=case.fact("replaced_composition"),
         )
     )
     # Not the Patient: it may be the destination's own, of which we know nothing.
@@ -139,6 +154,7 @@ def map_case(
         )
         replace_coverage(case, coverage.lines(), coverage.changed)
         case.set_fact("owner_entry", writer.owner_entry)
+        case.set_fact("envelope", writer.envelope(digest))
     hinge = [rows[key] for key in request.hinge]
     status, amount = mappings.status, Amount.of(leaving)
     return outline(
@@ -152,25 +168,20 @@ def map_case(
 
 
 def _read(
-    case: CaseFile,
-    links: Links,
-    mappings: Mappings,
-    rules: Sequence[Rule],
-    barrier: Barrier,
-    progress: Progress,
-) -> tuple[dict[str, Row], dict[str, Decision]]:
-    """First pass: the rows by key, and the decisions that keep records here."""
+    case: CaseFile, links: Links, mappings: Mappings, rules: Sequence[Rule], progress: Progress
+) -> tuple[dict[str, Row], list[Unreadable]]:
+    """First pass: the rows by key, and what can't be read."""
     total = chart.count_records(case)
     rows: dict[str, Row] = {}
-    barred: dict[str, Decision] = {}
+    unreadable: list[Unreadable] = []
     for number, row in enumerate(read_rows(case, links, mappings.status, rules), 1):
         if isinstance(row, Row):
             rows[row.key] = row
-        if decision := barrier.keeps(row):
-            barred[row.key] = decision
+        else:
+            unreadable.append(row)
         if number % _EVERY == 0 or number == total:
             progress("map", number, total)
-    return rows, barred
+    return rows, unreadable
 
 
 def _carried(
@@ -199,10 +210,10 @@ def _entry(authored: Authored) -> tuple[str, str, str, str, bytes]:
     return authored.type, authored.id, "authored", authored.name, authored.body
 
 
-def _has_patient(patient: str, rows: dict[str, Row], barred: dict[str, Decision]) -> None:
+def _has_patient(patient: str, rows: dict[str, Row]) -> None:
     if patient not in rows:
         raise SourceFailed("the chart has no Patient record", "Pull the case again.")
-    if patient in barred:
+    if rows[patient].error:
         raise Held(
             "patient-entered-in-error",
             "the source says that the patient's record was entered in error",

@@ -7,6 +7,7 @@ from ..fhir.ids import authored_id
 from ..store import answers
 from ..store.casefile import CaseFile
 from .attach import inline
+from .narrative import Line
 from .rules import Checklist
 
 _LOINC = "http://loinc.org"
@@ -32,9 +33,9 @@ class Document(NamedTuple):
         return self.said.title or self.item_title
 
     @property
-    def line(self) -> str:
-        """One line of a section's text."""
-        return f"{self.said.date or 'undated'} {self.title} (supplied with the request)"
+    def line(self) -> Line:
+        """As it stands in a section's text."""
+        return Line(self.said.date or "", self.title, "", "supplied with the request")
 
     def variables(self, body: bytes) -> dict[str, Any]:
         """What the template DocumentReference is filled with."""

@@ -13,10 +13,11 @@ from ..fhir.bundle import Write, transaction
 from ..fhir.lossless import decode
 from ..fhir.record import with_identity
 from ..store import delivery
+from ..store.packet import ANNOUNCED
 from .answers import kind_of, places
 from .desk import Desk, at_destination, parts
 from .exchange import may_try_again, post
-from .expected import ANNOUNCED, Expected, Reading, judge
+from .expected import Expected, Reading, judge
 from .lookup import read
 
 

@@ -3,8 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ..fhir.lossless import sha256
+from ..errors import ConnectorError
+from ..fhir.lossless import decode, encode, sha256
 from .casefile import CaseFile
+
+# The two that carry the request are drafts in the packet; with these statuses they are announced.
+ANNOUNCED = {"ServiceRequest": "active", "Task": "requested"}
 
 
 class Decision(NamedTuple):
@@ -128,6 +132,17 @@ def authored(case: CaseFile, name: str) -> Entry | None:
         (name,),
     )
     return Entry(*found) if found else None
+
+
+def announced(entry: Entry, at: str | None = None) -> bytes:
+    """The authored ServiceRequest or Task as it is announced, at a FHIR dateTime if given."""
+    resource = decode(entry.body)
+    if resource.get("status") != "draft":
+        raise ConnectorError(f"internal: the packet's {entry.source} is not a draft")
+    resource["status"] = ANNOUNCED[entry.source]
+    if at is not None and entry.type == "Task":
+        resource["lastModified"] = at
+    return encode(resource)
 
 
 def decisions(case: CaseFile, outcome: str | None = None) -> list[Decision]:

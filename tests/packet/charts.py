@@ -28,6 +28,7 @@ DESTINATION = Destination(
     environment="test",
 )
 MAPPINGS = load()
+QUESTIONS = ("diagnosis", "treatment", "prognosis")
 PATIENT = {
     "resourceType": "Patient",
     "id": "p",
@@ -51,6 +52,36 @@ def request(**fields: Any) -> Request:
         "needed_by": "2026-12-10",
     }
     return Request.model_validate(defaults | fields)
+
+
+def full_request(case: CaseFile, question: str, kind_of_case: str, **more: Any) -> Request:
+    """A request about a chart in which everything is given, that both sides can be reached."""
+    condition = case.row("SELECT id FROM record WHERE type = 'Condition' ORDER BY id")
+    report = case.row("SELECT id FROM record WHERE type = 'DiagnosticReport' ORDER BY id")
+    assert condition
+    assert report
+    wanted = {
+        "key_question": question,
+        "also": [other for other in QUESTIONS if other != question],
+        "case_type": kind_of_case,
+        "condition": f"Condition/{condition[0]}",
+        "hinge": [f"DiagnosticReport/{report[0]}"],
+        "meeting": {"start": "2026-12-10T10:00:00-05:00", "mode": "online"},
+        "patient_story": 'I <i>run</i> & swim; "marathons".',
+        "requester": {
+            "organization": {"name": "Practice", "npi": "1245319599"},
+            "practitioner": {"family": "Example", "given": "Robin", "npi": "1234567893"},
+            "specialty": "Orthopaedic surgery",
+            "telecom": {"phone": "+1 555 0142", "email": "records@home.example.org"},
+        },
+        "performer": {
+            "organization": {"name": "Clinic", "npi": "1245319599"},
+            "practitioner": {"family": "Other", "npi": "1234567893"},
+            "specialty": "Oncology",
+            "telecom": {"phone": "+1 555 0199"},
+        },
+    }
+    return request(**wanted | more)
 
 
 def put(case: CaseFile, *resources: dict[str, Any] | bytes) -> None:

@@ -14,6 +14,7 @@ from connector.fhir.ids import derived_id
 from connector.fhir.lossless import canonical, decode, encode, members
 from connector.fhir.references import named, plain_names
 from connector.packet.carry import Carrier
+from connector.packet.cut import Withheld
 from connector.packet.index import Links
 from connector.store import coverage
 from connector.store.casefile import CaseFile
@@ -246,7 +247,8 @@ def test_what_is_cut_is_counted_and_not_told(case: CaseFile) -> None:
 @FEWER
 def test_members_without_references_travel_byte_for_byte(parts: dict[str, str]) -> None:
     with TemporaryDirectory() as folder, CaseFile.open(Path(folder)) as case:
-        carrier = Carrier(Links(case, ""), SOURCE.id, (), (), lambda _: None)
+        links = Links(case, "")
+        carrier = Carrier(links, SOURCE.id, (), Withheld(links), {}, {}, lambda _: None)
     body = "".join(
         f", {json.dumps(name, ensure_ascii=False)} :{text}" for name, text in parts.items()
     )
