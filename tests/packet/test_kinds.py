@@ -273,7 +273,14 @@ def test_a_packet_of_fifty_megabytes_takes_the_memory_of_one_record(tmp_path: Pa
     data = base64.b64encode(bytes(2_000_000)).decode()
     content = [{"attachment": {"contentType": "application/pdf", "data": data}}]
     with CaseFile.open(tmp_path / "case") as case:
-        put(case, PATIENT, *(NOTE | {"id": f"n{n}", "content": content} for n in range(20)))
+        put(
+            case,
+            PATIENT,
+            *(
+                NOTE | {"id": f"n{n}", "description": f"page {n}", "content": content}
+                for n in range(20)
+            ),
+        )
         run(case)
         total = case.row("SELECT sum(length(body)) FROM entry")
     assert total is not None
