@@ -23,6 +23,8 @@ _VERBS = {
     "push": "Send the packet of one request, read it back, announce it.",
     "verify": "Read an announced packet at the destination again and compare.",
     "approve": "Let the packet with the hash that the dry run showed leave.",
+    "receipt": "Check a receipt, without any server.",
+    "audit": "The log of disclosures: verify it, show it, export its AuditEvents.",
     "sync": "Every request file of a folder, the nearest need first: for cron.",
     "status": "All cases, the nearest need first.",
     "show": "How one case stands, and what is missing.",
