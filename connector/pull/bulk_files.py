@@ -32,12 +32,12 @@ class Unusable(Exception):
 class File(NamedTuple):
     """One file of the manifest. `type`: of its resources; an OperationOutcome tells errors.
 
-    `count`: its lines by the server's own count, None if it does not say.
+    `lines`: its records by the server's own count, None if it does not say.
     """
 
     type: str
     url: str
-    count: int | None = None
+    lines: int | None = None
 
 
 class Manifest(NamedTuple):
@@ -97,12 +97,12 @@ def fetch(pull: Pull, listed: Manifest, state: dict[str, Any]) -> None:
 
 def _files(value: Any) -> list[File]:
     return [
-        File(str(item.get("type", "")), str(item["url"]), _count(item.get("count")))
+        File(str(item.get("type", "")), str(item["url"]), _whole(item.get("count")))
         for item in value or []
     ]
 
 
-def _count(value: Any) -> int | None:
+def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
@@ -123,8 +123,8 @@ def _fetch(pull: Pull, source: Endpoint, file: File, state: dict[str, Any]) -> N
         else:
             lines.seek(0)
             came = sum(1 for line in lines if line.strip())
-            if file.count is not None and came < file.count:
-                why = f"the server counts {file.count} records in an export file and sends {came}"
+            if file.lines is not None and came < file.lines:
+                why = f"the server counts {file.lines} records in an export file and sends {came}"
                 problems.add(Problem("failed", why))
         lines.seek(0)
         with pull.case.commit():  # a stranger undoes the whole file
