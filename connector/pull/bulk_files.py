@@ -32,7 +32,7 @@ class Unusable(Exception):
 class File(NamedTuple):
     """One file of the manifest. `type`: of its resources; an OperationOutcome tells errors.
 
-    `lines`: how many it has by the server's own count, None if it does not say.
+    `lines`: its records by the server's own count, None if it does not say.
     """
 
     type: str
@@ -97,12 +97,12 @@ def fetch(pull: Pull, listed: Manifest, state: dict[str, Any]) -> None:
 
 def _files(value: Any) -> list[File]:
     return [
-        File(str(item.get("type", "")), str(item["url"]), _count(item.get("count")))
+        File(str(item.get("type", "")), str(item["url"]), _whole(item.get("count")))
         for item in value or []
     ]
 
 
-def _count(value: Any) -> int | None:
+def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -19,7 +19,7 @@ from .context import Pull
 from .delta import UPDATED, narrow
 from .gaps import gap_type
 from .lookup import ask, page_of
-from .plan import everything, searches
+from .plan import everything
 
 _GUARD = timedelta(days=1)  # for our own clock, where the server does not tell its own
 
@@ -35,19 +35,13 @@ def moment(answer: Answer) -> str:
 
 def ask_again(pull: Pull, since: str) -> bool:
     """Open the queries of the types that changed since then. True if there are any."""
-    planned = searches(
-        pull.capability,
-        pull.patient_id,
-        pull.settings,
-        pull.unasked,
-        pull.wanted_types,
-        pull.known,
-    )
+    planned = pull.searches()
     # What has a gap is asked anew by a later run.
     broken = {gap_type(gap.what) for gap in chart.gaps(pull.case) if gap.kind in BROKEN}
     types = _changed(pull, since, planned) - broken
-    said = [q for q in chart.queries(pull.case) if q.key.startswith("Provenance?")]
-    for query in (query for query in [*planned, *said] if _type(query) in types):
+    standing = [q for q in chart.queries(pull.case) if q.pages and _type(q) in types]
+    unasked = types - {_type(query) for query in standing}
+    for query in [*standing, *(query for query in planned if _type(query) in unasked)]:
         why = f"{query.why}; again, as records changed during the pull"
         chart.add_queries(pull.case, [query])
         chart.ask_otherwise(pull.case, replace(narrow(pull, query, since), why=why))

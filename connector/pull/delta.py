@@ -48,7 +48,8 @@ def narrow(pull: Pull, query: Query, since: str) -> Query:
     name = query.url.partition("?")[0]
     if UPDATED in pull.known.ignores or UPDATED not in pull.capability.search.get(name, ()):
         return query
-    return replace(query, url=f"{query.url}&{UPDATED}=ge{quote(since)}")
+    url = _whole(query.url) if is_narrowed(query) else query.url
+    return replace(query, url=f"{url}&{UPDATED}=ge{quote(since)}")
 
 
 def is_narrowed(query: Query) -> bool:

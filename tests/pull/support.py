@@ -1,6 +1,9 @@
 """One source, one patient, one case file, and what the chart must be, from the files alone."""
 
 import gzip
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +22,7 @@ from connector.store import chart
 from connector.store.casefile import CaseFile
 from connector.store.chart import Gap
 from tests.real.charts import FIXTURES, SHARED, Chart, Resource, key, read_chart, references
+from tests.support import ROOT
 
 NEVER = frozenset({"Claim", "ExplanationOfBenefit", "AuditEvent", "Account"})
 # What is in a chart because something of the patient's refers to it.
@@ -82,6 +86,15 @@ def pull(
             progress=progress,
         )
     return read(folder)
+
+
+def in_a_process(
+    folder: Path, base_url: str, patient: str, way: str = "auto", **environment: str
+) -> int:
+    """A pull in a process of its own, which a failpoint in `environment` may end; its exit code."""
+    command = [sys.executable, "-m", "tests.pull.child", str(folder), base_url, patient, way]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)
+    return done.returncode
 
 
 def read(folder: Path) -> Pulled:

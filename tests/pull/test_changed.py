@@ -62,6 +62,9 @@ def test_records_that_change_during_the_pull_are_fetched(
     assert pulled.records["Condition/c3"]["note"] == [{"text": "corrected"}]
 
 
+PART = "Condition?category=others 1 page"
+
+
 class Restless:
     """Progress at each step of which a record changes."""
 
@@ -95,6 +98,16 @@ def test_what_waited_for_a_later_run_is_no_older_than_the_rest(tmp_path: Path) -
         edit(server)
         pulled = pull(tmp_path, source(server.base_url), id="pat")
     assert {"Condition/new", "Goal/g"} <= pulled.records.keys()
+
+
+def test_a_type_that_was_asked_in_parts_is_asked_so_again(tmp_path: Path) -> None:
+    quirks = Quirks(demands=frozenset({"Condition.category"}))
+    with small(*MANY, {"resourceType": "Observation", "id": "o"}, quirks=quirks) as server:
+        settings = source(server.base_url, connections=1)
+        pulled = pull(tmp_path, settings, WANTED, progress=at(PART, lambda: edit(server)), id="pat")
+    assert pulled.gaps == []
+    assert "Condition/new" in pulled.records
+    assert pulled.records["Condition/c3"]["note"] == [{"text": "corrected"}]
 
 
 def test_a_server_that_can_not_say_is_no_gap(tmp_path: Path) -> None:
