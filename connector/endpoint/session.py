@@ -129,6 +129,11 @@ class Endpoint:
         answer = self._read("POST", url, what, headers, urlencode(parameters).encode())
         return checked(answer, what)
 
+    def operation(self, url: str, parameters: bytes, what: str) -> Answer:
+        """POST `Parameters` to an operation that only reads (R4 operations.html#executing)."""
+        headers = {"Accept": FHIR_JSON, "Content-Type": FHIR_JSON, "Cache-Control": "no-cache"}
+        return checked(self._read("POST", self.resolve(url), what, headers, parameters), what)
+
     def write(
         self,
         method: str,

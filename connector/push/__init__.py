@@ -4,18 +4,19 @@ Laws of this room (docs/architecture.md): never the wrong patient, never twice, 
 over the receiver's work, never silently. Every step can run again, alone, after a crash.
 """
 
+from . import choice
 from .announce import announce
-from .compare import compare_patients
 from .deliver import deliver
 from .desk import Desk
-from .identity import resolve
+from .identity import candidates, resolve
 from .readback import read_back, verify
 from .receipt import receipt
 
 __all__ = [
     "Desk",
     "announce",
-    "compare_patients",
+    "candidates",
+    "choice",
     "deliver",
     "read_back",
     "receipt",

@@ -10,6 +10,7 @@ from ..store import chart, delivery, packet
 from ..store.casefile import CaseFile
 from .courier import Courier
 from .desk import CONTENTS, REQUEST, TASK, Desk, at_destination, key_of
+from .identity import check_again
 from .plan import Survey, pack, survey
 
 
@@ -40,6 +41,7 @@ def _send(desk: Desk, courier: Courier, progress: Progress) -> None:
     progress("push", done, total)
     units = whole.units(due)
     for write in pack(units, whole.sizes, limits.max_entries, limits.max_megabytes * 1_000_000):
+        check_again(desk)
         courier.carry(write)
         done += sum(map(len, write))
         progress("push", done, total)

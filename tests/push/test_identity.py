@@ -149,6 +149,7 @@ def test_a_choice_made_after_a_stopped_run_counts(desk_of: DeskOf, sandbox: Sand
 def test_what_a_stopped_run_found_is_forgotten(desk_of: DeskOf, sandbox: Sandbox) -> None:
     sandbox.put(patient(id="other", identifier=None))
     push.resolve(desk_of(request={"destination_patient": {"id": "other"}}))
+    sandbox.delete("Patient/other")
     proof = push_all(desk_of())
     assert proof["patient"] != "Patient/other"
     assert one(sandbox, "Task")["for"] == {"reference": proof["patient"]}
