@@ -71,6 +71,7 @@ def at_work(job: Job) -> Iterator[push.Desk]:
             ids = str(job.source.id), str(job.destination.id)
             _accept(job, case)
             fence = ledger.take(job.handle, *ids, job.request.due)
+            case.take(fence)
             types = types_of_chart(job.mappings.never_types)
             endpoint = Endpoint(job.destination, "destination", types=types)
             yield push.Desk(
