@@ -23,6 +23,7 @@ _VERBS = {
     "push": "Send the packet of one request, read it back, announce it.",
     "verify": "Read an announced packet at the destination again and compare.",
     "approve": "Let the packet with the hash that the dry run showed leave.",
+    "resolve": "Say which record at the destination is the patient's, if it is in doubt.",
     "sync": "Every request file of a folder, the nearest need first: for cron.",
     "status": "All cases, the nearest need first.",
     "show": "How one case stands, and what is missing.",

@@ -6,6 +6,7 @@ over the receiver's work, never silently. Every step can run again, alone, after
 
 from . import choice
 from .announce import announce
+from .candidates import Judged
 from .deliver import deliver
 from .desk import Desk
 from .identity import candidates, resolve
@@ -14,6 +15,7 @@ from .receipt import receipt
 
 __all__ = [
     "Desk",
+    "Judged",
     "announce",
     "candidates",
     "choice",

@@ -5,7 +5,7 @@ from typing import Any
 from connector.fhir.lossless import decode
 from connector.sandbox.outcome import Refusal, Resource
 from connector.sandbox.quirks import Quirks
-from connector.sandbox.store import Store
+from connector.sandbox.store import Store, Version
 
 _GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
 
@@ -25,13 +25,12 @@ def match(store: Store, quirks: Quirks, parameters: Resource) -> Resource:
         for patient_id, grade in (quirks.match or {}).items()
         if grade == "certain" or quirks.match_tells_all or not certain_only
     ]
-    entries = [_entry(store, patient_id, grade) for patient_id, grade in wanted]
+    stored = [(store.alive(f"Patient/{patient_id}"), grade) for patient_id, grade in wanted]
+    entries = [_entry(found, grade) for found, grade in stored if found]
     return {"resourceType": "Bundle", "type": "searchset", "total": len(entries), "entry": entries}
 
 
-def _entry(store: Store, patient_id: str, grade: str) -> dict[str, Any]:
-    found = store.alive(f"Patient/{patient_id}")
-    assert found is not None, f"the script names no Patient that is stored: {patient_id}"
+def _entry(found: Version, grade: str) -> dict[str, Any]:
     search: dict[str, Any] = {"mode": "match"}
     if grade:
         search["extension"] = [{"url": _GRADE, "valueCode": grade}]

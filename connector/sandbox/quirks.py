@@ -22,7 +22,7 @@ class Quirks:
     `drop_elements` names top-level elements (`note`, or `Condition.note`) a write
     loses without a word. `reject` is a regular expression: a resource whose JSON it finds is
     refused with 422. `match` is what `Patient/$match` answers whoever is asked about: the id of a
-    stored Patient → its grade (empty: ungraded); None: no such operation.
+    Patient → its grade (empty: ungraded), as far as stored; None: no such operation.
     Limits: `page_max` matches a page, `entry_limit` entries a bundle,
     `body_limit` bytes a request (beyond either of the last two: 413).
     """
