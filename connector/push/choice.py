@@ -11,7 +11,7 @@ from ..errors import Held, UsageError
 from ..fhir.lossless import canonical, decode, sha256
 from ..store import packet
 from .candidates import CHOOSE, Candidate, Judged, may_create, settled
-from .desk import Desk, parts
+from .desk import Desk
 
 NEW = "new"  # the choice of none of those found
 _SEEN = ("name", "birthDate", "gender")
@@ -58,7 +58,8 @@ def choose(desk: Desk, chosen: str, by: str, at: str) -> None:
     shown = desk.case.fact("patient_listing")
     if shown is None or shown["asked"] != _asked(desk):
         raise UsageError("nobody has looked at the records yet", _LOOK)
-    row = next((r for r in shown["rows"] if chosen in (r["patient"], parts(r["patient"])[1])), None)
+    rows = {row["patient"]: row for row in shown["rows"]}
+    row = rows.get(chosen) or rows.get(f"Patient/{chosen}")
     if row is None:
         raise UsageError("the choice is none of the records listed", _LOOK)
     if row["refused"]:

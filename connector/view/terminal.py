@@ -34,6 +34,9 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
         lines.append(f"Arrived {counts['verified']} of {counts['sent']}, read back and compared")
         places = [values[name] for name in ("service_request", "task", "patient") if values[name]]
         lines += [f"  {place}" for place in places]
+    if chosen := values["patient_chosen"]:
+        differs = f", differing in: {', '.join(chosen['differs'])}" if chosen["differs"] else ""
+        lines.append(f"{chosen['patient']} chosen by {chosen['by']} at {chosen['at']}{differs}")
     if values["packet_hash"]:
         lines += missing(values["missing"])
     else:  # nothing found missing would sound like nothing missing
