@@ -4,16 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from connector.fhir.systems import TAG
-from connector.sandbox import Fault, Sandbox
+from connector.sandbox import Fault
 from tests import support
+from tests.push.conftest import doubled
 
 TRANSACTION = r"^/fhir/?$"
 
@@ -48,17 +47,6 @@ def stopped(site: support.Site, *arguments: str | Path, at: str) -> Iterator[sub
 def ended(run: subprocess.Popen[str]) -> support.Ran:
     out, err = run.communicate(timeout=120)
     return support.Ran(run.returncode, out, err)
-
-
-def doubled(destination: Sandbox) -> list[tuple[str, str]]:
-    """(type, our tag) of what stands there more than once."""
-    tags = Counter(
-        (resource["resourceType"], tag["code"])
-        for resource in destination.resources()
-        for tag in resource["meta"].get("tag", [])
-        if tag["system"] == TAG
-    )
-    return [key for key, number in tags.items() if number > 1]
 
 
 def second_patient(world: support.World) -> str:
