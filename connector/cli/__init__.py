@@ -24,6 +24,8 @@ _VERBS = {
     "verify": "Read an announced packet at the destination again and compare.",
     "approve": "Let the packet with the hash that the dry run showed leave.",
     "resolve": "Say which record at the destination is the patient's, if it is in doubt.",
+    "receipt": "Check a receipt, without any server.",
+    "audit": "The log of disclosures: verify it, show it, export its AuditEvents.",
     "sync": "Every request file of a folder, the nearest need first: for cron.",
     "status": "All cases, the nearest need first.",
     "show": "How one case stands, and what is missing.",

@@ -9,13 +9,16 @@ from .announce import announce
 from .candidates import Judged
 from .deliver import deliver
 from .desk import Desk
+from .disclosure import account
 from .identity import candidates, resolve
 from .readback import read_back, verify
-from .receipt import receipt
+from .receipt import Signing, receipt, signed, signing_key
 
 __all__ = [
     "Desk",
     "Judged",
+    "Signing",
+    "account",
     "announce",
     "candidates",
     "choice",
@@ -23,5 +26,7 @@ __all__ = [
     "read_back",
     "receipt",
     "resolve",
+    "signed",
+    "signing_key",
     "verify",
 ]
