@@ -267,6 +267,7 @@ class Destination(EndpointSettings):
     owner: Text | None = None  # their Organization: "Organization/ID" or "system|value"
     new_patient: Literal["hold", "create"] = "hold"
     match_systems: tuple[Text, ...] = ()
+    match: Literal["certain", "off"] = "certain"  # $match, where it is offered
     write: Literal["conditional", "put", "create"] = "conditional"
     release: Literal["manual", "auto"] = "manual"
     bundle: BundleSettings = BundleSettings()

@@ -139,6 +139,11 @@ class Endpoint:
         asked = self._asked("POST", f"{resource_type}/_search", what, headers, body)
         return checked(self._read(asked), what)
 
+    def operation(self, url: str, parameters: bytes, what: str) -> Answer:
+        """POST `Parameters` to an operation that only reads (R4 operations.html#executing)."""
+        headers = {"Accept": FHIR_JSON, "Content-Type": FHIR_JSON, "Cache-Control": "no-cache"}
+        return checked(self._read(self._asked("POST", url, what, headers, parameters)), what)
+
     def write(
         self,
         method: str,

@@ -9,6 +9,7 @@ import msgspec
 from . import salvage
 from .lossless import UndecodableError, decode, elements, encode, members
 
+_GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
 _MODES = ("match", "include", "outcome")
 _Json = bytes | msgspec.Raw
 
@@ -17,11 +18,13 @@ _Json = bytes | msgspec.Raw
 class PageEntry:
     """One entry of a searchset.
 
-    `mode`: match, include or outcome (valueset-search-entry-mode.html), or broken.
+    `mode`: match, include or outcome (valueset-search-entry-mode.html), or broken. `grade`: how
+    sure a server is of what `$match` found (extension-match-grade.html); empty if it doesn't say.
     """
 
     mode: str
     body: bytes
+    grade: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +122,18 @@ def _entry(raw: _Json) -> PageEntry:
         return PageEntry("broken", bytes(raw))  # it fails alone, not its page
     if resource_type == "OperationOutcome":
         return PageEntry("outcome", body)  # not every server marks it (US Core CONF-0070)
-    mode = search.get("mode") if isinstance(search, dict) else None
-    return PageEntry(mode if mode in _MODES else "match", body)
+    if not isinstance(search, dict):
+        search = {}
+    mode = search.get("mode")
+    return PageEntry(mode if mode in _MODES else "match", body, _grade(search))
+
+
+def _grade(search: dict[str, Any]) -> str:
+    extensions = search.get("extension")
+    for extension in extensions if isinstance(extensions, list) else []:
+        if isinstance(extension, dict) and extension.get("url") == _GRADE:
+            return str(extension.get("valueCode", ""))
+    return ""
 
 
 def _full_url(raw: _Json) -> str:

@@ -18,6 +18,7 @@ from .answers import kind_of, places
 from .desk import Desk, at_destination, parts
 from .exchange import may_try_again, post
 from .expected import Expected, Reading, judge
+from .identity import check_again
 from .lookup import read
 
 
@@ -43,6 +44,7 @@ def announce(desk: Desk, now: str) -> None:
     if begun is None:
         _everything_is_there(desk)
     at = begun["at"] if begun else now
+    check_again(desk)
     with at_destination():
         signals = _signals(desk, at)
         readings = _until_told(desk, signals, at)

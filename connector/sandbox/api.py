@@ -14,6 +14,7 @@ from connector.sandbox.capability import capability_statement
 from connector.sandbox.everything import everything
 from connector.sandbox.exchange import Request, Response
 from connector.sandbox.guard import Guard
+from connector.sandbox.match import match
 from connector.sandbox.outcome import Refusal, Resource, outcome
 from connector.sandbox.pages import Pages, Result
 from connector.sandbox.quirks import Quirks, check, heeded
@@ -81,6 +82,8 @@ class Api:
         match request.method, *request.path:
             case ("POST",):
                 return self._bundle(request)
+            case "POST", "Patient", "$match" if self._quirks.match is not None:
+                return Response(200, encode(match(self._store, self._quirks, _resource(request))))
             case "GET", name:
                 return self._search(request, name, request.query)
             case "POST", name, "_search":

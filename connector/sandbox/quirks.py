@@ -1,7 +1,7 @@
 """What a particular server does differently: data, read by the rooms it concerns."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -21,7 +21,9 @@ class Quirks:
     further pages all results are forgotten, once: what was being read answers 410.
     `drop_elements` names top-level elements (`note`, or `Condition.note`) a write
     loses without a word. `reject` is a regular expression: a resource whose JSON it finds is
-    refused with 422. Limits: `page_max` matches a page, `entry_limit` entries a bundle,
+    refused with 422. `match` is what `Patient/$match` answers whoever is asked about: the id of a
+    Patient → its grade (empty: ungraded), as far as stored; None: no such operation.
+    Limits: `page_max` matches a page, `entry_limit` entries a bundle,
     `body_limit` bytes a request (beyond either of the last two: 413).
     """
 
@@ -47,6 +49,8 @@ class Quirks:
     drop_elements: frozenset[str] = frozenset()
     reject: str | None = None
     bulk: BulkQuirks | None = None  # None: no exports
+    match: Mapping[str, str] | None = None
+    match_tells_all: bool = False  # `onlyCertainMatches` is passed over without a word
 
 
 def check(quirks: Quirks, name: str, query: Sequence[tuple[str, str]]) -> None:

@@ -157,6 +157,13 @@ def _destination(name: str, settings: Destination, types: frozenset[str]) -> Ite
         "" if not absent else "Ask its administrator to allow these types.", refused,
     )  # fmt: skip
     yield _owner(name, endpoint, settings)
+    yield Check(name, "$match", True, _matching(capability, settings))
+
+
+def _matching(capability: Capability, settings: Destination) -> str:
+    if "match" not in capability.operations:
+        return "not offered: the patient is found by the request or by identifiers"
+    return "offered, and asked" if settings.match == "certain" else "offered, switched off"
 
 
 def _owner(name: str, endpoint: Endpoint, settings: Destination) -> Check:
