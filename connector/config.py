@@ -43,6 +43,12 @@ class ReceiptSettings(Model):
         return self
 
 
+class MappingSettings(Model):
+    """An own mapping set, laid over the packaged one file by file."""
+
+    folder: Path | None = None
+
+
 class Config(Model):
     """The whole file. docs/config.schema.json is made from this class."""
 
@@ -51,6 +57,7 @@ class Config(Model):
     destinations: dict[str, Destination] = Field(default_factory=dict)
     store: Store = Store()
     ledger: LedgerSettings = LedgerSettings()
+    mappings: MappingSettings = MappingSettings()
     receipt: ReceiptSettings = ReceiptSettings()
 
     def source(self, name: str) -> Source:
@@ -120,8 +127,10 @@ def same_environment(source: Source, destination: Destination) -> None:
 
 def _beside(model: M, folder: Path) -> M:
     """`model` with each relative path in it, at any depth, below `folder`."""
-    fields = type(model).model_fields
-    return model.model_copy(update={name: _placed(getattr(model, name), folder) for name in fields})
+    # Only what changed: what a file said of an endpoint stays known (`model_fields_set`).
+    placed = {name: _placed(value, folder) for name, value in model}
+    changed = {name: value for name, value in placed.items() if value is not getattr(model, name)}
+    return model.model_copy(update=changed) if changed else model
 
 
 def _placed(value: Any, folder: Path) -> Any:

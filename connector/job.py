@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import packet, push
-from .case import State
+from .case import State, may_follow
 from .config import Config, same_environment
 from .endpoint import Endpoint
-from .errors import Held, UsageError
+from .errors import ConnectorError, Held, UsageError
 from .fhir.ids import case_handle
 from .progress import Progress, silent
 from .pull import types_of_chart
@@ -41,6 +41,11 @@ class Job:
     def folder(self) -> Path:
         return case_folder(self.config, self.handle)
 
+    @property
+    def checklist(self) -> packet.Checklist:
+        """What its kind of case needs, and its destination's programme besides."""
+        return self.mappings.checklist(self.request.case_type, self.destination.programme)
+
 
 def case_folder(config: Config, handle: str) -> Path:
     """Where the case called `handle` is kept."""
@@ -52,14 +57,16 @@ def prepare(
 ) -> Job:
     """A job for one request. `UsageError` if it can't be: unknown endpoint, test to production."""
     source = config.source(request.source)
-    destination = config.destination(request.destination)
+    destination = packet.settled(config.destination(request.destination), mappings)
     same_environment(source, destination)
+    job = Job(config, request, source, destination, mappings, progress)
+    packet.known_items(job.checklist, request)
     if request.scope == "whole-chart" and destination.accepts.scope == "checklist":
         raise UsageError(
             "scope: the destination accepts the checklist's records only, not the whole chart",
             "Leave scope out of the request, or change `accepts` of the destination.",
         )
-    return Job(config, request, source, destination, mappings, progress)
+    return job
 
 
 @contextmanager
@@ -71,6 +78,7 @@ def at_work(job: Job) -> Iterator[push.Desk]:
             ids = str(job.source.id), str(job.destination.id)
             _accept(job, case)
             fence = ledger.take(job.handle, *ids, job.request.due)
+            case.take(fence)
             types = types_of_chart(job.mappings.never_types)
             endpoint = Endpoint(job.destination, "destination", types=types)
             yield push.Desk(
@@ -109,7 +117,8 @@ def _accept(job: Job, case: CaseFile) -> None:
             "request_id: this id stands for another patient or destination already",
             "A new second opinion needs a new request_id.",
         )
-    if known != wanted:
+    # Through the model, so that a field the program has learned since is no edit.
+    if Request.model_validate(known).model_dump(mode="json") != wanted:
         if case.fact("sending"):
             raise Held(
                 "edited-after-sending",
@@ -120,6 +129,14 @@ def _accept(job: Job, case: CaseFile) -> None:
             case.set_fact("request", wanted)
             case.set_fact("needed_by", job.request.due)
             forget(case, "mapped")
+
+
+def enter(case: CaseFile, state: State) -> None:
+    """Bring a case into `state`, if the table of states lets it go there."""
+    now = State(case.fact("state", State.OPENED))
+    if not may_follow(now, state):
+        raise ConnectorError(f"internal: a case can't go from {now} to {state}")
+    case.set_fact("state", state)
 
 
 def forget(case: CaseFile, *names: str) -> None:

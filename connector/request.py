@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?", re.ASCII)
 
@@ -150,6 +150,28 @@ class Basis(Model):
         return self
 
 
+class ConsentReview(Model):
+    """What a person made of a consent in the chart: it counts instead of the rules' own reading."""
+
+    record: Record
+    reviewed_by: Text
+    withhold: tuple[Record, ...]  # what it holds back; () when it stops nothing
+
+    @field_validator("record")
+    @classmethod
+    def _a_consent(cls, record: str) -> str:
+        if not record.startswith("Consent/"):
+            raise ValueError("expected Consent/id")
+        return record
+
+
+class SentSeparately(Model):
+    """An item of the checklist that comes another way than in the packet, and how."""
+
+    item: Token
+    how: Text
+
+
 class Request(Model):
     """One second opinion asked for. docs/request.schema.json is made from this class."""
 
@@ -173,7 +195,11 @@ class Request(Model):
     hinge: tuple[Record, ...] = ()
     include: tuple[Record, ...] = ()
     exclude: tuple[Record, ...] = ()
+    sent_separately: tuple[SentSeparately, ...] = ()
+    surgery: bool | None = None  # planned or not; None: as the chart says
     basis: Basis = Basis()
+    consents: tuple[ConsentReview, ...] = ()
+    opt_in_notes: tuple[Text, ...] = ()
     patient_story: Text | None = None
 
     @model_validator(mode="after")
@@ -182,6 +208,13 @@ class Request(Model):
             raise ValueError(
                 "expected needed_by or meeting: without one nobody knows when it is late"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _each_item_once(self) -> "Request":
+        items = [said.item for said in self.sent_separately]
+        if len(items) != len(set(items)):
+            raise ValueError("sent_separately: expected each item once")
         return self
 
     @property

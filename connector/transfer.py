@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from . import packet, push
-from .case import State, may_follow
+from .case import State
 from .endpoint import Endpoint
 from .errors import (
     ConnectorError,
@@ -23,9 +23,9 @@ from .errors import (
     Waiting,
 )
 from .fhir.lossless import encode
-from .job import Job, at_work, forget, iso
+from .job import Job, at_work, enter, forget, iso
 from .pull import pull_chart, pull_files, types_of_chart
-from .store import chart, export
+from .store import chart, coverage, export
 from .store.casefile import CaseFile
 from .store.standing import Standing, standing
 
@@ -63,7 +63,7 @@ def pull_again(job: Job) -> Standing:
                     "everything_types",
                     "export",
                 )
-            _enter(desk, State.OPENED)
+            enter(desk.case, State.OPENED)
         return _attempt(job, desk, State.PULLED, lambda: _steps(job, desk, State.PULLED))
 
 
@@ -85,8 +85,30 @@ def approve(job: Job, digest: str, by: str) -> Standing:
             )
         desk.case.set_fact("approval", {"hash": digest, "by": by, "at": iso(job.clock())})
         if State(desk.case.fact("state")) is State.UNAPPROVED:
-            _enter(desk, State.READY)
+            enter(desk.case, State.READY)
         return standing(desk.case, job.clock(), State.READY)
+
+
+def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
+    """Let a person add to a case, and map it again if its chart is there. Asks no server.
+
+    `UsageError` once the packet began to leave.
+    """
+    with at_work(job) as desk:
+        case = desk.case
+        if case.fact("sending"):
+            raise UsageError(
+                "the packet began to leave: nothing can be added to it or taken from it",
+                "Ask anew under a new request_id.",
+            )
+        with case.commit():
+            change(case)
+            forget(case, "mapped")
+        if not case.fact("pull_complete"):
+            return standing(case, job.clock())
+        if State(case.fact("state")) is State.OPENED:
+            enter(case, State.PULLED)  # a run ended just before this
+        return _attempt(job, desk, State.READY, lambda: _map(job, desk))
 
 
 def _steps(job: Job, desk: push.Desk, goal: State) -> None:
@@ -112,32 +134,35 @@ def _pull(job: Job, desk: push.Desk) -> None:
     broken = any(gap.kind in chart.BROKEN and not gap.expected for gap in chart.gaps(case))
     if case.fact("pull_complete") and not broken:
         if State(case.fact("state")) is State.OPENED:
-            _enter(desk, State.PULLED)  # a run ended just before this
+            enter(desk.case, State.PULLED)  # a run ended just before this
         return
     if case.fact("as_of") is None:
         case.set_fact("as_of", iso(job.clock()))
     forget(case, "mapped")
     with case.rebuildable():
         _gather(job, case)
-    _enter(desk, State.PULLED)
+    enter(desk.case, State.PULLED)
 
 
 def _gather(job: Job, case: CaseFile) -> None:
     """The chart, from the server or the files of the source."""
     never = job.mappings.never_types
-    wanted = job.mappings.wanted_types(job.request.case_type)
+    wanted = job.mappings.wanted_types(job.request.case_type, job.destination.programme)
     kept = {"never_types": never, "wanted_types": wanted}
     if job.source.files is not None:
         pull_files(case, job.request, job.source, **kept, progress=job.progress)
         return
     types = types_of_chart(never)
     endpoint = Endpoint(job.source, "source", job.source.page_bytes_max, types)
-    pull_chart(case, job.request, endpoint, job.source, **kept, progress=job.progress)
+    files = job.mappings.files
+    pull_chart(
+        case, job.request, endpoint, job.source, **kept, mappings=files, progress=job.progress
+    )
 
 
 def _map(job: Job, desk: push.Desk) -> None:
     case = desk.case
-    if not case.fact("mapped"):
+    if case.fact("mapped") != job.mappings.identity:
         outline = packet.map_case(
             case,
             job.request,
@@ -150,12 +175,13 @@ def _map(job: Job, desk: push.Desk) -> None:
         )
         export.packet(case)
         with case.commit():
-            case.set_fact("outline", asdict(outline))
-            case.set_fact("mapped", True)
+            told = {**asdict(outline), "withheld": [d._asdict() for d in outline.withheld]}
+            case.set_fact("outline", told)
+            case.set_fact("mapped", job.mappings.identity)
     approval = case.fact("approval") or {}
     approved = approval.get("hash") == case.fact("packet_hash")
     free = job.destination.release == "auto" or approved
-    _enter(desk, State.READY if free else State.UNAPPROVED)
+    enter(desk.case, State.READY if free else State.UNAPPROVED)
 
 
 def _push(job: Job, desk: push.Desk) -> None:
@@ -163,19 +189,19 @@ def _push(job: Job, desk: push.Desk) -> None:
     with _receipt(job, desk):
         push.resolve(desk)
         with case.commit():
-            _enter(desk, State.SENDING)
+            enter(desk.case, State.SENDING)
             case.set_fact("sending", True)
         push.deliver(desk, job.progress)
         push.read_back(desk, job.progress)
-        _enter(desk, State.DELIVERED)
+        enter(desk.case, State.DELIVERED)
         push.announce(desk, iso(job.clock()))
-    _enter(desk, State.VERIFIED)
+    enter(desk.case, State.VERIFIED)
 
 
 def _verify(job: Job, desk: push.Desk) -> None:
     with _receipt(job, desk):
         push.verify(desk, job.progress)
-    _enter(desk, State.VERIFIED)
+    enter(desk.case, State.VERIFIED)
 
 
 @contextmanager
@@ -210,7 +236,7 @@ def _attempt(job: Job, desk: push.Desk, goal: State, step: Callable[[], None]) -
         with case.commit():
             case.set_fact("obstacle", _obstacle(error))
             case.set_fact("back_at", error.until if isinstance(error, Waiting) else None)
-            _enter(desk, state)
+            enter(desk.case, state)
     stands = standing(case, job.clock(), goal)
     final = standing(case, job.clock())
     desk.ledger.set_state(desk.handle, desk.fence, final.state, int(final.exit_code))
@@ -227,13 +253,6 @@ def _obstacle(error: ConnectorError) -> dict[str, object]:
     }
 
 
-def _enter(desk: push.Desk, state: State) -> None:
-    now = State(desk.case.fact("state", State.OPENED))
-    if not may_follow(now, state):
-        raise ConnectorError(f"internal: a case can't go from {now} to {state}")
-    desk.case.set_fact("state", state)
-
-
 def last_known(job: Job) -> tuple[State, dict[str, int]] | None:
     """State and counts of a case as the last run left it; None if there was none."""
     if not (job.folder / "case.db").exists():
@@ -247,7 +266,16 @@ def outline(job: Job) -> dict[str, Any] | None:
     """What the packet holds and why, as the map step told it; None before it is mapped."""
     with CaseFile.open(job.folder) as case:
         found: dict[str, Any] | None = case.fact("outline") if case.fact("mapped") else None
-        return found and {**found, "asked": _asked(case)}
+        return found and {**found, "coverage": _covered(case), "asked": _asked(case)}
+
+
+def _covered(case: CaseFile) -> dict[str, Any]:
+    """What became of the elements of the records that leave, and what rules changed in them."""
+    names = ("rule", "path", "what", "records")
+    return {
+        "elements": [line._asdict() for line in coverage.lines(case)],
+        "changes": [dict(zip(names, row, strict=True)) for row in coverage.changes(case)],
+    }
 
 
 def _asked(case: CaseFile) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from connector.case import State
 from connector.config import Config
 from connector.push.receipt import Receipt
 from connector.request import Request
+from connector.store.coverage import Line
 from connector.store.standing import Standing
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -46,6 +47,8 @@ def _case() -> dict[str, Any]:
         }
         return {"type": "array", "items": row}
 
+    names = {"type": "array", "items": text}
+    chosen = table(patient=text, by=text, at=text, differs=names)["items"]
     counted = ("pulled", "selected", "not_selected", "withheld", "entered_in_error", "merged")
     counts = dict.fromkeys((*counted, "sent", "verified"), number)
     properties: dict[str, Any] = {
@@ -54,9 +57,16 @@ def _case() -> dict[str, Any]:
         "exit_code": number,
         "reasons": table(exit_code=number, code=text, why=text, what_to_do=text),
         "counts": {**table(**counts)["items"]},
-        "missing": table(item=text, required=truth, kind=text, why=text, ask=text),
+        "coverage": {**table(**dict.fromkeys(Line._fields[1:], number))["items"]}
+        | {"type": ["object", "null"]},
+        "missing": table(
+            item=text, need=text, required=truth, kind=text, why=text, ask=text, due=maybe
+        ),
+        "settled": table(item=text, kind=text, why=text),
         "gaps": table(what=text, kind=text, why=text, expected=truth),
         "changes": table(type=text, how=text, records=number),
+        "independence": {"type": "array", "items": text},
+        "patient_chosen": {"anyOf": [{"type": "null"}, chosen]},
     }
     rest = [name for name in Standing.__slots__ if name not in properties]
     properties |= dict.fromkeys(rest, maybe)

@@ -22,12 +22,17 @@ _VERBS = {
     "map": "Author the packet of one request; nothing leaves.",
     "push": "Send the packet of one request, read it back, announce it.",
     "verify": "Read an announced packet at the destination again and compare.",
+    "attach": "Add a document to a case: a scanned report, a photo.",
+    "waive": "Do without an item of the checklist, with a reason.",
     "approve": "Let the packet with the hash that the dry run showed leave.",
+    "resolve": "Say which record at the destination is the patient's, if it is in doubt.",
     "receipt": "Check a receipt, without any server.",
     "audit": "The log of disclosures: verify it, show it, export its AuditEvents.",
     "sync": "Every request file of a folder, the nearest need first: for cron.",
     "status": "All cases, the nearest need first.",
+    "export": "Write the packet as a Bundle, or as files the patient carries.",
     "show": "How one case stands, and what is missing.",
+    "mappings": "The rules: start an own set, check it, explain a case by it.",
     "try": "A transfer between two test servers, with no file written first.",
     "sandbox": "Run an embedded FHIR server on this machine.",
     "demo": "The whole way on this machine, with a synthetic patient.",
@@ -66,8 +71,15 @@ class _Verbs(click.Group):
     envvar="CONNECTOR_CONFIG",
     help="The configuration (default: connector.toml here, or $CONNECTOR_CONFIG).",
 )
+@click.option(
+    "--mappings",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="CONNECTOR_MAPPINGS",
+    help="An own mapping set, laid over the packaged one file by file (default: [mappings] folder"
+    " of the configuration, or $CONNECTOR_MAPPINGS).",
+)
 @click.pass_context
-def group(ctx: click.Context, config: Path) -> None:
+def group(ctx: click.Context, config: Path, mappings: Path | None) -> None:  # noqa: ARG001
     """Bring a patient's records to the team that is asked for a second opinion.
 
     \b

@@ -44,7 +44,22 @@ def progress_option(function: F) -> F:
 def job_of(config_path: Path, name: str, told: str = "auto") -> Job:
     """The job for a request file, a case handle or a request_id."""
     config = load(config_path)
-    return prepare(config, request_of(config, name), packet.load(), progress(told))
+    return prepare(config, request_of(config, name), mappings_of(config), progress(told))
+
+
+def mappings_of(config: Config) -> packet.Mappings:
+    """The mapping set: the packaged one, under --mappings or else `[mappings] folder`."""
+    return packet.load(_named_set() or config.mappings.folder)
+
+
+def mappings_folder(config_path: Path) -> Path | None:
+    """The own folder that `mappings_of` would use, also where there is no configuration."""
+    return _named_set() or (load(config_path).mappings.folder if config_path.exists() else None)
+
+
+def _named_set() -> Path | None:
+    named: Path | None = click.get_current_context().find_root().params["mappings"]
+    return named
 
 
 def request_of(config: Config, name: str) -> Request:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .. import packet, transfer
+from .. import transfer
 from ..case import State
 from ..job import prepare
 from ..sandbox import Sandbox
@@ -36,7 +36,7 @@ def command(incomplete: bool, keep: bool) -> int:
         click.echo(f"Source       {source.base_url}   ({len(source.resources())} resources)")
         click.echo(f"Destination  {destination.base_url}   (empty)")
         config = demo.config(source.base_url, destination.base_url, _FOLDER)
-        job = prepare(config, case.request, packet.load(), common.progress())
+        job = prepare(config, case.request, common.mappings_of(config), common.progress())
 
         click.echo("\n1. What would leave, and why (nothing is sent yet)\n")
         transfer.advance(job, State.READY)

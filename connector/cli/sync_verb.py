@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from .. import packet
 from ..config import load
 from ..view import terminal
 from ..work.sync import sync
@@ -33,7 +32,9 @@ def command(config: Path, folder: Path, as_json: bool) -> int:
             text = line.get("error") or terminal.brief(line)
             click.echo(f"{line['file']}: {text}" if "error" not in line else text)
 
-    summary = sync(load(config), folder, packet.load(), common.progress(), told)
+    settings = load(config)
+    mappings = common.mappings_of(settings)
+    summary = sync(settings, folder, mappings, common.progress(), told)
     if as_json:
         values = {"exit_code": int(summary.exit_code), "requests": summary.lines}
         click.echo(json.dumps(values, indent=2))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .. import packet, transfer, yamlfile
+from .. import transfer, yamlfile
 from ..config import Config
 from ..fhir.ids import case_handle
 from ..job import case_folder, prepare
@@ -67,7 +67,7 @@ def command(
         "destination": "destination",
     }
     request = yamlfile.load(Request, values, {}, "arguments")
-    job = prepare(config, request, packet.load(), common.progress())
+    job = prepare(config, request, common.mappings_of(config), common.progress())
     return common.tell(transfer.advance(job), as_json)
 
 

@@ -4,7 +4,8 @@ The only importer of `fhir.resources` (R4B models: for every type we author they
 R4 4.0.1). Findings name elements and rules, never values: they may be logged.
 """
 
-from typing import Any
+from functools import cache
+from typing import Any, get_args
 
 
 def check(resource: dict[str, Any]) -> list[str]:
@@ -27,6 +28,38 @@ def check(resource: dict[str, Any]) -> list[str]:
         # How the models refuse a resource type they don't know, here or in `contained`.
         return [f"{name}: unknown resource type"]
     return []
+
+
+@cache
+def required(type_name: str, *path: str) -> bool:
+    """Whether R4 demands the element at `path` (member names, without positions) of a type.
+
+    One of a choice that R4 demands counts as demanded. Raises `LookupError` for a type that the
+    models don't know; a name they don't know is not demanded.
+    """
+    from fhir.resources.R4B import get_fhir_model_class
+
+    field = None
+    try:
+        model: Any = get_fhir_model_class(type_name)
+    except (KeyError, ValueError):
+        raise LookupError(type_name) from None
+    for name in path:
+        fields = model.model_fields.values() if model else ()
+        field = next((each for each in fields if each.alias == name), None)
+        if field is None:
+            return False
+        model = _model(field.annotation)
+    extra = getattr(field, "json_schema_extra", None) or {}
+    demanded = extra.get("element_required") or extra.get("one_of_many_required")
+    return bool(demanded or (field is not None and field.is_required()))
+
+
+def _model(annotation: Any) -> Any:
+    """The model behind the annotation of a field, if it is one of FHIR's complex types."""
+    if hasattr(annotation, "get_model_klass"):
+        return annotation.get_model_klass()
+    return next(filter(None, map(_model, get_args(annotation))), None)
 
 
 def _finding(name: str, item: Any) -> str:

@@ -1,13 +1,16 @@
 """One carried record: who it is, and what changes on it when it travels."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from .lossless import UndecodableError, decode, encode, members
 
 # Set anew by whichever server stores the resource (FHIR R4 resource.html#Meta).
 SERVER_META = ("versionId", "lastUpdated", "source")
+_FIRST = ("resourceType", "id", "meta")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +52,22 @@ def with_identity(data: bytes, resource_id: str | None, tags: Iterable[dict[str,
     `resource_id` None leaves the id out (for a create: the server chooses). Server-set meta goes.
     `data` is a resource that `peek` takes.
     """
-    top = dict(members(data))
+    return identified(members(data), resource_id, tags)
+
+
+def identified(
+    top: Mapping[str, msgspec.Raw], resource_id: str | None, tags: Iterable[dict[str, str]]
+) -> bytes:
+    """As `with_identity`, from the members of a resource."""
     meta = decode(top["meta"]) if "meta" in top else {}
     for name in SERVER_META:
         meta.pop(name, None)
     meta["tag"] = [*(meta.get("tag") or []), *tags]
-    parts = [b'"resourceType":' + bytes(top.pop("resourceType"))]
+    parts = [b'"resourceType":' + bytes(top["resourceType"])]
     if resource_id is not None:
         parts.append(b'"id":' + encode(resource_id))
     parts.append(b'"meta":' + encode(meta))
-    top.pop("id", None)
-    top.pop("meta", None)
-    parts += [encode(name) + b":" + bytes(value) for name, value in top.items()]
+    parts += [
+        encode(name) + b":" + bytes(value) for name, value in top.items() if name not in _FIRST
+    ]
     return b"{" + b",".join(parts) + b"}"

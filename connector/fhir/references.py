@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from .lossless import decode, encode
 
@@ -79,9 +79,28 @@ def parse(reference: str, base_url: str) -> Target:
     return Target(Kind.FOREIGN if "://" in reference else Kind.INVALID)
 
 
+def other_names(reference: str) -> list[str]:
+    """What a reference string says of its target besides an address: its id, its identifiers.
+
+    Ids as they are, identifiers as `system|value`; [] for one that points inside its record.
+    """
+    if reference.startswith("#"):
+        return []
+    if match := _CONDITIONAL.match(reference):
+        wanted = parse_qsl(match["query"])
+        return [value for name, value in wanted if name in ("_id", "identifier")]
+    path = reference.partition("#")[0].partition("/_history/")[0]
+    return [re.split("[/:]", path.rstrip("/"))[-1]]
+
+
 def spans(data: bytes) -> list[Span]:
     """Every reference string in `data`, in order."""
     return [Span(*m.span(1), decode(m[1])) for m in _MEMBER.finditer(data)]
+
+
+def named(data: bytes) -> list[str]:
+    """The values of `spans`, without their places."""
+    return [decode(value) for value in _MEMBER.findall(data)]
 
 
 def plain_names(data: bytes) -> bytes:
@@ -121,7 +140,7 @@ def make_logical(resource: Any, identifier: Callable[[str], dict[str, str] | Non
 
 def attachments(data: bytes) -> list[dict[str, Any]]:
     """Every Attachment in a record that has a `url`, decoded."""
-    if not _ATTACHMENT_HINT.search(data):
+    if b'"url"' not in data or not _ATTACHMENT_HINT.search(data):
         return []
     return [a for a in attachment_nodes(decode(data)) if isinstance(a.get("url"), str)]
 
@@ -137,7 +156,7 @@ def attachment_nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object inside a decoded resource, itself included."""
+    """Every JSON object inside a decoded value, itself included."""
     stack: list[Any] = [value]
     while stack:
         node = stack.pop()

@@ -16,8 +16,9 @@ def _own(name: str) -> str:
 TAG = _own("meta-tag")  # meta.tag: code = derived id; keys every conditional write
 RUN = _own("test-run")  # meta.tag on authored resources in a test environment
 KEY_QUESTION = _own("key-question")  # diagnosis | treatment | prognosis
-TASK_INPUT = _own("task-input")  # mode | hinge-item | missing-item | question
+TASK_INPUT = _own("task-input")  # mode | hinge-item | missing-item | sent-separately | question
 PLACER = _own("placer-identifier")  # system of the PLAC identifier when the source has none
 
 ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 NPI = "http://hl7.org/fhir/sid/us-npi"
+URI = "urn:ietf:rfc:3986"  # identifier-registry: the value is a URI

@@ -1,7 +1,33 @@
 """The map step: assess, select, withhold, author. See `map_case` and mappings/README.md."""
 
-from .mappings import Mappings, load
+from .answers import known_items
+from .check import check
+from .explain import explain
+from .handover import Shape, write
+from .loading import load
+from .mappings import Mappings
+from .media import HEAD, media_type
+from .moments import interval
 from .outline import Line, Outline, Tally
+from .programme import settled
+from .rules import Checklist
 from .step import map_case
 
-__all__ = ["Line", "Mappings", "Outline", "Tally", "load", "map_case"]
+__all__ = [
+    "HEAD",
+    "Checklist",
+    "Line",
+    "Mappings",
+    "Outline",
+    "Shape",
+    "Tally",
+    "check",
+    "explain",
+    "interval",
+    "known_items",
+    "load",
+    "map_case",
+    "media_type",
+    "settled",
+    "write",
+]

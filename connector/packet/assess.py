@@ -1,29 +1,49 @@
 """The checklist against the chart: what is there, what isn't, and why."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..request import Request
 from ..store.chart import Gap
-from ..store.packet import Item
+from ..store.packet import ANSWERING, Item
+from .answers import Answers
 from .index import Row
 from .match import Shelf, any_means
 from .rules import Checklist, ChecklistItem, Match, Status
 
-# How a search that gave nothing went, worst first: the first that applies is told.
+# How a search that gave nothing went: one broken search is enough, but a search that was never
+# done only if all were never done. The first that applies is told.
 _BROKEN = ("refused", "failed")
-_NEVER_HAD = ("unsupported", "not-asked")
+_NEVER_DONE = ("unsupported", "not-asked")
+# What a record is that does not count, the most hopeful first.
+_LESS = ("preliminary", "empty", "refuted")
 _WHY = {
     "present": "{present} there",
     "preliminary": "only preliminary or withdrawn records ({found})",
     "empty": "records without content that can be read ({found})",
+    "refuted": "only records that say it is not so ({found})",
     "searched-none": "searched, none found",
     "refused": "the source refused to give them",
     "failed": "the source failed to give them",
     "unsupported": "the source does not offer them",
     "not-asked": "not asked for",
+    "supplied": "{brought} supplied with the request",
+    "sent-separately": "sent another way",
 }
+_APART = "{present} at the source; nobody has said how they are sent (`sent_separately`)"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the items are held against. `shelf`: what may travel, `staying`: what may not."""
+
+    request: Request
+    shelf: Shelf
+    staying: Sequence[Row]
+    gaps: Sequence[Gap]
+    status: Status
+    answers: Answers
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,7 @@ class Finding:
     """One checklist item as it was found.
 
     `rows` are within the window, `good` of them count as present, `older` travel but don't count.
+    `evidence`: as in store.packet.Item. `partly`: searches that were refused or broke.
     """
 
     item: ChecklistItem
@@ -38,12 +59,20 @@ class Finding:
     why: str
     rows: tuple[Row, ...]
     good: tuple[Row, ...]
-    older: tuple[Row, ...] = ()
+    older: tuple[Row, ...]
+    evidence: tuple[str, ...]
+    partly: tuple[str, ...]
+
+    @property
+    def answered(self) -> bool:
+        """Whether nobody has to obtain anything."""
+        none = self.kind == "searched-none" and self.item.none_is_an_answer
+        return none or self.kind in ANSWERING
 
     @property
     def missing(self) -> bool:
-        """Whether a required item is not there."""
-        return self.item.need == "required" and self.kind != "present"
+        """Whether it has to be there and nothing answers it."""
+        return self.line().missing
 
     def line(self) -> Item:
         """As the case file keeps it."""
@@ -52,48 +81,23 @@ class Finding:
             need=self.item.need,
             kind=self.kind,
             why=self.why,
-            ask="" if self.kind == "present" else self.item.ask,
-            evidence=" ".join(sorted(row.key for row in self.good or self.rows)),
+            ask="" if self.answered else self.item.ask,
+            evidence="\n".join(sorted(self.evidence)),
+            answered=self.answered,
         )
 
 
-def assess(
-    checklist: Checklist,
-    request: Request,
-    shelf: Shelf,
-    staying: Sequence[Row],
-    gaps: Sequence[Gap],
-    status: Status,
-) -> list[Finding]:
-    """Each item of the checklist. `shelf` holds what may travel, `staying` what may not."""
-    return [_assess(item, request, shelf, staying, gaps, status) for item in checklist.items]
-
-
-def _assess(
-    item: ChecklistItem,
-    request: Request,
-    shelf: Shelf,
-    staying: Sequence[Row],
-    gaps: Sequence[Gap],
-    status: Status,
-) -> Finding:
-    named = frozenset(getattr(request, item.named_by)) if item.named_by else frozenset()
-    rows = _named(named, shelf) if named else shelf.wanted(item)
-    good = [row for row in rows if presence(row, status) == "present"]
-    kind = _kind(item, rows, good, gaps, status)
-    why = _WHY[kind].format(present=len(good), found=len(rows))
-    older = () if named else tuple(row for row in shelf.older(item) if row not in rows)
-    if before := len(shelf.all_meant(item.match)) - len(rows):
-        why += f"; {before} older" if not named else ""
-    if kept := sum(any_means(item.match, row) for row in staying):
-        why += f"; {kept} may not leave"
-    return Finding(item, kind, why, tuple(rows), tuple(good), older)
+def assess(checklist: Checklist, known: Known) -> list[Finding]:
+    """Each item of the checklist, in its order."""
+    return [_assess(item, known) for item in checklist.items]
 
 
 def presence(row: Row, status: Status) -> str:
-    """present | preliminary | empty: by the record's status first, then by its content."""
+    """present | preliminary | empty | refuted: by what the record says, then by its content."""
     rules = status.types.get(row.type)
     if rules is not None:
+        if not rules.refuted.isdisjoint(row.verification):
+            return "refuted"
         if rules.present and row.status not in rules.present:
             return "preliminary"
         if rules.document and row.document_status and row.document_status not in rules.document:
@@ -101,35 +105,92 @@ def presence(row: Row, status: Status) -> str:
     return "present" if row.readable else "empty"
 
 
-def _named(keys: Collection[str], shelf: Shelf) -> list[Row]:
-    return [row for rows in shelf.by_type.values() for row in rows if row.key in keys]
+def _assess(item: ChecklistItem, known: Known) -> Finding:
+    shelf = known.shelf
+    named = frozenset(getattr(known.request, item.named_by)) if item.named_by else frozenset()
+    rows = shelf.named(named) if named else shelf.wanted(item)
+    good = [row for row in rows if presence(row, known.status) == "present"]
+    about = [[gap for gap in known.gaps if _concerns(gap.what, match)] for match in item.match]
+    kind, evidence = _kind(item, rows, good, about, known)
+    return Finding(
+        item=item,
+        kind=kind,
+        why=_why(item, kind, rows, good, about, known, bool(named)),
+        rows=tuple(rows),
+        good=tuple(good),
+        older=() if named else tuple(row for row in shelf.older(item) if row not in rows),
+        evidence=tuple(dict.fromkeys(evidence)),
+        partly=tuple(
+            dict.fromkeys(gap.what for found in about for gap in found if gap.kind in _BROKEN)
+        ),
+    )
 
 
 def _kind(
     item: ChecklistItem,
     rows: Sequence[Row],
     good: Sequence[Row],
-    gaps: Sequence[Gap],
-    status: Status,
-) -> str:
+    about: Sequence[Sequence[Gap]],
+    known: Known,
+) -> tuple[str, list[str]]:
+    """What the item is, and what shows it. The chart's own answer comes before people's."""
+    answers, keys = known.answers, [row.key for row in good or rows]
+    if good and not item.apart:
+        return "present", keys
+    if brought := answers.supplied.get(item.id):
+        return "supplied", [document.reference for document in brought]
+    if item.id in answers.separately:
+        return "sent-separately", keys
+    if item.id in answers.waived:
+        return "waived", keys
     if good:
-        return "present"
+        return "not-asked", keys
     if rows:
-        kinds = {presence(row, status) for row in rows}
-        return "preliminary" if "preliminary" in kinds else "empty"
-    return _gap_kind(item.match, gaps)
+        kinds = {presence(row, known.status) for row in rows}
+        return next(kind for kind in _LESS if kind in kinds), keys
+    return _nothing(about)
 
 
-def _gap_kind(matches: Iterable[Match], gaps: Sequence[Gap]) -> str:
-    """Why nothing was found: one broken search is enough, but an unoffered one only if all are."""
-    kinds = [{gap.kind for gap in gaps if _concerns(gap.what, match)} for match in matches]
+def _nothing(about: Sequence[Sequence[Gap]]) -> tuple[str, list[str]]:
+    """Why nothing was found, from the gaps about each of an item's rules; without rules: slides."""
+    if not about:
+        return "not-asked", []
     for kind in _BROKEN:
-        if any(kind in found for found in kinds):
-            return kind
-    for kind in _NEVER_HAD:
-        if kinds and all(kind in found for found in kinds):
-            return kind
-    return "searched-none"
+        if broken := [gap.what for found in about for gap in found if gap.kind == kind]:
+            return kind, broken
+    never = [[gap for gap in found if gap.kind in _NEVER_DONE] for found in about]
+    if never and all(never):
+        kinds = {gap.kind for found in never for gap in found}
+        kind = next(kind for kind in _NEVER_DONE if kind in kinds)
+        return kind, [gap.what for found in never for gap in found]
+    return "searched-none", []
+
+
+def _why(
+    item: ChecklistItem,
+    kind: str,
+    rows: Sequence[Row],
+    good: Sequence[Row],
+    about: Sequence[Sequence[Gap]],
+    known: Known,
+    named: bool,
+) -> str:
+    answers = known.answers
+    if kind == "waived":
+        return answers.waived[item.id]
+    why = (_APART if good and kind == "not-asked" else _WHY[kind]).format(
+        present=len(good), found=len(rows), brought=len(answers.supplied.get(item.id, ()))
+    )
+    if kind == "present":
+        broken = {
+            f"{gap.what} {gap.kind}" for found in about for gap in found if gap.kind in _BROKEN
+        }
+        why += "".join(f"; {told}" for told in sorted(broken))
+    if not named and (before := len(known.shelf.all_meant(item.match)) - len(rows)):
+        why += f"; {before} older"
+    if kept := sum(any_means(item.match, row) for row in known.staying):
+        why += f"; {kept} may not leave"
+    return why
 
 
 def _concerns(what: str, match: Match) -> bool:

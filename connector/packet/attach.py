@@ -24,29 +24,62 @@ class Attached(NamedTuple):
     body: bytes
 
 
-def embed(resource: dict[str, Any], attached: Callable[[str], Attached | None]) -> None:
+def embed(
+    resource: dict[str, Any],
+    attached: Callable[[str], Attached | None],
+    elsewhere: Callable[[dict[str, Any]], bool],
+) -> None:
     """Put the bytes of each attachment in place of its `url`, in a decoded resource.
 
-    One that was not had keeps no URL; an extension says that something is absent there.
+    One that was not had keeps no URL; an extension says that something is absent there. One whose
+    bytes another record of the packet carries (`elsewhere`) keeps its description: type, title,
+    size and hash.
     """
     for node in list(attachment_nodes(resource)):
-        url = node.get("url")
+        data, url = node.get("data"), node.get("url")
         if not isinstance(url, str) or url.startswith("#"):
-            continue
-        del node["url"]
-        if "data" in node:
-            continue
-        if (found := attached(url)) is None:
-            node["_url"] = _ABSENT
-        else:
-            _fill(node, found)
+            url = None
+        if elsewhere(node) and (found := _bytes_of(data, url, attached)) is not None:
+            node.pop("data", None)
+            node.pop("url", None)
+            _describe(node, found)
+        elif url is not None:
+            del node["url"]
+            if data is not None:
+                continue
+            if (found := attached(url)) is None:
+                node["_url"] = _ABSENT
+            else:
+                node["data"] = inline(found.body)["data"]
+                _describe(node, found)
 
 
-def _fill(node: dict[str, Any], found: Attached) -> None:
-    node["data"] = base64.b64encode(found.body).decode("ascii")
+def _bytes_of(
+    data: object, url: str | None, attached: Callable[[str], Attached | None]
+) -> Attached | None:
+    if isinstance(data, str):
+        try:
+            return Attached(None, base64.b64decode(data))
+        except ValueError:
+            return None
+    return attached(url) if url is not None else None
+
+
+def inline(body: bytes) -> dict[str, Any]:
+    """`data`, `size` and `hash` of an Attachment that holds `body` itself."""
+    # R4 Attachment.hash is SHA-1 by definition: a checksum, not a protection.
+    sha1 = hashlib.sha1(body, usedforsecurity=False).digest()
+    return {
+        "data": base64.b64encode(body).decode("ascii"),
+        "size": len(body),
+        "hash": base64.b64encode(sha1).decode("ascii"),
+    }
+
+
+def _describe(node: dict[str, Any], found: Attached) -> None:
+    made = inline(found.body)
+    del made["data"]
     if found.content_type:
         node.setdefault("contentType", found.content_type)
-    node.setdefault("size", len(found.body))
-    # R4 Attachment.hash is SHA-1 by definition: a checksum, not a protection.
-    sha1 = hashlib.sha1(found.body, usedforsecurity=False).digest()
-    node.setdefault("hash", base64.b64encode(sha1).decode("ascii"))
+    for name, value in made.items():
+        node.setdefault(name, value)

@@ -1,9 +1,7 @@
 """The resources of a packet that are ours: who asks, what is asked, what is where, who sent it."""
 
-import base64
-import hashlib
 import mimetypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,13 +9,20 @@ from .. import __version__
 from ..errors import UsageError
 from ..fhir import systems
 from ..fhir.ids import authored_id, case_handle, derived_id
-from ..request import Organization, Request, Telecom
+from ..fhir.lossless import decode
+from ..request import Organization, Request
 from ..settings import Destination, Source
+from . import parties
+from .attach import inline
 from .author import Authored, author, in_hundreds
+from .coverage import ChangedBy
 from .index import Row
 from .mappings import Mappings
+from .rules import Release
+from .supplied import Document
 
 _CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+_ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"  # sensitivity, policy, obligation
 _LEVELS = "ULMNRV"  # v3-Confidentiality, least to most
 _UNNAMED = Organization(name="Sending organisation (not named in the configuration)")
 
@@ -31,8 +36,10 @@ class Content:
     hinge: Sequence[str]
     first_opinion: Sequence[str]
     missing: Sequence[str]
+    separately: Sequence[str]
     sections: Sequence[dict[str, Any]]
     confidentiality: str
+    replaces: dict[str, str] | None = None  # identifier of the Composition that this one updates
 
 
 class Writer:
@@ -50,10 +57,10 @@ class Writer:
         self._request = request
         self._source = source
         self._mappings = mappings
+        self._wanted_tags = mappings.destination(destination.programme).tags
         self._test = environment == "test"
         self._purpose = "TREAT" if request.basis.kind == "treatment" else "PATRQT"
-        self.owner_entry = owner_entry(source, destination)
-        theirs = request.performer.organization
+        self.owner_entry = parties.owner_entry(source, destination)
         self._names: dict[str, Any] = {
             "asOf": as_of,
             # The same request of the same source has the same placer number for ever.
@@ -62,15 +69,15 @@ class Writer:
             "purpose": self._purpose,
             "title": ": ".join(filter(None, ("Second opinion", request.performer.specialty))),
             "specialty": request.performer.specialty,
+            "sourceEndpoint": f"urn:uuid:{source.id}",
+            "destinationEndpoint": destination.base_url,
             "question": request.question,
             "due": request.due,
             "meeting": request.meeting.start if request.meeting else None,
             "mode": request.meeting.mode if request.meeting else "undecided",
             "keyQuestions": _key_questions(request),
             "notes": [note for note in (request.question, request.patient_story) if note],
-            "performer": {"reference": self.owner_entry}
-            if self.owner_entry
-            else {"display": theirs.name if theirs else "The receiving team"},
+            "owner": parties.their_organization(request.performer, destination, self.owner_entry),
         }
 
     def actors(self) -> list[Authored]:
@@ -78,37 +85,53 @@ class Writer:
         asks = self._request.requester
         office = self._source.organization or asks.organization or _UNNAMED
         requesting = asks.organization or office
-        asks_at, source_at = _contacts(asks.telecom), _contacts(self._source.telecom)
-        self._names["recordsOrganization"] = _organization(office, source_at)
+        asks_at, source_at = parties.contacts(asks.telecom), parties.contacts(self._source.telecom)
+        self._names["recordsOrganization"] = parties.organization(office, source_at)
         made = [self._shared("RecordsOffice", "Organization", _name(office))]
         self._names["recordsOffice"] = requester = {"reference": made[0].reference}
         if _name(requesting) != _name(office):
-            contacts = [] if asks.practitioner else asks_at
-            self._names["requesterOrganization"] = _organization(requesting, contacts)
+            own = [] if asks.practitioner else asks_at
+            self._names["requesterOrganization"] = parties.organization(requesting, own)
             made.append(self._shared("RequesterOrganization", "Organization", _name(requesting)))
             requester = {"reference": made[-1].reference}
         self._names["requesterOrganizationReference"] = requester
+        who = "its office"
+        self._names["practitionerReference"] = None
         if person := asks.practitioner:
             who = person.npi or f"{person.family}, {person.given or ''}"
-            self._names["practitioner"] = {
-                "family": person.family,
-                "given": [person.given] if person.given else [],
-                "npi": [person.npi] if person.npi else [],
-            }
+            self._names["practitioner"] = parties.practitioner(person)
             made.append(self._shared("Practitioner", "Practitioner", who))
-            requester = {"reference": made[-1].reference}
-            self._names["practitionerReference"] = requester
+            self._names["practitionerReference"] = requester = {"reference": made[-1].reference}
+        if reached := asks_at or source_at:
             self._names["requesterSpecialty"] = [asks.specialty] if asks.specialty else []
-            self._names["requesterTelecom"] = asks_at or source_at
-            if asks_at or source_at:
-                role = f"{who} at {_name(requesting)}"
-                made.append(self._shared("PractitionerRole", "PractitionerRole", role))
-                requester = {"reference": made[-1].reference}
+            self._names["requesterTelecom"] = reached
+            role = f"{who} at {_name(requesting)}"
+            made.append(self._shared("PractitionerRole", "PractitionerRole", role))
+            requester = {"reference": made[-1].reference}
         self._names["requester"] = requester
         self._names["version"] = __version__
         made.append(self._shared("Device", "Device", f"connector {__version__}"))
         self._names["device"] = {"reference": made[-1].reference}
+        self._names |= self._asked()
         return made
+
+    def _asked(self) -> dict[str, Any]:
+        """Who is asked: a role where there is a way to reach it (US Core pd-1), contained in what
+        names it, since a registry has no use for our copies of its own staff.
+        """
+        asked = self._request.performer
+        person = asked.practitioner and parties.their_practitioner(asked.practitioner)
+        performer, contained = person or self._names["owner"], []
+        if reached := parties.contacts(asked.telecom):
+            names = {
+                **self._names,
+                "person": person or None,
+                "performerSpecialty": [asked.specialty] if asked.specialty else [],
+                "performerTelecom": reached,
+            }
+            role = author("PerformerRole", self._mappings.templates["PerformerRole"], names)
+            performer, contained = {"reference": f"#{role.id}"}, [decode(role.body)]
+        return {"performer": performer, "performerRole": contained}
 
     def letters(self, content: Content) -> list[Authored]:
         """Consent (if there is a signed one), Composition, ServiceRequest, Task. After `actors`."""
@@ -117,7 +140,9 @@ class Writer:
             "condition": {"reference": content.condition} if content.condition else None,
             "hinge": [{"reference": reference} for reference in content.hinge],
             "missing": list(content.missing),
+            "separately": list(content.separately),
             "confidentiality": content.confidentiality,
+            "replaces": [content.replaces] if content.replaces else [],
         }
         made = []
         if self._request.basis.document is not None:
@@ -132,12 +157,56 @@ class Writer:
         made.append(self._own("ServiceRequest", "ServiceRequest"))
         self._names["serviceRequest"] = {"reference": made[-1].reference}
         made.append(self._own("Task", "Task"))
+        self._names["task"] = {"reference": made[-1].reference}
         return made
+
+    def document(self, document: Document, body: bytes) -> Authored:
+        """A document that somebody brought. After `letters`, which bring its subject and labels."""
+        variables = document.variables(body)
+        return self._own("DocumentReference", "DocumentReference", document.name, **variables)
+
+    def envelope(self, digest: str) -> dict[str, Any]:
+        """What a Bundle of this packet has around the entries. After `letters`.
+
+        `digest`: the packet's hash; other content is another message (messageheader.html: a new
+        id). Its header is None when sender or receiver can't be reached: BSeR wants
+        a PractitionerRole for both, US Core a telecom for each.
+        """
+        header = None
+        sender: str = self._names["requester"]["reference"]
+        if sender.startswith("PractitionerRole/") and self._names["performerRole"]:
+            label = f"MessageHeader/{digest}"
+            header = decode(self._own("MessageHeader", "MessageHeader", label).body)
+        labels = [{"system": _CONFIDENTIALITY, "code": self._names["confidentiality"]}]
+        if self._test:
+            labels.append({"system": systems.ACT_REASON, "code": "HTEST"})
+        return {
+            "timestamp": self._names["asOf"],
+            "labels": labels,
+            "owner_entry": self.owner_entry,
+            "message_header": header,
+        }
 
     def provenances(self, targets: list[str]) -> Iterator[Authored]:
         """One Provenance for every hundred of the packet's entries."""
         for number, hundred in enumerate(in_hundreds(targets), 1):
             yield self._own("Provenance", "Provenance", f"Provenance-{number}", targets=hundred)
+
+    def changes(self, changed: Iterable[ChangedBy]) -> Iterator[Authored]:
+        """What rules changed: for each rule, one Provenance for every hundred of its records."""
+        number = 0
+        for by in changed:
+            for start in range(0, len(by.records), 100):
+                some = by.records[start : start + 100]
+                number += 1
+                yield self._own(
+                    "Change",
+                    "Provenance",
+                    f"Change-{number}",
+                    change=f"{by.reason} ({by.rule}): {', '.join(by.paths)}",
+                    targets=[{"reference": reference} for reference, _ in some],
+                    originals=[_original(self._source, key) for _, key in some],
+                )
 
     def _shared(self, template: str, resource_type: str, name: str) -> Authored:
         # A FHIR id holds no colon, so no carried record's id is derived from such a name.
@@ -165,6 +234,8 @@ class Writer:
         extra: dict[str, Any],
     ) -> Authored:
         tags = [{"system": systems.TAG, "code": new_id}]
+        if labels:  # not on what is shared: another programme may have it already, tagged otherwise
+            tags += [tag.model_dump(exclude_none=True) for tag in self._wanted_tags]
         if self._test:
             tags.append({"system": systems.RUN, "code": run})
             labels = [*labels, {"system": systems.ACT_REASON, "code": "HTEST"}]
@@ -173,22 +244,30 @@ class Writer:
         return author(template, self._mappings.templates[template], names, label)
 
 
-def owner_entry(source: Source, destination: Destination) -> str | None:
-    """The reference that stands in the packet for the destination's own Organization.
+def high_water(rows: Sequence[Row], release: Release) -> str:
+    """The most confidential label among what leaves, at least N (DS4P: high-water mark).
 
-    Push replaces it by the Organization it resolved there; None if none is configured.
+    A record with a sensitivity label counts as restricted; the label itself is never repeated.
     """
-    if destination.owner is None:
-        return None
-    return f"Organization/{derived_id(source.id, 'Organization', 'destination-owner')}"
-
-
-def high_water(rows: Sequence[Row]) -> str:
-    """The most confidential label among what leaves, at least N (DS4P: high-water mark)."""
     levels = [
         level for row in rows for level in _LEVELS if f"{_CONFIDENTIALITY}|{level}" in row.labels
     ]
+    sensitive = frozenset(label for rule in release.rules for label in rule.labels)
+    if any(_is_sensitive(row, sensitive) for row in rows):
+        levels.append("R")
     return max([*levels, "N"], key=_LEVELS.index)
+
+
+def _is_sensitive(row: Row, labels: frozenset[str]) -> bool:
+    return not labels.isdisjoint(row.labels) or any(
+        label.startswith(f"{_ACT_CODE}|") for label in row.labels
+    )
+
+
+def _original(source: Source, key: str) -> dict[str, Any]:
+    # A revision (R4 provenance-entity-role): derived from the original, whose substance is kept.
+    identifier = {"system": f"urn:uuid:{source.id}", "value": key}
+    return {"role": "revision", "what": {"identifier": identifier}}
 
 
 def _key_questions(request: Request) -> list[dict[str, str]]:
@@ -204,16 +283,6 @@ def _name(organization: Organization) -> str:
     return organization.npi or organization.name
 
 
-def _organization(organization: Organization, contacts: list[dict[str, str]]) -> dict[str, Any]:
-    npi = [organization.npi] if organization.npi else []
-    return {"name": organization.name, "npi": npi, "telecom": contacts}
-
-
-def _contacts(telecom: Telecom) -> list[dict[str, str]]:
-    ways = (("phone", telecom.phone), ("email", telecom.email))
-    return [{"system": system, "value": value, "use": "work"} for system, value in ways if value]
-
-
 def _document(request: Request) -> dict[str, Any]:
     path = request.basis.document
     assert path is not None
@@ -221,11 +290,5 @@ def _document(request: Request) -> dict[str, Any]:
         body = path.read_bytes()
     except OSError as error:
         raise UsageError(f"basis.document: {error.strerror}", "Correct the path.") from None
-    sha1 = hashlib.sha1(body, usedforsecurity=False).digest()  # what R4 Attachment.hash is
-    return {
-        "contentType": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-        "data": base64.b64encode(body).decode("ascii"),
-        "size": len(body),
-        "hash": base64.b64encode(sha1).decode("ascii"),
-        "title": "Signed authorization",
-    }
+    content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return {"contentType": content_type, **inline(body), "title": "Signed authorization"}

@@ -1,22 +1,27 @@
 """Second pass: a record as the source sent it → the same record as it travels.
 
 Most records stay bytes: id, tag and reference strings change, all else is what the source sent.
-Only a record with an attachment to embed or a reference to cut is decoded, and no digit is lost.
+Only a record with an attachment to embed or a reference to cut is decoded, and no digit is lost;
+a rule that changes content decodes the members it is about.
 """
 
 import re
 import uuid
-from collections.abc import Callable, Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..fhir import references, systems
 from ..fhir.ids import derived_id
-from ..fhir.lossless import decode, encode
-from ..fhir.record import with_identity
+from ..fhir.lossless import decode, encode, members
+from ..fhir.record import identified
 from ..fhir.references import Kind
 from .attach import Attached, embed
-from .cut import cut
+from .change import Note, Rule, apply
+from .coverage import CUT, TRIMMED, lost
+from .cut import Withheld, cut
 from .index import Links
+from .twins import Twin
 
 # A conditional reference says itself which identifier it means.
 _BY_IDENTIFIER = re.compile(r"\?identifier=([^|&]+)\|([^&]+)$")
@@ -24,36 +29,59 @@ _URI = "urn:ietf:rfc:3986"  # R4 identifier-registry: the value is a URI
 
 
 class Fate(NamedTuple):
-    """What becomes of a reference string: kept, another string, an identifier, or cut out."""
+    """What becomes of a reference string: kept, another string, or an identifier."""
 
     string: str | None = None
     identifier: dict[str, str] | None = None
-    cut: bool = False
 
 
 _KEPT = Fate()
 
 
+class Form(NamedTuple):
+    """A record in packet form: its derived id, its bytes, and what is not as the source sent it.
+
+    `members`: the names of its top-level members.
+    """
+
+    id: str
+    body: bytes
+    members: tuple[str, ...]
+    notes: Sequence[Note]
+
+
 class Carrier:
-    """Puts records into packet form. `travels` and `withheld` are keys (`Type/id`)."""
+    """Puts records into packet form. Records are named by their keys (`Type/id`).
+
+    `merged`: records told in another one. `twins`: DiagnosticReports whose attachment is in a
+    DocumentReference that travels too.
+    """
 
     def __init__(
         self,
         links: Links,
         source_id: uuid.UUID,
         travels: Collection[str],
-        withheld: Collection[str],
+        withheld: Withheld,
+        merged: Mapping[str, str],
+        twins: Mapping[str, Twin],
         attached: Callable[[str], Attached | None],
-        *,
-        trim_provenance: bool,
+        rules: Sequence[Rule] = (),
     ) -> None:
         self._links = links
         self._source_id = source_id
         self._travels = travels
         self._withheld = withheld
+        self._merged = merged
+        self._twins = twins
+        self._reports: dict[str, list[str]] = defaultdict(list)
+        for report, twin in twins.items():
+            for document in twin.documents:
+                self._reports[document].append(report)
         self._attached = attached
-        self._trim = trim_provenance
+        self._rules = rules
         self._packet_ids: dict[str, str] = {}
+        self._fates: dict[str, Fate] = {}
 
     def packet_id(self, key: str) -> str:
         """`Type/<derived id>` for `Type/id`."""
@@ -63,28 +91,43 @@ class Carrier:
             self._packet_ids[key] = f"{resource_type}/{new_id}"
         return self._packet_ids[key]
 
-    def form(self, key: str, body: bytes) -> tuple[str, bytes]:
-        """Derived id and bytes of a record in packet form.
+    def form(self, key: str, body: bytes) -> Form:
+        """A record in packet form.
 
-        Raises `Held` when a withheld record can't be cut out of it, `UndecodableError` if the
-        bytes are no JSON.
+        Raises `UndecodableError` if the bytes are no JSON.
         """
+        resource_type = key.partition("/")[0]
         data = references.plain_names(body)
-        fates = {span.value: self._fate(span.value) for span in references.spans(data)}
-        edits = [fate for fate in fates.values() if fate.cut or fate.identifier]
-        if edits or references.attachments(data):
-            data = self._edit(data, fates)
-        data = references.splice(data, lambda reference: fates[reference].string)
+        fates: dict[str, Fate] = {}
+
+        def string(reference: str) -> str | None:
+            fate = fates[reference] = self._fate(reference)
+            return fate.string
+
+        spliced = references.splice(data, string)
+        notes: list[Note] = []
+        logical = any(fate.identifier for fate in fates.values())
+        if logical or self._is_edited(key) or references.attachments(data):
+            edited, notes = self._edit(key, data, fates)
+            spliced = references.splice(edited, string)
+        top = members(spliced)
+        notes += apply(self._rules, resource_type, top)
         new_id = self.packet_id(key).partition("/")[2]
-        return new_id, with_identity(data, new_id, [{"system": systems.TAG, "code": new_id}])
+        tag = {"system": systems.TAG, "code": new_id}
+        return Form(new_id, identified(top, new_id, [tag]), tuple(top), notes)
 
     def _fate(self, reference: str) -> Fate:
+        # Most references are to the patient, an encounter, a physician: told apart once.
+        if reference not in self._fates:
+            self._fates[reference] = self._judge(reference)
+        return self._fates[reference]
+
+    def _judge(self, reference: str) -> Fate:
         key = self._links.key(reference)
+        key = self._merged.get(key, key) if key else None
         if key in self._travels:
             assert key is not None
             return Fate(string=self.packet_id(key))
-        if key in self._withheld:
-            return Fate(cut=True)
         target = self._links.target(reference)
         if target.kind is Kind.CONTAINED:
             return _KEPT
@@ -100,26 +143,45 @@ class Carrier:
         # The receiver can ask the source for it by this name; it can't be followed as a link.
         return Fate(identifier={"system": f"urn:uuid:{self._source_id}", "value": value})
 
-    def _edit(self, data: bytes, fates: dict[str, Fate]) -> bytes:
+    def _is_edited(self, key: str) -> bool:
+        return key in self._twins or key in self._reports or key in self._withheld.concerns
+
+    def _edit(self, key: str, data: bytes, fates: Mapping[str, Fate]) -> tuple[bytes, list[Note]]:
         resource = decode(data)
-        if self._trim and resource["resourceType"] == "Provenance":
-            _trim(resource, fates)
-        cuts = {reference for reference, fate in fates.items() if fate.cut}
-        if cuts:
-            resource = cut(resource, cuts)
+        notes = _trim(resource, fates) if resource["resourceType"] == "Provenance" else []
+        if key in self._withheld.concerns and cut(resource, self._withheld):
+            notes += lost(decode(data), resource, resource["resourceType"], CUT)
         references.make_logical(resource, lambda reference: fates[reference].identifier)
-        embed(resource, self._attached)
-        return encode(resource)
+        shared = twin.contents if (twin := self._twins.get(key)) else frozenset()
+        embed(
+            resource,
+            self._attached,
+            lambda node: bool(shared) and not shared.isdisjoint(self._links.contents(node)),
+        )
+        for report in self._reports.get(key, ()):
+            _relate(resource, report)
+        return encode(resource), notes
 
 
-def _trim(provenance: dict[str, Any], fates: dict[str, Fate]) -> None:
+def _relate(document: dict[str, Any], report: str) -> None:
+    """Say in a DocumentReference that a DiagnosticReport has the same content."""
+    context = document.setdefault("context", {})
+    related = context.setdefault("related", []) if isinstance(context, dict) else []
+    if all(item.get("reference") != report for item in related):
+        related.append({"reference": report})
+
+
+def _trim(provenance: dict[str, Any], fates: Mapping[str, Fate]) -> list[Note]:
     """Leave only the targets that travel, unless none does."""
+    targets = provenance.get("target") or []
     kept = [
         target
-        for target in provenance.get("target") or []
+        for target in targets
         if isinstance(target, dict)
         and isinstance(reference := target.get("reference"), str)
         and fates[reference].string
     ]
-    if kept:
-        provenance["target"] = kept
+    if not kept or len(kept) == len(targets):
+        return []
+    provenance["target"] = kept
+    return [Note(TRIMMED, "Provenance.target", "dropped", len(targets) - len(kept))]

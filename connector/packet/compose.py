@@ -1,9 +1,7 @@
 """The Composition's sections: every record once, in the order of the key question."""
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
-from html import escape
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ..request import Request
@@ -11,102 +9,127 @@ from .assess import Finding
 from .index import Row
 from .mappings import Mappings
 from .match import any_means
-from .rules import Section
+from .narrative import Line, narrative
+from .rules import Order, Section, Sections
+from .supplied import Document
+from .told import Told
 
 # In every packet, whatever is in it: a list can look complete when it isn't.
 RECONCILE = (
     "Information may have been withheld by law or at the patient's wish. Reconcile medications "
     "and allergies with the patient before acting on these lists."
 )
-_LINES_MAX = 200  # of one section's text; its entries are always all there
-_NOT_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# What the receiver is told of something that is not there. It does not tell withheld from absent.
-_KINDS = {
-    "preliminary": "only a preliminary or withdrawn record",
-    "empty": "a record without content that can be read",
-    "refused": "the source refused to give it",
-    "failed": "the source failed to give it",
-    "unsupported": "the source does not offer it",
+_LOINC = "http://loinc.org"
+_UNAVAILABLE = "No record of it is in this packet. That does not mean that there is none."
+# What a source may say of an empty list of its own (list-empty-reason).
+_SAID = {
+    "nilknown": "The source says that there is none known.",
+    "notasked": "The source says that the patient was not asked.",
 }
-
-
-def missing_lines(findings: Sequence[Finding]) -> list[str]:
-    """One sentence for each required item that is not there, for the receiving team."""
-    return [f"{f.item.title}: {_told(f)}." for f in findings if f.missing]
 
 
 def sections(
     rows: Sequence[Row],
     request: Request,
     findings: Sequence[Finding],
+    documents: Sequence[Document],
+    told: Told,
     mappings: Mappings,
     packet_reference: Callable[[str], str],
 ) -> list[dict[str, Any]]:
-    """Template variables of every section: title, code, narrative (XHTML), entry, empty.
+    """Template variables of every section: title, code, narrative, entry, empty (why, or None).
 
-    `rows`: what leaves. `packet_reference`: `Type/id` at the source → `Type/<derived id>`.
+    `rows`: what leaves, with the `documents` that people brought. `packet_reference`: `Type/id`
+    at the source → `Type/<derived id>`.
     """
     shelves = _shelve(rows, request, mappings)
     order = mappings.orders[request.key_question]
     first = [*request.hinge, *request.first_opinion]
+    names = {row.key: row.title for row in rows if row.type == "Medication"}
     made = []
-    for section in _ordered(mappings.sections.sections, order.sections):
-        held = _sorted(shelves[section.id], order.entries.get(section.id, "newest-first"), first)
-        lines = _words(section, request, findings) if section.text else []
-        lines += [_line(row) for row in held[:_LINES_MAX]]
-        if len(held) > _LINES_MAX:
-            lines.append(f"And {len(held) - _LINES_MAX} more, all of them entries of this section.")
-        lines += [
-            f"{f.item.title}: {_told(f)}."
+    for section in ordered(mappings.sections.sections, order.sections):
+        held = in_order(shelves[section.id], order, section.id, first)
+        brought = [document for document in documents if document.section == section.id]
+        before = _words(section, request, told) if section.text else []
+        wanting = [
+            line
             for f in findings
-            if f.item.section == section.id and f.kind != "present" and f.item.need != "optional"
+            if f.item.section == section.id
+            for line in told.of_item[f.item.id]
         ]
+        entries = [*(d.reference for d in brought), *(packet_reference(row.key) for row in held)]
+        reason = _none(section, rows) if not entries and not section.text else None
+        said = [reason["text"]] if reason else []
+        lines = [*(document.line for document in brought), *(_line(row, names) for row in held)]
         made.append(
             {
                 "title": section.title,
                 "code": [section.code] if section.code else [],
-                "narrative": _div(lines or ["No record of it is in this packet."]),
-                "entry": [{"reference": packet_reference(row.key)} for row in held],
-                "empty": not held and not section.text,
+                "narrative": narrative(before, lines, [*said, *wanting]),
+                "entry": [{"reference": reference} for reference in entries],
+                "empty": reason,
             }
         )
     return made
 
 
+def _none(section: Section, rows: Sequence[Row]) -> dict[str, str]:
+    """Why a section has no entry: `unavailable`, unless the source's own list of it says more.
+
+    An empty search says nothing about the patient. A List that is empty for a reason does (R4
+    list.html#List.emptyReason); one that is withheld is not asked, since that would tell of it.
+    """
+    lists = [row for row in rows if row.says_none and f"{_LOINC}|{section.code}" in row.codes]
+    said = {row.says_none for row in lists} & _SAID.keys()
+    if len(said) == 1:
+        (code,) = said
+        return {"code": code, "text": _SAID[code]}
+    return {"code": "unavailable", "text": _UNAVAILABLE}
+
+
 def _shelve(rows: Sequence[Row], request: Request, mappings: Mappings) -> dict[str, list[Row]]:
     shelves: dict[str, list[Row]] = defaultdict(list)
-    every = mappings.sections.sections
-    rest = next(section.id for section in every if section.rest)
     for row in rows:
         if row.key in request.first_opinion:
             shelves["first-opinion"].append(row)
-        elif row.type not in mappings.sections.unlisted:
-            home = (section.id for section in every if any_means(section.match, row))
-            shelves[next(home, rest)].append(row)
+        elif home := section_of(row, mappings.sections):
+            shelves[home].append(row)
         if row.key == request.condition:
             shelves["reason"].append(row)
     return shelves
 
 
-def _ordered(every: Sequence[Section], first: Collection[str]) -> list[Section]:
+def section_of(row: Row, rules: Sections) -> str | None:
+    """The id of the section that lists a record; None for what is found through others only."""
+    if row.type in rules.unlisted:
+        return None
+    rest = next(section.id for section in rules.sections if section.rest)
+    return next((s.id for s in rules.sections if any_means(s.match, row)), rest)
+
+
+def ordered(every: Sequence[Section], first: Collection[str]) -> list[Section]:
     """All sections: those that the key question names first, then the others."""
     by_id = {section.id: section for section in every}
     names = [*first, *(section.id for section in every if section.id not in first)]
     return [by_id[name] for name in names]
 
 
-def _sorted(rows: Sequence[Row], order: str, first: Sequence[str]) -> list[Row]:
-    by_key = sorted(rows, key=lambda row: row.key)
-    if order == "trend":
-        by_date = sorted(by_key, key=lambda row: row.last)
-        by_date.sort(key=lambda row: row.title)
+def in_order(rows: Sequence[Row], order: Order, section: str, first: Sequence[str]) -> list[Row]:
+    """The records of a section: those of `first` (keys), what the key question wants, the rest."""
+    how = order.entries.get(section, "newest-first")
+    found = sorted(rows, key=lambda row: row.key)
+    if how == "trend":
+        found.sort(key=lambda row: (row.title, row.last))
     else:
-        by_date = sorted(by_key, key=lambda row: row.last, reverse=True)
-    rank = {key: number for number, key in enumerate(reversed(first), 1)}
-    return sorted(by_date, key=lambda row: -rank.get(row.key, 0))
+        found.sort(key=lambda row: row.last, reverse=True)
+    if how == "primary-first":
+        found.sort(key=lambda row: row.type not in order.primary)
+    found.sort(key=lambda row: not any_means(order.lead, row))
+    rank = {key: number for number, key in enumerate(first)}
+    return sorted(found, key=lambda row: rank.get(row.key, len(rank)))
 
 
-def _words(section: Section, request: Request, findings: Sequence[Finding]) -> list[str]:
+def _words(section: Section, request: Request, told: Told) -> list[str]:
     """The text of the sections that are ours to write."""
     if section.id == "reason":
         lines = [f"Key question: {request.key_question}.", request.question]
@@ -115,22 +138,12 @@ def _words(section: Section, request: Request, findings: Sequence[Finding]) -> l
         if request.patient_story:
             lines.append(f"In the patient's own words: {request.patient_story}")
         return lines
-    return [RECONCILE, *missing_lines(findings)]
+    return [RECONCILE, *told.missing, *told.separately]
 
 
-def _told(finding: Finding) -> str:
-    if finding.kind == "searched-none" and finding.older:
-        return f"none of the last {finding.item.window}, older ones are in this packet"
-    return _KINDS.get(finding.kind, "not in this packet")
-
-
-def _line(row: Row) -> str:
-    day = row.written[:10] or "undated"
-    status = "" if row.status == "unstated" else f" ({row.status})"
-    return f"{day} {row.title}{status}"
-
-
-def _div(lines: Sequence[str]) -> str:
-    """Safe XHTML: every line is text (R4 narrative.html#xhtml)."""
-    inside = "".join(f"<p>{escape(_NOT_XML.sub(' ', line))}</p>" for line in lines)
-    return f'<div xmlns="http://www.w3.org/1999/xhtml">{inside}</div>'
+def _line(row: Row, names: Mapping[str, str]) -> Line:
+    title = row.title
+    if title == row.type:  # it says nothing of its own: what does it point to?
+        title = next((names[key] for key in row.refers if key in names), title)
+    status = "" if row.status == "unstated" else row.status
+    return Line(row.written[:10], title, row.finding, status)

@@ -1,74 +1,207 @@
-"""Cut references to withheld records out of a record, with as little around them as possible.
+"""Cut out of a record what names a withheld one, with as little around it as possible.
 
-The element goes that is the smallest one R4 allows to be absent: the models of the gate say which.
-The narrative goes too, since it may say in words what was cut.
+The element goes that is the smallest one R4 allows to be absent: the models of the gate and a few
+invariants say which. Narratives go too, since they may say in words what was cut.
 """
 
-import copy
-from collections import Counter
-from collections.abc import Collection, Iterator
+import re
+from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
-from ..errors import Held
-from ..fhir.gate import check
+from ..fhir.gate import required
+from ..fhir.references import objects, other_names
+from .index import Links, identifier_token
 
-Path = tuple[str | int, ...]
+# Elements that R4 allows only with at least one of these in them: invariants app-1, apr-1, cmp-1,
+# con-1, con-2, pat-1, rqg-1, which the models don't know.
+_ONE_OF: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("Appointment", "participant"): ("type", "actor"),
+    ("AppointmentResponse",): ("participantType", "actor"),
+    ("Composition", "section"): ("text", "entry", "section"),
+    ("Condition", "stage"): ("summary", "assessment"),
+    ("Condition", "evidence"): ("code", "detail"),
+    ("Patient", "contact"): ("name", "telecom", "address", "organization"),
+    ("RequestGroup", "action"): ("resource", "action"),
+}
+# CareTeam ctm-1: `onBehalfOf` only beside a member.
+_ONLY_WITH: dict[tuple[str, ...], tuple[str, str]] = {
+    ("CareTeam", "participant"): ("member", "onBehalfOf")
+}
+_TYPE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)(?:\?|/[^/]+(?:/_history/.*)?$)")
+_EXTENSIONS = ("extension", "modifierExtension")
+
+Place = tuple[str, ...]  # type, then member names without positions
 
 
-def cut(resource: dict[str, Any], withheld: Collection[str]) -> dict[str, Any]:
-    """A copy of a decoded resource in which none of the `withheld` reference strings stands.
+class UncuttableError(Exception):
+    """The record can't be without what names the withheld one."""
 
-    Raises `Held` when an element that must be there is about nothing else.
+
+class Withheld:
+    """The withheld records, and whether a Reference names one of them, however it does.
+
+    `concerns`: the keys of the records in which such a Reference may stand.
     """
-    resource = copy.deepcopy(resource)
-    resource.pop("text", None)
-    before = _findings(resource)
-    while (path := next(_paths(resource, withheld), None)) is not None:
-        resource = _smallest(resource, path, before)
-    return resource
+
+    def __init__(self, links: Links) -> None:
+        self.concerns: set[str] = set()
+        self._links = links
+        self._keys: set[str] = set()
+        self._types: dict[str, set[str]] = defaultdict(set)  # id or identifier → types
+
+    def add(self, key: str, resource: dict[str, Any] | None) -> list[str]:
+        """One more, decoded if it can be. Returns every name it has: key, id, identifiers."""
+        resource_type, _, resource_id = key.partition("/")
+        names = [resource_id]
+        for field in ("identifier", "masterIdentifier"):
+            value = (resource or {}).get(field)
+            items = value if isinstance(value, list) else [value]
+            names += [
+                identifier_token(item)
+                for item in items
+                if isinstance(item, dict) and item.get("value")
+            ]
+        self._keys.add(key)
+        for name in names:
+            self._types[name].add(resource_type)
+        return [key, *names]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def meant_by(self, node: dict[str, Any]) -> bool:
+        """Whether an object is a Reference to a withheld record.
+
+        A reference that can't be resolved counts if it ends in the record's id: it may be another
+        address of the same server.
+        """
+        reference, identifier = node.get("reference"), node.get("identifier")
+        stated = node.get("type")
+        if isinstance(reference, str):
+            if key := self._links.key(reference):
+                return key in self._keys
+            written = _TYPE.match(reference)
+            kind = written[1] if written else stated
+            if any(self._is(name, kind) for name in other_names(reference)):
+                return True
+        if isinstance(identifier, dict) and "resourceType" not in node:
+            return self._is(identifier_token(identifier), stated)
+        return False
+
+    def _is(self, name: str, resource_type: object) -> bool:
+        types = self._types.get(name, ())
+        return bool(types) and (not isinstance(resource_type, str) or resource_type in types)
 
 
-def _smallest(resource: dict[str, Any], path: Path, before: Counter[str]) -> dict[str, Any]:
-    for length in range(len(path), 0, -1):
-        candidate = copy.deepcopy(resource)
-        _remove(candidate, path[:length])
-        if _findings(candidate) <= before:
-            return candidate
-    raise Held(
-        "withheld-required",
-        f"a {resource['resourceType']} can't be sent without a record that is withheld",
-        "Exclude it in the request, or obtain the patient's authorization for the other.",
-    )
+def cut(resource: dict[str, Any], withheld: Withheld) -> bool:
+    """Take out, in place, every Reference to a withheld record. False if there is none.
+
+    Raises `UncuttableError` when the record can't be without one: then it is withheld itself.
+    """
+    try:
+        if not any(withheld.meant_by(node) for node in objects(resource)):
+            return False
+        _Cutting(withheld).cut(resource)
+    except (LookupError, RecursionError):  # of a type nobody knows, or nested too deeply
+        raise UncuttableError from None
+    return True
 
 
-def _remove(resource: Any, path: Path) -> None:
-    """Take out the element at `path`, and every list or object that this leaves empty."""
-    parents = [resource]
-    for step in path[:-1]:
-        parents.append(parents[-1][step])
-    for parent, step in zip(reversed(parents), reversed(path), strict=True):
-        del parent[step]
-        if parent:
-            return
+class _Cutting:
+    """One record being cut. What goes is found from the leaves up, in one walk."""
 
+    def __init__(self, withheld: Withheld) -> None:
+        self._withheld = withheld
+        self._gone: set[str] = set()  # `#id` of contained resources that went
 
-def _paths(node: Any, withheld: Collection[str], path: Path = ()) -> Iterator[Path]:
-    """Where the Reference objects stand that hold one of the strings."""
-    if isinstance(node, dict):
+    def cut(self, resource: dict[str, Any]) -> None:
+        before = set(_local(resource))
+        gone = -1
+        while gone != len(self._gone):  # what pointed to a contained resource that went, goes too
+            gone = len(self._gone)
+            if self._goes(resource, (resource["resourceType"],)):
+                raise UncuttableError
+        # R4 dom-3: a contained resource is there for a reference to it.
+        orphans = before - set(_local(resource))
+        while orphans:
+            kept = [c for c in resource.get("contained", ()) if f"#{c.get('id')}" not in orphans]
+            if "contained" in resource:
+                _put(resource, "contained", kept)
+            before -= orphans
+            orphans = before - set(_local(resource))
+
+    def _goes(self, node: dict[str, Any], place: Place) -> bool:
+        """Cut inside `node`; whether `node` itself has to go."""
         reference = node.get("reference")
-        if path and isinstance(reference, str) and reference in withheld:
-            yield path
-            return
-        for name, child in node.items():
-            yield from _paths(child, withheld, (*path, name))
-    elif isinstance(node, list):
-        for index, child in enumerate(node):
-            yield from _paths(child, withheld, (*path, index))
+        if self._withheld.meant_by(node) or (
+            isinstance(reference, str) and reference in self._gone
+        ):
+            return True
+        lost = [name for name in list(node) if self._loses(node, name, place)]
+        if not lost:
+            return False
+        if "modifierExtension" in lost or any(required(*place, name) for name in lost):
+            return True
+        if (pair := _ONLY_WITH.get(place)) and pair[0] not in node:
+            node.pop(pair[1], None)
+        return not _says_something(node, place)
+
+    def _loses(self, node: dict[str, Any], name: str, place: Place) -> bool:
+        """Cut inside the member `name`; whether anything that its holder may need went."""
+        value = node[name]
+        if name == "text" and isinstance(value, dict) and "div" in value:
+            del node[name]
+            return True
+        if isinstance(value, dict):
+            if self._goes(value, _inside(value, name, place)):
+                del node[name]
+                return True
+        elif isinstance(value, list):
+            goes = [self._item_goes(item, name, place) for item in value]
+            if any(goes):
+                if name.startswith("_"):  # beside a list of primitives: positions count
+                    kept = [None if out else item for item, out in zip(value, goes, strict=True)]
+                else:
+                    kept = [item for item, out in zip(value, goes, strict=True) if not out]
+                _put(node, name, kept)
+                return name not in node or name == "modifierExtension"
+        return False
+
+    def _item_goes(self, item: Any, name: str, place: Place) -> bool:
+        if not isinstance(item, dict):
+            return False
+        goes = self._goes(item, _inside(item, name, place))
+        if goes and name == "contained":
+            self._gone.add(f"#{item.get('id')}")
+        return goes
 
 
-def _findings(resource: dict[str, Any]) -> Counter[str]:
-    # Without positions: taking one of a list out moves the others up.
-    return Counter(
-        ".".join(part for part in finding.split(".") if not part.isdigit())
-        for finding in check(copy.deepcopy(resource))
-    )
+def _inside(node: dict[str, Any], name: str, place: Place) -> Place:
+    if isinstance(kind := node.get("resourceType"), str):
+        return (kind,)
+    if name in _EXTENSIONS:
+        return ("Extension",)
+    return place if name == place[-1] else (*place, name)  # a section of a section is a section
+
+
+def _says_something(node: dict[str, Any], place: Place) -> bool:
+    if place == ("Extension",):  # R4 ext-1
+        return any(name.startswith("value") or name == "extension" for name in node)
+    if place in _ONE_OF and not any(name in node for name in _ONE_OF[place]):
+        return False
+    return any(name not in ("id", "resourceType") for name in node)
+
+
+def _put(node: dict[str, Any], name: str, items: list[Any]) -> None:
+    if any(item is not None for item in items):
+        node[name] = items
+    else:
+        del node[name]
+
+
+def _local(resource: dict[str, Any]) -> Iterator[str]:
+    """References of a record to what it contains."""
+    for node in objects(resource):
+        if isinstance(reference := node.get("reference"), str) and reference.startswith("#"):
+            yield reference

@@ -3,17 +3,30 @@
 A row holds what the rules ask about; the body stays in the case file until the packet is written.
 """
 
-from collections.abc import Iterable, Iterator
+import base64
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
 from typing import Any
 
-from ..fhir import systems
-from ..fhir.lossless import UndecodableError, decode
-from ..fhir.references import Kind, Target, attachment_nodes, parse
+from ..fhir.lossless import UndecodableError, decode, sha256
+from ..fhir.references import (
+    Kind,
+    Target,
+    attachment_nodes,
+    named,
+    objects,
+    other_names,
+    parse,
+    plain_names,
+)  # fmt: skip
 from ..store import chart
 from ..store.casefile import CaseFile
+from . import words
+from .change import Rule
 from .moments import OPEN, Interval, interval
 from .rules import Status, TypeStatus
 
@@ -28,6 +41,11 @@ _CODES = ("code", "type", "vaccineCode", "medicationCodeableConcept", "relations
 _STATUSES = ("status", "lifecycleStatus", "clinicalStatus")
 _ERROR = "entered-in-error"
 _NO_TARGETS: frozenset[str] = frozenset()
+_NOTHING = sha256(b"")
+# A Reference has one Identifier, where almost everything else has a list of them.
+_LOGICAL = re.compile(rb'"identifier"\s*:\s*\{')
+_NOTES = ("DocumentReference", "DiagnosticReport")  # types whose content is an attachment
+_Sets = dict[frozenset[str], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +58,21 @@ class Row:
     status: str  # "unstated" when it has none
     document_status: str  # DocumentReference.docStatus
     intent: str
+    verification: frozenset[str]  # verificationStatus
     error: bool
     readable: bool
     codes: frozenset[str]
     categories: frozenset[str]
     labels: frozenset[str]
-    npi: str
     title: str
+    finding: str  # what it says, in a line
+    says_none: str  # List.emptyReason: why the source's own list is empty
     written: str  # the date as written
     when: Interval | None
     refers: tuple[str, ...]  # keys of records in the chart; of a Provenance: without its targets
     targets: frozenset[str] = _NO_TARGETS  # Provenance.target
+    names: tuple[str, ...] = ()  # what else its references say: ids, and identifiers `system|value`
+    contents: frozenset[str] = _NO_TARGETS  # of a note: what its attachments hold, see `Links`
 
     @property
     def last(self) -> datetime:
@@ -82,9 +104,20 @@ class Links:
                 "SELECT reference, type, id FROM target WHERE status = 'had'"
             )
         }
-        self.had_attachments = {
-            url for (url,) in case.rows("SELECT url FROM attachment WHERE status = 'had'")
-        }
+        self._keys: dict[str, str | None] = {}
+        self._contents = dict(case.rows("SELECT url, sha256 FROM attachment WHERE status = 'had'"))
+
+    def had(self, url: object) -> bool:
+        """Whether the attachment at `url` (as written) was fetched."""
+        return url in self._contents
+
+    def contents(self, attachment: dict[str, Any]) -> set[str]:
+        """Names of what an attachment holds: SHA-256 of its bytes, its URL, its Binary's key."""
+        url, data = attachment.get("url"), attachment.get("data")
+        names = {content_name(data)} if isinstance(data, str) else set()
+        if isinstance(url, str):
+            names |= {name for name in (url, self.key(url), self._contents.get(url)) if name}
+        return names - {_NOTHING}
 
     def target(self, reference: str) -> Target:
         """What kind of reference it is."""
@@ -92,6 +125,12 @@ class Links:
 
     def key(self, reference: str) -> str | None:
         """`Type/id` of the record in the chart, or None."""
+        # Most references are to the patient, an encounter, a physician: looked up once.
+        if reference not in self._keys:
+            self._keys[reference] = self._look_up(reference)
+        return self._keys[reference]
+
+    def _look_up(self, reference: str) -> str | None:
         if reference in self._here:
             return reference
         target = self.target(reference)
@@ -99,26 +138,73 @@ class Links:
         return key if key in self._here else None
 
 
-def read_rows(case: CaseFile, links: Links, status: Status) -> Iterator[Row | Unreadable]:
-    """One row per record, in the order of the chart."""
+def content_name(data: str) -> str:
+    """SHA-256 of what is in base64, whatever white space is in it."""
+    try:
+        return sha256(base64.b64decode(data))
+    except ValueError:
+        return sha256(data.encode("utf-8", "surrogatepass"))
+
+
+def identifier_token(identifier: dict[str, Any]) -> str:
+    """An Identifier as `system|value`."""
+    return f"{identifier.get('system', '')}|{identifier.get('value', '')}"
+
+
+def body(case: CaseFile, key: str) -> dict[str, Any] | None:
+    """A record of the chart, decoded; None if it is not there or can't be."""
+    resource_type, _, resource_id = key.partition("/")
+    try:
+        record = chart.record(case, resource_type, resource_id)
+        resource: dict[str, Any] | None = decode(record.body) if record else None
+    except UndecodableError:
+        return None
+    return resource
+
+
+def read_rows(
+    case: CaseFile, links: Links, status: Status, rules: Sequence[Rule] = ()
+) -> Iterator[Row | Unreadable]:
+    """One row per record, in the order of the chart, of what it is after `rules` changed it."""
+    sets: _Sets = {}  # most records have the codes of many others: each set is kept once
     for record in chart.records(case):
         try:
             resource = decode(record.body)
         except UndecodableError:
             yield Unreadable(f"{record.type}/{record.id}", record.type, record.id)
             continue
-        yield _row(record.type, record.id, resource, links, status.types.get(record.type))
+        for rule in rules:
+            deque(rule.edit(record.type, resource), maxlen=0)
+        yield _row(record, resource, links, status.types.get(record.type), sets)
 
 
 def _row(
-    resource_type: str, resource_id: str, resource: Any, links: Links, rules: TypeStatus | None
+    record: chart.Record, resource: Any, links: Links, rules: TypeStatus | None, sets: _Sets
 ) -> Row:
+    resource_type, resource_id = intern(record.type), record.id
+
+    def tokens(*values: Any) -> frozenset[str]:
+        found = frozenset(token for value in values for token in _tokens(value))
+        return sets.setdefault(found, found)
+
     written, when = _date(resource)
     status = _status(resource)
-    targets = _NO_TARGETS
+    verification = tokens(resource.get("verificationStatus"))
+    written_references = named(plain_names(record.body))
+    elsewhere = [said for said in written_references if not links.key(said)]
+    names = [name for said in elsewhere for name in other_names(said)]
+    if _LOGICAL.search(record.body):
+        identifiers = (node.get("identifier") for node in objects(resource))
+        names += [identifier_token(found) for found in identifiers if isinstance(found, dict)]
+    targets = contents = _NO_TARGETS
     if resource_type == "Provenance":
-        targets = frozenset(_keys(resource.get("target"), links))
-        resource = {name: value for name, value in resource.items() if name != "target"}
+        targets = frozenset(_keys(resource.pop("target", None), links))
+        refers = _keys(resource, links)
+    else:
+        refers = filter(None, map(links.key, written_references))
+    if resource_type in _NOTES:
+        nodes = attachment_nodes(resource)
+        contents = frozenset(name for node in nodes for name in links.contents(node))
     return Row(
         key=f"{resource_type}/{resource_id}",
         type=resource_type,
@@ -126,18 +212,21 @@ def _row(
         status=status,
         document_status=str(resource.get("docStatus") or ""),
         intent=str(resource.get("intent") or ""),
-        error=_ERROR in (status, resource.get("docStatus"))
-        or _ERROR in _tokens(resource.get("verificationStatus")),
+        verification=verification,
+        error=_ERROR in (status, resource.get("docStatus")) or _ERROR in verification,
         readable=rules is None or all(_any(resource, group, links) for group in rules.readable),
-        codes=frozenset(token for name in _CODES for token in _tokens(resource.get(name))),
-        categories=frozenset(_tokens(resource.get("category"))),
-        labels=frozenset(_tokens(_object(resource.get("meta")).get("security"))),
-        npi=_npi(resource),
-        title=intern(_title(resource)),
+        codes=tokens(*map(resource.get, _CODES)),
+        categories=tokens(resource.get("category")),
+        labels=tokens(_object(resource.get("meta")).get("security")),
+        title=intern(words.title(resource)),
+        finding=words.finding(resource),
+        says_none=_says_none(resource),
         written=written,
         when=when,
-        refers=tuple(dict.fromkeys(_keys(resource, links))),
+        refers=tuple(dict.fromkeys(refers)),
         targets=targets,
+        names=tuple(dict.fromkeys(names)),
+        contents=contents,
     )
 
 
@@ -183,19 +272,25 @@ def _tokens(value: Any) -> Iterator[str]:
                 yield intern(code)
 
 
+def coded(value: Any) -> frozenset[str]:
+    """The codes of a Coding or CodeableConcept, as `system|code` and as `code`."""
+    return frozenset(_tokens(value))
+
+
 def _any(resource: dict[str, Any], group: Iterable[str], links: Links) -> bool:
-    return any(
-        _filled(name, value, links)
-        for pattern in group
-        for name, value in resource.items()
-        if name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
-    )
+    for pattern in group:
+        names = [pattern]
+        if pattern.endswith("*"):
+            names = [name for name in resource if name.startswith(pattern[:-1])]
+        if any(_filled(name, resource.get(name), links) for name in names):
+            return True
+    return False
 
 
 def _filled(name: str, value: Any, links: Links) -> bool:
     if name in ("content", "presentedForm"):
         return any(
-            node.get("data") or node.get("url") in links.had_attachments
+            node.get("data") or links.had(node.get("url"))
             for node in attachment_nodes({name: value})
         )
     if name == "result":
@@ -211,34 +306,16 @@ def _keys(value: Any, links: Links) -> Iterator[str]:
         if isinstance(node, dict):
             reference = node.get("reference")
             if isinstance(reference, str) and (key := links.key(reference)):
-                yield intern(key)
+                yield key
             stack.extend(child for child in node.values() if isinstance(child, dict | list))
         elif isinstance(node, list):
             stack.extend(child for child in node if isinstance(child, dict | list))
 
 
-def _npi(resource: dict[str, Any]) -> str:
-    if resource["resourceType"] in ("Practitioner", "Organization"):
-        for item in resource.get("identifier") or []:
-            if isinstance(item, dict) and item.get("system") == systems.NPI:
-                return str(item.get("value") or "")
-    return ""
-
-
-def _title(resource: dict[str, Any]) -> str:
-    """A line a physician recognises the record by; the type when it says nothing better."""
-    for name in ("title", *_CODES, "description", "category"):
-        value = resource.get(name)
-        for item in value if isinstance(value, list) else [value]:
-            if text := item if isinstance(item, str) and name in ("title",) else _words(item):
-                return text
-    return str(resource["resourceType"])
-
-
-def _words(concept: Any) -> str:
-    concept = _object(concept)
-    displays = [_object(coding).get("display") for coding in concept.get("coding") or []]
-    return next((str(text) for text in (concept.get("text"), *displays) if text), "")
+def _says_none(resource: dict[str, Any]) -> str:
+    if resource["resourceType"] != "List":
+        return ""
+    return next((t for t in _tokens(resource.get("emptyReason")) if "|" not in t), "")
 
 
 def _object(value: Any) -> dict[str, Any]:

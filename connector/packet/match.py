@@ -1,7 +1,7 @@
 """Which rows a rule of the mappings means, and which of them are within a window."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,6 +40,10 @@ class Shelf:
         for row in rows:
             by_type[row.type].append(row)
         return cls(dict(by_type), as_of)
+
+    def named(self, keys: Collection[str]) -> list[Row]:
+        """Rows by their keys (`Type/id`)."""
+        return [row for rows in self.by_type.values() for row in rows if row.key in keys]
 
     def all_meant(self, matches: Iterable[Match]) -> list[Row]:
         """Rows that one of the rules means, each once, whatever their date."""

@@ -22,10 +22,11 @@ class Line:
     why: str
     ask: str
     records: int
+    answered: bool
 
     @property
     def missing(self) -> bool:
-        return self.need == "required" and self.kind != "present"
+        return self.need == "required" and not self.answered
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def outline(
 def _line(finding: Finding) -> Line:
     item, row = finding.item, finding.line()
     records = len(finding.good or finding.rows)
-    return Line(item.id, item.title, item.need, row.kind, row.why, row.ask, records)
+    return Line(item.id, item.title, item.need, row.kind, row.why, row.ask, records, row.answered)
 
 
 def _tally(decisions: Iterable[Decision]) -> tuple[Tally, ...]:

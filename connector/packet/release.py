@@ -1,15 +1,15 @@
 """What stays: withheld records, types that never travel, and what the request or receiver bars."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ..errors import Held, UsageError
 from ..request import Request
 from ..settings import Destination
 from ..store.packet import Decision
+from .consents import Consents
 from .index import Row, Unreadable
 from .mappings import Mappings
 from .match import any_means
-from .rules import Withhold
 
 UNREADABLE = "unreadable"
 
@@ -18,16 +18,24 @@ class Barrier:
     """Says of a record whether something keeps it here. The first rule that applies decides.
 
     Withholding comes before everything that is visible to the receiver: a withheld record that is
-    also of a type that never travels must not be named in a logical reference.
+    also of a type that never travels must not be named in a logical reference. What has to be
+    withheld because of another record is found by `withhold.spread`.
     """
 
     def __init__(
-        self, mappings: Mappings, request: Request, destination: Destination, patient: str
+        self,
+        mappings: Mappings,
+        request: Request,
+        destination: Destination,
+        patient: str,
+        consents: Consents,
     ) -> None:
         self._never = {name: rule for rule in mappings.never.rules for name in rule.types}
-        self._withhold = [
-            rule for rule in mappings.release.rules if request.basis.kind not in rule.unless
-        ]
+        basis = request.basis.kind
+        self._labelled = [rule for rule in mappings.release.rules if basis not in rule.unless]
+        guesses = mappings.heuristic.rules if mappings.heuristic.enabled else ()
+        self._guessed = [rule for rule in guesses if basis not in rule.unless]
+        self._consents = consents
         self._safety = [rule for rule in mappings.selection.safety if rule.hold_if_withheld]
         self._exclude = frozenset(request.exclude)
         self._images = (
@@ -43,13 +51,12 @@ class Barrier:
         """
         if isinstance(row, Unreadable):
             return _stays(row, UNREADABLE, "its JSON can't be decoded")
+        if rule := self._withheld_by(row):
+            return self.withhold(row, *rule)
         if row.error:
             return Decision(
                 row.type, row.id, "entered-in-error", "entered-in-error", "the source says so"
             )
-        if rule := self._withheld_by(row):
-            self._hold(row)
-            return Decision(row.type, row.id, "withheld", rule.id, rule.reason)
         if never := self._never.get(row.type):
             return _stays(row, never.id, never.reason)
         if row.type == "Patient" and row.id != self._patient:
@@ -62,26 +69,62 @@ class Barrier:
             return _stays(row, "destination-accepts", "the receiving team takes reports only")
         return None
 
-    def _withheld_by(self, row: Row) -> Withhold | None:
-        return next((rule for rule in self._withhold if rule.labels & row.labels), None)
-
-    def _hold(self, row: Row) -> None:
-        if row.type == "Patient":
+    def withhold(self, row: Row, rule: str, reason: str) -> Decision:
+        """The decision to withhold a record. `Held` when the packet can't be without it."""
+        if row.key == f"Patient/{self._patient}":
             raise Held(
                 "withheld-patient",
-                "a release rule withholds the patient's own record",
+                f"a release rule ({rule}) withholds the patient's own record",
                 "Correct the label at the source, or send this case on another way.",
             )
-        if any(any_means(rule.match, row) for rule in self._safety):
+        if not row.error and any(any_means(safety.match, row) for safety in self._safety):
             raise Held(
                 "withheld-safety",
-                "an allergy or an active medication is withheld by a release rule",
+                f"an allergy or an active medication is withheld by a release rule ({rule})",
                 "Obtain the patient's authorization for it, or send this case on another way.",
             )
+        return Decision(row.type, row.id, "withheld", rule, reason)
+
+    def _withheld_by(self, row: Row) -> tuple[str, str] | None:
+        for rule in self._labelled:
+            labels = rule.labels & row.labels
+            permitted = "consent" in rule.unless and self._consents.permits_labels(row, labels)
+            if labels and not permitted:
+                return rule.id, rule.reason
+        for guess in self._guessed:
+            if coded_like(guess.codes, row):
+                return guess.id, f"heuristic: {guess.reason}"
+        if row.key in self._consents.reviewed:
+            return "consent-reviewed", "a person read a consent so (the request says it)"
+        if self._consents.denies(row):
+            return "consent", "a consent in the chart denies it"
+        if row.key in self._consents.telling:
+            return "consent-tells", "this consent says what is to be held back"
+        return None
+
+
+def coded_like(patterns: Collection[str], row: Row) -> bool:
+    """Whether a record has one of the codes; `*` at the end of one stands for any more."""
+    begun = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
+    return not row.codes.isdisjoint(patterns) or any(code.startswith(begun) for code in row.codes)
 
 
 def _stays(row: Row | Unreadable, rule: str, reason: str) -> Decision:
     return Decision(row.type, row.id, "not-selected", rule, reason)
+
+
+def named(request: Request) -> frozenset[str]:
+    """The records that have to travel because the request names them."""
+    return frozenset(key for keys in _fields(request).values() for key in keys)
+
+
+def _fields(request: Request) -> dict[str, tuple[str, ...]]:
+    return {
+        "condition": (request.condition,) if request.condition else (),
+        "include": request.include,
+        "hinge": request.hinge,
+        "first_opinion": request.first_opinion,
+    }
 
 
 def must_travel(request: Request, decided: dict[str, Decision], pulled: Iterable[str]) -> None:
@@ -90,16 +133,10 @@ def must_travel(request: Request, decided: dict[str, Decision], pulled: Iterable
     Raises `UsageError` naming the field and position (never the id), `Held` if it is withheld.
     """
     known = frozenset(pulled)
-    named = {
-        "condition": [request.condition] if request.condition else [],
-        "include": request.include,
-        "hinge": request.hinge,
-        "first_opinion": request.first_opinion,
-    }
     for position, key in enumerate(request.exclude):
         if key not in known:
             raise _not_there("exclude", position)
-    for field, keys in named.items():
+    for field, keys in _fields(request).items():
         for position, key in enumerate(keys):
             if key not in known:
                 raise _not_there(field, position)

@@ -4,11 +4,25 @@ An unknown key or a wrong value is an error; `mappings.load` adds file and line.
 """
 
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
-from ..request import KeyQuestion, Model, Text
+from ..errors import UsageError
+from ..request import KeyQuestion, Model, Text, Token
+from ..settings import Accepts, BundleSettings
+from .examples import (
+    ItemExample,
+    OrderExample,
+    ProgrammeExample,
+    RuleExample,
+    StatusExample,
+    TemplateExample,
+    TermExample,
+)
 
 
 def _window(text: str) -> str:
@@ -43,6 +57,8 @@ class ChecklistItem(Model):
     window: Window
     latest_of_each_code: bool = False  # also the newest of each code, however old
     named_by: Literal["first_opinion"] | None = None  # records the request names come instead
+    none_is_an_answer: bool = False  # a search that worked and found nothing answers it
+    apart: bool = False  # pixels, slides: its records say where it is, it comes another way
     questions: tuple[KeyQuestion, ...] = ()
     section: Text
     origin: Text
@@ -51,16 +67,49 @@ class ChecklistItem(Model):
 
 
 class File(Model):
-    """What every file says of itself."""
+    """What every file says of itself. `examples` are of another kind in each kind of file."""
 
     version: Text
     about: Text
+    examples: tuple[Any, ...] = ()
 
 
-class Checklist(File):
-    """A file of checklists/."""
+class ChecklistFile(File):
+    """A file of checklists/ as it is written: its own items, or what differs from another's.
+
+    With `extends`, an item of an id that is there changes the fields it names, and any other is
+    added; `without` leaves items out.
+    """
+
+    extends: Token | None = None
+    without: tuple[Text, ...] = ()
+    items: tuple[dict[str, Any], ...] = ()
+    examples: tuple[ItemExample, ...] = ()
+
+
+class Place(NamedTuple):
+    """Where a rule stands."""
+
+    path: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """What a kind of case needs, and where each item, by its id, was last written."""
 
     items: tuple[ChecklistItem, ...]
+    places: Mapping[str, Place] = field(default_factory=dict)
+
+    def named(self, name: str, what: str) -> ChecklistItem:
+        """An item by its id. `UsageError` if there is none; `what` says who names it."""
+        for item in self.items:
+            if item.id == name:
+                return item
+        raise UsageError(
+            f"{what} this kind of case does not have: {name}",
+            f"The items are: {', '.join(item.id for item in self.items)}.",
+        )
 
 
 class TypeStatus(Model):
@@ -69,12 +118,14 @@ class TypeStatus(Model):
     present: frozenset[Text] = frozenset()
     document: frozenset[Text] = frozenset()  # DocumentReference.docStatus, where stated
     readable: tuple[tuple[Text, ...], ...] = ()
+    refuted: frozenset[Text] = frozenset()  # verificationStatus that says it is not so
 
 
 class Status(File):
     """status/general.yaml."""
 
     types: dict[str, TypeStatus]
+    examples: tuple[StatusExample, ...] = ()
 
 
 class Safety(Model):
@@ -92,21 +143,76 @@ class Selection(File):
     shared: frozenset[Text]
     images: frozenset[Text]
     safety: tuple[Safety, ...]
+    examples: tuple[RuleExample, ...] = ()
+
+
+class Advice(File):
+    """advice.yaml: when an opinion from afar fits."""
+
+    surgery: tuple[Match, ...]  # records that say that surgery is planned
+    hinge_max: int  # more records than that on which the opinion hinges: rather in person
+    written_records_max: int  # a larger packet, or one over more years: rather talk than write
+    written_years_max: int
+    examples: tuple[RuleExample, ...] = ()
 
 
 class Withhold(Model):
-    """Records with one of these security labels stay, unless the request's basis lets them go."""
+    """Records with one of these security labels stay, unless something lets them go.
+
+    `unless`: the request's basis, or a consent in the chart that names each of these labels that
+    the record has.
+    """
 
     id: Text
     reason: Text
     labels: frozenset[Text]
-    unless: tuple[Literal["patient-authorization"], ...] = ()
+    unless: frozenset[Literal["patient-authorization", "consent"]] = frozenset()
+
+
+class EncounterNotes(Model):
+    """Notes of an encounter of which something is withheld stay too, but for some kinds of note."""
+
+    id: Text
+    reason: Text
+    types: frozenset[Text]
+    opted_in: frozenset[Text] = frozenset()  # codes of notes that travel all the same
 
 
 class Release(File):
     """release/general.yaml."""
 
     rules: tuple[Withhold, ...]
+    notes_of_withheld_encounters: EncounterNotes | None = None
+    examples: tuple[RuleExample, ...] = ()
+
+
+class Suspicion(Model):
+    """Records with one of these codes stay. A `*` at the end stands for any more characters."""
+
+    id: Text
+    reason: Text
+    codes: frozenset[Text]
+    unless: frozenset[Literal["patient-authorization"]] = frozenset()
+
+
+class Heuristic(File):
+    """release/heuristic.yaml: a guess from codes at what a source may have left unlabelled."""
+
+    enabled: bool
+    rules: tuple[Suspicion, ...]
+    examples: tuple[RuleExample, ...] = ()
+
+
+class ConsentTerms(File):
+    """release/consent.yaml: which codes of a Consent mean the disclosure that a packet is."""
+
+    scopes: frozenset[Text]
+    recipients: frozenset[Text]
+    actions: frozenset[Text]
+    other_actions: frozenset[Text]
+    purposes: dict[Literal["treatment", "patient-authorization"], frozenset[Text]]
+    other_purposes: frozenset[Text]
+    examples: tuple[RuleExample, ...] = ()
 
 
 class NeverRule(Model):
@@ -121,6 +227,7 @@ class Never(File):
     """release/never.yaml."""
 
     rules: tuple[NeverRule, ...]
+    examples: tuple[RuleExample, ...] = ()
 
 
 class Section(Model):
@@ -139,16 +246,85 @@ class Sections(File):
 
     unlisted: frozenset[Text]
     sections: tuple[Section, ...]
+    examples: tuple[RuleExample, ...] = ()
 
 
 class Order(File):
-    """A file of questions/: which sections come first, and how their entries are sorted."""
+    """A file of questions/: which sections come first, and how their entries are sorted.
+
+    `lead`: entries that come first in whichever section has them. `primary`: types that come
+    first where `entries` says `primary-first`.
+    """
 
     sections: tuple[Text, ...]
-    entries: dict[str, Literal["newest-first", "trend"]] = Field(default_factory=dict)
+    entries: dict[str, Literal["newest-first", "trend", "primary-first"]] = Field(
+        default_factory=dict
+    )
+    lead: tuple[Match, ...] = ()
+    primary: frozenset[Text] = frozenset()
+    examples: tuple[OrderExample, ...] = ()
 
 
 class Template(File):
     """A file of templates/: one FHIR resource with FPML expressions in it."""
 
     template: dict[str, Any]
+    examples: tuple[TemplateExample, ...] = ()
+
+
+class Applies(Model):
+    """Where a ConceptMap applies: to the CodeableConcepts at these element paths."""
+
+    id: Text
+    reason: Text
+    elements: tuple[Text, ...]
+
+
+class Terminology(File):
+    """A file of terminology/: a CodeSystem, a ValueSet, or a ConceptMap with where it `applies`."""
+
+    applies: Applies | None = None
+    resource: dict[str, Any]
+    examples: tuple[TermExample, ...] = ()
+
+
+class StripProfile(Model):
+    """Take these profiles out of meta.profile (none named: all), of records of these types."""
+
+    id: Text
+    reason: Text
+    kind: Literal["strip-profile"]
+    types: frozenset[Text] = frozenset()  # none named: every type
+    profiles: frozenset[Text] = frozenset()
+
+
+class RoundDecimals(Model):
+    """Keep at most `places` digits behind the point, half to even, at these element paths."""
+
+    id: Text
+    reason: Text
+    kind: Literal["round-decimals"]
+    elements: tuple[Text, ...]
+    places: int = Field(ge=0, le=30)
+
+
+Change = Annotated[StripProfile | RoundDecimals, Field(discriminator="kind")]
+
+
+class Tag(Model):
+    """A Coding for meta.tag of what we author, which a programme's worklist filters on."""
+
+    system: Text
+    code: Text
+    display: Text | None = None
+
+
+class Programme(File):
+    """A file of destinations/: what a receiving programme wants. connector.toml wins over it."""
+
+    accepts: Accepts = Accepts()
+    bundle: BundleSettings = BundleSettings()
+    tags: tuple[Tag, ...] = ()
+    items: tuple[ChecklistItem, ...] = ()  # beside the checklist's; same id: in its place
+    changes: tuple[Change, ...] = ()
+    examples: tuple[ProgrammeExample, ...] = ()

@@ -6,30 +6,44 @@ the chart: the first keeps a row per record, the second writes packet bodies as 
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Literal
 
 from ..errors import Held, SourceFailed
 from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Destination, Source
+from ..store import answers as said
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.content import attached
+from ..store.coverage import replace_coverage
 from ..store.packet import Decision, replace_packet
-from .advice import advise, independence
-from .assess import Finding, assess
+from .advice import Amount, advise
+from .answers import answers
+from .apart import Places
+from .assess import Known, assess
 from .attach import Attached
 from .author import Authored
 from .authored import Content, Writer, high_water
 from .carry import Carrier
-from .compose import missing_lines, sections
-from .index import Links, Row, read_rows
+from .change import Rule
+from .changes import changing
+from .compose import sections
+from .consents import gather
+from .coverage import Coverage
+from .independence import independence
+from .index import Links, Row, Unreadable, read_rows
 from .mappings import Mappings
 from .match import Shelf
 from .moments import interval
 from .outline import Outline, outline
-from .release import UNREADABLE, Barrier, must_travel
+from .release import UNREADABLE, Barrier, must_travel, named
 from .select import decide, select
+from .supplied import Document, documents
+from .told import tell
+from .twins import merge, same_notes, same_records
+from .withhold import spread
 
 _EVERY = 200  # records between two words of progress
 
@@ -48,38 +62,56 @@ def map_case(
     """Make the packet of a pulled case and put it in place of the one before.
 
     `as_of`: the case's one clock, a FHIR instant. Sets the facts `packet_hash` and `owner_entry`
-    (the reference that stands for the destination's own Organization, or None).
+    (the reference that stands for the destination's own Organization, or None) and `envelope` (what
+    a Bundle of the packet has around its entries).
 
     Raises `Held` when a person has to decide (a withheld allergy or active medication, say),
     `UsageError` when the request names a record that isn't there or can't travel, or an unknown
     `case_type`, and `SourceFailed` when the chart has no Patient.
     """
-    checklist = mappings.checklist(request.case_type)
+    checklist = mappings.checklist(request.case_type, destination.programme)
+    rules = changing(mappings, destination)
     links = Links(case, source.base_url)
     patient = f"Patient/{case.fact('source_patient')}"
-    barrier = Barrier(mappings, request, destination, patient.partition("/")[2])
-    rows, barred = _read(case, links, mappings, barrier, progress)
-    _has_patient(patient, rows, barred)
+    rows, unreadable = _read(case, links, mappings, rules, progress)
+    _has_patient(patient, rows)
+    consents = gather(
+        case, links, rows, unreadable, request, destination, mappings, _instant(as_of)
+    )
+    barrier = Barrier(mappings, request, destination, patient.partition("/")[2], consents)
+    every: list[Row | Unreadable] = [*rows.values(), *unreadable]
+    barred = {row.key: decision for row in every if (decision := barrier.keeps(row))}
+    same = same_records(case, links, rows)
+    notes = mappings.release.notes_of_withheld_encounters
+    withheld = spread(case, links, rows, barred, barrier, same, notes, request)
+    merged = merge(same, rows, barred, named(request))
 
     free = {key: row for key, row in rows.items() if key not in barred}
-    staying = [row for key, row in rows.items() if key in barred]
+    # What is merged travels in the record that it is the same as.
+    staying = [row for key, row in rows.items() if key in barred and key not in merged]
     shelf = Shelf.of(free.values(), _instant(as_of))
-    gaps = chart.gaps(case)
-    findings = assess(checklist, request, shelf, staying, gaps, mappings.status)
+    brought = documents(case, checklist, source.id, request.request_id)
+    answered = answers(
+        checklist, request, destination, mappings.selection, brought, said.waivers(case)
+    )
+    known = Known(request, shelf, staying, chart.gaps(case), mappings.status, answered)
+    findings = assess(checklist, known)
+    told = tell(findings, answered, Places(case, links, free).thing)
     scope = "checklist" if destination.accepts.scope == "checklist" else request.scope
     chosen = select(free, shelf, request, scope, findings, mappings.selection)
     decided = decide(rows.values(), barred, chosen)
     must_travel(request, decided, decided)
 
     leaving = [row for key, row in rows.items() if key in chosen]
-    withheld = frozenset(key for key, d in decided.items() if d.outcome == "withheld")
     carrier = Carrier(
         links,
         source.id,
         chosen,
         withheld,
+        merged,
+        same_notes(leaving),
         lambda url: _attached(case, url),
-        trim_provenance=scope == "checklist",
+        rules,
     )
     writer = Writer(request, source, destination, mappings, as_of, environment)
     actors = writer.actors()
@@ -89,85 +121,100 @@ def map_case(
             condition=carrier.packet_id(request.condition) if request.condition else None,
             hinge=[carrier.packet_id(key) for key in request.hinge],
             first_opinion=[carrier.packet_id(key) for key in request.first_opinion],
-            missing=[f"{line} {ask}" for line, ask in _asks(findings)],
-            sections=sections(leaving, request, findings, mappings, carrier.packet_id),
-            confidentiality=high_water(leaving),
+            missing=told.asks,
+            separately=told.separately,
+            sections=sections(
+                leaving, request, findings, brought, told, mappings, carrier.packet_id
+            ),
+            confidentiality=high_water(leaving, mappings.release),
+            replaces=case.fact("replaced_composition"),
         )
     )
     # Not the Patient: it may be the destination's own, of which we know nothing.
     carried = [carrier.packet_id(row.key) for row in leaving if row.key != patient]
     targets = [
         *(a.reference for a in actors), *carried, *(a.reference for a in letters),
+        *(document.reference for document in brought),
     ]  # fmt: skip
     provenances = list(writer.provenances(targets))
 
-    entries = _entries(case, carrier, decided, actors, [*letters, *provenances], progress)
+    coverage = Coverage()
+    entries = chain(
+        map(_entry, actors),
+        _carried(case, carrier, decided, coverage, progress),
+        map(_entry, letters),
+        (_entry(_written(case, writer, document)) for document in brought),
+        map(_entry, provenances),
+        # What was changed is known when all that goes before is written.
+        map(_entry, writer.changes(coverage.changed_by(rules, carrier.packet_id))),
+    )
     with case.commit():
         _tell_unreadable(case, barred)
         digest = replace_packet(
             case, decided.values(), [finding.line() for finding in findings], entries
         )
+        replace_coverage(case, coverage.lines(), coverage.changed)
         case.set_fact("owner_entry", writer.owner_entry)
+        case.set_fact("envelope", writer.envelope(digest))
     hinge = [rows[key] for key in request.hinge]
+    status, amount = mappings.status, Amount.of(leaving)
     return outline(
         digest,
         chart.count_records(case),
         list(decided.values()),
         findings,
-        advise(hinge, findings, mappings.status),
-        independence(request, source, destination, leaving),
+        advise(request, mappings.advice, hinge, findings, status, free.values(), amount),
+        independence(case, request, source, destination, links),
     )
 
 
 def _read(
-    case: CaseFile, links: Links, mappings: Mappings, barrier: Barrier, progress: Progress
-) -> tuple[dict[str, Row], dict[str, Decision]]:
-    """First pass: the rows by key, and the decisions that keep records here."""
+    case: CaseFile, links: Links, mappings: Mappings, rules: Sequence[Rule], progress: Progress
+) -> tuple[dict[str, Row], list[Unreadable]]:
+    """First pass: the rows by key, and what can't be read."""
     total = chart.count_records(case)
     rows: dict[str, Row] = {}
-    barred: dict[str, Decision] = {}
-    for number, row in enumerate(read_rows(case, links, mappings.status), 1):
+    unreadable: list[Unreadable] = []
+    for number, row in enumerate(read_rows(case, links, mappings.status, rules), 1):
         if isinstance(row, Row):
             rows[row.key] = row
-        if decision := barrier.keeps(row):
-            barred[row.key] = decision
+        else:
+            unreadable.append(row)
         if number % _EVERY == 0 or number == total:
             progress("map", number, total)
-    return rows, barred
+    return rows, unreadable
 
 
-def _entries(
+def _carried(
     case: CaseFile,
     carrier: Carrier,
     decided: dict[str, Decision],
-    before: Sequence[Authored],
-    after: Sequence[Authored],
+    coverage: Coverage,
     progress: Progress,
 ) -> Iterator[tuple[str, str, str, str, bytes]]:
-    """Second pass: the packet's entries in order, each made when it is asked for."""
-    yield from (_authored_entry(authored) for authored in before)
+    """Second pass: the records that leave, each put in packet form when it is asked for."""
     total = sum(decision.outcome == "selected" for decision in decided.values())
     number = 0
     for record in chart.records(case):
         key = f"{record.type}/{record.id}"
         if decided[key].outcome != "selected":
             continue
-        packet_id, body = carrier.form(key, record.body)
-        yield record.type, packet_id, "carried", key, body
+        form = carrier.form(key, record.body)
+        coverage.add(record, form.members, form.notes)
+        yield record.type, form.id, "carried", key, form.body
         number += 1
         if number % _EVERY == 0 or number == total:
             progress("author", number, total)
-    yield from (_authored_entry(authored) for authored in after)
 
 
-def _authored_entry(authored: Authored) -> tuple[str, str, str, str, bytes]:
+def _entry(authored: Authored) -> tuple[str, str, str, str, bytes]:
     return authored.type, authored.id, "authored", authored.name, authored.body
 
 
-def _has_patient(patient: str, rows: dict[str, Row], barred: dict[str, Decision]) -> None:
+def _has_patient(patient: str, rows: dict[str, Row]) -> None:
     if patient not in rows:
         raise SourceFailed("the chart has no Patient record", "Pull the case again.")
-    if patient in barred:
+    if rows[patient].error:
         raise Held(
             "patient-entered-in-error",
             "the source says that the patient's record was entered in error",
@@ -182,9 +229,8 @@ def _tell_unreadable(case: CaseFile, barred: dict[str, Decision]) -> None:
             chart.add_gap(case, what, "failed", "its JSON can't be decoded")
 
 
-def _asks(findings: Sequence[Finding]) -> list[tuple[str, str]]:
-    asks = [finding.item.ask for finding in findings if finding.missing]
-    return list(zip(missing_lines(findings), asks, strict=True))
+def _written(case: CaseFile, writer: Writer, document: Document) -> Authored:
+    return writer.document(document, said.supplied_body(case, document.said.sha256))
 
 
 def _attached(case: CaseFile, url: str) -> Attached | None:

@@ -12,10 +12,12 @@ from ..fhir.bundle import Write
 from ..fhir.lossless import decode
 from ..fhir.record import with_identity
 from ..store import delivery
+from ..store.packet import ANNOUNCED
 from .answers import Kind, judged
 from .desk import Desk, at_destination, parts
 from .exchange import may_try_again, post
-from .expected import ANNOUNCED, Expected, Reading, judge
+from .expected import Expected, Reading, judge
+from .identity import check_again
 from .lookup import read
 
 
@@ -41,6 +43,7 @@ def announce(desk: Desk, now: str) -> None:
     if begun is None:
         _everything_is_there(desk)
     at = begun["at"] if begun else now
+    check_again(desk)
     with at_destination():
         signals = _signals(desk, at)
         readings = _until_told(desk, signals, at)

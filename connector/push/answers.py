@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..endpoint import Answer
 from ..endpoint.retry import TRANSIENT
-from ..endpoint.session import describe
+from ..endpoint.shape import describe
 from ..fhir.bundle import responses
 from ..fhir.lossless import UndecodableError, decode
 from .desk import parts

@@ -10,6 +10,7 @@ from ..store import chart, delivery, packet
 from ..store.casefile import CaseFile
 from .courier import Courier
 from .desk import CONTENTS, REQUEST, TASK, Desk, at_destination, key_of
+from .identity import check_again
 from .plan import Survey, pack, survey
 
 
@@ -44,7 +45,9 @@ def _send(desk: Desk, whole: Survey, courier: Courier, progress: Progress) -> No
     done, total = len(whole.sizes) - len(due), len(whole.sizes)
     progress("push", done, total)
     for write in pack(whole.units(due), whole.sizes, courier.limits, whole.edges):
-        courier.carry(write)
+        with desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+            check_again(desk)
+            courier.carry(write)
         done += sum(map(len, write))
         progress("push", done, total)
     courier.finish()

@@ -3,15 +3,12 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ..errors import ConnectorError
 from ..fhir.equality import Verdict, comparable, compare
 from ..fhir.lossless import UndecodableError, canonical, decode, encode, sha256
+from ..store.packet import ANNOUNCED, announced
 from .addresses import Addresses
-from .desk import REQUEST, TASK, Desk, key_of
+from .desk import Desk, key_of
 from .lookup import version_of
-
-# The status with which each of the two is announced (design: never half).
-ANNOUNCED = {REQUEST: "active", TASK: "requested"}
 
 _STATUS = {
     Verdict.EQUAL: "verified",
@@ -33,7 +30,7 @@ class Expected:
         """The entry `key` (`Type/<derived id>`) as the destination should hold it."""
         entry = self._desk.entry(key)
         if self._at is not None and key in self.signals:
-            entry = entry._replace(body=_announced(entry.body, self.signals[key], self._at))
+            entry = entry._replace(body=announced(entry, self._at))
         return self._addresses.render(entry)
 
     def first(self, key: str, missing: Collection[str]) -> bytes:
@@ -70,16 +67,6 @@ def judge(
     except UndecodableError:
         pass  # what can't be read is not what was sent
     return Reading("differs", sent_sha256, sha256(body), None)
-
-
-def _announced(body: bytes, name: str, at: str) -> bytes:
-    resource = decode(body)
-    if resource.get("status") != "draft":
-        raise ConnectorError(f"internal: the packet's {name} is not a draft")
-    resource["status"] = ANNOUNCED[name]
-    if name == TASK:
-        resource["lastModified"] = at
-    return encode(resource)
 
 
 def _without(body: bytes, names: Collection[str]) -> bytes:

@@ -13,6 +13,7 @@ from ..store.delivery import STOOD, Delivery
 from ..store.written import Written
 from .desk import REQUEST, TASK, Desk, at_destination
 from .expected import Expected, Reading, judge
+from .identity import check_again
 from .lookup import read
 from .revise import Revision, revise
 from .standing import Whose
@@ -55,11 +56,13 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
 
 
 def verify(desk: Desk, progress: Progress = silent) -> None:
-    """Read everything of ours again, as it is now. Raises `ReadBackDiffers`.
+    """Read everything of ours again, and the Patient, as it is now. Raises `ReadBackDiffers`.
 
-    Set aside is what the receiving team changes on Task and ServiceRequest as it works on them, and
-    what a later case of ours brought up to date.
+    Raises `Held` (`identity`) if the record under which it stands is another person's or out of
+    use by now. Set aside is what the receiving team changes on Task and ServiceRequest as it works
+    on them, and what a later case of ours brought up to date.
     """
+    check_again(desk)
     rows = delivery.deliveries(desk.case, "sent", "verified", "precision-changed", "differs")
     expected = Expected(desk, desk.case.fact("announced_at"))
     aside = {key: _WORKFLOW[name] for key, name in expected.signals.items()}

@@ -19,6 +19,7 @@ from .courier import limits_of
 from .desk import Desk, parts
 from .exchange import may_try_again, post
 from .expected import judge
+from .identity import check_again
 from .lookup import Place, read
 from .plan import Limits
 
@@ -45,7 +46,9 @@ def revise(desk: Desk, revisions: list[Revision]) -> dict[str, str]:
     """
     refused: dict[str, str] = {}
     for group in _groups(revisions, limits_of(desk)):
-        _bring(desk, group, refused)
+        with desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+            check_again(desk)
+            _bring(desk, group, refused)
     return refused
 
 

@@ -13,7 +13,8 @@ _INTERACTIONS = ("read", "vread", "update", "create", "delete", "search-type")
 
 def capability_statement(base: str, quirks: Quirks, started: datetime) -> Resource:
     """FHIR R4 CapabilityStatement of a sandbox at `base`; like HAPI's, without updateCreate."""
-    system = ["batch", "transaction"] if quirks.transactions else ["batch"]
+    offered = {"batch": quirks.batches, "transaction": quirks.transactions}
+    system = [code for code, offers in offered.items() if offers] or ["search-system"]
     rest: Resource = {
         "mode": "server",
         "resource": [_type(name, quirks, base) for name in sorted(types(quirks))],
@@ -50,6 +51,10 @@ def _type(name: str, quirks: Quirks, base: str) -> Resource:
     if name == "Patient" and quirks.everything:
         definition = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
         described["operation"] = [{"name": "everything", "definition": definition}]
+    if name == "Patient" and quirks.match is not None:
+        definition = "http://hl7.org/fhir/OperationDefinition/Patient-match"
+        matching = {"name": "match", "definition": definition}
+        described["operation"] = [*described.get("operation", []), matching]
     if name == "Patient" and quirks.bulk is not None:
         definition = f"{base}/OperationDefinition/patient-export"
         exports = {"name": "export", "definition": definition}

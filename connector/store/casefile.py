@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import ConnectorError, UsageError
+from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
 from .lock import in_turn
 from .private import private_folder
 
-SCHEMA_VERSION = 2  # 1: without `unfinished` and `answer`
+SCHEMA_VERSION = 3  # 1: items without `answered`; 2: without `unfinished` and `answer`
 _PIECE = 256 * 1024
 
 # Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
@@ -33,6 +33,10 @@ CREATE TABLE IF NOT EXISTS query (
   next_url TEXT, pages INTEGER NOT NULL DEFAULT 0, matches INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE IF NOT EXISTS page (
   query TEXT NOT NULL, url_sha256 TEXT NOT NULL, PRIMARY KEY (query, url_sha256)) STRICT;
+-- how many records a query has by the source's own count, and how many entries came of it
+CREATE TABLE IF NOT EXISTS counted (
+  query TEXT PRIMARY KEY, total INTEGER, entries INTEGER NOT NULL,
+  stand TEXT NOT NULL DEFAULT 'new' CHECK (stand IN ('new', 'again', 'settled'))) STRICT;
 CREATE TABLE IF NOT EXISTS record (
   type TEXT NOT NULL, id TEXT NOT NULL, version TEXT NOT NULL, sha256 TEXT NOT NULL,
   body BLOB NOT NULL, query TEXT NOT NULL, closed INTEGER NOT NULL DEFAULT 0,
@@ -60,6 +64,14 @@ CREATE TABLE IF NOT EXISTS change (
   how TEXT NOT NULL CHECK (how IN ('new', 'corrected', 'disappeared')),
   PRIMARY KEY (type, id)) STRICT;
 
+-- what people say in place of the chart: documents they bring, items they do without
+CREATE TABLE IF NOT EXISTS supplied (
+  item TEXT NOT NULL, sha256 TEXT NOT NULL, content_type TEXT NOT NULL, size INTEGER NOT NULL,
+  title TEXT NOT NULL, date TEXT NOT NULL, loinc TEXT NOT NULL,
+  PRIMARY KEY (item, sha256)) STRICT;
+CREATE TABLE IF NOT EXISTS waiver (
+  item TEXT PRIMARY KEY, waived_by TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL) STRICT;
+
 -- map: what was decided of each record, what the checklist found, what leaves
 CREATE TABLE IF NOT EXISTS decision (
   type TEXT NOT NULL, id TEXT NOT NULL,
@@ -68,13 +80,22 @@ CREATE TABLE IF NOT EXISTS decision (
   rule TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
 CREATE TABLE IF NOT EXISTS item (
   seq INTEGER PRIMARY KEY, item TEXT NOT NULL, need TEXT NOT NULL, kind TEXT NOT NULL,
-  why TEXT NOT NULL, ask TEXT NOT NULL, evidence TEXT NOT NULL) STRICT;
+  why TEXT NOT NULL, ask TEXT NOT NULL, evidence TEXT NOT NULL,
+  answered INTEGER NOT NULL DEFAULT 0) STRICT;
 -- `body` is the packet form: own id is the derived id, references are Type/<derived id>
 CREATE TABLE IF NOT EXISTS entry (
   seq INTEGER PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL,
   origin TEXT NOT NULL CHECK (origin IN ('carried', 'authored')),
   source TEXT NOT NULL, sha256 TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (type, id)) STRICT;
 CREATE INDEX IF NOT EXISTS entry_authored ON entry (source) WHERE origin = 'authored';
+-- what rules changed in the records that leave, and what became of their elements (no values)
+CREATE TABLE IF NOT EXISTS changed (
+  type TEXT NOT NULL, id TEXT NOT NULL, rule TEXT NOT NULL, path TEXT NOT NULL,
+  what TEXT NOT NULL CHECK (what IN ('translated', 'changed', 'dropped')),
+  PRIMARY KEY (type, id, rule, path)) STRICT;
+CREATE TABLE IF NOT EXISTS coverage (
+  path TEXT PRIMARY KEY, carried INTEGER NOT NULL, translated INTEGER NOT NULL,
+  changed INTEGER NOT NULL, dropped INTEGER NOT NULL, untranslated INTEGER NOT NULL) STRICT;
 
 -- push: what was sent in which write, where it stands now, what was read back
 CREATE TABLE IF NOT EXISTS delivery (
@@ -91,6 +112,12 @@ CREATE TABLE IF NOT EXISTS answer (
   write_no INTEGER NOT NULL, status INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 """
 
+# What an older file needs beside further tables, by the version it has.
+_CHANGES = {
+    1: "ALTER TABLE item ADD COLUMN answered INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE item SET answered = (kind = 'present');",
+}
+
 
 class CaseFile:
     """An open case file. Use `open`; `close` when done (or `with`)."""
@@ -98,6 +125,7 @@ class CaseFile:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._db = connection
         self._lock = threading.RLock()
+        self._fence: int | None = None
         self.path = path
         self.folder = path.parent
 
@@ -116,9 +144,11 @@ class CaseFile:
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA secure_delete = ON")
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version < SCHEMA_VERSION:  # what is newer than the file are further tables
+            if version < SCHEMA_VERSION:
+                changes = "".join(sql for older, sql in _CHANGES.items() if 0 < version <= older)
                 db.executescript(
-                    f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
+                    f"BEGIN IMMEDIATE;{_SCHEMA}{changes}"
+                    f"PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
                 )
             elif version > SCHEMA_VERSION:
                 raise UsageError(
@@ -136,6 +166,15 @@ class CaseFile:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def take(self, fence: int) -> None:
+        """Become the one writer, by the number that the ledger gave.
+
+        Who has a lower one by now was stopped and overtaken: every commit of theirs raises
+        `LockHeld`. (The lock on the folder keeps writers apart; this holds where it was removed.)
+        """
+        self.set_fact("fence", fence)
+        self._fence = fence
+
     @contextmanager
     def commit(self) -> Iterator[None]:
         """All writes inside are one transaction; an exception undoes them. May be nested."""
@@ -145,6 +184,7 @@ class CaseFile:
                 return
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._check_fence()
                 yield
                 reach("commit.before")
                 self._db.execute("COMMIT")
@@ -153,6 +193,12 @@ class CaseFile:
                     self._db.execute("ROLLBACK")
                 raise
             reach("commit.after")
+
+    def _check_fence(self) -> None:
+        if self._fence is not None and self.fact("fence") != self._fence:
+            raise LockHeld(
+                "another run has taken over this case", "Let that one finish: `connector status`."
+            )
 
     @contextmanager
     def rebuildable(self) -> Iterator[None]:

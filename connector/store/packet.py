@@ -3,8 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ..fhir.lossless import sha256
+from ..errors import ConnectorError
+from ..fhir.lossless import decode, encode, sha256
 from .casefile import CaseFile
+
+# The two that carry the request are drafts in the packet; with these statuses they are announced.
+ANNOUNCED = {"ServiceRequest": "active", "Task": "requested"}
 
 
 class Decision(NamedTuple):
@@ -17,11 +21,16 @@ class Decision(NamedTuple):
     reason: str
 
 
+# The kinds that answer an item. `searched-none` does only where the checklist says so.
+ANSWERING = ("present", "supplied", "sent-separately", "waived")
+
+
 class Item(NamedTuple):
     """One line of the checklist as it was found.
 
-    kind: present | preliminary | empty | searched-none | refused | failed | unsupported |
-    not-asked. `evidence`: source references (`Type/id`) separated by spaces.
+    kind: present | preliminary | empty | refuted | searched-none | refused | failed |
+    unsupported | not-asked | supplied | sent-separately | waived. `evidence`, a line each: records
+    (`Type/id` at the source), documents supplied (`Type/<derived id>`), or queries without answer.
     """
 
     item: str
@@ -30,6 +39,17 @@ class Item(NamedTuple):
     why: str
     ask: str
     evidence: str
+    answered: bool
+
+    @property
+    def missing(self) -> bool:
+        """Whether it has to be there and nothing answers it."""
+        return self.need == "required" and not self.answered
+
+    @property
+    def told(self) -> bool:
+        """Whether people hear that it lacks: an optional one if there is something to be had."""
+        return not self.answered and (self.need != "optional" or bool(self.evidence))
 
 
 class Entry(NamedTuple):
@@ -59,7 +79,8 @@ def replace_packet(
             case.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
         case.executemany("INSERT INTO decision VALUES (?, ?, ?, ?, ?)", decisions)
         case.executemany(
-            "INSERT INTO item (item, need, kind, why, ask, evidence) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO item (item, need, kind, why, ask, evidence, answered)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             items,
         )
         for resource_type, resource_id, origin, source, body in entries:
@@ -125,6 +146,17 @@ def authored(case: CaseFile, name: str) -> Entry | None:
     return Entry(*found) if found else None
 
 
+def announced(entry: Entry, at: str | None = None) -> bytes:
+    """The authored ServiceRequest or Task as it is announced, at a FHIR dateTime if given."""
+    resource = decode(entry.body)
+    if resource.get("status") != "draft":
+        raise ConnectorError(f"internal: the packet's {entry.source} is not a draft")
+    resource["status"] = ANNOUNCED[entry.source]
+    if at is not None and entry.type == "Task":
+        resource["lastModified"] = at
+    return encode(resource)
+
+
 def decisions(case: CaseFile, outcome: str | None = None) -> list[Decision]:
     """What was decided of each record; only one outcome if asked."""
     sql = "SELECT type, id, outcome, rule, reason FROM decision"
@@ -135,5 +167,5 @@ def decisions(case: CaseFile, outcome: str | None = None) -> list[Decision]:
 
 def items(case: CaseFile) -> list[Item]:
     """The checklist as it was found, in its order."""
-    rows = case.rows("SELECT item, need, kind, why, ask, evidence FROM item ORDER BY seq")
-    return [Item(*row) for row in rows]
+    rows = case.rows("SELECT item, need, kind, why, ask, evidence, answered FROM item ORDER BY seq")
+    return [Item(*row)._replace(answered=bool(row[-1])) for row in rows]

@@ -7,7 +7,7 @@ from typing import Any
 from ..case import Facts, State, exit_codes
 from ..errors import Exit
 from ..request import due_at
-from . import chart, delivery, packet
+from . import chart, coverage, delivery, packet
 from .casefile import CaseFile
 
 _COUNTED = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
@@ -42,15 +42,20 @@ class Standing:
     exit_code: Exit
     reasons: list[dict[str, Any]]
     counts: dict[str, int]
+    coverage: dict[str, int] | None
     missing: list[dict[str, Any]]
+    settled: list[dict[str, Any]]
     gaps: list[dict[str, Any]]
     changes: list[dict[str, Any]]
+    advice: str | None
+    independence: list[str]
     needed_by: str | None
     as_of: str | None
     packet_hash: str | None
     service_request: str | None
     task: str | None
     patient: str | None
+    patient_chosen: dict[str, Any] | None  # the last decision of a person about it
     packet: str | None
     receipt: str | None
 
@@ -65,7 +70,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
     state = State(case.fact("state", State.OPENED))
     facts = Facts(
         state=state,
-        missing_required=any(i.need == "required" and i.kind != "present" for i in items),
+        missing_required=any(item.missing for item in items),
         unexpected_gap=any(g.kind in chart.BROKEN and not g.expected for g in gaps),
         due=_due(case),
         delivered_at=_moment(case.fact("announced_at")),
@@ -74,31 +79,43 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
     )
     codes = exit_codes(facts, goal)
     there = delivery.id_map(case)
+    outline = case.fact("outline", {})
     return Standing(
         case=case.folder.name,
         state=state,
         exit_code=codes[0],
         reasons=_reasons(case, codes),
         counts=counts(case),
+        coverage=coverage.totals(case),
         missing=[
             {
                 "item": i.item,
+                "need": i.need,
                 "required": i.need == "required",
                 "kind": i.kind,
                 "why": i.why,
                 "ask": i.ask,
+                "due": case.fact("needed_by"),
             }
             for i in items
-            if i.kind != "present" and i.need != "optional"
+            if i.told
+        ],
+        settled=[
+            {"item": i.item, "kind": i.kind, "why": i.why}
+            for i in items
+            if i.answered and i.kind != "present"
         ],
         gaps=[{"what": g.what, "kind": g.kind, "why": g.why, "expected": g.expected} for g in gaps],
         changes=[{"type": t, "how": how, "records": n} for t, how, n in chart.changes(case)],
+        advice=outline.get("advice"),
+        independence=outline.get("independence", []),
         needed_by=case.fact("needed_by"),
         as_of=case.fact("as_of"),
         packet_hash=case.fact("packet_hash"),
         service_request=_place(case, "ServiceRequest", there),
         task=_place(case, "Task", there),
         patient=case.fact("destination_patient") or _patient(there),
+        patient_chosen=_chosen(case),
         packet=_file(case, "packet.json"),
         receipt=_file(case, "receipt.json"),
     )
@@ -149,6 +166,11 @@ def _place(case: CaseFile, name: str, there: dict[str, str]) -> str | None:
 
 def _patient(there: dict[str, str]) -> str | None:
     return next((place for place in there.values() if place.startswith("Patient/")), None)
+
+
+def _chosen(case: CaseFile) -> dict[str, Any] | None:
+    made = case.fact("patient_choices")
+    return {name: made[-1][name] for name in ("patient", "by", "at", "differs")} if made else None
 
 
 def _file(case: CaseFile, name: str) -> str | None:

@@ -11,10 +11,13 @@ _KINDS = {
     "not-asked": "not asked for",
     "preliminary": "there, but only preliminary",
     "empty": "there, but without readable content",
+    "refuted": "there, but it says that it is not so",
     "refused": "the server refused",
     "failed": "the server failed",
     "unsupported": "the server does not offer it",
     "rejected": "the destination did not take it",
+    "supplied": "supplied with the request",
+    "sent-separately": "sent another way",
 }
 
 
@@ -30,15 +33,22 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
             f" {counts['not_selected']} not selected, {counts['withheld']} withheld,"
             f" {counts['entered_in_error']} entered in error, {counts['merged']} merged"
         )
+    if values["coverage"]:
+        lines.append(_coverage(values["coverage"]))
     if counts["sent"]:
         lines.append(f"Arrived {counts['verified']} of {counts['sent']}, read back and compared")
         places = [values[name] for name in ("service_request", "task", "patient") if values[name]]
         lines += [f"  {place}" for place in places]
+    if chosen := values["patient_chosen"]:
+        differs = f", differing in: {', '.join(chosen['differs'])}" if chosen["differs"] else ""
+        lines.append(f"{chosen['patient']} chosen by {chosen['by']} at {chosen['at']}{differs}")
     if values["packet_hash"]:
-        lines += missing(values["missing"])
+        lines += missing(values["missing"], values["needed_by"])
+        lines += settled(values["settled"])
     else:  # nothing found missing would sound like nothing missing
         lines.append("Missing: not compared with the checklist yet")
     lines += gaps(values["gaps"])
+    lines += [f"Independence: {doubt}" for doubt in values["independence"]]
     if values["changes"]:
         lines.append("Since the pull before:")
         lines += [f"  {c['records']} {c['type']} {c['how']}" for c in values["changes"]]
@@ -64,6 +74,7 @@ def outline(values: dict[str, Any]) -> list[str]:
             f"Withheld ({len(values['withheld'])}; for you only, the packet does not say):"
         )
         lines += [f"  {d['type']}: {d['reason']} [{d['rule']}]" for d in values["withheld"]]
+    lines += _changes(values["coverage"])
     lines.append("Checklist:")
     lines += [_item(item) for item in values["items"]]
     lines.append(f"Advice: {values['advice']}")
@@ -71,6 +82,33 @@ def outline(values: dict[str, Any]) -> list[str]:
     lines += _asked(values.get("asked", []))
     lines.append(f"Hash: {values['packet_hash']}")
     return lines
+
+
+_COUNTED = ("carried", "translated", "changed", "dropped", "untranslated")
+
+
+def _coverage(counts: dict[str, int]) -> str:
+    """What became of the elements of the records that leave, in one line."""
+    return (
+        f"Elements: {counts['carried']} carried, {counts['translated']} translated,"
+        f" {counts['changed']} changed, {counts['dropped']} dropped,"
+        f" {counts['untranslated']} codes untranslated"
+    )
+
+
+def _changes(coverage: dict[str, Any]) -> list[str]:
+    """The elements that leave, what rules changed in them, and codes that no ConceptMap knew."""
+    elements = coverage["elements"]
+    changed = [
+        f"  {change['records']:6} {change['path']}: {change['what']} [{change['rule']}]"
+        for change in coverage["changes"]
+    ]
+    unknown = [
+        f"  {line['untranslated']:6} {line['path']}" for line in elements if line["untranslated"]
+    ]
+    lines = [_coverage({name: sum(line[name] for line in elements) for name in _COUNTED})]
+    lines += ["Changed in them:", *changed] if changed else []
+    return lines + (["Codes that no ConceptMap knows:", *unknown] if unknown else [])
 
 
 def _asked(queries: list[dict[str, Any]]) -> list[str]:
@@ -89,27 +127,34 @@ def _tally(tally: dict[str, Any]) -> str:
 
 
 def _item(item: dict[str, Any]) -> str:
-    found = (
-        f"{item['records']} found"
-        if item["kind"] == "present"
-        else _KINDS.get(item["kind"], item["kind"])
-    )
+    if item["kind"] == "present":
+        found = f"{item['records']} found"
+    elif item["kind"] in ("waived", "not-asked"):
+        found = item["why"]
+    else:
+        found = _KINDS.get(item["kind"], item["kind"])
     return f"  {item['need']:12} {item['title']}: {found}"
 
 
-def missing(items: Iterable[dict[str, Any]]) -> list[str]:
-    """What the checklist wants and the chart has not, with whom to ask. Required first."""
+def missing(items: Iterable[dict[str, Any]], due: str | None) -> list[str]:
+    """What the checklist wants and nobody gave, with whom to ask, by when. Required first."""
     ordered = sorted(items, key=lambda item: not item["required"])
     if not ordered:
         return ["Missing: nothing that the checklist asks for"]
-    lines = ["Missing:"]
+    lines = [f"Missing, to be had by {due}:" if due else "Missing:"]
     for item in ordered:
-        need = "REQUIRED" if item["required"] else "recommended"
+        need = "REQUIRED" if item["required"] else item["need"]
         found = item["why"] or _KINDS.get(item["kind"], item["kind"])
         lines.append(f"  {need} {item['item']}: {found}")
         if item["ask"]:
             lines.append(f"    {item['ask']}")
     return lines
+
+
+def settled(items: Iterable[dict[str, Any]]) -> list[str]:
+    """What the chart has not and nobody waits for, with the reason."""
+    lines = [f"  {item['item']}: {item['why']}" for item in items]
+    return ["Settled without the chart:", *lines] if lines else []
 
 
 def gaps(found: Iterable[dict[str, Any]]) -> list[str]:

@@ -27,6 +27,11 @@ class Block:
         return [line[2:] for line in self.text.splitlines() if line.startswith("$ ")]
 
     @property
+    def file(self) -> str:
+        """The file that a reader makes of it, or nothing."""
+        return self.mark.removeprefix("file ") if self.mark.startswith("file ") else ""
+
+    @property
     def output(self) -> list[str]:
         """What the page shows below the last command."""
         return self.text.splitlines()[len(self.commands) :]
@@ -39,8 +44,16 @@ def page(name: str) -> str:
 
 def blocks(name: str, kind: str) -> list[Block]:
     """The fenced blocks of one kind (`toml`, `yaml`, `json`, `console`) of a page."""
-    found = (Block(m["kind"], m["mark"] or "", m["text"]) for m in _BLOCK.finditer(page(name)))
-    return [block for block in found if block.kind == kind]
+    return [block for block in _blocks(name) if block.kind == kind]
+
+
+def steps(name: str) -> list[Block]:
+    """What a reader of a page does, in order: commands and files."""
+    return [block for block in _blocks(name) if block.kind == "console" or block.file]
+
+
+def _blocks(name: str) -> list[Block]:
+    return [Block(m["kind"], m["mark"] or "", m["text"]) for m in _BLOCK.finditer(page(name))]
 
 
 def examples(pattern: str) -> list[Path]:

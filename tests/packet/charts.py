@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.fhir.lossless import decode, encode, sha256
-from connector.packet import Outline, load, map_case
+from connector.packet import Mappings, Outline, load, map_case
 from connector.request import Request
 from connector.settings import Destination, Source
 from connector.store import chart
@@ -28,6 +28,7 @@ DESTINATION = Destination(
     environment="test",
 )
 MAPPINGS = load()
+QUESTIONS = ("diagnosis", "treatment", "prognosis")
 PATIENT = {
     "resourceType": "Patient",
     "id": "p",
@@ -51,6 +52,36 @@ def request(**fields: Any) -> Request:
         "needed_by": "2026-12-10",
     }
     return Request.model_validate(defaults | fields)
+
+
+def full_request(case: CaseFile, question: str, kind_of_case: str, **more: Any) -> Request:
+    """A request about a chart in which everything is given, that both sides can be reached."""
+    condition = case.row("SELECT id FROM record WHERE type = 'Condition' ORDER BY id")
+    report = case.row("SELECT id FROM record WHERE type = 'DiagnosticReport' ORDER BY id")
+    assert condition
+    assert report
+    wanted = {
+        "key_question": question,
+        "also": [other for other in QUESTIONS if other != question],
+        "case_type": kind_of_case,
+        "condition": f"Condition/{condition[0]}",
+        "hinge": [f"DiagnosticReport/{report[0]}"],
+        "meeting": {"start": "2026-12-10T10:00:00-05:00", "mode": "online"},
+        "patient_story": 'I <i>run</i> & swim; "marathons".',
+        "requester": {
+            "organization": {"name": "Practice", "npi": "1245319599"},
+            "practitioner": {"family": "Example", "given": "Robin", "npi": "1234567893"},
+            "specialty": "Orthopaedic surgery",
+            "telecom": {"phone": "+1 555 0142", "email": "records@home.example.org"},
+        },
+        "performer": {
+            "organization": {"name": "Clinic", "npi": "1245319599"},
+            "practitioner": {"family": "Other", "npi": "1234567893"},
+            "specialty": "Oncology",
+            "telecom": {"phone": "+1 555 0199"},
+        },
+    }
+    return request(**wanted | more)
 
 
 def put(case: CaseFile, *resources: dict[str, Any] | bytes) -> None:
@@ -110,6 +141,7 @@ def run(
     source: Source = SOURCE,
     destination: Destination = DESTINATION,
     as_of: str = AS_OF,
+    mappings: Mappings = MAPPINGS,
 ) -> Outline:
     """The map step on a case file."""
     return map_case(
@@ -117,7 +149,7 @@ def run(
         wanted or request(),
         source,
         destination,
-        MAPPINGS,
+        mappings,
         as_of=as_of,
         environment=source.environment,
     )

@@ -121,6 +121,7 @@ def test_every_authored_resource_is_keyed_by_its_own_id_and_passes_the_gate(case
     [
         ({}, "Organization"),
         ({"organization": {"name": "Practice"}}, "Organization"),
+        ({"organization": {"name": "Practice"}, "telecom": {"phone": "1"}}, "PractitionerRole"),
         ({"practitioner": {"family": "Arzt"}}, "Practitioner"),
         ({"practitioner": {"family": "Arzt"}, "telecom": {"phone": "1"}}, "PractitionerRole"),
     ],
@@ -150,7 +151,9 @@ def test_the_records_office_is_the_source_s_and_the_composition_s_author(case: C
     reference = f"Organization/{office['id']}"
     assert made["Composition"]["author"] == [{"reference": reference}]
     asks = f"Organization/{made['RequesterOrganization']['id']}"
-    assert made["ServiceRequest"]["requester"] == {"reference": asks} != {"reference": reference}
+    assert (
+        made["PractitionerRole"]["organization"] == {"reference": asks} != {"reference": reference}
+    )
 
 
 def test_shared_actors_keep_their_id_from_case_to_case(case: CaseFile) -> None:
@@ -169,10 +172,60 @@ def test_the_owner_is_a_placeholder_only_where_the_destination_has_one(case: Cas
     assert case.fact("owner_entry") is None
     assert only(case, "Task")["owner"] == {"display": "The receiving team"}
     run(case, destination=DESTINATION.model_copy(update={"owner": "Organization/123"}))
-    placeholder = {"reference": case.fact("owner_entry")}
+    placeholder = {"reference": case.fact("owner_entry"), "display": "The receiving team"}
     assert only(case, "Task")["owner"] == placeholder
     assert only(case, "ServiceRequest")["performer"] == [placeholder]
     assert packet.entry(case, *placeholder["reference"].split("/")) is None
+
+
+CLINIC = {"organization": {"name": "Clinic", "npi": "1234567893"}}
+
+
+@pytest.mark.parametrize(
+    ("more", "performer"),
+    [
+        ({}, {"identifier": {"system": systems.NPI, "value": "1234567893"}, "display": "Clinic"}),
+        (
+            {"practitioner": {"family": "Zweit", "given": "Ada"}},
+            {"type": "Practitioner", "display": "Ada Zweit"},
+        ),
+        (
+            {"practitioner": {"family": "Zweit"}, "telecom": {"phone": "1"}},
+            {"reference": "#performer"},
+        ),
+    ],
+)
+def test_who_is_asked_is_told_as_far_as_it_is_known_and_never_written(
+    case: CaseFile, more: dict[str, Any], performer: dict[str, Any]
+) -> None:
+    run(case, request(performer=CLINIC | more))
+    order, task = only(case, "ServiceRequest"), only(case, "Task")
+    assert order["performer"] == [performer]
+    assert task["owner"]["display"] == "Clinic"
+    assert "PerformerRole" not in authored(case)
+    if "telecom" in more:
+        (role,) = order["contained"]
+        assert (role["resourceType"], role["id"]) == ("PractitionerRole", "performer")
+        assert role["telecom"][0]["value"] == "1"
+        assert role["practitioner"]["display"] == "Zweit"
+        assert role["organization"] == task["owner"]
+
+
+def test_an_owner_by_identifier_is_told_by_it_too(case: CaseFile) -> None:
+    run(case, destination=DESTINATION.model_copy(update={"owner": "urn:oid:1.2|away"}))
+    owner = only(case, "Task")["owner"]
+    assert owner["identifier"] == {"system": "urn:oid:1.2", "value": "away"}
+    assert owner["reference"] == case.fact("owner_entry")
+
+
+def test_a_composition_that_updates_another_names_it(case: CaseFile) -> None:
+    run(case)
+    assert "relatesTo" not in only(case, "Composition")
+    before = {"system": "urn:ietf:rfc:3986", "value": "urn:uuid:0"}
+    case.set_fact("replaced_composition", before)
+    run(case)
+    related = [{"code": "replaces", "targetIdentifier": before}]
+    assert only(case, "Composition")["relatesTo"] == related
 
 
 def test_provenance_covers_every_entry_but_the_patient_a_hundred_at_a_time(case: CaseFile) -> None:

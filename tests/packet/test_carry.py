@@ -1,16 +1,36 @@
 import base64
 import hashlib
+import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from connector.fhir import systems
 from connector.fhir.ids import derived_id
-from connector.fhir.lossless import decode, encode
+from connector.fhir.lossless import canonical, decode, encode, members
+from connector.fhir.references import named, plain_names
+from connector.packet.carry import Carrier
+from connector.packet.cut import Withheld
+from connector.packet.index import Links
+from connector.store import coverage
 from connector.store.casefile import CaseFile
+from tests.fhir.texts import FEWER, values
 
-from .charts import PATIENT, SOURCE, carried, put, put_attachment, put_target, request, run
+from .charts import (
+    PATIENT,
+    SOURCE,
+    carried,
+    put,
+    put_attachment,
+    put_target,
+    request,
+    resources,
+    run,
+)
 
 SUBJECT = {"reference": "Patient/p"}
 WHOLE = request(scope="whole-chart")
@@ -160,3 +180,100 @@ def test_names_written_with_escapes_are_found_too(case: CaseFile) -> None:
     )
     run(case, WHOLE)
     assert carried(case, "Flag/f")["subject"]["reference"] == packet_reference("Patient/p")
+
+
+def test_a_provenance_of_everything_names_what_travels(case: CaseFile) -> None:
+    everything = [{"reference": f"Claim/c{number}"} for number in range(10_000)]
+    secret = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+                            "code": "SUD"}]}  # fmt: skip
+    put(
+        case,
+        {"resourceType": "Goal", "id": "g", "subject": SUBJECT},
+        {"resourceType": "Flag", "id": "f", "subject": SUBJECT, "meta": secret},
+        {"resourceType": "Claim", "id": "c7"},
+        {
+            "resourceType": "Provenance",
+            "id": "all",
+            "target": [*everything, {"reference": "Goal/g"}, {"reference": "Flag/f"}, SUBJECT],
+            "agent": [{"who": {"display": "x"}}],
+        },
+    )
+    run(case, WHOLE)
+    assert carried(case, "Provenance/all")["target"] == [
+        {"reference": packet_reference("Goal/g")},
+        {"reference": packet_reference("Patient/p")},
+    ]
+    (line,) = (line for line in coverage.lines(case) if line.path == "Provenance.target")
+    assert (line.carried, line.dropped) == (1, 10_001)
+
+
+def test_what_is_cut_is_counted_and_not_told(case: CaseFile) -> None:
+    act = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+    secret = {"resourceType": "Condition", "id": "s", "subject": SUBJECT}
+    put(
+        case,
+        {**secret, "meta": {"security": [{"system": act, "code": "SUD"}]}},
+        {
+            "resourceType": "Encounter",
+            "id": "e",
+            "status": "finished",
+            "class": {"code": "AMB"},
+            "subject": SUBJECT,
+            "text": {"status": "generated", "div": "<div>x</div>"},
+            "diagnosis": [
+                {"condition": {"reference": "Condition/s"}, "rank": 1},
+                {"condition": {"display": "cough"}, "rank": 2},
+            ],
+        },
+    )
+    run(case, WHOLE)
+    assert {(c.path, c.rule) for c in coverage.changed(case)} == {
+        ("Encounter.diagnosis", "withheld-reference"),
+        ("Encounter.text", "withheld-reference"),
+    }
+    dropped = {line.path: line.dropped for line in coverage.lines(case) if line.dropped}
+    assert dropped == {"Encounter.diagnosis": 1, "Encounter.text": 1}
+    everything = encode(resources(case))
+    assert b"withheld-reference" not in everything
+    assert b'"transform"' not in everything
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["modifierExtension", "contained", "_birthDate", "onsetDateTime", "é"]),
+        values(),
+    )
+)
+@FEWER
+def test_members_without_references_travel_byte_for_byte(parts: dict[str, str]) -> None:
+    with TemporaryDirectory() as folder, CaseFile.open(Path(folder)) as case:
+        links = Links(case, "")
+        carrier = Carrier(links, SOURCE.id, (), Withheld(links), {}, {}, lambda _: None)
+    body = "".join(
+        f", {json.dumps(name, ensure_ascii=False)} :{text}" for name, text in parts.items()
+    )
+    data = f'{{"resourceType":"Basic","id":"b"{body}}}'.encode()
+    assume(not named(plain_names(data)))
+    form = carrier.form("Basic/b", data)
+    assert (form.members, form.notes) == (("resourceType", "id", *parts), [])
+    top = members(form.body)
+    for name, text in parts.items():
+        assert canonical(decode(top[name])) == canonical(decode(text.encode()))
+        # A record that writes names with escapes, which nobody does, is written anew.
+        assert bytes(top[name]) == text.encode() or plain_names(data) != data
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1.50", "-0", "-0.0", "1e2", "1E-7", "123456789012345678901234567890123456789012", "0.10"
+     "0000000000000000000000000000000000000001"],
+)  # fmt: skip
+def test_numbers_travel_letter_for_letter(case: CaseFile, number: str) -> None:
+    member = f'"valueQuantity":{{"value":{number}}}'
+    body = (
+        f'{{"resourceType":"Observation","id":"o",{member},"subject":{encode(SUBJECT).decode()}}}'
+    )
+    put(case, body.encode())
+    run(case, WHOLE)
+    (sent,) = case.row("SELECT body FROM entry WHERE source = 'Observation/o'") or ()
+    assert member.encode() in sent

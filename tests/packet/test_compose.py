@@ -1,13 +1,44 @@
+from dataclasses import fields
+from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from connector.packet.compose import sections as compose
+from connector.packet.index import Row
+from connector.packet.moments import interval
+from connector.packet.told import Told
 from connector.store.casefile import CaseFile
 
 from .charts import MAPPINGS, PATIENT, carried, put, request, resources, run
 
 SUBJECT = {"reference": "Patient/p"}
+LOINC = "http://loinc.org"
+REASONS = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
+XHTML = "{http://www.w3.org/1999/xhtml}"
+TYPES = (
+    "Condition",
+    "Observation",
+    "DiagnosticReport",
+    "Goal",
+    "Specimen",
+    "Practitioner",
+    "Basic",
+)
+CODES = (f"{LOINC}|11526-1", f"{LOINC}|21908-9", f"{LOINC}|718-7")
+CATEGORIES = ("laboratory", "vital-signs", "imaging", f"{LOINC}|LP7839-6")
+BLANK: dict[str, Any] = {
+    field.name: {"frozenset[str]": frozenset(), "bool": False, "tuple[str, ...]": ()}.get(
+        str(field.type).replace("typing.", ""), ""
+    )
+    for field in fields(Row)
+    if field.name not in ("key", "type", "id", "when", "targets")
+}
 
 
 @pytest.fixture
@@ -115,3 +146,141 @@ def test_the_text_is_safe_and_says_what_is_partly_missing(case: CaseFile) -> Non
     assert "\x01" not in text
     assert "&lt;script&gt;" in text
     assert "Laboratory results: none of the last 12 months, older ones are in this packet." in text
+
+
+def test_findings_stand_in_the_text_with_value_date_and_status(case: CaseFile) -> None:
+    quantity = {"comparator": "<", "value": Decimal("7.10"), "unit": "g/dL"}
+    measured = lab("l", "2026-11-01T08:00:00Z", "718-7") | {"valueQuantity": quantity}
+    del measured["valueString"]
+    put(case, measured)
+    run(case)
+    root = ElementTree.fromstring(sections(case)["Results"]["text"]["div"])
+    cells = [cell.text for cell in root.findall(f".//{XHTML}tbody/{XHTML}tr/{XHTML}td")]
+    assert cells == ["2026-11-01", "718-7", "< 7.10 g/dL", "final"]
+
+
+def test_a_prescription_is_called_by_the_medication_it_points_to(case: CaseFile) -> None:
+    drug = {"resourceType": "Medication", "id": "m", "code": {"text": "Ibuprofen 400 mg"}}
+    order = {
+        "resourceType": "MedicationRequest", "id": "r", "status": "active", "intent": "order",
+        "subject": SUBJECT, "medicationReference": {"reference": "Medication/m"},
+        "category": [{"text": "Outpatient"}],
+        "dosageInstruction": [{"text": "one tablet at night"}],
+    }  # fmt: skip
+    put(case, drug, order)
+    run(case)
+    text = sections(case)["Medications"]["text"]["div"]
+    assert "<td>Ibuprofen 400 mg</td><td>one tablet at night</td>" in text
+
+
+def test_the_text_of_a_large_section_is_bounded_and_says_so(case: CaseFile) -> None:
+    put(case, *(lab(f"l{n}", "2026-11-01", "718-7") for n in range(260)))
+    run(case)
+    made = sections(case)["Results"]
+    assert made["text"]["div"].count("<tr>") == 201
+    assert "And 60 more" in made["text"]["div"]
+    assert len(made["entry"]) == 260
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [("nilknown", "nilknown"), ("notasked", "notasked"), ("withheld", "unavailable")],
+)
+def test_an_empty_section_says_what_the_source_s_own_list_says(
+    case: CaseFile, said: str, code: str
+) -> None:
+    empty = {
+        "resourceType": "List", "id": "l", "status": "current", "mode": "snapshot",
+        "subject": SUBJECT, "code": {"coding": [{"system": LOINC, "code": "48765-2"}]},
+        "emptyReason": {"coding": [{"system": REASONS, "code": said}]},
+    }  # fmt: skip
+    put(case, empty)
+    run(case, request(scope="whole-chart"))
+    found = sections(case)
+    assert found["Allergies and intolerances"]["emptyReason"]["coding"][0]["code"] == code
+    assert found["Problems"]["emptyReason"]["coding"][0]["code"] == "unavailable"
+
+
+def test_an_explicit_no_known_allergy_is_an_entry_and_never_unavailable(case: CaseFile) -> None:
+    none = {
+        "resourceType": "AllergyIntolerance", "id": "a", "patient": SUBJECT,
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "716186003"}],
+                 "text": "No known allergy"},
+    }  # fmt: skip
+    put(case, none)
+    run(case)
+    made = sections(case)["Allergies and intolerances"]
+    assert "emptyReason" not in made
+    assert sources(case, made) == ["AllergyIntolerance/a"]
+    assert "No known allergy" in made["text"]["div"]
+
+
+def test_diagnosis_shows_what_was_seen_before_what_was_concluded(case: CaseFile) -> None:
+    report = {
+        "resourceType": "DiagnosticReport", "id": "d", "status": "final", "subject": SUBJECT,
+        "category": [{"coding": [{"code": "LAB"}]}], "code": {"text": "Blood count"},
+        "effectiveDateTime": "2026-11-10", "conclusion": "Normal.",
+    }  # fmt: skip
+    put(case, report, lab("l", "2026-11-01", "718-7"))
+    run(case, request(key_question="diagnosis"))
+    seen = ["Observation/l", "DiagnosticReport/d"]
+    assert sources(case, sections(case)["Results"]) == seen
+    run(case, request(key_question="treatment"))
+    assert sources(case, sections(case)["Results"]) == seen[::-1]
+
+
+def test_prognosis_shows_the_stage_first(case: CaseFile) -> None:
+    put(
+        case,
+        lab("a", "2026-01-01", "1000-0"),
+        lab("stage", "2026-03-01", "21908-9"),
+        lab("b", "2026-02-01", "1000-0"),
+    )
+    run(case, request(key_question="prognosis"))
+    assert sources(case, sections(case)["Results"])[0] == "Observation/stage"
+
+
+NOTHING = Told([], [], [], {})
+KEYS = st.builds(lambda kind, n: f"{kind}/{n}", st.sampled_from(TYPES), st.integers(0, 40))
+
+
+@st.composite
+def charts(draw: st.DrawFn) -> list[Row]:
+    return [
+        Row(
+            key=key, type=key.partition("/")[0], id=key.partition("/")[2],
+            **{
+                **BLANK,
+                "status": draw(st.sampled_from(["active", "resolved", "final", "unstated"])),
+                "codes": draw(st.frozensets(st.sampled_from(CODES), max_size=2)),
+                "categories": draw(st.frozensets(st.sampled_from(CATEGORIES), max_size=1)),
+                "title": draw(st.text(max_size=5)),
+                "when": draw(st.sampled_from([None, interval("2020"), interval("2026-01-01")])),
+            },
+        )
+        for key in sorted(draw(st.sets(KEYS, max_size=25)))
+    ]  # fmt: skip
+
+
+@given(charts(), st.randoms(use_true_random=False))
+def test_whatever_is_asked_the_same_records_stand_in_the_same_sections(
+    rows: list[Row], random: Random
+) -> None:
+    hinge = [row.key for row in rows[:2]]
+    made = []
+    for question in ("diagnosis", "treatment", "prognosis"):
+        random.shuffle(rows)
+        wanted = request(key_question=question, hinge=hinge)
+        found = compose(rows, wanted, [], [], NOTHING, MAPPINGS, str)
+        made.append({s["title"]: sorted(e["reference"] for e in s["entry"]) for s in found})
+    assert made[0] == made[1] == made[2]
+    listed = sorted(key for keys in made[0].values() for key in keys)
+    unlisted = MAPPINGS.sections.unlisted
+    assert listed == sorted(row.key for row in rows if row.type not in unlisted)
+
+
+@given(charts(), st.sampled_from(["diagnosis", "treatment", "prognosis"]))
+def test_the_order_depends_on_the_records_alone(rows: list[Row], question: str) -> None:
+    wanted = request(key_question=question)
+    one, other = (compose(r, wanted, [], [], NOTHING, MAPPINGS, str) for r in (rows, rows[::-1]))
+    assert one == other

@@ -29,8 +29,8 @@ TWO = Sent("ServiceRequest", "b", b"{}", "authored", "ServiceRequest")
 def put(case: CaseFile, *entries: Sent) -> str:
     decisions = [Decision("Observation", "1", "selected", "r1", "why")]
     items = [
-        Item("plan", "required", "searched-none", "none", "ask them", ""),
-        Item("allergies", "recommended", "present", "", "", "AllergyIntolerance/1"),
+        Item("plan", "required", "searched-none", "none", "ask them", "", False),
+        Item("allergies", "recommended", "present", "", "", "AllergyIntolerance/1", True),
     ]
     rows = ((e.type, e.id, e.origin, e.source, e.body) for e in entries)
     return packet.replace_packet(case, decisions, items, rows)

@@ -13,7 +13,7 @@ from connector.store.packet import Decision, Item
 from connector.store.standing import standing
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-PRESENT = Item("allergies", "required", "present", "", "", "AllergyIntolerance/1")
+PRESENT = Item("allergies", "required", "present", "", "", "AllergyIntolerance/1", True)
 
 
 def verified(case: CaseFile, *items: Item) -> None:
@@ -63,10 +63,10 @@ def test_a_case_that_is_done(case: CaseFile) -> None:
 @pytest.mark.parametrize(
     ("item", "code", "told"),
     [
-        (Item("plan", "required", "searched-none", "none there", "ask", ""), 3, True),
-        (Item("plan", "required", "preliminary", "not final", "ask", "X/1"), 3, True),
-        (Item("plan", "recommended", "searched-none", "none there", "ask", ""), 0, True),
-        (Item("plan", "optional", "searched-none", "none there", "ask", ""), 0, False),
+        (Item("plan", "required", "searched-none", "none there", "ask", "", False), 3, True),
+        (Item("plan", "required", "preliminary", "not final", "ask", "X/1", False), 3, True),
+        (Item("plan", "recommended", "searched-none", "none there", "ask", "", False), 0, True),
+        (Item("plan", "optional", "searched-none", "none there", "ask", "", False), 0, False),
     ],
 )
 def test_what_is_missing_is_said_again_and_again(

@@ -1,4 +1,4 @@
-"""The tutorial, run as a reader runs it: its own servers, its own commands, on a terminal."""
+"""A page followed as a reader follows it: its own servers, files and commands, on a terminal."""
 
 import os
 import re
@@ -8,17 +8,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
-
-from tests.docs.pages import Block, blocks
+from tests.docs.pages import Block, steps
 from tests.support import CHARTS
 
 _HASH = re.compile(r"\b[0-9a-f]{64}\b")
 _VARYING = re.compile(r"\b(?=[a-f]*\d)[0-9a-f]+\b")  # numbers, dates, case names, hashes
 
 
-@pytest.fixture
-def reader(tmp_path: Path) -> dict[str, str]:
+def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a reader whose `connector` is the one under test."""
     program = tmp_path / "bin" / "connector"
     program.parent.mkdir()
@@ -28,27 +25,33 @@ def reader(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "CHARTS": str(CHARTS / "mix")}
 
 
-def test_the_tutorial_runs_and_ends_as_it_says(tmp_path: Path, reader: dict[str, str]) -> None:
-    servers, *steps = blocks("tutorial.md", "console")
+def follow(page: str, tmp_path: Path) -> None:
+    """Do what a page of docs/ says, from its servers on, and compare what is shown."""
+    servers, *rest = steps(page)
     assert servers.mark == "servers"
-    folder = tmp_path / "tutorial"
+    folder = tmp_path / "folder"
     folder.mkdir()
+    reader = environment(tmp_path)
     with ExitStack() as stack:
         urls = dict(stack.enter_context(_served(command, reader)) for command in servers.commands)
-        follow(steps, urls, folder, reader)
+        _follow(rest, urls, folder, reader)
 
 
-def follow(steps: list[Block], urls: dict[str, str], folder: Path, reader: dict[str, str]) -> None:
-    """Run every step, with `urls` in place of those the page writes, and compare."""
+def _follow(rest: list[Block], urls: dict[str, str], folder: Path, reader: dict[str, str]) -> None:
+    """Every step, with `urls` in place of those the page writes."""
     approved = ""
-    for step in steps:
+    for step in rest:
+        if file := step.file:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(step.text)
+            continue
         (command,) = step.commands
         code, lines = _run(_placed(_HASH.sub(approved, command), urls), folder, reader)
         assert step.mark == f"exit {code}", "\n".join([command, *lines])
         assert list(map(_shape, lines[:1])) == list(map(_shape, step.output[:1])), command
         approved = next((found for line in lines for found in _HASH.findall(line)), approved)
-        configuration = folder / "connector.toml"
-        configuration.write_text(_placed(configuration.read_text(), urls))
+        if (configuration := folder / "connector.toml").exists():
+            configuration.write_text(_placed(configuration.read_text(), urls))
 
 
 @contextmanager

@@ -1,0 +1,97 @@
+"""Checks the files of a mapping set that the map step reads, and runs their examples."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import ConnectorError, UsageError
+from ..fhir import gate
+from ..mappingfiles import Checked, MappingFiles
+from .loading import Read, load, model_of, read
+from .mappings import Mappings
+from .outcomes import Bench, covers, outcome, rules_of
+from .rules import File, Template, Terminology
+
+
+def check(files: MappingFiles) -> Checked:
+    """What is wrong with the files, or with what their rules make of the examples."""
+    found, wrong = _read_all(files)
+    if not wrong:
+        try:
+            mappings = load(files.own)
+        except UsageError as error:
+            wrong = [str(error)]
+    if wrong:
+        return Checked(wrong=tuple(wrong))
+    return _run(found, mappings)
+
+
+def _read_all(files: MappingFiles) -> tuple[dict[str, Read[File]], list[str]]:
+    """Each file by itself, so that all that is wrong is told at once."""
+    found: dict[str, Read[File]] = {}
+    wrong = []
+    for name, path in files.paths.items():
+        model = model_of(name)
+        if model is None:
+            continue
+        try:
+            found[name] = read(model, path)
+        except UsageError as error:
+            wrong.append(str(error))
+    return found, wrong
+
+
+def _run(found: dict[str, Read[File]], mappings: Mappings) -> Checked:
+    wrong: list[str] = []
+    bare: list[str] = []
+    number = 0
+    with Bench.set_up(mappings) as bench:
+        for name, file in found.items():
+            number += len(_examples(file))
+            wrong += _not_fhir(file)
+            wrong += _differing(bench, name, file)
+            bare += _without(file)
+    return Checked(len(found), number, tuple(wrong), tuple(bare))
+
+
+def _examples(found: Read[File]) -> tuple[object, ...]:
+    return tuple(getattr(found.file, "examples", ()))
+
+
+def _differing(bench: Bench, name: str, found: Read[File]) -> Iterator[str]:
+    stem = name.rpartition("/")[2].removesuffix(".yaml")
+    for number, example in enumerate(found.file.examples):
+        where = f"{found.path}, line {found.lines[('examples', number)]}"
+        try:
+            got = outcome(bench, stem, found.file, example)
+        except ConnectorError as error:
+            yield f"{where}: {error}"
+            continue
+        if got != example.found:
+            yield f"{where}: {_otherwise(found.file, example.found, got)}"
+
+
+def _without(found: Read[File]) -> Iterator[str]:
+    covered = {covers(example, found.file) for example in found.file.examples}
+    for rule, where in rules_of(found.file).items():
+        if rule not in covered:
+            line = found.lines[where]
+            yield f"{found.path}, line {line}: {rule or 'this file'} has no example"
+
+
+def _not_fhir(found: Read[File]) -> Iterator[str]:
+    if isinstance(found.file, Terminology):
+        line = found.lines[("resource",)]
+        for finding in gate.check(dict(found.file.resource)):
+            yield f"{found.path}, line {line}: not valid FHIR: {finding}"
+
+
+def _otherwise(file: File, said: Any, got: Any) -> str:
+    if isinstance(file, Template):
+        return f"does not hold: {_words(tuple(line for line in said if line not in got))}"
+    return f"the example says {_words(said)}, the rules {_words(got)}"
+
+
+def _words(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "nothing"
+    return str(value)

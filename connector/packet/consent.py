@@ -1,0 +1,277 @@
+"""What a Consent (R4, with the shape of IHE PCF) says of one disclosure. Pure.
+
+FHIR R4 consent.html; IHE PCF: `provision.type` at the root, exceptions one level below. The
+decision table stands in docs/release.md. What can't be evaluated counts against the disclosure: a
+denial that may apply is unclear (a person decides), a permission that may not apply is not used.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .index import Row, coded
+from .moments import OPEN, Interval, interval
+from .rules import ConsentTerms
+
+_NEVER = datetime.min.replace(tzinfo=OPEN.tzinfo)
+_PERMIT, _DENY = "permit", "deny"
+# R4 consent-policy codes of v3-ActCode, where the root provision has no type (as R4 wants it).
+_BASES = {"OPTIN": _PERMIT, "OPTINR": _PERMIT, "OPTOUT": _DENY, "OPTOUTE": _DENY}
+_OUTRIGHT = frozenset({"OPTIN", "OPTOUT"})  # the others have exceptions, told or not
+_RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
+_CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+_LEVELS = frozenset(f"{_CONFIDENTIALITY}|{level}" for level in "ULMNRV")
+# What may stand in a provision; anything else can't be evaluated, `code` (is what it means to a
+# record without that very code said, too?) among it.
+_KNOWN = frozenset({
+    "id", "extension", "type", "period", "actor", "action", "purpose",
+    "securityLabel", "class", "dataPeriod", "data", "provision",
+})  # fmt: skip
+
+Truth = bool | None  # None: it can't be said
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """What is about to happen, and how to find out what a Consent points to."""
+
+    at: datetime
+    purposes: frozenset[str]  # codes of v3-ActReason that it has
+    terms: ConsentTerms
+    receives: Callable[[Json, Json], Truth]  # (Reference, its Consent): is that who receives?
+    record: Callable[[str], str | None]  # reference → key in the chart
+
+
+@dataclass(frozen=True)
+class Records:
+    """Which records a provision is about: all conditions together; None asks for nothing."""
+
+    labels: frozenset[str] | None = None
+    types: frozenset[str] | None = None
+    period: Interval | None = None
+    keys: frozenset[str] | None = None
+
+    def mean(self, row: Row, *, surely: bool) -> bool:
+        """Whether `row` is one of them. What its date leaves open counts unless `surely`."""
+        return (
+            (self.labels is None or not self.labels.isdisjoint(row.labels))
+            and (self.types is None or row.type in self.types)
+            and (self.keys is None or row.key in self.keys)
+            and (self.period is None or _dated(row, self.period, surely))
+        )
+
+
+@dataclass(frozen=True)
+class Denial:
+    """These records may not be disclosed, but for the exceptions."""
+
+    records: Records
+    exceptions: tuple[Records, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one Consent says. `unclear`: the elements on which a person has to decide."""
+
+    denials: tuple[Denial, ...] = ()
+    permits: tuple[Records, ...] = ()
+    unclear: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Provision:
+    kind: str | None
+    current: Truth  # its period
+    applies: Truth  # when, who, what and why are those of the disclosure
+    unclear: tuple[str, ...]
+    records: Records
+    inner: tuple["_Provision", ...]
+
+    @property
+    def sure(self) -> bool:
+        return self.applies is True and not self.unclear
+
+
+def tells(consent: Json) -> bool:
+    """Whether a Consent says by itself that there is something to hold back."""
+    provision = _object(consent.get("provision"))
+    every = [provision, *_objects(provision.get("provision"))]
+    restricts = any(each.get("type") == _DENY or "securityLabel" in each for each in every)
+    return restricts or bool(coded(consent.get("policyRule")) & (_BASES.keys() - {"OPTIN"}))
+
+
+def read_consent(consent: Json, now: Disclosure) -> Reading:
+    """What a Consent says of the disclosure `now`; nothing if it isn't active or not on privacy."""
+    scopes = coded(consent.get("scope"))
+    if consent.get("status") != "active" or (scopes and scopes.isdisjoint(now.terms.scopes)):
+        return Reading()
+    strange = [name for name in ("modifierExtension", "implicitRules") if name in consent]
+    if strange or not scopes:
+        return Reading(unclear=tuple(strange or ["scope"]))
+    policies = coded(consent.get("policyRule")) & _BASES.keys()
+    bases = {_BASES[policy] for policy in policies}
+    if "provision" not in consent and not policies <= _OUTRIGHT:
+        return Reading(unclear=("provision",))
+    root = _provision(_object(consent.get("provision")), consent, now)
+    kind = root.kind or (bases.pop() if len(bases) == 1 else None)
+    if kind == _DENY:
+        return _denying(root)
+    if kind == _PERMIT:
+        # R4 Consent.verification: one that was asked about and not confirmed is not relied on.
+        confirmed = all(v.get("verified") is True for v in _objects(consent.get("verification")))
+        return _permitting(root, confirmed)
+    return Reading(unclear=("provision.type",))
+
+
+def _denying(root: _Provision) -> Reading:
+    if root.applies is False:
+        return Reading()
+    if root.unclear:
+        return Reading(unclear=_named("provision", root))
+    exceptions = [each.records for each in root.inner if each.kind == _PERMIT and _plain(each)]
+    return Reading(denials=(Denial(root.records, tuple(exceptions)),))
+
+
+def _permitting(root: _Provision, confirmed: bool) -> Reading:
+    """Its exceptions count whomever it permits: only its period bounds them."""
+    if root.current is False:
+        return Reading()
+    denials: list[Denial] = []
+    unclear: list[str] = []
+    for each in root.inner:
+        if each.kind == _PERMIT or each.applies is False:
+            continue
+        if each.kind != _DENY:
+            unclear.append("provision.provision.type")
+        elif each.unclear:
+            unclear += _named("provision.provision", each)
+        else:
+            denials.append(Denial(each.records))  # what it excepts in turn stays denied
+    permits: list[Records] = []
+    if confirmed and root.sure:
+        inner = [each.records for each in root.inner if each.kind == _PERMIT and _plain(each)]
+        permits = [root.records, *inner]
+    return Reading(tuple(denials), tuple(permits), tuple(dict.fromkeys(unclear)))
+
+
+def _plain(provision: _Provision) -> bool:
+    return provision.sure and not provision.inner
+
+
+def _named(place: str, provision: _Provision) -> tuple[str, ...]:
+    return tuple(f"{place}.{name}" for name in provision.unclear)
+
+
+def _provision(value: Json, consent: Json, now: Disclosure) -> _Provision:
+    current = _within(value.get("period"), now.at)
+    truths = {"period": current} | dict(_conditions(value, consent, now))
+    applies = False if False in truths.values() else None if None in truths.values() else True
+    records, vague = _records(value, now)
+    open_ = [name for name, truth in truths.items() if truth is None]
+    inner = _objects(value.get("provision"))
+    return _Provision(
+        kind=value.get("type"),
+        current=current,
+        applies=applies,
+        unclear=(*open_, *vague, *sorted(value.keys() - _KNOWN)),
+        records=records,
+        inner=tuple(_provision(each, consent, now) for each in inner),
+    )
+
+
+def _conditions(value: Json, consent: Json, now: Disclosure) -> Iterator[tuple[str, Truth]]:
+    """Whether who, what and why are those of the disclosure, where the provision says it."""
+    terms = now.terms
+    if "actor" in value:
+        yield "actor", _any([_receives(a, consent, now) for a in _objects(value["actor"])])
+    if "action" in value:
+        yield "action", _meant(value["action"], terms.actions, terms.other_actions)
+    if "purpose" in value:
+        yield "purpose", _meant(value["purpose"], now.purposes, terms.other_purposes)
+
+
+def _receives(actor: Json, consent: Json, now: Disclosure) -> Truth:
+    if coded(actor.get("role")).isdisjoint(now.terms.recipients) or "modifierExtension" in actor:
+        return None
+    return now.receives(_object(actor.get("reference")), consent)
+
+
+def _records(value: Json, now: Disclosure) -> tuple[Records, list[str]]:
+    """Which records are meant, and the elements that leave that open."""
+    vague = []
+    labels = [coded(item) for item in _list(value.get("securityLabel"))]
+    # A level of confidentiality means that level and all below it (R4 provision.securityLabel):
+    # in a denial that can't be what is meant, in a permission it names nothing.
+    if any(not label or label & _LEVELS for label in labels):
+        vague.append("securityLabel")
+    classes = _objects(value.get("class"))
+    if any(item.get("system") != _RESOURCE_TYPES for item in classes):
+        vague.append("class")
+    span = _span(value["dataPeriod"]) if "dataPeriod" in value else None
+    if "dataPeriod" in value and span is None:
+        vague.append("dataPeriod")
+    data = _objects(value.get("data"))
+    references = [_object(item.get("reference")).get("reference") for item in data]
+    if any(item.get("meaning") != "instance" for item in data) or None in references:
+        vague.append("data")
+    keys = frozenset(key for item in references if (key := now.record(str(item))))
+    records = Records(
+        labels=frozenset().union(*map(_exact, labels)) if labels else None,
+        types=frozenset(str(item.get("code")) for item in classes) if classes else None,
+        period=span,
+        keys=keys if data else None,
+    )
+    return records, vague
+
+
+def _exact(label: frozenset[str]) -> frozenset[str]:
+    """The codes of a label with their system; without, where it states none."""
+    stated = frozenset(token for token in label if "|" in token and not token.startswith("|"))
+    return stated or label
+
+
+def _dated(row: Row, span: Interval, surely: bool) -> bool:
+    if row.when is None:
+        return not surely
+    if surely:
+        return span[0] <= row.when[0] and row.when[1] <= span[1]
+    return row.when[0] <= span[1] and span[0] <= row.when[1]
+
+
+def _within(period: Any, at: datetime) -> Truth:
+    if period is None:
+        return True
+    span = _span(period)
+    return None if span is None else span[0] <= at <= span[1]
+
+
+def _span(period: Any) -> Interval | None:
+    """A Period as an interval; None if it is none that can be read."""
+    start, end = _object(period).get("start"), _object(period).get("end")
+    first = interval(str(start)) if start else (_NEVER, _NEVER)
+    last = interval(str(end)) if end else (OPEN, OPEN)
+    return (first[0], last[1]) if first and last and (start or end) else None
+
+
+def _meant(value: Any, ours: frozenset[str], others: frozenset[str]) -> Truth:
+    """Whether one of several codes is ours; one that is neither ours nor known leaves it open."""
+    items = [coded(item) for item in _list(value)]
+    return _any([True if item & ours else False if item & others else None for item in items])
+
+
+def _any(truths: Sequence[Truth]) -> Truth:
+    return True if True in truths else None if None in truths or not truths else False
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if value is not None else []
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in _list(value) if isinstance(item, dict)]
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,91 @@
+"""What became of the chart's elements on their way into the packet, counted by element path."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ..store.chart import Record
+from ..store.coverage import Changed, Line
+from .change import Note, Rule
+
+_OURS = ("resourceType", "id")  # told anew in every packet
+CUT = "withheld-reference"  # what named a withheld record; never told to the receiver
+TRIMMED = "provenance-trimmed"  # targets of a Provenance that do not travel
+
+
+class ChangedBy(NamedTuple):
+    """What one rule changed. `records`: packet reference and `Type/id` at the source of each."""
+
+    rule: str
+    reason: str
+    paths: Sequence[str]
+    records: Sequence[tuple[str, str]]
+
+
+class Coverage:
+    """Counts while the packet is written.
+
+    `carried` counts records by their top-level elements (`Observation.code`): to know them, a
+    record need not be decoded. The other counts are of changes, at the path where each was made.
+    """
+
+    def __init__(self) -> None:
+        self._shapes: Counter[tuple[str, ...]] = Counter()
+        self._noted: Counter[tuple[str, str]] = Counter()
+        self.changed: list[Changed] = []
+
+    def add(self, record: Record, members: Sequence[str], notes: Iterable[Note]) -> None:
+        """Count one record as it travels: the names of its members, and what was done to it."""
+        self._shapes[(record.type, *members)] += 1
+        here: dict[tuple[str, str], Changed] = {}
+        for note in notes:
+            self._noted[note.path, note.what] += note.times
+            if note.what != "untranslated":
+                changed = Changed(record.type, record.id, note.rule, note.path, note.what)
+                here[note.rule, note.path] = changed
+        self.changed += here.values()
+
+    def lines(self) -> list[Line]:
+        """The counts, by element path."""
+        carried: Counter[str] = Counter()
+        for (resource_type, *members), count in self._shapes.items():
+            # `_birthDate` holds what else belongs to `birthDate` (R4 json.html#primitive)
+            names = {name.removeprefix("_") for name in members if name not in _OURS}
+            carried.update({f"{resource_type}.{name}": count for name in names})
+        return [
+            Line(path, carried[path], *(self._noted[path, what] for what in Line._fields[2:]))
+            for path in sorted({*carried, *(path for path, _ in self._noted)})
+        ]
+
+    def changed_by(
+        self, rules: Iterable[Rule], packet_id: Callable[[str], str]
+    ) -> Iterator[ChangedBy]:
+        """What each of `rules` changed, for those that changed something."""
+        for rule in rules:
+            done = [changed for changed in self.changed if changed.rule == rule.id]
+            keys = dict.fromkeys(f"{changed.type}/{changed.id}" for changed in done)
+            if keys:
+                paths = sorted({changed.path for changed in done})
+                yield ChangedBy(
+                    rule.id, rule.reason, paths, [(packet_id(key), key) for key in keys]
+                )
+
+
+def lost(before: Any, after: Any, resource_type: str, rule: str) -> list[Note]:
+    """What a decoded record had and has no longer, by path; of what stood inside, nothing more."""
+    gone = Counter(_paths(before, resource_type)) - Counter(_paths(after, resource_type))
+    return [
+        Note(rule, path, "dropped", count)
+        for path, count in gone.items()
+        if path.rpartition(".")[0] not in gone
+    ]
+
+
+def _paths(node: Any, path: str) -> Iterator[str]:
+    """The path of each element, once for each repetition."""
+    if not isinstance(node, dict):
+        return
+    for name, child in node.items():
+        for item in child if isinstance(child, list) else [child]:
+            yield f"{path}.{name}"
+            yield from _paths(item, f"{path}.{name}")

@@ -1,0 +1,110 @@
+"""The packet as files that the patient carries: to read, to load, and each document by itself."""
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import IO, Any
+
+from ..fhir.lossless import decode
+from ..fhir.references import attachment_nodes
+from ..store import packet
+from ..store.casefile import CaseFile
+from ..view import page
+from . import words
+from .compose import RECONCILE
+from .kinds import render
+
+Open = Callable[[str], AbstractContextManager[IO[bytes]]]
+
+# Not what the system's own list of media types says: the same packet has the same names anywhere.
+_ENDINGS = {
+    "application/pdf": ".pdf",
+    "application/rtf": ".rtf",
+    "application/xml": ".xml",
+    "application/dicom": ".dcm",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/tiff": ".tif",
+    "text/html": ".html",
+    "text/plain": ".txt",
+    "text/rtf": ".rtf",
+    "text/xml": ".xml",
+}
+
+
+def put_files(case: CaseFile, new: Open) -> None:
+    """Write every file of the packet; `new` opens one by its name, with `/` between folders.
+
+    One record is in memory at a time. The same packet gives the same names and bytes.
+    """
+    documents = list(_attachments(case, new))
+    with new("bundle.json") as file:
+        for piece in render(case, "document"):
+            file.write(piece)
+    values = {**_values(case), "documents": documents}
+    with new("packet.html") as file:
+        for text in page.page(values):
+            file.write(text.encode())
+    with new("README.txt") as file:
+        file.write(page.readme(values).encode())
+
+
+def _attachments(case: CaseFile, new: Open) -> Iterator[dict[str, str]]:
+    number = 0
+    for resource_type, resource_id in case.rows("SELECT type, id FROM entry ORDER BY seq"):
+        entry = packet.entry(case, resource_type, resource_id)
+        if entry is None or b'"data"' not in entry.body:
+            continue
+        resource = decode(entry.body)
+        for attachment in reversed(list(attachment_nodes(resource))):  # it walks from the end
+            if not isinstance(attachment.get("data"), str):
+                continue
+            number += 1
+            kind = str(attachment.get("contentType", "")).partition(";")[0].strip().lower()
+            name = f"attachments/{number:03}{_ENDINGS.get(kind, '.bin')}"
+            with new(name) as file:
+                file.write(base64.b64decode(attachment["data"]))
+            yield {
+                "file": name,
+                "title": attachment.get("title") or words.title(resource),
+                "type": kind or "unknown type",
+                "date": str(resource.get("date") or resource.get("effectiveDateTime") or "")[:10],
+            }
+
+
+def _values(case: CaseFile) -> dict[str, Any]:
+    """What the page says, from the packet's own entries."""
+    contents, order, task = (
+        _resource(packet.authored(case, name)) for name in ("Composition", "ServiceRequest", "Task")
+    )
+    office = _resource(packet.authored(case, "RecordsOffice"))
+    patient = _resource(packet.entry(case, *contents["subject"]["reference"].split("/")))
+    facts = [
+        ("Patient", _name(patient)),
+        ("Born", patient.get("birthDate", "not recorded")),
+        ("Sent by", office["name"]),
+        ("For", task["owner"].get("display", "")),
+        ("Needed by", task["restriction"]["period"]["end"]),
+        ("First meeting", order.get("occurrenceDateTime", "")),
+        ("Prepared", contents["date"]),
+    ]
+    sections = [{"title": s["title"], "div": s["text"]["div"]} for s in contents["section"]]
+    return {
+        "title": contents["title"],
+        "facts": [(label, text) for label, text in facts if text],
+        "sections": sections,
+        "caution": RECONCILE,
+    }
+
+
+def _resource(entry: packet.Entry | None) -> dict[str, Any]:
+    assert entry is not None, "a packet has it"
+    found: dict[str, Any] = decode(entry.body)
+    return found
+
+
+def _name(patient: dict[str, Any]) -> str:
+    """The official name, else the first (R4 datatypes.html#HumanName)."""
+    names = sorted(patient.get("name") or [{}], key=lambda name: name.get("use") != "official")
+    parts = [*names[0].get("given", []), names[0].get("family")]
+    return str(names[0].get("text") or " ".join(filter(None, parts)) or "not recorded")

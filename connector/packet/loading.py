@@ -1,0 +1,266 @@
+"""Reads a mapping set. Whatever is wrong with a file is a `UsageError` with file and line.
+
+A name that no other file defines is wrong, like an unknown key.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar, get_args
+
+from .. import yamlfile
+from ..errors import UsageError
+from ..mappingfiles import MappingFiles
+from ..request import KeyQuestion
+from .mappings import Mappings
+from .rules import (
+    Advice,
+    Checklist,
+    ChecklistFile,
+    ChecklistItem,
+    ConsentTerms,
+    File,
+    Heuristic,
+    Never,
+    Order,
+    Place,
+    Programme,
+    Release,
+    Sections,
+    Selection,
+    Status,
+    Template,
+    Terminology,
+)
+
+F = TypeVar("F", bound=File)
+_ENCOUNTER_NOTES = "notes_of_withheld_encounters"
+
+
+def load(folder: Path | None = None) -> Mappings:
+    """The packaged mapping set, with the files of an own `folder` in place of theirs."""
+    return _Loader(MappingFiles(folder)).load()
+
+
+def model_of(name: str) -> type[File] | None:
+    """What a file of that name holds; None if this room does not read it."""
+    folder = name.partition("/")[0]
+    return _ALONE.get(name) or _FOLDERS.get(folder)
+
+
+_ALONE: dict[str, type[File]] = {
+    "advice.yaml": Advice,
+    "release/consent.yaml": ConsentTerms,
+    "release/heuristic.yaml": Heuristic,
+    "release/never.yaml": Never,
+    "sections.yaml": Sections,
+    "selection.yaml": Selection,
+}
+_FOLDERS: dict[str, type[File]] = {
+    "checklists": ChecklistFile,
+    "destinations": Programme,
+    "questions": Order,
+    "release": Release,
+    "status": Status,
+    "templates": Template,
+    "terminology": Terminology,
+}
+
+
+@dataclass(frozen=True)
+class Read(Generic[F]):
+    """A file as a value, and where its parts stand."""
+
+    file: F
+    path: Path
+    lines: yamlfile.Lines
+
+    def place(self, *where: str | int) -> Place:
+        """Where a part of it stands."""
+        return Place(self.path, self.lines[where])
+
+
+def read(model: type[F], path: Path) -> Read[F]:
+    """One file. `UsageError` names each wrong field with its line."""
+    value, lines = yamlfile.read(path)
+    return Read(yamlfile.load(model, value, lines, str(path)), path, lines)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """An item of a checklist as it is written, as a rule, and where it was last written."""
+
+    written: dict[str, Any]
+    rule: ChecklistItem
+    place: Place
+
+
+class _Loader:
+    def __init__(self, files: MappingFiles) -> None:
+        self._files = files
+        self._places: dict[str, Place] = {}
+        self._checklists = self._all(ChecklistFile, "checklists")
+        self._sections = self._one(Sections, "sections.yaml")
+        self._known = {section.id for section in self._sections.file.sections}
+
+    def load(self) -> Mappings:
+        """The whole set, each rule's place noted."""
+        _once(self._sections, "sections", [s.id for s in self._sections.file.sections])
+        selection = self._one(Selection, "selection.yaml")
+        self._note(selection, "safety", [rule.id for rule in selection.file.safety])
+        never = self._one(Never, "release/never.yaml")
+        self._note(never, "rules", [rule.id for rule in never.file.rules])
+        return Mappings(
+            files=self._files,
+            checklists={name: self._checklist(name) for name in self._checklists},
+            status=self._status(),
+            selection=selection.file,
+            advice=self._one(Advice, "advice.yaml").file,
+            release=self._release(),
+            heuristic=self._heuristic(),
+            consent=self._one(ConsentTerms, "release/consent.yaml").file,
+            never=never.file,
+            sections=self._sections.file,
+            orders={question: self._order(question) for question in get_args(KeyQuestion)},
+            templates=_files(self._all(Template, "templates")),
+            terminology=self._terminology(),
+            programmes=self._programmes(),
+            places=self._places,
+        )
+
+    def _one(self, model: type[F], name: str) -> Read[F]:
+        return read(model, self._files.path(name))
+
+    def _all(self, model: type[F], folder: str) -> dict[str, Read[F]]:
+        return {
+            name: read(model, path)
+            for name, path in self._files.folder(folder).items()
+            if model_of(f"{folder}/{path.name}") is model
+        }
+
+    def _note(self, found: Read[F], where: str, rules: Iterable[str]) -> None:
+        """Remember where each rule of a list stands; a rule's id is used once in the whole set."""
+        for number, rule in enumerate(rules):
+            self._place(rule, found.place(where, number, "id"))
+
+    def _place(self, rule: str, place: Place) -> None:
+        if rule in self._places:
+            raise _wrong(place, f"{rule}: this id is used twice", "Give each its own id.")
+        self._places[rule] = place
+
+    def _status(self) -> Status:
+        types = {}
+        for found in self._all(Status, "status").values():
+            for name, rules in found.file.types.items():
+                if name in types:
+                    place = found.place("types", name)
+                    raise _wrong(place, f"{name}: another file of status/ has it already")
+                types[name] = rules
+        return Status(version="1", about="all files of status/", types=types)
+
+    def _release(self) -> Release:
+        read_all = self._all(Release, "release").values()
+        for found in read_all:
+            self._note(found, "rules", [rule.id for rule in found.file.rules])
+        rules = tuple(rule for found in read_all for rule in found.file.rules)
+        notes = None
+        for found in read_all:
+            if found.file.notes_of_withheld_encounters is not None:
+                place = found.place(_ENCOUNTER_NOTES)
+                if notes is not None:
+                    raise _wrong(place, "another file of release/ has it already")
+                notes = found.file.notes_of_withheld_encounters
+                self._place(notes.id, place)
+        return Release(
+            version="1",
+            about="all files of release/",
+            rules=rules,
+            notes_of_withheld_encounters=notes,
+        )
+
+    def _heuristic(self) -> Heuristic:
+        found = self._one(Heuristic, "release/heuristic.yaml")
+        self._note(found, "rules", [rule.id for rule in found.file.rules])
+        return found.file
+
+    def _order(self, question: str) -> Order:
+        found = self._one(Order, f"questions/{question}.yaml")
+        for number, name in enumerate(found.file.sections):
+            self._is_section(name, found.place("sections", number))
+        for name in found.file.entries:
+            self._is_section(name, found.place("entries", name))
+        return found.file
+
+    def _terminology(self) -> dict[str, Terminology]:
+        read_all = self._all(Terminology, "terminology")
+        for found in read_all.values():
+            is_map = found.file.resource.get("resourceType") == "ConceptMap"
+            if is_map != (found.file.applies is not None):
+                what = "a ConceptMap says where it `applies`, nothing else does"
+                raise _wrong(found.place("resource"), what)
+            if found.file.applies is not None:
+                self._place(found.file.applies.id, found.place("applies", "id"))
+        return _files(read_all)
+
+    def _programmes(self) -> dict[str, Programme]:
+        read_all = self._all(Programme, "destinations")
+        for name, found in read_all.items():
+            self._note(found, "changes", [change.id for change in found.file.changes])
+            _once(found, "items", [item.id for item in found.file.items])
+            for number, item in enumerate(found.file.items):
+                self._is_section(item.section, found.place("items", number, "section"))
+                self._places[f"{name}/{item.id}"] = found.place("items", number, "id")
+        return _files(read_all)
+
+    def _checklist(self, name: str) -> Checklist:
+        items = self._items(name, ())
+        rules = tuple(item.rule for item in items.values())
+        return Checklist(rules, {key: item.place for key, item in items.items()})
+
+    def _items(self, name: str, chain: Sequence[str]) -> dict[str, _Item]:
+        """The items of a checklist: those of the one it extends, changed, and its own."""
+        found = self._checklists[name]
+        items: dict[str, _Item] = {}
+        if base := found.file.extends:
+            if base not in self._checklists:
+                raise _wrong(found.place("extends"), f"{base}: no such checklist")
+            if base in (*chain, name):
+                raise _wrong(found.place("extends"), f"{base}: extends itself")
+            items = self._items(base, (*chain, name))
+        for number, gone in enumerate(found.file.without):
+            if items.pop(gone, None) is None:
+                raise _wrong(found.place("without", number), f"{gone}: no such item to leave out")
+        _once(found, "items", [str(item.get("id")) for item in found.file.items])
+        for number, written in enumerate(found.file.items):
+            key = str(written.get("id"))
+            before = items[key].written if key in items else {}
+            items[key] = self._item(found, number, {**before, **written})
+        return items
+
+    def _item(self, found: Read[ChecklistFile], number: int, written: dict[str, Any]) -> _Item:
+        lines = {
+            where[2:]: line for where, line in found.lines.items() if where[:2] == ("items", number)
+        }
+        rule = yamlfile.load(ChecklistItem, written, lines, str(found.path))
+        place = Place(found.path, lines[("id",)])
+        self._is_section(rule.section, Place(found.path, lines.get(("section",), place.line)))
+        return _Item(written, rule, place)
+
+    def _is_section(self, name: str, place: Place) -> None:
+        if name not in self._known:
+            raise _wrong(place, f"{name}: no such section in sections.yaml")
+
+
+def _files(read_all: dict[str, Read[F]]) -> dict[str, F]:
+    return {name: found.file for name, found in read_all.items()}
+
+
+def _once(found: Read[F], where: str, names: list[str]) -> None:
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            place = found.place(where, number, "id")
+            raise _wrong(place, f"{name}: this id is used twice", "Give each its own id.")
+
+
+def _wrong(place: Place, what: str, fix: str = "Correct that line.") -> UsageError:
+    return UsageError(f"{place.path}, line {place.line}: {what}", fix)

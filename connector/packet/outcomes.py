@@ -1,0 +1,258 @@
+"""What the rules of a mapping file make of its examples.
+
+Every example goes the way of a case: records through a case file, templates through the gate.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ..errors import UsageError
+from ..fhir.lossless import UndecodableError, decode, encode, sha256
+from ..store import chart
+from ..store.casefile import CaseFile
+from . import terms
+from .assess import presence
+from .author import author
+from .change import Elements
+from .changes import rule_of
+from .compose import in_order, ordered, section_of
+from .consent import Disclosure, read_consent
+from .examples import AS_OF, NOTHING, OrderExample, ProgrammeExample
+from .index import Links, Row, read_rows
+from .mappings import Mappings
+from .match import Shelf, any_means
+from .moments import interval
+from .release import coded_like
+from .rules import (
+    Advice,
+    ChecklistFile,
+    ChecklistItem,
+    ConsentTerms,
+    File,
+    Heuristic,
+    Never,
+    Order,
+    Programme,
+    Release,
+    Sections,
+    Selection,
+    Status,
+    Template,
+    Terminology,
+)
+from .withhold import is_note
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where examples are tried: a mapping set, and a case file that holds one example at a time."""
+
+    mappings: Mappings
+    case: CaseFile
+
+    @classmethod
+    @contextmanager
+    def set_up(cls, mappings: Mappings) -> Iterator["Bench"]:
+        """A bench with a case file of its own, gone afterwards."""
+        with (
+            TemporaryDirectory() as folder,
+            CaseFile.open(Path(folder)) as case,
+            case.rebuildable(),
+        ):
+            yield cls(mappings, case)
+
+    def rows(self, *records: dict[str, Any]) -> list[Row]:
+        """The records as the rules see them. `UsageError` for what is no FHIR resource."""
+        keys = []
+        with self.case.commit():
+            self.case.execute("DELETE FROM record")
+            for number, record in enumerate(records):
+                if "resourceType" not in record:
+                    raise UsageError("the record has no resourceType", "Say of what type it is.")
+                resource = {"id": f"example-{number}", **record}
+                name, new_id, body = resource["resourceType"], resource["id"], encode(resource)
+                kept = chart.Record(name, new_id, "1", sha256(body), body)
+                chart.put_record(self.case, kept, "example")
+                keys.append(f"{name}/{new_id}")
+        links = Links(self.case, "https://example.org/fhir")
+        found = {row.key: row for row in read_rows(self.case, links, self.mappings.status)}
+        return [row for key in keys if isinstance(row := found[key], Row)]
+
+
+def outcome(bench: Bench, name: str, file: File, example: Any) -> Any:
+    """What an example's `is` has to say. `name`: the file's, without folder and suffix.
+
+    Raises `ConnectorError` where there is nothing to say: a template that fails, say.
+    """
+    if isinstance(file, Order):
+        return _in_order(bench, file, example)
+    if isinstance(file, Template):
+        return _holding(bench, name, file, example.variables, example.found)
+    if isinstance(file, Terminology):
+        return terms.meaning(file, example.code, bench.mappings.terminology)
+    if isinstance(file, Programme):
+        return _programme(bench, file, example)
+    if isinstance(file, ConsentTerms):
+        return _consent(file, example.record)
+    (row,) = bench.rows(example.record)
+    if isinstance(file, ChecklistFile):
+        return _item(bench, bench.mappings.checklist(name).items, example.item, row)
+    return _ruled(bench, file, row)
+
+
+def rules_of(file: File) -> dict[str, tuple[str | int, ...]]:
+    """What wants an example of its own, by what `covers` says, and where it stands in the file."""
+
+    def listed(where: str, ids: Sequence[str]) -> dict[str, tuple[str | int, ...]]:
+        return {rule: (where, number, "id") for number, rule in enumerate(ids)}
+
+    if isinstance(file, ChecklistFile):
+        return listed("items", [str(item.get("id")) for item in file.items])
+    if isinstance(file, Status):
+        return {name: ("types", name) for name in file.types}
+    if isinstance(file, Selection):
+        return listed("safety", [rule.id for rule in file.safety])
+    if isinstance(file, Release) and (notes := file.notes_of_withheld_encounters):
+        place = ("notes_of_withheld_encounters",)
+        return listed("rules", [rule.id for rule in file.rules]) | {notes.id: place}
+    if isinstance(file, Release | Heuristic | Never):
+        return listed("rules", [rule.id for rule in file.rules])
+    if isinstance(file, Sections):
+        return listed("sections", [s.id for s in file.sections if not s.text])
+    if isinstance(file, Programme):
+        return listed("items", [item.id for item in file.items]) | listed(
+            "changes", [change.id for change in file.changes]
+        )
+    return {"": ()}  # the file as a whole
+
+
+def covers(example: Any, file: File) -> str:
+    """Which of `rules_of` an example is about."""
+    if isinstance(file, ChecklistFile):
+        return str(example.item)
+    if isinstance(file, Status):
+        return str(example.record.get("resourceType"))
+    if isinstance(file, Programme):
+        return example.item or example.change or ""
+    if isinstance(file, Selection | Release | Heuristic | Never | Sections):
+        return str(example.found)
+    return ""
+
+
+def _item(bench: Bench, items: Sequence[ChecklistItem], name: str, row: Row) -> str:
+    item = next((item for item in items if item.id == name), None)
+    if item is None:
+        raise UsageError(f"{name}: no such item", "Name an item of this file.")
+    if not any_means(item.match, row):
+        return "another"
+    as_of = interval(AS_OF)
+    assert as_of is not None
+    if not Shelf.of([row], as_of[1]).wanted(item):
+        return "older"
+    return presence(row, bench.mappings.status)
+
+
+def _ruled(bench: Bench, file: File, row: Row) -> str:
+    """The rule, or section, of a file that a record comes under; of status/, what it counts as."""
+    if isinstance(file, Status):
+        return presence(row, bench.mappings.status)
+    if isinstance(file, Sections):
+        return section_of(row, file) or NOTHING
+    found: Iterator[str] = iter(())
+    if isinstance(file, Selection):
+        found = (rule.id for rule in file.safety if any_means(rule.match, row))
+    elif isinstance(file, Release):
+        # Of a note: as if something of its encounter were withheld.
+        notes = file.notes_of_withheld_encounters
+        said = [notes.id] if notes and is_note(row, notes) else []
+        found = iter([*(rule.id for rule in file.rules if rule.labels & row.labels), *said])
+    elif isinstance(file, Heuristic):
+        found = (rule.id for rule in file.rules if coded_like(rule.codes, row))
+    elif isinstance(file, Never):
+        found = (rule.id for rule in file.rules if row.type in rule.types)
+    elif isinstance(file, Advice):
+        found = (name for name in ("surgery",) if any_means(file.surgery, row))
+    return next(found, NOTHING)
+
+
+def _consent(file: ConsentTerms, consent: dict[str, Any]) -> str:
+    """What a Consent says of a disclosure for treatment to somebody whom nobody knows."""
+    as_of = interval(AS_OF)
+    assert as_of is not None
+    now = Disclosure(
+        at=as_of[1],
+        purposes=file.purposes["treatment"],
+        terms=file,
+        receives=lambda _who, _consent: None,
+        record=lambda reference: reference,
+    )
+    reading = read_consent(consent, now)
+    words = {"unclear": reading.unclear, "denies": reading.denials, "permits": reading.permits}
+    return next((word for word, found in words.items() if found), NOTHING)
+
+
+def _in_order(bench: Bench, file: Order, example: OrderExample) -> tuple[str, ...]:
+    if example.section is None:
+        every = [s for s in bench.mappings.sections.sections if s.id in example.sections]
+        first = [name for name in file.sections if name in example.sections]
+        return tuple(section.id for section in ordered(every, first))
+    rows = bench.rows(*example.records)
+    return tuple(row.id for row in in_order(rows, file, example.section, ()))
+
+
+def _holding(
+    bench: Bench, name: str, file: Template, variables: dict[str, Any], expected: Sequence[str]
+) -> tuple[str, ...]:
+    """Which of the expected FHIRPath expressions hold of the resource that a template gives."""
+    from fhirpathpy import compile as compile_fhirpath
+    from fhirpathpy.models import models
+
+    resource = decode(author(name, file, variables).body)
+    if unknown := terms.undefined(resource, bench.mappings.terminology):
+        raise UsageError(
+            f"{', '.join(unknown)}: no such code in terminology/", "Correct it, or add the code."
+        )
+    return tuple(
+        expression
+        for expression in expected
+        if compile_fhirpath(expression, models["r4"])(resource, {}) == [True]
+    )
+
+
+def _programme(bench: Bench, file: Programme, example: ProgrammeExample) -> Any:
+    if example.change is not None:
+        return _changed(file, example.change, example.record)
+    (row,) = bench.rows(example.record)
+    if example.item is not None:
+        return _item(bench, file.items, example.item, row)
+    image = row.type in bench.mappings.selection.images
+    return "stays" if image and file.accepts.images == "reports" else "travels"
+
+
+def _changed(file: Programme, name: str, record: dict[str, Any]) -> Any:
+    """The record after a change. Numbers are text in these files: they are read as written."""
+    change = next((change for change in file.changes if change.id == name), None)
+    if change is None:
+        raise UsageError(f"{name}: no such change", "Name a change of this file.")
+    resource = decode(encode(record))
+    for _, parent, place in Elements(getattr(change, "elements", ())).found(
+        str(record.get("resourceType")), resource
+    ):
+        with suppress(UndecodableError):
+            parent[place] = decode(str(parent[place]).encode())
+    deque(rule_of(change).edit(str(record.get("resourceType")), resource), maxlen=0)
+    return _as_text(resource)
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _as_text(child) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_as_text(child) for child in value]
+    return str(value) if isinstance(value, Decimal | int) and not isinstance(value, bool) else value

@@ -1,0 +1,143 @@
+"""What a physician reads of a record: what it is about, and what it says. Plain text, one line."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+_LONGEST = 300  # characters; the record itself is an entry
+# What says what a record is about, first found wins.
+_TOPICS = (
+    "title", "code", "type", "vaccineCode", "medicationCodeableConcept", "medicationReference",
+    "procedureCode", "relationship", "description", "category",
+)  # fmt: skip
+
+
+def title(resource: dict[str, Any]) -> str:
+    """A line a physician recognises the record by; the type when it says nothing better."""
+    for name in _TOPICS:
+        value = resource.get(name)
+        for item in value if isinstance(value, list) else [value]:
+            if text := item if isinstance(item, str) and name == "title" else concept(item):
+                return text
+        if name == "medicationReference" and value:
+            break  # the drug is another record's to name; its category would be no name
+    return str(resource["resourceType"])
+
+
+def finding(resource: dict[str, Any]) -> str:
+    """What the record says beside its title: a result, a dosage, a reaction. Empty: nothing."""
+    say = _FINDINGS.get(resource["resourceType"])
+    text = "; ".join(dict.fromkeys(filter(None, say(resource)))) if say else ""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def concept(value: Any) -> str:
+    """The words of a CodeableConcept, or what a Reference or Coding is called."""
+    value = _object(value)
+    displays = [_object(coding).get("display") for coding in _list(value.get("coding"))]
+    return next(
+        (str(text) for text in (value.get("text"), *displays, value.get("display")) if text), ""
+    )
+
+
+def _observation(resource: dict[str, Any]) -> Iterator[str]:
+    yield _result(resource)
+    for component in _list(resource.get("component")):
+        if said := _result(_object(component)):
+            yield f"{concept(_object(component).get('code'))} {said}".strip()
+    yield from (concept(item) for item in _list(resource.get("interpretation")))
+
+
+def _result(holder: dict[str, Any]) -> str:
+    """`value[x]` of an Observation or component, digits as they are (R4 observation.html)."""
+    for name, value in holder.items():
+        if name.startswith("value"):
+            return _value(value)
+    absent = concept(holder.get("dataAbsentReason"))
+    return f"no value ({absent})" if absent else ""
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, dict):
+        return "" if isinstance(value, list) else str(value)
+    if "numerator" in value or "denominator" in value:
+        parts = (value.get("numerator"), value.get("denominator"))
+        return " : ".join(_quantity(_object(part)) for part in parts)
+    if "low" in value or "high" in value:
+        return f"{_quantity(_object(value.get('low')))} to {_quantity(_object(value.get('high')))}"
+    if "start" in value or "end" in value:
+        return f"{value.get('start', '')} to {value.get('end', '')}"
+    if "value" in value:
+        return _quantity(value)
+    if "data" in value:
+        return "a recorded curve"
+    return concept(value)
+
+
+def _quantity(value: dict[str, Any]) -> str:
+    parts = (value.get("comparator"), value.get("value"), value.get("unit") or value.get("code"))
+    return " ".join(str(part) for part in parts if part is not None)
+
+
+def _allergy(resource: dict[str, Any]) -> Iterator[str]:
+    for reaction in _list(resource.get("reaction")):
+        yield from map(concept, _list(_object(reaction).get("manifestation")))
+    if criticality := resource.get("criticality"):
+        yield f"criticality {criticality}"
+
+
+def _condition(resource: dict[str, Any]) -> Iterator[str]:
+    yield concept(resource.get("severity"))
+    for stage in _list(resource.get("stage")):
+        yield concept(_object(stage).get("summary"))
+    if since := resource.get("onsetDateTime"):
+        yield f"since {str(since)[:10]}"
+    if until := resource.get("abatementDateTime"):
+        yield f"until {str(until)[:10]}"
+    yield from (f"({word})" for word in [concept(resource.get("verificationStatus"))] if word)
+
+
+def _imaging(resource: dict[str, Any]) -> Iterator[str]:
+    yield from _texts("description")(resource)
+    for series in map(_object, _list(resource.get("series"))):
+        parts = (series.get("modality"), series.get("bodySite"))
+        yield " ".join(filter(None, map(concept, parts)))
+        yield from _texts("description")(series)
+
+
+def _texts(*path: str) -> Callable[[dict[str, Any]], Iterator[str]]:
+    """The strings or concepts that stand at a path of element names, lists included."""
+
+    def say(resource: dict[str, Any]) -> Iterator[str]:
+        found: Iterable[Any] = [resource]
+        for name in path:
+            found = [i for node in found for i in _list(_object(node).get(name))]
+        return (item if isinstance(item, str) else concept(item) for item in found)
+
+    return say
+
+
+_FINDINGS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
+    "Observation": _observation,
+    "AllergyIntolerance": _allergy,
+    "Condition": _condition,
+    "DiagnosticReport": _texts("conclusion"),
+    "MedicationRequest": _texts("dosageInstruction", "text"),
+    "MedicationStatement": _texts("dosage", "text"),
+    "MedicationAdministration": _texts("dosage", "text"),
+    "Procedure": _texts("outcome"),
+    "Goal": _texts("achievementStatus"),
+    "CarePlan": _texts("description"),
+    "FamilyMemberHistory": _texts("condition", "code"),
+    "ImagingStudy": _imaging,
+    "ClinicalImpression": _texts("summary"),
+}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,32 @@
+"""What `connector mappings` tells: lines of text from plain values."""
+
+from collections.abc import Iterator
+from typing import Any
+
+_OWN = "a rule of the program (docs/mappings.md)"
+_MAP_AGAIN = "The packet was made with another mapping set: `connector map` makes it anew."
+
+
+def explained(values: dict[str, Any], *, by_record: bool) -> Iterator[str]:
+    """Why the records of a case leave or stay, by rule or one by one."""
+    yield f"Case {values['case']}: {len(values['records'])} records"
+    if not values["same_set"]:
+        yield _MAP_AGAIN
+    if by_record:
+        for record in values["records"]:
+            yield f"{record['record']}: {record['outcome']} [{record['rule']}]"
+            yield from _because(record)
+            if record["items"]:
+                yield f"  answers {', '.join(record['items'])}"
+            for change in record.get("changes", ()):
+                yield f"  {change['what']} at {change['path']} [{change['rule']}]"
+                yield f"    {change['where'] or _OWN}"
+        return
+    for rule in values["rules"]:
+        yield f"{rule['records']} {rule['outcome']} [{rule['rule']}]"
+        yield from _because(rule)
+
+
+def _because(values: dict[str, Any]) -> Iterator[str]:
+    yield f"  {values['reason']}"
+    yield f"  {values['where'] or _OWN}"

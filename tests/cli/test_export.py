@@ -1,0 +1,73 @@
+"""`connector export`: the packet by another way than a push."""
+
+import json
+import zipfile
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support import World
+
+FHIR = {"Content-Type": "application/fhir+json"}
+WORDS: dict[str, Any] = {
+    "requester": {"organization": {"name": "Home"}, "telecom": {"phone": "1"}},
+    "performer": {"organization": {"name": "Clinic"}, "telecom": {"phone": "2"}},
+}
+
+
+def test_it_asks_for_a_packet_and_for_a_person_who_let_it_go(world: World) -> None:
+    world.configure(release="manual")
+    request = world.request(**WORDS)
+    world.cli("pull", request)
+    ran = world.cli("export", request, "-o", "out")
+    assert (ran.code, "no packet yet" in ran.err) == (2, True)
+    digest = world.cli("transfer", request, "--dry-run", "--json").json["packet_hash"]
+    ran = world.cli("export", request, "-o", "out")
+    assert (ran.code, "nobody has approved" in ran.err) == (5, True)
+    assert not (world.folder / "out").exists()
+    world.cli("approve", request, "--hash", digest)
+    assert world.cli("export", request, "-o", "out").code == 0
+    assert (world.folder / "out" / "packet.html").exists()
+    assert not world.written()
+
+
+def test_every_shape_by_any_name_of_the_case(world: World) -> None:
+    request = world.request(**WORDS)
+    world.cli("map", request)
+    for shape in ("document", "message", "transaction"):
+        ran = world.cli("export", "SO-1", "--as", shape, "-o", f"{shape}.json")
+        assert (ran.code, ran.out, ran.err) == (0, "", "")
+        path = world.folder / f"{shape}.json"
+        assert json.loads(path.read_bytes())["type"] == shape
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert world.cli("export", request, "-o", "carry.zip").code == 0
+    with zipfile.ZipFile(world.folder / "carry.zip") as archive:
+        assert {"README.txt", "packet.html", "bundle.json"} <= set(archive.namelist())
+    assert world.cli("export", request, "-o", "carry.zip").code == 2
+    assert world.cli("export", request, "-o", "nowhere/carry.zip").code == 1
+
+
+@pytest.mark.parametrize("one", WORDS)
+def test_a_message_nobody_can_answer_is_told_with_the_field_to_fill(world: World, one: str) -> None:
+    world.configure()
+    path = world.folder / "connector.toml"
+    path.write_text(path.read_text().replace('telecom = { phone = "+1 555 0100" }', ""))
+    request = world.request(**{name: party for name, party in WORDS.items() if name != one})
+    world.cli("map", request)
+    ran = world.cli("export", request, "--as", "message", "-o", "m.json")
+    assert (ran.code, "performer.telecom" in ran.err) == (2, True)
+    assert not (world.folder / "m.json").exists()
+
+
+def test_a_transaction_is_taken_by_a_server_whole_and_once(world: World) -> None:
+    request = world.request(**WORDS)
+    world.cli("map", request)
+    world.cli("export", request, "--as", "transaction", "-o", "t.json")
+    body = (world.folder / "t.json").read_bytes()
+    for _ in range(2):
+        answer = requests.post(world.destination_url, data=body, headers=FHIR, timeout=60)
+        assert answer.status_code == 200, answer.text
+    kinds = [resource["resourceType"] for resource in world.there()]
+    assert kinds.count("ServiceRequest") == kinds.count("Patient") == kinds.count("Task") == 1
+    assert world.there("Task")[0]["status"] == "requested"

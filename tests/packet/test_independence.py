@@ -1,0 +1,137 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.request import Organization
+from connector.store.casefile import CaseFile
+
+from .charts import DESTINATION, PATIENT, SOURCE, put, request, run
+
+OURS, THEIRS = "1245319599", "1234567893"
+NPI = "http://hl7.org/fhir/sid/us-npi"
+HOME = SOURCE.model_copy(update={"organization": Organization(name="General Hospital", npi=OURS)})
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> CaseFile:
+    case = CaseFile.open(tmp_path)
+    put(case, PATIENT)
+    return case
+
+
+def npi(value: str) -> dict[str, Any]:
+    return {"identifier": [{"system": NPI, "value": value}]}
+
+
+def organization(id: str, name: str, part_of: str | None = None, **more: Any) -> dict[str, Any]:
+    above = {"partOf": {"reference": f"Organization/{part_of}"}} if part_of else {}
+    return {"resourceType": "Organization", "id": id, "name": name, **above, **more}
+
+
+def doctor(family: str, given: str, **more: Any) -> dict[str, Any]:
+    name = [{"family": family, "given": [given]}]
+    return {"resourceType": "Practitioner", "id": "d", "name": name, **more}
+
+
+def told(case: CaseFile, performer: dict[str, Any], **changes: Any) -> tuple[str, ...]:
+    fields = {"performer": performer, **changes.pop("fields", {})}
+    return run(case, request(**fields), source=HOME, **changes).independence
+
+
+def at(name: str, npi: str | None = None) -> dict[str, Any]:
+    return {"organization": {"name": name, "npi": npi}}
+
+
+def test_nothing_to_doubt_nothing_told(case: CaseFile) -> None:
+    put(case, organization("o", "General Hospital"), doctor("Smith", "Ann"))
+    performer = {**at("Far Clinic"), "practitioner": {"family": "Jones", "given": "Ann"}}
+    assert told(case, performer) == ()
+
+
+@pytest.mark.parametrize(
+    ("performer", "same"),
+    [
+        (at("GENERAL  hospital"), True),
+        (at("Another name", OURS), True),
+        (at("General Hospital", THEIRS), False),  # two NPIs tell two houses of one name apart
+    ],
+)
+def test_the_same_organisation(case: CaseFile, performer: dict[str, Any], same: bool) -> None:
+    sentence = "The receiving organisation is the one that asks or that keeps the records."
+    assert told(case, performer) == ((sentence,) if same else ())
+
+
+def test_the_owner_of_the_destination_by_its_npi(case: CaseFile) -> None:
+    owned = DESTINATION.model_copy(update={"owner": f"{NPI}|{OURS}"})
+    assert len(told(case, {}, destination=owned)) == 1
+
+
+@pytest.mark.parametrize(
+    "organizations",
+    [
+        # theirs is part of ours, ours of theirs, both of a third, however far up
+        [organization("t", "Far Clinic", "g"), organization("g", "General Hospital")],
+        [organization("g", "General Hospital", "t"), organization("t", "Far Clinic")],
+        [
+            organization("g", "General Hospital", "m"),
+            organization("m", "Middle", "top"),
+            organization("t", "Far Clinic", "top"),
+            organization("top", "Holding"),
+        ],
+    ],
+)
+def test_one_house_above_both(case: CaseFile, organizations: list[dict[str, Any]]) -> None:
+    put(case, *organizations)
+    (found,) = told(case, at("Far Clinic"))
+    assert found.endswith("belong together (partOf).")
+
+
+def test_a_circle_of_houses_ends(case: CaseFile) -> None:
+    put(case, organization("a", "Far Clinic", "b"), organization("b", "Holding", "a"))
+    (found,) = told(case, at("Far Clinic"))
+    assert "has records in the patient's chart" in found
+
+
+@pytest.mark.parametrize(
+    ("resource", "asking", "said"),
+    [
+        (doctor("Jones", "Kim", **npi(THEIRS)), {}, "has treated the patient before"),
+        (doctor("JÓNES", "Kim B."), {}, "of the receiving physician's name"),
+        (doctor("Jones", "Kim", **npi(OURS)), {}, ""),  # another NPI: another person
+        (doctor("Jones", "Pat"), {}, ""),
+        (doctor("X", "Y"), {"family": "J", "npi": THEIRS}, "is the one who asks"),
+        (doctor("X", "Y"), {"family": "Jones", "given": "Kim"}, "they may be the same"),
+    ],
+)
+def test_the_same_physician(
+    case: CaseFile, resource: dict[str, Any], asking: dict[str, Any], said: str
+) -> None:
+    put(case, resource)
+    performer = {"practitioner": {"family": "Jones", "given": "Kim", "npi": THEIRS}}
+    fields = {"requester": {"practitioner": asking}} if asking else {}
+    found = told(case, performer, fields=fields)
+    assert [said in sentence for sentence in found] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "count"),
+    [
+        ("http://127.0.0.1:1/fhir", "http://127.0.0.1:2/fhir", 0),
+        ("http://127.0.0.1:1/fhir", "http://127.0.0.1:1/other", 1),
+        ("https://ehr.example.org/a", "https://ehr.example.org:8443/b", 1),
+        ("https://a.example.org/fhir", "https://b.example.org/fhir", 0),
+    ],
+)
+def test_the_same_server(case: CaseFile, ours: str, theirs: str, count: int) -> None:
+    home = SOURCE.model_copy(update={"base_url": ours})
+    away = DESTINATION.model_copy(update={"base_url": theirs})
+    assert len(run(case, source=home, destination=away).independence) == count
+
+
+def test_an_endpoint_of_the_chart_at_the_destination(case: CaseFile) -> None:
+    there = "https://b.example.org/wado"
+    put(case, {"resourceType": "Endpoint", "id": "e", "status": "active", "address": there})
+    away = DESTINATION.model_copy(update={"base_url": "https://b.example.org/fhir"})
+    (found,) = run(case, destination=away).independence
+    assert "names an endpoint on the destination's server" in found
