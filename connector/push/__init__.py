@@ -8,7 +8,7 @@ from . import choice
 from .announce import announce
 from .candidates import Judged
 from .deliver import deliver
-from .desk import Desk
+from .desk import Desk, way_of
 from .disclosure import account
 from .identity import candidates, resolve
 from .readback import read_back, verify
@@ -29,4 +29,5 @@ __all__ = [
     "signed",
     "signing_key",
     "verify",
+    "way_of",
 ]

@@ -5,7 +5,7 @@ and only what is found absent is sent again. A refusal is narrowed down to the e
 it: those are `rejected`, the rest goes.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from ..endpoint import Answer
 from ..errors import DestinationRefused, Held
@@ -130,7 +130,10 @@ class Courier:
         self._settle({key: place for key, place in found.places.items() if key in made})
         stood = {key: place for key, place in found.places.items() if key not in made}
         self._settle(stood, delivery.STOOD)
-        if own_ids and any(place.id != parts(key)[1] for key, place in found.places.items()):
+        others = [key for key, place in found.places.items() if place.id != parts(key)[1]]
+        if own_ids and others:
+            # What they refer to may have got another id as well: they are to be written anew.
+            delivery.intend(self._desk.case, 0, (), {parts(key): () for key in others})
             raise DestinationRefused(
                 "the destination gives resources ids of its own, whatever id they are sent under",
                 'Set write = "conditional" for this destination; the same command goes on then.',
@@ -207,13 +210,13 @@ class Courier:
         learned = {"entries": self.limits.entries, "bytes": self.limits.bytes}
         self._desk.case.set_fact("limits", learned)
 
-    def _smaller(self, left: list[Unit], blamed: set[str]) -> list[list[Unit]]:
+    def _smaller(self, left: list[Unit], blamed: set[str]) -> Iterable[list[Unit]]:
         """`left` in parts, of which one at least holds less."""
         if len(left) == 1:  # a circle: its entries one by one, one of them in a first form
             return [[[key]] for key in left[0]]
-        packed = list(pack(left, self._whole.sizes, self.limits, self._whole.edges))
-        if len(packed) > 1:  # the limits have become smaller
-            return packed
+        size = sum(self._whole.sizes[key] for key in _flat(left))
+        if not self.limits.take(len(_flat(left)), size):  # they have become smaller
+            return pack(left, self._whole.sizes, self.limits, self._whole.edges)
         suspected = [unit for unit in left if blamed & set(unit)]
         if 0 < len(suspected) < len(left):
             others = [unit for unit in left if unit not in suspected]

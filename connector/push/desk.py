@@ -7,6 +7,7 @@ from typing import Literal
 
 from ..endpoint import Endpoint
 from ..errors import Answered, ConnectorError, DestinationRefused, EndpointError
+from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
 from ..request import Request
 from ..settings import Destination, Source
@@ -79,6 +80,18 @@ class Desk:
         if entry is None:
             raise ConnectorError("internal: a row of the delivery without its packet entry")
         return entry
+
+
+def way_of(settings: Destination, statement: Capability) -> Way:
+    """How writes travel, by the settings or by what the server lists."""
+    if settings.way != "auto":
+        return settings.way
+    # A server that lists no system interactions may still have them; one that lists others and
+    # not this one means it.
+    said = statement.interactions
+    if not said or "transaction" in said:
+        return "transaction"
+    return "batch" if "batch" in said else "single"
 
 
 def key_of(entry: packet.Entry) -> str:

@@ -120,7 +120,7 @@ class _Reader:
         reading = judge(row.target_id, wanted, body, aside)
         verdict, revision = None, None
         if reading.status == "differs":
-            first = self.expected.first(key, missing) if missing else None
+            first = self.expected.first(key, missing) if missing is not None else None
             reading, verdict, wanted = weigh(
                 self.desk, row, body, wanted, first, aside, only_look=self.aside is not None
             )

@@ -69,7 +69,10 @@ def _target(store: Store, quirks: Quirks, change: Change) -> _Target:
     if change.resource is None or change.resource.get("resourceType") != name:
         raise Refusal(400, "processing", f"The body must be a {name}")
     if change.method == "PUT" and id_:
-        return _by_id(store, change, path)
+        found = _by_id(store, change, path)
+        if quirks.own_ids and found.found is None:
+            return _Target(f"{name}/{store.new_id(name)}", None)
+        return found
     if change.method == "PUT" and query_text:
         return _by_query(store, name, query_text)
     if change.method != "POST" or id_ or query_text:

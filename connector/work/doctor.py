@@ -13,10 +13,16 @@ from ..fhir.lossless import UndecodableError
 from ..mappingfiles import MappingFiles
 from ..packet import Mappings
 from ..pull import plan, servers, survey, types_of_chart
+from ..push import way_of
 from ..settings import Destination, EndpointSettings, Source
 
 _CLOCK_SKEW_MAX_S = 120
 # What every packet is made of, whatever the chart holds.
+_WAYS = {
+    "transaction": "as transactions",
+    "batch": "as batches: transactions are not offered",
+    "single": "one by one: neither transactions nor batches are offered",
+}
 _PACKET_TYPES = ("Composition", "Device", "Organization", "Provenance", "ServiceRequest", "Task")
 
 
@@ -145,11 +151,7 @@ def _destination(name: str, settings: Destination, types: frozenset[str]) -> Ite
     if capability is None:
         return
     yield from _scopes(name, endpoint, _PACKET_TYPES, refused)
-    whole = not capability.interactions or "transaction" in capability.interactions
-    yield Check(
-        name, "transactions", whole, "offered" if whole else "not offered",
-        "" if whole else "This version needs a destination with transactions.", refused,
-    )  # fmt: skip
+    yield Check(name, "writes", True, _WAYS[way_of(settings, capability)])
     absent = [t for t in _PACKET_TYPES if t not in capability.search]
     yield Check(
         name, "packet", not absent,
