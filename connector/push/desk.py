@@ -15,6 +15,7 @@ from ..store import packet
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
 from ..store.written import Known, Written
+from . import parcels
 
 # How writes travel: all or none, each for itself in one Bundle, or one request each.
 Way = Literal["transaction", "batch", "single"]
@@ -75,8 +76,11 @@ class Desk:
         return entry
 
     def entry(self, key: str) -> packet.Entry:
-        """One entry of the packet by `Type/<derived id>`."""
-        entry = packet.entry(self.case, *parts(key))
+        """One entry of the packet, or a Binary that goes ahead of one, by `Type/<derived id>`."""
+        resource_type, resource_id = parts(key)
+        entry = packet.entry(self.case, resource_type, resource_id)
+        if entry is None and resource_type == parcels.BINARY:
+            entry = parcels.binary(self.case, resource_id)
         if entry is None:
             raise ConnectorError("internal: a row of the delivery without its packet entry")
         return entry

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..fhir.references import reference_order, spans
 from ..store import packet
 from ..store.casefile import CaseFile
+from . import parcels
 from .desk import key_of
 
 Unit = list[str]  # entries that refer to each other in a circle: they go together if they can
@@ -45,18 +46,40 @@ class Survey:
         """`keys` in an order in which references point backwards or into the unit."""
         return reference_order({key: self.edges[key] for key in keys})
 
+    def reached_from(self, keys: set[str]) -> set[str]:
+        """`keys`, and all that they refer to, directly or not."""
+        found, new = set[str](), keys
+        while new:
+            found |= new
+            new = self.referred_by(new) - found
+        return found
+
     def referred_by(self, keys: set[str]) -> set[str]:
         """What `keys` refer to."""
         return {target for key in keys for target in self.edges[key]}
 
 
-def survey(case: CaseFile) -> Survey:
-    """Read every entry once; only names and sizes stay in memory."""
+def survey(case: CaseFile, bytes_max: float) -> Survey:
+    """Read every entry once; only names and sizes stay in memory.
+
+    The attachments of an entry larger than `bytes_max` are to go ahead of it, each for itself.
+    """
     sizes: dict[str, int] = {}
     values: dict[str, set[str]] = {}
+    patients = {
+        f"{t}/{i}" for t, i in case.rows("SELECT type, id FROM entry WHERE type = 'Patient'")
+    }
     for entry in packet.entries(case):
-        sizes[key_of(entry)] = len(entry.body) + _ENVELOPE_BYTES
-        values[key_of(entry)] = {span.value for span in spans(entry.body)}
+        key = key_of(entry)
+        sizes[key] = len(entry.body) + _ENVELOPE_BYTES
+        values[key] = {span.value for span in spans(entry.body)}
+        if sizes[key] > bytes_max:
+            ahead = parcels.open_up(case, entry)
+            values[key] |= ahead.keys()
+            sizes[key] -= sum(ahead.values())
+            sizes |= {binary: size + _ENVELOPE_BYTES for binary, size in ahead.items()}
+            values |= dict.fromkeys(ahead, patients)
+    # Each Binary says whose it is.
     edges = {key: sorted(found & sizes.keys()) for key, found in values.items()}
     return Survey(sizes, edges)
 

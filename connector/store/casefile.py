@@ -18,7 +18,7 @@ from ..failpoint import reach
 from .lock import in_turn
 from .private import private_folder
 
-SCHEMA_VERSION = 3  # 1: items without `answered`; 2: without `unfinished` and `answer`
+SCHEMA_VERSION = 3  # 1: items without `answered`; 2: without `unfinished`, …
 _PIECE = 256 * 1024
 
 # Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
@@ -107,6 +107,9 @@ CREATE TABLE IF NOT EXISTS delivery (
 -- entries that left before something they refer to: `missing` are those, as a JSON list of keys
 CREATE TABLE IF NOT EXISTS unfinished (
   type TEXT NOT NULL, id TEXT NOT NULL, missing TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
+-- attachments that go ahead as Binary resources: `number` of those with data in the entry
+CREATE TABLE IF NOT EXISTS parcel (
+  id TEXT PRIMARY KEY, type TEXT NOT NULL, entry_id TEXT NOT NULL, number INTEGER NOT NULL) STRICT;
 -- the destination's own words about writes that did not pass whole
 CREATE TABLE IF NOT EXISTS answer (
   write_no INTEGER NOT NULL, status INTEGER NOT NULL, body BLOB NOT NULL) STRICT;

@@ -1,5 +1,6 @@
 """What does not fit into one write, or not at all."""
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -7,11 +8,12 @@ import pytest
 
 from connector import push
 from connector.endpoint import Answer, Endpoint
-from connector.errors import DestinationRefused
+from connector.errors import DestinationRefused, ReadBackDiffers
 from connector.fhir.lossless import decode, encode
 from connector.push import Desk
+from connector.push.proof import check
 from connector.sandbox import Fault, Quirks, Sandbox
-from connector.store import delivery
+from connector.store import delivery, export
 from tests.push.conftest import STRATEGIES, TRANSACTIONS, assert_whole, kinds, writes
 from tests.push.packets import Resource, chart, observation, push_all
 from tests.push.test_deliver import assert_circle_closed, circle
@@ -205,3 +207,76 @@ def test_rejected_ones_are_gaps(desk_of: DeskOf) -> None:
         push.resolve(desk)
         push.deliver(desk)
         assert desk.case.rows("SELECT what, kind FROM gap") == [("Observation", "rejected")]
+
+
+def letter(*sizes: int) -> Resource:
+    """A document whose attachments have `sizes` bytes."""
+    contents = [
+        {"attachment": {"contentType": "text/plain", "title": str(n), "data": text(n, size)}}
+        for n, size in enumerate(sizes)
+    ]
+    return {
+        "resourceType": "DocumentReference",
+        "id": "letter",
+        "status": "current",
+        "subject": {"reference": "Patient/p1"},
+        "content": contents,
+    }
+
+
+def text(number: int, size: int) -> str:
+    return base64.b64encode(bytes([65 + number]) * size).decode()
+
+
+@pytest.mark.parametrize("write", STRATEGIES)
+@pytest.mark.parametrize("way", WAYS)
+def test_attachments_too_large_for_a_write_go_ahead(
+    desk_of: DeskOf, sandbox: Sandbox, write: str, way: str
+) -> None:
+    desk = desk_of(
+        [letter(20_000, 30_000), *chart()], write=write, way=way, bundle={"max_megabytes": 0.05}
+    )
+    proof = push_all(desk)
+    assert_whole(sandbox, DocumentReference=1, Binary=2)
+    [document] = sandbox.resources("DocumentReference")
+    [patient] = sandbox.resources("Patient")
+    attached = {
+        f"Binary/{b['id']}": (b["data"], b["contentType"], b["securityContext"]["reference"])
+        for b in sandbox.resources("Binary")
+    }
+    for number, size in enumerate((20_000, 30_000)):
+        node = document["content"][number]["attachment"]
+        assert "data" not in node
+        assert (node["size"], node["title"]) == (size, str(number))
+        owner = f"Patient/{patient['id']}"
+        assert attached[node["url"]] == (text(number, size), "text/plain", owner)
+    assert {line["status"] for line in proof["resources"]} == {"verified"}
+    packet = desk.case.folder / "packet.json"
+    export.packet(desk.case)
+    assert check(encode(proof), None, None, packet.read_bytes()).wrong == []
+    sandbox.requests.clear()
+    push_all(desk_of(write=write, way=way, bundle={"max_megabytes": 0.05}))
+    assert writes(sandbox) == 0
+
+
+def test_an_attachment_too_large_by_itself_is_told_and_its_record_goes(
+    desk_of: DeskOf, sandbox: Sandbox
+) -> None:
+    desk = desk_of([letter(100, 90_000), *chart()], bundle={"max_megabytes": 0.05})
+    proof = push_all(desk)
+    assert_whole(sandbox, DocumentReference=1, Binary=1)
+    lost = [line["packet"].partition("/")[0] for line in proof["resources"] if not line["there"]]
+    assert lost == ["Binary"]
+    [document] = sandbox.resources("DocumentReference")
+    small, large = (content["attachment"] for content in document["content"])
+    assert small["url"].startswith("Binary/")
+    assert (large["size"], "url" in large, "data" in large) == (90_000, False, False)
+
+
+def test_one_changed_byte_of_a_binary_is_found(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desk = desk_of([letter(20_000, 30_000), *chart()], bundle={"max_megabytes": 0.05})
+    push_all(desk)
+    stands = sandbox.resources("Binary")[0]
+    sandbox.put({**stands, "data": text(9, 20_000)})
+    with pytest.raises(ReadBackDiffers, match="1 Binary"):
+        push.verify(desk)
