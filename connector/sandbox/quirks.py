@@ -50,6 +50,8 @@ class Quirks:
     change_digit: bool = False  # 1.50 is stored as 1.51
     drop_elements: frozenset[str] = frozenset()
     scale_max: int | None = None  # a number with more decimals is refused
+    if_match: bool = True  # False: ignored
+    conditional_create: bool = True  # False: If-None-Exist is ignored
     own_ids: bool = False  # a PUT of an id not yet there creates one with another id
     reject: str | None = None
     bulk: BulkQuirks | None = None  # None: no exports

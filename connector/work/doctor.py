@@ -15,6 +15,7 @@ from ..packet import Mappings
 from ..pull import plan, servers, survey, types_of_chart
 from ..push import way_of
 from ..settings import Destination, EndpointSettings, Source
+from . import trial
 
 _CLOCK_SKEW_MAX_S = 120
 # What every packet is made of, whatever the chart holds.
@@ -22,6 +23,19 @@ _WAYS = {
     "transaction": "as transactions",
     "batch": "as batches: transactions are not offered",
     "single": "one by one: neither transactions nor batches are offered",
+}
+# What to do where a test of writing fails.
+_TRIALS = {
+    "advice": "Set `write` of this destination so.",
+    "conditional create": "See the line on advice.",
+    "search by tag": 'Without it `write = "put"` is the only way, if ids of ours are kept.',
+    "ids of ours": 'Keep to `write = "conditional"` or `"create"`.',
+    "If-Match": "Another's change may be written over between reading and writing: ask for it.",
+    "transaction": "Nothing is lost: what stands is found by reading. Deliveries take longer.",
+    "precision": "Read-back notes `precision-changed`; ask whether digits may be kept.",
+    "elements": "Read-back will find a difference (exit 8): ask what is removed.",
+    "decimals": "Records with such numbers are rejected or differ: ask for more digits.",
+    "cleaned up": "Delete what is tagged HTEST there by hand.",
 }
 _PACKET_TYPES = ("Composition", "Device", "Organization", "Provenance", "ServiceRequest", "Task")
 
@@ -44,14 +58,19 @@ def examine(
     destination: str,
     case_type: str,
     mappings: Mappings,
+    *,
+    write_test: bool = False,
 ) -> list[Check]:
-    """Every check of one source and one destination, for one kind of case."""
+    """Every check of one source and one destination, for one kind of case.
+
+    `write_test`: also write, change and delete test resources at the destination.
+    """
     types = types_of_chart(mappings.never_types)
     home, outside = config.source(source), config.destination(destination)
     wanted = mappings.wanted_types(case_type, outside.programme)
     checks = [_environments(home, outside)]
     checks += _source(source, home, wanted, types, mappings.files)
-    checks += _destination(destination, outside, types)
+    checks += _destination(destination, outside, types, write_test)
     return checks
 
 
@@ -144,7 +163,9 @@ def _files(name: str, settings: Source) -> Iterator[Check]:
         yield Check(name, "readable", False, f"{why} ({count})", again, Exit.SOURCE_FAILED)
 
 
-def _destination(name: str, settings: Destination, types: frozenset[str]) -> Iterator[Check]:
+def _destination(
+    name: str, settings: Destination, types: frozenset[str], write_test: bool
+) -> Iterator[Check]:
     endpoint = Endpoint(settings, "destination", types=types)
     refused = Exit.DESTINATION_REFUSED
     capability = yield from _common(name, endpoint, settings, "Task", refused)
@@ -160,6 +181,11 @@ def _destination(name: str, settings: Destination, types: frozenset[str]) -> Ite
     )  # fmt: skip
     yield _owner(name, endpoint, settings)
     yield Check(name, "$match", True, _matching(capability, settings))
+    if write_test:
+        for seen in trial.write_test(settings, way_of(settings, capability)):
+            fix = "" if seen.ok else _TRIALS.get(seen.name, "Ask the people who run it.")
+            fine = seen.ok or not trial.needed(seen.name, settings)
+            yield Check(name, f"write test: {seen.name}", fine, seen.detail, fix, refused)
 
 
 def _matching(capability: Capability, settings: Destination) -> str:
