@@ -1,14 +1,16 @@
 """connector.toml: where charts come from, where packets go, and where the rows are kept."""
 
+import getpass
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from .errors import UsageError
 from .request import Model, Text
-from .settings import Destination, Source
+from .settings import Destination, Secret, Source
 from .yamlfile import Lines, problems
 
 S = TypeVar("S")
@@ -25,6 +27,20 @@ class LedgerSettings(Model):
     """The ledger's database (SQLAlchemy URL). Default: SQLite in the store."""
 
     url: Text | None = None
+    operator: Text | None = None  # who answers for what is sent from here; default: the user
+
+
+class ReceiptSettings(Model):
+    """The key that receipts are signed with. Default: they are not signed."""
+
+    private_key: Secret | None = None  # PEM: RSA signs by RS384, P-384 by ES384
+    kid: Text | None = None  # default: the key's RFC 7638 thumbprint
+
+    @model_validator(mode="after")
+    def _with_key(self) -> "ReceiptSettings":
+        if self.kid is not None and self.private_key is None:
+            raise ValueError("kid: it names a private_key, and there is none")
+        return self
 
 
 class MappingSettings(Model):
@@ -42,6 +58,7 @@ class Config(Model):
     store: Store = Store()
     ledger: LedgerSettings = LedgerSettings()
     mappings: MappingSettings = MappingSettings()
+    receipt: ReceiptSettings = ReceiptSettings()
 
     def source(self, name: str) -> Source:
         return _named(self.sources, name, "sources")
@@ -51,6 +68,18 @@ class Config(Model):
 
     def ledger_url(self) -> str:
         return self.ledger.url or f"sqlite:///{self.store.path / 'ledger.db'}"
+
+    def operator(self) -> str:
+        """Who sends, for the disclosure log and the receipt."""
+        return self.ledger.operator or this_user()
+
+
+def this_user() -> str:
+    """The name of the user who runs this; a number where the system knows no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number alone
+        return f"uid {os.getuid()}"
 
 
 def _named(table: dict[str, S], name: str, kind: str) -> S:

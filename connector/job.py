@@ -89,6 +89,7 @@ def at_work(job: Job) -> Iterator[push.Desk]:
                 settings=job.destination,
                 request=job.request,
                 source=job.source,
+                operator=job.config.operator(),
             )
         finally:
             ledger.close()

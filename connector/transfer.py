@@ -4,7 +4,8 @@ The only module that knows it. Every step leaves committed rows, so a case goes 
 rows say it is, whoever runs it and however the last run ended.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -21,6 +22,7 @@ from .errors import (
     UsageError,
     Waiting,
 )
+from .fhir.lossless import encode
 from .job import Job, at_work, forget, iso
 from .pull import pull_chart, pull_files, types_of_chart
 from .store import chart, coverage, export
@@ -184,27 +186,44 @@ def _map(job: Job, desk: push.Desk) -> None:
 
 def _push(job: Job, desk: push.Desk) -> None:
     case = desk.case
-    push.resolve(desk)
-    with case.commit():
-        _enter(desk, State.SENDING)
-        case.set_fact("sending", True)
-    push.deliver(desk, job.progress)
-    push.read_back(desk, job.progress)
-    _enter(desk, State.DELIVERED)
-    push.announce(desk, iso(job.clock()))
-    _receipt(job, desk)
+    with _receipt(job, desk):
+        push.resolve(desk)
+        with case.commit():
+            _enter(desk, State.SENDING)
+            case.set_fact("sending", True)
+        push.deliver(desk, job.progress)
+        push.read_back(desk, job.progress)
+        _enter(desk, State.DELIVERED)
+        push.announce(desk, iso(job.clock()))
     _enter(desk, State.VERIFIED)
 
 
 def _verify(job: Job, desk: push.Desk) -> None:
-    push.verify(desk, job.progress)
-    _receipt(job, desk)
+    with _receipt(job, desk):
+        push.verify(desk, job.progress)
     _enter(desk, State.VERIFIED)
 
 
-def _receipt(job: Job, desk: push.Desk) -> None:
-    proof = push.receipt(desk, desk.case.fact("packet_hash"), iso(job.clock()))
-    export.receipt(desk.case, proof)
+@contextmanager
+def _receipt(job: Job, desk: push.Desk) -> Iterator[None]:
+    """What is read back inside goes into the log and the receipt, also when it differs.
+
+    The key is read first: one that is missing must not stop the last step of a delivery.
+    """
+    key = push.signing_key(job.config.receipt)
+    try:
+        yield
+    except ReadBackDiffers:
+        _write_receipt(job, desk, key)
+        raise
+    _write_receipt(job, desk, key)
+
+
+def _write_receipt(job: Job, desk: push.Desk, key: push.Signing | None) -> None:
+    push.account(desk)
+    values = push.receipt(desk, desk.case.fact("packet_hash"), iso(job.clock()))
+    proof = encode(values) + b"\n"
+    export.receipt(desk.case, proof, push.signed(proof, key) if key else None)
 
 
 def _attempt(job: Job, desk: push.Desk, goal: State, step: Callable[[], None]) -> Standing:

@@ -6,6 +6,7 @@ from typing import Any
 
 from connector.case import State
 from connector.config import Config
+from connector.push.receipt import Receipt
 from connector.request import Request
 from connector.store.coverage import Line
 from connector.store.standing import Standing
@@ -19,6 +20,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {
         "request.schema.json": _of(Request.model_json_schema(), "A second opinion asked for"),
         "config.schema.json": _of(Config.model_json_schema(), "connector.toml"),
+        "receipt.schema.json": _of(Receipt.model_json_schema(), "receipt.json: proof of arrival"),
         "case.schema.json": _of(_case(), "What transfer --json and show --json print"),
     }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ..endpoint import keys
+from .. import keys
 from ..errors import UsageError
 
 _PRIVATE, _PUBLIC = "private.pem", "jwks.json"
@@ -13,7 +13,8 @@ _PRIVATE, _PUBLIC = "private.pem", "jwks.json"
 
 @click.group("keys")
 def command() -> None:
-    """Keys to sign in with (SMART Backend Services). How to register one: docs/sign-in.md.
+    """Keys to sign in with (SMART Backend Services), or to sign receipts with. How to register one:
+    docs/sign-in.md.
 
     \b
     Example:

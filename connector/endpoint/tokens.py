@@ -15,11 +15,11 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 
 from requests.auth import AuthBase
 
+from .. import keys
 from ..errors import Forbidden, SignInFailed, Unreachable, Waiting
 from ..fhir.capability import parse as parse_capability
 from ..fhir.lossless import UndecodableError, decode
 from ..settings import LOOPBACK, EndpointSettings
-from . import keys
 from .assertion import client_assertion
 from .bearer import Bearer, fits_a_header
 from .origin import joined

@@ -8,17 +8,22 @@ from .announce import announce
 from .compare import compare_patients
 from .deliver import deliver
 from .desk import Desk
+from .disclosure import account
 from .identity import resolve
 from .readback import read_back, verify
-from .receipt import receipt
+from .receipt import Signing, receipt, signed, signing_key
 
 __all__ = [
     "Desk",
+    "Signing",
+    "account",
     "announce",
     "compare_patients",
     "deliver",
     "read_back",
     "receipt",
     "resolve",
+    "signed",
+    "signing_key",
     "verify",
 ]

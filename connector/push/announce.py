@@ -125,7 +125,7 @@ def _write(desk: Desk, pending: list[_Signal], at: str, attempt: int) -> str:
     write_no = desk.ledger.next_write_no(desk.handle)
     desk.case.set_fact("announcing", {"at": at, "write_no": write_no})
     bundle = transaction("transaction", map(_put, pending))
-    answer = post(desk, write_no, bundle, len(pending), "announce")
+    answer = post(desk, write_no, bundle, len(pending), "announce", "announce")
     status = answer.status if answer else None
     desk.ledger.answer(desk.handle, write_no, status, kind_of(answer).value)
     if answer is not None and answer.ok:

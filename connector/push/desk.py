@@ -21,7 +21,10 @@ CONTENTS = "Composition"
 
 @dataclass(frozen=True)
 class Desk:
-    """One case at one destination. `fence` is the number under which this process may write."""
+    """One case at one destination.
+
+    `fence`: the number under which this process may write. `operator`: who sends, for the log.
+    """
 
     case: CaseFile
     ledger: Ledger
@@ -31,6 +34,7 @@ class Desk:
     settings: Destination
     request: Request
     source: Source
+    operator: str
 
     def patient(self) -> packet.Entry:
         """The packet's own Patient: the source's, in packet form."""

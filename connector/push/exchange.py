@@ -6,16 +6,25 @@ from ..endpoint import Answer
 from ..endpoint.retry import Again, Park
 from ..errors import Unreachable, Waiting
 from ..fhir.lossless import sha256
+from ..store.disclosures import Event
+from . import audit
 from .desk import Desk
+from .disclosure import attempt
 
 
-def post(desk: Desk, write_no: int, bundle: bytes, entries: int, what: str) -> Answer | None:
+def post(
+    desk: Desk, write_no: int, bundle: bytes, entries: int, what: str, event: Event = "deliver"
+) -> Answer | None:
     """Commit the intent in the ledger, then send a transaction once. None: no whole answer came.
+
+    The intent and the row of the disclosure log that tells of it (`event`) are one commit.
 
     The caller has said in the case file what `write_no` holds, and says afterwards in the ledger
     what became of it. Raises `LockHeld` when another process has taken the case since.
     """
-    desk.ledger.intend(desk.handle, desk.fence, write_no, "POST", sha256(bundle), entries)
+    told = attempt(desk, event, entries)
+    desk.ledger.intend(desk.handle, desk.fence, write_no, "POST", sha256(bundle), entries, told)
+    audit.keep_up(desk)
     try:
         # Only places and versions are wanted back, not the resources (http.html#ops).
         headers = {"Prefer": "return=minimal"}

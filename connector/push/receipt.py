@@ -1,28 +1,96 @@
 """The receipt: proof of arrival, resource by resource, without clinical content."""
 
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from ..store import delivery
+from ..config import ReceiptSettings
+from ..keys import SigningKey, read
+from ..request import Model
+from ..signature import sign
+from ..store import delivery, packet
+from . import seal
 from .desk import REQUEST, TASK, Desk, key_of
+from .disclosure import approver
+
+VERSION = 2
+# The name of the form that `sha256_sent` and `sha256_read` are taken of; docs/proof.md says it.
+CANONICAL = "second-opinion-connector/comparable-1"
+
+
+class Line(Model):
+    """One resource of the packet at the destination."""
+
+    packet: str  # Type/<derived id>, as in packet.json
+    there: str | None  # Type/id; None: nothing of it stands there
+    version: str | None
+    sha256_packet: str  # of its bytes in packet.json
+    sha256_sent: str | None  # of the canonical form it was to arrive in; None: never written
+    sha256_read: str | None  # of the canonical form that was read back
+    status: Literal[
+        "intended", "sent", "accepted", "verified", "precision-changed", "differs", "rejected"
+    ]
+    note: str
+
+
+class Place(Model):
+    """One of the two ends."""
+
+    id: str
+    base_url: str
+    environment: Literal["test", "production"]
+
+
+class Who(Model):
+    """Who sent it, and who let it leave (None: `release = "auto"`)."""
+
+    operator: str
+    approved_by: str | None
+
+
+class LogRow(Model):
+    """The last row of the disclosure log when this was written."""
+
+    row: int
+    hash: str
+
+
+class Receipt(Model):
+    """receipt.json. docs/receipt.schema.json is made from this class."""
+
+    version: Literal[2]
+    canonical: Literal["second-opinion-connector/comparable-1"]
+    case: str
+    packet_hash: str
+    verified_at: str
+    announced_at: str | None
+    by: Who
+    source: Place
+    destination: Place
+    patient: str | None
+    service_request: str | None
+    task: str | None
+    resources: tuple[Line, ...]
+    disclosure_log: LogRow
+    digest: str
 
 
 def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
-    """What stands where, proved by which hashes: plain JSON values.
+    """What stands where, proved by which hashes: plain JSON values, as `Receipt` has them.
 
-    `resources`: `packet` (`Type/<derived id>`), `there` (`Type/id`, None if rejected), `version`,
-    `sha256_sent` and `sha256_read` (of the canonical form, docs/architecture.md; None for the
-    destination's own Patient, which was compared and not written), `status`, `note`.
-    `verified_at`: UTC, ISO 8601.
+    `verified_at`: when it was read back last, UTC, ISO 8601.
     """
     there = delivery.id_map(desk.case)
-    return {
-        "version": 1,
+    hashes = packet.hashes(desk.case)
+    head = desk.ledger.disclosure_head()
+    values = {
+        "version": VERSION,
+        "canonical": CANONICAL,
         "case": desk.handle,
         "packet_hash": packet_hash,
         "verified_at": verified_at,
         "announced_at": desk.case.fact("announced_at"),
-        "source": str(desk.source.id),
-        "destination": {"id": str(desk.settings.id), "base_url": desk.settings.base_url},
+        "by": {"operator": desk.operator, "approved_by": approver(desk)},
+        "source": _place(desk.source),
+        "destination": _place(desk.settings),
         "patient": there.get(key_of(desk.patient())),
         "service_request": there.get(key_of(desk.authored(REQUEST))),
         "task": there.get(key_of(desk.authored(TASK))),
@@ -31,6 +99,7 @@ def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
                 "packet": f"{row.type}/{row.id}",
                 "there": there.get(f"{row.type}/{row.id}"),
                 "version": row.version,
+                "sha256_packet": hashes[f"{row.type}/{row.id}"],
                 "sha256_sent": row.sent_sha256,
                 "sha256_read": row.read_sha256,
                 "status": row.status,
@@ -38,4 +107,37 @@ def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
             }
             for row in delivery.deliveries(desk.case)
         ],
+        "disclosure_log": {"row": head.seq, "hash": head.hash},
+    }
+    return seal.sealed(values)
+
+
+class Signing(NamedTuple):
+    """A key, and the name by which a JWKS knows it."""
+
+    key: SigningKey
+    kid: str
+
+
+def signing_key(settings: ReceiptSettings) -> Signing | None:
+    """The key that receipts are signed with; None if none is configured.
+
+    `UsageError` if it can't be read: asked before anything leaves.
+    """
+    if settings.private_key is None:
+        return None
+    key = read(settings.private_key.read(), "receipt")
+    return Signing(key, settings.kid or key.kid)
+
+
+def signed(proof: bytes, signing: Signing) -> bytes:
+    """receipt.jws: the bytes of receipt.json, signed (RFC 7515, compact)."""
+    return sign(proof, signing.key, signing.kid, {"cty": "json"}).encode() + b"\n"
+
+
+def _place(settings: Any) -> dict[str, str]:
+    return {
+        "id": str(settings.id),
+        "base_url": settings.base_url,
+        "environment": settings.environment,
     }

@@ -1,9 +1,7 @@
 """The packet and the receipt as files beside the case file, for people and other programs."""
 
 import os
-from typing import Any
 
-from ..fhir.lossless import encode
 from . import packet as entries_of
 from .casefile import CaseFile
 from .private import write_private
@@ -25,6 +23,10 @@ def packet(case: CaseFile) -> None:
     part.replace(case.folder / "packet.json")
 
 
-def receipt(case: CaseFile, proof: dict[str, Any]) -> None:
-    """Write receipt.json."""
-    write_private(case.folder / "receipt.json", encode(proof) + b"\n")
+def receipt(case: CaseFile, proof: bytes, signed: bytes | None = None) -> None:
+    """Write receipt.json, and receipt.jws where it is signed. An older signature never stays."""
+    signature = case.folder / "receipt.jws"
+    signature.unlink(missing_ok=True)
+    write_private(case.folder / "receipt.json", proof)
+    if signed is not None:
+        write_private(signature, signed)

@@ -1,30 +1,24 @@
-"""The ledger: state of every case, one row per write intended and answered. No patient data.
+"""The ledger: state of every case, one row per write, the disclosure log. No patient data.
 
 SQLAlchemy Core, one code path for SQLite (default) and PostgreSQL. Hashes are keyed (HMAC-SHA-256)
 with a key kept beside the store: a leaked ledger can't be matched against known content.
 """
 
-import contextlib
 import hashlib
 import hmac
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import (
     Column,
     Connection,
-    Engine,
     Integer,
     MetaData,
     String,
     Table,
-    create_engine,
-    event,
     func,
     insert,
     select,
@@ -35,11 +29,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
 from ..request import due_at
-from .lock import in_turn
-from .private import private_folder
+from . import disclosures
+from .database import engine_for, key_in
+from .disclosures import Anchor, Break, Disclosure, Row
 
-SCHEMA_VERSION = 1
-_KEY_BYTES = 32
+SCHEMA_VERSION = 2  # 1: without the disclosure log
+_BRING_UP = 0x5EC0D  # one process at a time makes or brings up the tables
 
 _metadata = MetaData()
 _schema = Table("ledger_schema", _metadata, Column("version", Integer, nullable=False))
@@ -90,26 +85,10 @@ class Ledger:
 
     def __init__(self, url: str, key_file: Path) -> None:
         """Open (and create) the ledger at a SQLAlchemy URL; `key_file` is made when missing."""
-        try:
-            self._engine = create_engine(url)
-        except (SQLAlchemyError, ImportError):
-            raise UsageError(
-                "[ledger] url: not a database URL this program can open",
-                "Use sqlite:///FILE or postgresql+psycopg://… (with psycopg installed).",
-            ) from None
-        if self._engine.dialect.name == "sqlite":
-            _prepare_sqlite(self._engine)
-        self._key = _key(key_file)
+        self._engine = engine_for(url)
+        self._key = key_in(key_file)
         with self._begin() as db:
-            _metadata.create_all(db)
-            version = db.execute(select(_schema.c.version)).scalar()
-            if version is None:
-                db.execute(insert(_schema).values(version=SCHEMA_VERSION))
-            elif version != SCHEMA_VERSION:
-                raise UsageError(
-                    f"the ledger has schema {version}, this program knows {SCHEMA_VERSION}",
-                    "Use the version of connector that wrote it.",
-                )
+            _bring_up(db)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -142,11 +121,19 @@ class Ledger:
         return int(fence)
 
     def intend(
-        self, handle: str, fence: int, write_no: int, method: str, content: str, entries: int
+        self,
+        handle: str,
+        fence: int,
+        write_no: int,
+        method: str,
+        content: str,
+        entries: int,
+        told: Disclosure,
     ) -> None:
-        """Commit, before bytes leave, that we will write. `content`: its SHA-256, kept keyed.
+        """Commit, before bytes leave, that we will write, and tell it in the disclosure log.
 
-        Raises `LockHeld` if another process has taken the case since.
+        `content`: its SHA-256, kept keyed. Raises `LockHeld` if another process has taken the case
+        since.
         """
         with self._begin() as db:
             self._check_fence(db, handle, fence)
@@ -163,6 +150,39 @@ class Ledger:
             where = (_writes.c.handle == handle) & (_writes.c.write_no == write_no)
             if db.execute(update(_writes).where(where).values(values)).rowcount == 0:
                 db.execute(insert(_writes).values(handle=handle, write_no=write_no, **values))
+            disclosures.append(db, self.keyed, handle, told, _now())
+
+    def disclosed(self, handle: str, fence: int, told: Disclosure) -> None:
+        """Tell in the disclosure log what became of a case's packet, unless its last row says so.
+
+        Raises `LockHeld` if another process has taken the case since.
+        """
+        with self._begin() as db:
+            self._check_fence(db, handle, fence)
+            last = disclosures.last(db, disclosures.case_key(self.keyed, handle))
+            if last is None or not disclosures.says(last, told):
+                disclosures.append(db, self.keyed, handle, told, _now())
+
+    def disclosures(self, handle: str | None = None, after: int = 0) -> list[Row]:
+        """The rows of the disclosure log after number `after`, of one case if asked, in order."""
+        case = None if handle is None else disclosures.case_key(self.keyed, handle)
+        with self._begin() as db:
+            return list(disclosures.rows(db, case, after))
+
+    def case_names(self) -> dict[str, str]:
+        """What stands for a case in the disclosure log → its handle, of every case known here."""
+        return {disclosures.case_key(self.keyed, row.handle): row.handle for row in self.cases()}
+
+    def disclosure_head(self) -> Anchor:
+        """The last row of the disclosure log, for somebody to remember (number 0: none)."""
+        with self._begin() as db:
+            return disclosures.head(db)
+
+    def check_disclosures(self, anchors: Iterable[Anchor] = ()) -> tuple[int, Break | None]:
+        """(rows of the disclosure log that hold, where it breaks first): `disclosures.check`."""
+        with self._begin() as db:
+            chain, head = disclosures.rows(db), disclosures.head(db)
+            return disclosures.check(self.keyed, chain, head, anchors)
 
     def answer(self, handle: str, write_no: int, status: int | None, outcome: str) -> None:
         """Keep what became of a write. `status` None: no answer; `outcome`: one of our words."""
@@ -225,51 +245,24 @@ class Ledger:
         reach("ledger.after")
 
 
-def _prepare_sqlite(engine: Engine) -> None:
-    if engine.url.database in (None, "", ":memory:"):
-        raise UsageError("[ledger] url: names no file", "Use sqlite:///FILE.")
-    file = Path(str(engine.url.database))
-    private_folder(file.parent)
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-
-    @event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, _record: object) -> None:
-        # Transactions are begun by us, and at once for writing: two processes queue up instead
-        # of failing when a reader wants to become a writer.
-        connection.isolation_level = None
-        with in_turn(file.parent):
-            connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA busy_timeout = 30000")
-
-    @event.listens_for(engine, "begin")
-    def _begin_immediate(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _key(file: Path) -> bytes:
-    """The key in `file`; made there first if need be, whole or not at all, by whoever is first."""
-    private_folder(file.parent)
-    if not file.exists():
-        part = file.with_name(f"{file.name}.{os.getpid()}")
-        descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as out:
-            out.write(os.urandom(_KEY_BYTES).hex() + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(part, file)
-        part.unlink()
-    try:
-        key = bytes.fromhex(file.read_text(encoding="ascii"))
-    except ValueError:
-        key = b""
-    if len(key) != _KEY_BYTES:
+def _bring_up(db: Connection) -> None:
+    """Make what is missing: everything in a new database, what came later in an older one."""
+    if db.dialect.name == "postgresql":  # on SQLite a transaction is alone from its beginning
+        db.execute(select(func.pg_advisory_xact_lock(_BRING_UP)))
+    _metadata.create_all(db)
+    version = db.execute(select(_schema.c.version)).scalar()
+    if version is not None and version > SCHEMA_VERSION:
         raise UsageError(
-            f"{file}: not the ledger's key ({2 * _KEY_BYTES} hex digits)",
-            "Put the file back from a backup: hashes under another key tell nothing.",
+            f"the ledger has schema {version}, this program knows {SCHEMA_VERSION}",
+            "Use the version of connector that wrote it.",
         )
-    return key
+    if version == SCHEMA_VERSION:
+        return
+    disclosures.create(db)
+    if version is None:
+        db.execute(insert(_schema).values(version=SCHEMA_VERSION))
+    else:
+        db.execute(update(_schema).values(version=SCHEMA_VERSION))
 
 
 def _now() -> str:

@@ -105,6 +105,12 @@ def packet_hash(case: CaseFile) -> str:
     return sha256("".join(lines).encode())
 
 
+def hashes(case: CaseFile) -> dict[str, str]:
+    """`Type/<derived id>` → SHA-256 of its bytes, of every entry."""
+    rows = case.rows("SELECT type, id, sha256 FROM entry")
+    return {f"{resource_type}/{resource_id}": digest for resource_type, resource_id, digest in rows}
+
+
 def entries(case: CaseFile, origin: str | None = None) -> Iterator[Entry]:
     """The packet's entries in order; only `carried` or `authored` ones if asked."""
     sql = "SELECT seq, type, id, origin, source, sha256, body FROM entry"

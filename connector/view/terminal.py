@@ -200,6 +200,19 @@ def _until(due: datetime | None, now: datetime) -> str:
     return f"in {left.days} days" if left.days > 1 else f"in {left.total_seconds() / 3600:.0f} h"
 
 
+def disclosures(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """The disclosure log as a table, the latest last."""
+    lines = [f"{'row':>5} {'at':22}{'case':14}{'event':10}{'outcome':11}{'records':>8}  by"]
+    for row in rows:
+        by = row["operator"] + (f", approved by {row['approver']}" if row["approver"] else "")
+        lines.append(
+            f"{row['seq']:5} {row['at']:22}{row['case'] or '?':14}{row['event']:10}"
+            f"{row['outcome']:11}{row['resources']:8}  {by}; {row['basis']};"
+            f" to {row['destination_id']}"
+        )
+    return lines if len(lines) > 1 else ["Nothing was disclosed yet."]
+
+
 def summary(lines: list[dict[str, Any]], exit_code: int) -> str:
     """A run over many requests in one line: how many stand where."""
     states = Counter(str(line.get("state", "not run")) for line in lines)

@@ -42,6 +42,10 @@ path = "connector-data"         # case files: patient data, keep it private
 
 # [ledger]
 # url = "postgresql+psycopg://connector@localhost/connector"
+# operator = "Records office"   # who sends, for the log of disclosures; default: the user
+
+# [receipt]                     # sign receipts: docs/proof.md
+# private_key = {{ file = "keys/receipts/private.pem" }}
 """
 
 _REQUEST = """\

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from connector.fhir import systems
+from connector.push import seal
 from connector.sandbox import Quirks, Sandbox
+from connector.store import anchors
+from connector.store.ledger import Ledger
 from tests import support
 
 # Few types, so that one transfer is a hundred steps and every one of them can be the last. With
@@ -68,6 +71,21 @@ def named(value: Any, ids: dict[str, str]) -> Any:
     return value
 
 
+def assert_proved(world: support.World, receipt: Path, step: str) -> None:
+    """The receipt is whole; the log holds, is told in audit.ndjson, and ends once."""
+    values = json.loads(receipt.read_bytes())
+    assert values["digest"] == seal.digest(values), step
+    remembered = list(anchors.of_store(world.store))
+    ledger = Ledger(f"sqlite:///{world.store / 'ledger.db'}", world.store / "ledger.key")
+    rows = ledger.disclosures()
+    assert ledger.check_disclosures(remembered) == (len(rows), None), step
+    ledger.close()
+    assert len(remembered) == len(rows) + 1, step  # audit.ndjson has each of them once
+    told = [(row.event, row.outcome) for row in rows]
+    assert told.count(("announce", "verified")) == 1, step
+    assert told[-1] == ("announce", "verified"), step
+
+
 def test_any_step_may_be_the_last(small: support.World) -> None:
     request = fresh(small, 0)
     log = small.folder / "steps"
@@ -88,3 +106,4 @@ def test_any_step_may_be_the_last(small: support.World) -> None:
         ran = small.forked("transfer", request, "--json")
         assert ran.json["state"] == "verified", (step, ran)
         assert content(small) == whole, step
+        assert_proved(small, Path(ran.json["receipt"]), step)

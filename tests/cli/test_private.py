@@ -93,6 +93,20 @@ def test_nothing_of_the_patient_is_told(
         assert b"1971-03-17" not in data, name
 
 
+def test_neither_log_nor_receipt_tell_of_the_patient(private: support.World) -> None:
+    request = private.request(patient={"id": PATIENT})
+    ran = private.cli("transfer", request, "--json")
+    told = [
+        Path(ran.json["receipt"]).read_text(),
+        *(private.cli(*line.split()).out for line in ("audit show --json", "audit verify")),
+        private.cli("audit", "export", "--out", "events").out,
+        private.cli("receipt", "check", ran.json["receipt"], "--json").out,
+    ]
+    assert all(told)
+    assert not [text for text in told if CANARY in text]
+    assert f"Patient/{PATIENT}".encode() in (private.folder / "events").read_bytes()
+
+
 def test_files_are_private(private: support.World) -> None:
     private.cli("transfer", private.request(patient={"id": PATIENT}))
     for path in private.store.rglob("*"):

@@ -16,7 +16,9 @@ from connector import cli, yamlfile
 from connector.case import State
 from connector.config import Config, load
 from connector.errors import PRECEDENCE, Exit
+from connector.push.receipt import Line
 from connector.request import Request
+from connector.store.disclosures import Break, Event, Outcome
 from connector.work.requests import SUFFIXES, read_request
 from tests import support
 from tests.docs.pages import DOCS, blocks, examples, page
@@ -153,6 +155,23 @@ def test_all_json_that_is_printed_is_explained(world: support.World) -> None:
     jsonschema.validate(printed[1], schema("case.schema.json"))
     jsonschema.validate(printed[2], schema("case.schema.json"))
     assert not set(keys(printed)) - codes(page("json-output.md"))
+
+
+def test_receipts_and_the_log_are_explained(world: support.World) -> None:
+    world.configure()
+    sent = world.cli("transfer", world.request(), "--json").json
+    printed = [
+        json.loads(Path(sent["receipt"]).read_text()),
+        world.cli("receipt", "check", sent["receipt"], "--json").json,
+        world.cli("audit", "show", "--json").json,
+        world.cli("audit", "verify", "--json").json,
+    ]
+    jsonschema.validate(printed[0], schema("receipt.schema.json"))
+    explained = codes(page("proof.md")) | codes(page("json-output.md"))
+    words = {*get_args(Event), *get_args(Outcome)}
+    words |= set(get_args(Line.model_fields["status"].annotation))
+    words |= set(get_args(Break.__annotations__["kind"]))
+    assert not (set(keys(printed)) | words) - explained
 
 
 def keys(value: Any) -> Iterator[str]:

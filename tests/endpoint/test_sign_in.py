@@ -11,7 +11,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from connector.endpoint import Endpoint, keys
+from connector import keys
+from connector.endpoint import Endpoint
 from connector.errors import Answered, SignInFailed, UsageError, Waiting
 from connector.sandbox import Client, Protection, Sandbox
 

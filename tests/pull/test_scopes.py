@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connector.endpoint import keys
+from connector import keys
 from connector.errors import SourceFailed
 from connector.pull import types_of_chart
 from connector.sandbox import Client, Fault, Protection, Sandbox

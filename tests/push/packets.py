@@ -205,6 +205,7 @@ def open_desk(
         settings=settings,
         request=asked,
         source=source,
+        operator="records-office",
     )
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from connector.failpoint import EXIT_KILLED, arm
 from connector.sandbox import Sandbox
+from connector.store import auditfile
+from connector.store.ledger import Ledger
 from tests.push.conftest import dangling, doubled, one, writes
-from tests.push.packets import chart, open_desk, push_all, put_packet
+from tests.push.packets import HANDLE, chart, open_desk, push_all, put_packet
 
 CONTEXT = multiprocessing.get_context("forkserver")
 
@@ -66,3 +68,14 @@ def test_killed_anywhere_and_run_again(tmp_path: Path, write: str) -> None:
             assert doubled(sandbox) == [], step
             assert dangling(sandbox) == set(), step
             assert one(sandbox, "Task")["status"] == "requested", step
+            assert_told(folder)
+
+
+def assert_told(folder: Path) -> None:
+    """The log holds, and audit.ndjson tells of each of its rows once."""
+    ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}", folder / "ledger.key")
+    rows = ledger.disclosures(HANDLE)
+    told = auditfile.anchors(folder / HANDLE)
+    assert [(row.seq, row.hash) for row in rows] == [(event.seq, event.hash) for event in told]
+    assert ledger.check_disclosures(told) == (len(rows), None)
+    ledger.close()

@@ -11,7 +11,8 @@ import jwt
 import pytest
 import requests
 
-from connector.endpoint import Endpoint, keys
+from connector import keys
+from connector.endpoint import Endpoint
 from connector.endpoint.assertion import client_assertion
 from connector.errors import SignInFailed
 from connector.sandbox import Authority, Protection, Sandbox

@@ -12,12 +12,24 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connector.errors import ConnectorError, LockHeld, UsageError
 from connector.fhir.lossless import sha256
+from connector.store.disclosures import Disclosure
 from connector.store.ledger import Ledger
 
 HANDLE, OTHER = "0123456789ab", "ba9876543210"
 SOURCE, DESTINATION = str(uuid5(NAMESPACE_URL, "s")), str(uuid5(NAMESPACE_URL, "d"))
 DUE = "2026-12-01"
 CONTENT = sha256(b"what was sent")
+TOLD = Disclosure(
+    event="deliver",
+    outcome="attempted",
+    operator="records-office",
+    approver=None,
+    patient="patient-7Q",
+    destination_id=DESTINATION,
+    basis="patient-authorization",
+    document="document-7Q",
+    resources=150,
+)
 
 
 def opened(folder: Path, key: str = "ledger.key") -> Ledger:
@@ -48,7 +60,7 @@ def test_each_taking_has_a_higher_number(ledger: Ledger, tmp_path: Path) -> None
 
 
 OVERTAKEN: dict[str, Callable[[Ledger, int], None]] = {
-    "intend": lambda ledger, fence: ledger.intend(HANDLE, fence, 1, "POST", CONTENT, 1),
+    "intend": lambda ledger, fence: ledger.intend(HANDLE, fence, 1, "POST", CONTENT, 1, TOLD),
     "set_state": lambda ledger, fence: ledger.set_state(HANDLE, fence, "verified", 0),
 }
 
@@ -75,7 +87,7 @@ def test_nor_can_somebody_who_never_took_the_case(ledger: Ledger, step: str) -> 
 def test_a_write_is_kept_with_its_answer(ledger: Ledger, tmp_path: Path) -> None:
     fence = take(ledger)
     assert ledger.next_write_no(HANDLE) == 1
-    ledger.intend(HANDLE, fence, 1, "POST", CONTENT, 150)
+    ledger.intend(HANDLE, fence, 1, "POST", CONTENT, 150, TOLD)
     sql = "SELECT method, entries, fence, status, outcome, answered_at FROM ledger_write"
     assert rows(tmp_path, sql) == [("POST", 150, 1, None, None, None)]
     ledger.answer(HANDLE, 1, 200, "done")
@@ -88,9 +100,9 @@ def test_a_write_is_kept_with_its_answer(ledger: Ledger, tmp_path: Path) -> None
 
 def test_an_intent_that_is_said_again_has_no_answer_yet(ledger: Ledger, tmp_path: Path) -> None:
     fence = take(ledger)
-    ledger.intend(HANDLE, fence, 1, "POST", CONTENT, 1)
+    ledger.intend(HANDLE, fence, 1, "POST", CONTENT, 1, TOLD)
     ledger.answer(HANDLE, 1, 503, "unclear")
-    ledger.intend(HANDLE, fence, 1, "PUT", CONTENT, 2)
+    ledger.intend(HANDLE, fence, 1, "PUT", CONTENT, 2, TOLD)
     sql = "SELECT method, entries, status, outcome FROM ledger_write"
     assert rows(tmp_path, sql) == [("PUT", 2, None, None)]
 
@@ -121,13 +133,13 @@ def test_the_nearest_need_comes_first_wherever_its_clock_stands(ledger: Ledger) 
 
 def test_nothing_plain_stands_in_the_file(ledger: Ledger, tmp_path: Path) -> None:
     fence = take(ledger)
-    ledger.intend(HANDLE, fence, 1, "POST", CONTENT, 1)
+    ledger.intend(HANDLE, fence, 1, "POST", CONTENT, 1, TOLD)
     key = (tmp_path / "ledger.key").read_text().strip()
     kept = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
     assert HANDLE.encode() in kept
     assert ledger.keyed(CONTENT).encode() in kept
-    for plain in (CONTENT.encode(), bytes.fromhex(CONTENT), key.encode(), bytes.fromhex(key)):
-        assert plain not in kept
+    secret = (CONTENT.encode(), bytes.fromhex(CONTENT), key.encode(), bytes.fromhex(key), b"7Q")
+    assert not any(plain in kept for plain in secret)
 
 
 def test_hashes_depend_on_the_key(tmp_path: Path) -> None:
@@ -181,7 +193,7 @@ def test_an_error_tells_the_drivers_words_only(ledger: Ledger, tmp_path: Path) -
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as db, db:
         db.execute("DROP TABLE ledger_write")
     with pytest.raises(ConnectorError, match="no such table: ledger_write") as caught:
-        ledger.intend(HANDLE, fence, 1, "POST", CONTENT, 1)
+        ledger.intend(HANDLE, fence, 1, "POST", CONTENT, 1, TOLD)
     told = "".join(traceback.format_exception(caught.value))
     assert HANDLE not in told
     assert ledger.keyed(CONTENT) not in told

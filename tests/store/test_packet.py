@@ -104,7 +104,7 @@ def test_the_packet_as_a_file(case: CaseFile) -> None:
 
 
 def test_the_receipt_as_a_file(case: CaseFile) -> None:
-    export.receipt(case, {"x": 1})
+    export.receipt(case, b'{"x":1}\n')
     path = case.folder / "receipt.json"
     assert path.read_bytes() == b'{"x":1}\n'
     assert path.stat().st_mode & 0o777 == 0o600

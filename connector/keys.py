@@ -1,4 +1,4 @@
-"""Key pairs for signing in: ours stays in its file, the other side gets the public half as a JWKS.
+"""Key pairs for signing: ours stays in its file, the other side gets the public half as a JWKS.
 
 Two kinds, which every SMART server knows (SMART App Launch 2.2, client-confidential-asymmetric):
 RS384 with RSA, ES384 with the curve P-384. Which one a key is for is seen from the key.
@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ..errors import UsageError
+from .errors import UsageError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -73,8 +73,11 @@ def new(algorithm: Algorithm) -> SigningKey:
     return SigningKey(algorithm, rsa.generate_private_key(65537, _RSA_BITS))
 
 
-def read(pem: str) -> SigningKey:
-    """The key in a PEM text. `UsageError` if it can't sign; it says nothing of what is in it."""
+def read(pem: str, table: str = "auth") -> SigningKey:
+    """The key in a PEM text. `UsageError` if it can't sign; it says nothing of what is in it.
+
+    `table`: where connector.toml names the key, for the message.
+    """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -82,14 +85,16 @@ def read(pem: str) -> SigningKey:
     try:
         key = load_pem_private_key(pem.encode(), None)
     except TypeError:
-        raise _unusable("is encrypted", "Store it decrypted, readable by this user only.") from None
+        hint = "Store it decrypted, readable by this user only."
+        raise _unusable(table, "is encrypted", hint) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise _unusable("is no private key in PEM form") from None
+        raise _unusable(table, "is no private key in PEM form") from None
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _RSA_BITS_MIN:
         return SigningKey("RS384", key)
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP384R1):
         return SigningKey("ES384", key)
-    raise _unusable(f"is neither RSA of {_RSA_BITS_MIN} bits or more nor of the curve P-384")
+    why = f"is neither RSA of {_RSA_BITS_MIN} bits or more nor of the curve P-384"
+    raise _unusable(table, why)
 
 
 def jwks(*keys: SigningKey) -> bytes:
@@ -111,6 +116,6 @@ def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _unusable(why: str, what_to_do: str = "") -> UsageError:
+def _unusable(table: str, why: str, what_to_do: str = "") -> UsageError:
     hint = what_to_do or "Make one with `connector keys new`, or correct private_key."
-    return UsageError(f"auth: the private key {why}", hint)
+    return UsageError(f"{table}: the private key {why}", hint)

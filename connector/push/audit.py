@@ -1,0 +1,129 @@
+"""An AuditEvent for each row of the disclosure log that is about this case, beside the case file.
+
+IHE BALP, `IHE.BasicAudit.PrivacyDisclosure.Source`: for an audit repository, and for whoever has to
+account for disclosures of one patient. `audit.ndjson` follows the log and can always catch up.
+"""
+
+from typing import Any
+
+from ..errors import ConnectorError
+from ..fhir.gate import check
+from ..fhir.ids import authored_id
+from ..fhir.lossless import encode
+from ..fhir.systems import ACT_REASON
+from ..store import auditfile
+from ..store.disclosures import Row
+from .desk import REQUEST, Desk
+
+PROFILE = (
+    "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PrivacyDisclosure.Source"
+)
+_TERMS = "http://terminology.hl7.org/CodeSystem"
+_DICOM = "http://dicom.nema.org/resources/ontology/DCM"
+# R4 audit-event-outcome: 0 success, 4 minor failure, 8 serious failure.
+_OUTCOME = {"attempted": "0", "verified": "0", "accepted": "0", "partial": "4", "differs": "8"}
+_PURPOSE = {"treatment": "TREAT", "patient-authorization": "PATRQT"}
+_URI = "5"  # R4 network-type
+
+
+def keep_up(desk: Desk) -> None:
+    """Append an AuditEvent for each row of this case that audit.ndjson does not hold yet."""
+    last = auditfile.last(desk.case.folder)
+    for row in desk.ledger.disclosures(desk.handle, after=last.seq if last else 0):
+        event = audit_event(desk, row)
+        if findings := check(event):
+            raise ConnectorError(f"internal: an AuditEvent is not valid: {'; '.join(findings[:5])}")
+        auditfile.append(desk.case.folder, encode(event))
+
+
+def audit_event(desk: Desk, row: Row) -> dict[str, Any]:
+    """The AuditEvent of one row: the same id and content whenever it is made."""
+    name = f"{row.seq} {row.hash}"
+    us = _party(str(desk.source.id), "second-opinion connector")
+    return {
+        "resourceType": "AuditEvent",
+        "id": authored_id(desk.source.id, desk.request.request_id, "AuditEvent", name),
+        "meta": {"profile": [PROFILE], **_label(desk)},
+        "type": {"system": _DICOM, "code": "110106", "display": "Export"},
+        "subtype": [{"system": f"{_TERMS}/iso-21089-lifecycle", "code": "disclose"}],
+        "action": "R",
+        "recorded": row.at,
+        "outcome": _OUTCOME[row.outcome],
+        "outcomeDesc": f"{row.event}: {row.outcome}",
+        "purposeOfEvent": [{"coding": [{"system": ACT_REASON, "code": _PURPOSE[row.basis]}]}],
+        "agent": [
+            _agent(_DICOM, "110153", us, desk.source.base_url or f"urn:uuid:{desk.source.id}"),
+            _agent(
+                _DICOM,
+                "110152",
+                _party(row.destination_id, "second-opinion destination"),
+                desk.settings.base_url,
+            ),
+            *_people(desk, row),
+        ],
+        "source": {"observer": us},
+        "entity": [
+            {
+                "what": {"reference": _patient(desk)},
+                "type": {"system": f"{_TERMS}/audit-entity-type", "code": "1"},
+                "role": {"system": f"{_TERMS}/object-role", "code": "1"},
+            },
+            {
+                "what": {"reference": f"urn:uuid:{desk.authored(REQUEST).id}", "type": REQUEST},
+                "type": {"system": f"{_TERMS}/audit-entity-type", "code": "2"},
+                "role": {"system": f"{_TERMS}/object-role", "code": "4"},
+                "detail": _details(desk, row),
+            },
+        ],
+    }
+
+
+def _details(desk: Desk, row: Row) -> list[dict[str, str]]:
+    values = {
+        "case": desk.handle,
+        "packet-hash": str(desk.case.fact("packet_hash")),
+        "resources": str(row.resources),
+        "rejected": str(row.rejected),
+        **auditfile.as_details(row),
+    }
+    return [{"type": name, "valueString": value} for name, value in values.items()]
+
+
+def _people(desk: Desk, row: Row) -> list[dict[str, Any]]:
+    """Who ran this; who let it leave; for whom the authorization stands."""
+    operator = {"display": row.operator}
+    people = [_agent(f"{_TERMS}/extra-security-role-type", "humanuser", operator, requestor=True)]
+    if row.approver:
+        people.append(_agent("http://snomed.info/sct", "159541003", {"display": row.approver}))
+    if row.basis == "patient-authorization":
+        who = {"reference": _patient(desk)}
+        people.append(_agent("http://snomed.info/sct", "429577009", who))
+    return people
+
+
+def _agent(
+    system: str, code: str, who: dict[str, Any], network: str = "", requestor: bool = False
+) -> dict[str, Any]:
+    agent = {
+        "type": {"coding": [{"system": system, "code": code}]},
+        "who": who,
+        "requestor": requestor,
+    }
+    return {**agent, "network": {"address": network, "type": _URI}} if network else agent
+
+
+def _party(endpoint_id: str, display: str) -> dict[str, Any]:
+    value = f"urn:uuid:{endpoint_id}"
+    return {"identifier": {"system": "urn:ietf:rfc:3986", "value": value}, "display": display}
+
+
+def _patient(desk: Desk) -> str:
+    """The patient as the source knows them."""
+    reference = f"Patient/{desk.case.fact('source_patient')}"
+    return f"{desk.source.base_url}/{reference}" if desk.source.base_url else reference
+
+
+def _label(desk: Desk) -> dict[str, Any]:
+    if desk.settings.environment != "test":
+        return {}
+    return {"security": [{"system": ACT_REASON, "code": "HTEST"}]}

@@ -1,0 +1,70 @@
+"""What is told of each disclosure: a row of the log for every attempt, and for what came of it.
+
+An attempt is told in the same commit that allows the bytes to leave (`Ledger.intend`): one that was
+begun and never finished stands in the log as well.
+"""
+
+import base64
+from typing import Any
+
+from ..fhir.lossless import decode, sha256
+from ..store import delivery, packet
+from ..store.disclosures import Disclosure, Event, Outcome
+from . import audit
+from .desk import Desk
+
+CONSENT = "Consent"  # the authored resource that holds the signed authorization
+_STANDING = ("sent", "verified", "precision-changed", "differs")
+
+
+def attempt(desk: Desk, event: Event, resources: int) -> Disclosure:
+    """A write of `resources` that is about to leave."""
+    return _told(desk, event, "attempted", resources, 0)
+
+
+def account(desk: Desk) -> None:
+    """Tell what became of the packet, as the rows of the delivery stand now; once.
+
+    Raises `LockHeld` if another process has taken the case since.
+    """
+    rows = [row for row in delivery.deliveries(desk.case) if row.write_no > 0]
+    standing = sum(row.status in _STANDING for row in rows)
+    rejected = sum(row.status == "rejected" for row in rows)
+    outcome: Outcome = "partial" if rejected else "verified"
+    if any(row.status == "differs" for row in rows):
+        outcome = "differs"
+    event: Event = "announce" if desk.case.fact("announced_at") else "deliver"
+    told = _told(desk, event, outcome, standing, rejected)
+    desk.ledger.disclosed(desk.handle, desk.fence, told)
+    audit.keep_up(desk)
+
+
+def approver(desk: Desk) -> str | None:
+    """Who let this very packet leave; None where no person had to."""
+    approval = desk.case.fact("approval") or {}
+    same = approval.get("hash") == desk.case.fact("packet_hash")
+    return str(approval["by"]) if approval and same else None
+
+
+def _told(desk: Desk, event: Event, outcome: Outcome, resources: int, rejected: int) -> Disclosure:
+    return Disclosure(
+        event=event,
+        outcome=outcome,
+        operator=desk.operator,
+        approver=approver(desk),
+        patient=f"{desk.source.id} Patient/{desk.case.fact('source_patient')}",
+        destination_id=str(desk.settings.id),
+        basis=desk.request.basis.kind,
+        document=_document(desk),
+        resources=resources,
+        rejected=rejected,
+    )
+
+
+def _document(desk: Desk) -> str | None:
+    """SHA-256 of the signed authorization as it travels in the packet."""
+    consent = packet.authored(desk.case, CONSENT)
+    if consent is None:
+        return None
+    attached: dict[str, Any] = decode(consent.body).get("sourceAttachment") or {}
+    return sha256(base64.b64decode(attached.get("data") or ""))

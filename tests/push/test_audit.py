@@ -1,0 +1,180 @@
+"""AuditEvents: each row of the disclosure log about a case is one, as IHE BALP wants it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.errors import ReadBackDiffers
+from connector.fhir.gate import check
+from connector.fhir.lossless import decode, sha256
+from connector.push import Desk, account, audit, deliver, resolve, verify
+from connector.sandbox import Quirks, Sandbox
+from connector.store import auditfile
+from tests.push.conftest import WHOLE
+from tests.push.packets import chart, push_all
+
+DeskOf = Callable[..., Desk]
+DCM = "http://dicom.nema.org/resources/ontology/DCM"
+SCT = "http://snomed.info/sct"
+
+
+def told(desk: Desk) -> list[tuple[str, str, int, int]]:
+    rows = desk.ledger.disclosures(desk.handle)
+    return [(row.event, row.outcome, row.resources, row.rejected) for row in rows]
+
+
+def events(desk: Desk) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in auditfile.lines(desk.case.folder).splitlines()]
+
+
+def agent(event: dict[str, Any], system: str, code: str) -> dict[str, Any] | None:
+    """The one agent of a type, as the profile's slices are told apart."""
+    found = [
+        agent
+        for agent in event["agent"]
+        if {"system": system, "code": code} in agent["type"]["coding"]
+    ]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def assert_balp(event: dict[str, Any]) -> None:
+    """Every rule of `IHE.BasicAudit.PrivacyDisclosure.Source` (BALP 1.1.4), and R4's own."""
+    assert check(event) == []
+    assert event["meta"]["profile"] == [audit.PROFILE]
+    assert (event["type"]["system"], event["type"]["code"]) == (DCM, "110106")
+    assert event["action"] == "R"
+    lifecycle = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
+    assert {"system": lifecycle, "code": "disclose"} in event["subtype"]
+    assert event["outcome"] in ("0", "4", "8")
+    assert event["purposeOfEvent"]
+    source, recipient = agent(event, DCM, "110153"), agent(event, DCM, "110152")
+    assert source is not None
+    assert recipient is not None
+    assert source["who"] == event["source"]["observer"]
+    assert source["network"]["type"] == recipient["network"]["type"] == "5"
+    assert recipient["who"]
+    people = [(e["type"]["code"], e["role"]["code"]) for e in event["entity"]]
+    assert people.count(("1", "1")) == 1
+    assert len(event["entity"]) >= 2
+    assert event["entity"][0]["what"]["reference"].endswith("Patient/p1")
+
+
+def test_each_attempt_and_what_came_of_it(desk_of: DeskOf) -> None:
+    desk = desk_of(bundle={"max_entries": 8})
+    push_all(desk)
+    account(desk)
+    account(desk)
+    assert told(desk) == [
+        ("deliver", "attempted", 8, 0),
+        ("deliver", "attempted", 2, 0),
+        ("announce", "attempted", 2, 0),
+        ("announce", "verified", 10, 0),
+    ]
+    made = events(desk)
+    assert [event["outcomeDesc"] for event in made] == [f"{e}: {o}" for e, o, *_ in told(desk)]
+    assert len({event["id"] for event in made}) == 4
+    for event in made:
+        assert_balp(event)
+        assert event["meta"]["security"][0]["code"] == "HTEST"
+        assert event["purposeOfEvent"][0]["coding"][0]["code"] == "TREAT"
+        assert agent(event, SCT, "429577009") is None
+    assert desk.ledger.check_disclosures(auditfile.anchors(desk.case.folder)) == (4, None)
+    mode = (desk.case.folder / auditfile.NAME).stat().st_mode & 0o777
+    assert mode == 0o600
+
+
+def test_people_and_authorization(desk_of: DeskOf) -> None:
+    basis = {"kind": "patient-authorization", "document": "signed.pdf"}
+    desk = desk_of(request={"basis": basis})
+    consent = {"resourceType": "Consent", "id": "c", "sourceAttachment": {"data": "c2lnbmVk"}}
+    with desk.case.commit():
+        desk.case.execute(
+            "INSERT INTO entry (type, id, origin, source, sha256, body) VALUES"
+            " ('Consent', 'c', 'authored', 'Consent', '', ?)",
+            (json.dumps(consent).encode(),),
+        )
+    desk.case.set_fact("approval", {"hash": desk.case.fact("packet_hash"), "by": "Dr Roe"})
+    resolve(desk)
+    deliver(desk)
+    event = events(desk)[0]
+    assert_balp(event)
+    assert event["purposeOfEvent"][0]["coding"][0]["code"] == "PATRQT"
+    custodian, authorizer = agent(event, SCT, "159541003"), agent(event, SCT, "429577009")
+    assert custodian is not None
+    assert custodian["who"] == {"display": "Dr Roe"}
+    assert authorizer is not None
+    assert authorizer["who"] == event["entity"][0]["what"]
+    row = desk.ledger.disclosures()[0]
+    assert (row.basis, row.approver) == ("patient-authorization", "Dr Roe")
+    assert row.document_hmac == desk.ledger.keyed(f"document {sha256(b'signed')}")
+
+
+def test_no_label_in_production(desk_of: DeskOf) -> None:
+    desk = desk_of(environment="production")
+    resolve(desk)
+    deliver(desk)
+    assert "security" not in events(desk)[0]["meta"]
+
+
+def test_a_disclosure_that_never_ended_is_told(
+    desk_of: DeskOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the bytes leave: whether they arrived nobody may ever know."""
+    desk = desk_of()
+    resolve(desk)
+
+    def cut(*_: Any, **__: Any) -> None:
+        assert told(desk) == [("deliver", "attempted", 10, 0)]
+        assert len(events(desk)) == 1
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(desk.endpoint, "write", cut)
+    with pytest.raises(KeyboardInterrupt):
+        deliver(desk)
+    assert len(told(desk)) == 1
+
+
+def test_records_that_were_not_taken(desk_of: DeskOf, tmp_path: Path) -> None:
+    with Sandbox(quirks=Quirks(types=frozenset(WHOLE))) as choosy:
+        desk = desk_of([*chart(), {"resourceType": "Basic", "id": "b"}], url=choosy.base_url)
+        push_all(desk)
+        account(desk)
+    assert told(desk)[-1] == ("announce", "partial", 10, 1)
+    assert events(desk)[-1]["outcome"] == "4"
+
+
+def test_a_difference_found_later_and_mended(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desk = desk_of()
+    push_all(desk)
+    account(desk)
+    was = next(r for r in sandbox.resources() if r["resourceType"] == "Observation")
+    sandbox.put({**was, "valueQuantity": {"value": decode(b"1.51"), "unit": "mmol/L"}})
+    with pytest.raises(ReadBackDiffers):
+        verify(desk)
+    account(desk)
+    assert told(desk)[-1][:2] == ("announce", "differs")
+    assert events(desk)[-1]["outcome"] == "8"
+    sandbox.put(was)
+    verify(desk)
+    account(desk)
+    assert [outcome for _, outcome, *_ in told(desk)[-3:]] == ["verified", "differs", "verified"]
+
+
+def test_the_file_catches_up_with_the_log(desk_of: DeskOf) -> None:
+    desk = desk_of()
+    push_all(desk)
+    path = desk.case.folder / auditfile.NAME
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for left in (b"", lines[0], lines[0] + lines[1][:100], whole[:-1]):
+        path.write_bytes(left)
+        audit.keep_up(desk)
+        assert path.read_bytes() == whole
+    path.unlink()
+    audit.keep_up(desk)
+    assert path.read_bytes() == whole
+    assert path.stat().st_mode & 0o777 == 0o600
