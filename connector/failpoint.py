@@ -1,11 +1,13 @@
 """Die on purpose, at one exact step: how the tests prove that any step may be the last.
 
 `CONNECTOR_FAILPOINT=commit.before:7` ends the process, without cleaning up, at the seventh time
-that `reach("commit.before")` is called; with `CONNECTOR_FAILPOINT_LOG=FILE` every step reached is
+that `reach("commit.before")` is called, `commit.before:7:stop` stops it there until somebody sends
+SIGCONT, as a machine that sleeps would; with `CONNECTOR_FAILPOINT_LOG=FILE` every step reached is
 appended there, so that a test can count them first. Neither variable set: one comparison.
 """
 
 import os
+import signal
 import threading
 from collections import Counter
 from pathlib import Path
@@ -36,3 +38,5 @@ def reach(step: str) -> None:
                 log.write(f"{step}:{_counts[step]}\n")
         if _target == f"{step}:{_counts[step]}":
             os._exit(EXIT_KILLED)
+        if _target == f"{step}:{_counts[step]}:stop":
+            os.kill(os.getpid(), signal.SIGSTOP)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import packet, push
-from .case import State
+from .case import State, may_follow
 from .config import Config, same_environment
 from .endpoint import Endpoint
-from .errors import Held, UsageError
+from .errors import ConnectorError, Held, UsageError
 from .fhir.ids import case_handle
 from .progress import Progress, silent
 from .pull import types_of_chart
@@ -78,6 +78,7 @@ def at_work(job: Job) -> Iterator[push.Desk]:
             ids = str(job.source.id), str(job.destination.id)
             _accept(job, case)
             fence = ledger.take(job.handle, *ids, job.request.due)
+            case.take(fence)
             types = types_of_chart(job.mappings.never_types)
             endpoint = Endpoint(job.destination, "destination", types=types)
             yield push.Desk(
@@ -128,6 +129,14 @@ def _accept(job: Job, case: CaseFile) -> None:
             case.set_fact("request", wanted)
             case.set_fact("needed_by", job.request.due)
             forget(case, "mapped")
+
+
+def enter(case: CaseFile, state: State) -> None:
+    """Bring a case into `state`, if the table of states lets it go there."""
+    now = State(case.fact("state", State.OPENED))
+    if not may_follow(now, state):
+        raise ConnectorError(f"internal: a case can't go from {now} to {state}")
+    case.set_fact("state", state)
 
 
 def forget(case: CaseFile, *names: str) -> None:

@@ -1,6 +1,7 @@
 """What connector.toml says of one endpoint: where it is, how we sign in, and its rules."""
 
 import os
+import re
 import subprocess
 import uuid
 from pathlib import Path
@@ -23,6 +24,27 @@ PUBLIC_SANDBOXES = (
     "test.fhir.org",
 )
 
+# Made by us for each request, or by a setting of their own (auth).
+_OUR_HEADERS = frozenset(
+    [
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "cache-control",
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "host",
+        "if-match",
+        "if-none-exist",
+        "if-none-match",
+        "prefer",
+        "proxy-authorization",
+        "transfer-encoding",
+        "user-agent",
+    ]
+)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -132,6 +154,7 @@ class EndpointSettings(Model):
     base_url: Text
     environment: Literal["test", "production"]
     auth: Auth = Auth()
+    headers: dict[Text, Text | Secret] = Field(default_factory=dict)  # to base_url's origin only
     allow_plain_http: bool = False
     allowed_origins: tuple[Text, ...] = ()
     ca_file: Path | None = None
@@ -159,6 +182,16 @@ class EndpointSettings(Model):
         if parts.port == 0:  # asked for here, since urlsplit refuses a wrong port only then
             raise ValueError("expected a port from 1 to 65535")
         return text.rstrip("/")
+
+    @field_validator("headers")
+    @classmethod
+    def _headers(cls, headers: dict[str, "str | Secret"]) -> dict[str, "str | Secret"]:
+        for name, value in headers.items():
+            if not re.fullmatch(r"[A-Za-z0-9-]+", name) or name.lower() in _OUR_HEADERS:
+                raise ValueError("expected headers that no other setting makes, such as X-Api-Key")
+            if isinstance(value, str) and not (value.isascii() and value.isprintable()):
+                raise ValueError("expected a value of one line, in ASCII")
+        return headers
 
     @field_validator("allowed_origins")
     @classmethod
@@ -234,6 +267,7 @@ class Destination(EndpointSettings):
     owner: Text | None = None  # their Organization: "Organization/ID" or "system|value"
     new_patient: Literal["hold", "create"] = "hold"
     match_systems: tuple[Text, ...] = ()
+    match: Literal["certain", "off"] = "certain"  # $match, where it is offered
     write: Literal["conditional", "put", "create"] = "conditional"
     release: Literal["manual", "auto"] = "manual"
     bundle: BundleSettings = BundleSettings()

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from . import packet, push
-from .case import State, may_follow
+from .case import State
 from .endpoint import Endpoint
 from .errors import (
     ConnectorError,
@@ -23,7 +23,7 @@ from .errors import (
     Waiting,
 )
 from .fhir.lossless import encode
-from .job import Job, at_work, forget, iso
+from .job import Job, at_work, enter, forget, iso
 from .pull import pull_chart, pull_files, types_of_chart
 from .store import chart, coverage, export
 from .store.casefile import CaseFile
@@ -63,7 +63,7 @@ def pull_again(job: Job) -> Standing:
                     "everything_types",
                     "export",
                 )
-            _enter(desk, State.OPENED)
+            enter(desk.case, State.OPENED)
         return _attempt(job, desk, State.PULLED, lambda: _steps(job, desk, State.PULLED))
 
 
@@ -85,7 +85,7 @@ def approve(job: Job, digest: str, by: str) -> Standing:
             )
         desk.case.set_fact("approval", {"hash": digest, "by": by, "at": iso(job.clock())})
         if State(desk.case.fact("state")) is State.UNAPPROVED:
-            _enter(desk, State.READY)
+            enter(desk.case, State.READY)
         return standing(desk.case, job.clock(), State.READY)
 
 
@@ -107,7 +107,7 @@ def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
         if not case.fact("pull_complete"):
             return standing(case, job.clock())
         if State(case.fact("state")) is State.OPENED:
-            _enter(desk, State.PULLED)  # a run ended just before this
+            enter(case, State.PULLED)  # a run ended just before this
         return _attempt(job, desk, State.READY, lambda: _map(job, desk))
 
 
@@ -134,14 +134,14 @@ def _pull(job: Job, desk: push.Desk) -> None:
     broken = any(gap.kind in chart.BROKEN and not gap.expected for gap in chart.gaps(case))
     if case.fact("pull_complete") and not broken:
         if State(case.fact("state")) is State.OPENED:
-            _enter(desk, State.PULLED)  # a run ended just before this
+            enter(desk.case, State.PULLED)  # a run ended just before this
         return
     if case.fact("as_of") is None:
         case.set_fact("as_of", iso(job.clock()))
     forget(case, "mapped")
     with case.rebuildable():
         _gather(job, case)
-    _enter(desk, State.PULLED)
+    enter(desk.case, State.PULLED)
 
 
 def _gather(job: Job, case: CaseFile) -> None:
@@ -181,7 +181,7 @@ def _map(job: Job, desk: push.Desk) -> None:
     approval = case.fact("approval") or {}
     approved = approval.get("hash") == case.fact("packet_hash")
     free = job.destination.release == "auto" or approved
-    _enter(desk, State.READY if free else State.UNAPPROVED)
+    enter(desk.case, State.READY if free else State.UNAPPROVED)
 
 
 def _push(job: Job, desk: push.Desk) -> None:
@@ -189,19 +189,19 @@ def _push(job: Job, desk: push.Desk) -> None:
     with _receipt(job, desk):
         push.resolve(desk)
         with case.commit():
-            _enter(desk, State.SENDING)
+            enter(desk.case, State.SENDING)
             case.set_fact("sending", True)
         push.deliver(desk, job.progress)
         push.read_back(desk, job.progress)
-        _enter(desk, State.DELIVERED)
+        enter(desk.case, State.DELIVERED)
         push.announce(desk, iso(job.clock()))
-    _enter(desk, State.VERIFIED)
+    enter(desk.case, State.VERIFIED)
 
 
 def _verify(job: Job, desk: push.Desk) -> None:
     with _receipt(job, desk):
         push.verify(desk, job.progress)
-    _enter(desk, State.VERIFIED)
+    enter(desk.case, State.VERIFIED)
 
 
 @contextmanager
@@ -236,7 +236,7 @@ def _attempt(job: Job, desk: push.Desk, goal: State, step: Callable[[], None]) -
         with case.commit():
             case.set_fact("obstacle", _obstacle(error))
             case.set_fact("back_at", error.until if isinstance(error, Waiting) else None)
-            _enter(desk, state)
+            enter(desk.case, state)
     stands = standing(case, job.clock(), goal)
     final = standing(case, job.clock())
     desk.ledger.set_state(desk.handle, desk.fence, final.state, int(final.exit_code))
@@ -251,13 +251,6 @@ def _obstacle(error: ConnectorError) -> dict[str, object]:
         "why": str(error),
         "what_to_do": error.what_to_do,
     }
-
-
-def _enter(desk: push.Desk, state: State) -> None:
-    now = State(desk.case.fact("state", State.OPENED))
-    if not may_follow(now, state):
-        raise ConnectorError(f"internal: a case can't go from {now} to {state}")
-    desk.case.set_fact("state", state)
 
 
 def last_known(job: Job) -> tuple[State, dict[str, int]] | None:

@@ -47,6 +47,8 @@ def _case() -> dict[str, Any]:
         }
         return {"type": "array", "items": row}
 
+    names = {"type": "array", "items": text}
+    chosen = table(patient=text, by=text, at=text, differs=names)["items"]
     counted = ("pulled", "selected", "not_selected", "withheld", "entered_in_error", "merged")
     counts = dict.fromkeys((*counted, "sent", "verified"), number)
     properties: dict[str, Any] = {
@@ -64,6 +66,7 @@ def _case() -> dict[str, Any]:
         "gaps": table(what=text, kind=text, why=text, expected=truth),
         "changes": table(type=text, how=text, records=number),
         "independence": {"type": "array", "items": text},
+        "patient_chosen": {"anyOf": [{"type": "null"}, chosen]},
     }
     rest = [name for name in Standing.__slots__ if name not in properties]
     properties |= dict.fromkeys(rest, maybe)

@@ -168,7 +168,8 @@ class World(Site):
         return [
             f"{request.method} {request.path}"
             for request in self.destination.requests
-            if request.method not in ("GET", "HEAD") and not request.path.endswith("/_search")
+            if request.method not in ("GET", "HEAD")
+            and not request.path.endswith(("/_search", "/$match"))
         ]
 
     def there(self, resource_type: str | None = None) -> list[dict[str, Any]]:

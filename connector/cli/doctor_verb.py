@@ -41,10 +41,7 @@ def command(
         source, destination, case_type = wanted.source, wanted.destination, wanted.case_type
     source = source or _only(list(config.sources), "--source")
     destination = destination or _only(list(config.destinations), "--destination")
-    mappings = common.mappings_of(config)
-    programme = config.destination(destination).programme
-    types = mappings.wanted_types(case_type, programme)
-    checks = examine(config, source, destination, types, mappings.never_types)
+    checks = examine(config, source, destination, case_type, common.mappings_of(config))
     code = worst([check.exit for check in checks if not check.ok])
     if as_json:
         rows = [{**asdict(c), "exit": 0 if c.ok else int(c.exit)} for c in checks]

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..sandbox import Sandbox
+from ..settings import Secret
 
 
 @click.command("sandbox")
@@ -18,7 +19,12 @@ from ..sandbox import Sandbox
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A Bundle (.json or .json.gz) to load first; may be given several times.",
 )
-def command(port: int, files: tuple[Path, ...]) -> int:
+@click.option(
+    "--token-env",
+    metavar="NAME",
+    help="Ask for the bearer token that this environment variable holds.",
+)
+def command(port: int, files: tuple[Path, ...], token_env: str | None) -> int:
     """Run an embedded FHIR R4 server on this machine, in memory, until interrupted.
 
     It is for demonstrations and tests: what it holds is gone when it ends.
@@ -27,7 +33,8 @@ def command(port: int, files: tuple[Path, ...]) -> int:
     Example:
       connector sandbox --port 8080 --load hospital.json --load chart.json.gz
     """
-    with Sandbox(port=port) as server:
+    token = Secret(env=token_env).read() if token_env else None
+    with Sandbox(port=port, bearer_token=token) as server:
         for path in files:
             data = path.read_bytes()
             server.load(gzip.decompress(data) if path.suffix == ".gz" else data)

@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import IO, Literal
 from urllib.parse import urlencode
@@ -21,14 +21,13 @@ from urllib3 import exceptions as wire_errors
 
 from ..errors import Answered, Forbidden, TooLarge, Unreachable, Waiting
 from ..failpoint import reach
-from ..fhir.lossless import UndecodableError, decode
 from ..settings import EndpointSettings
 from .bearer import NoAuth
 from .origin import joined, origin
 from .pace import pace_of
 from .retry import Again, Limits, Park, decide
 from .scopes import READ, WRITE, Grant, letters_for
-from .shape import Answer, checked, cut_inside
+from .shape import Answer, checked, cut_inside, describe
 from .signin import sign_in
 from .trust import context
 from .wire import broken, new_session, unpacked
@@ -36,7 +35,6 @@ from .wire import broken, new_session, unpacked
 FHIR_JSON = "application/fhir+json"
 _REDIRECTS_MAX = 3
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_ISSUE_TYPE = re.compile(r"[a-z]+(-[a-z]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,19 @@ class _Into:
 
     sink: IO[bytes]
     bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One exchange to be had. `what`: a safe phrase for messages. `origin`: that of `url`."""
+
+    method: str
+    url: str
+    origin: str
+    what: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    into: _Into | None = None
 
 
 class Endpoint:
@@ -63,15 +74,14 @@ class Endpoint:
         self.base_url = settings.base_url
         self._body_max = body_max
         self._origin = origin(settings.base_url)
-        self._allowed = frozenset(map(origin, settings.allowed_origins))
+        self._origins = frozenset({self._origin, *map(origin, settings.allowed_origins)})
         self._limits = Limits(settings.attempts, settings.backoff_s, settings.wait_max_s)
         self._rights = (READ,) if role == "source" else (READ, WRITE)
         self._sign_in = sign_in(settings, self._ask_signed_out, types, self._rights)
         # Our certificate is a credential too: it belongs to the one origin.
         own = (settings.client_cert_file, settings.client_key_file)
-        abroad = context(settings.ca_file)
-        at_home = context(settings.ca_file, *own) if own[0] else abroad
-        self._trust = {True: at_home, False: abroad}
+        self._abroad = context(settings.ca_file)
+        self._at_home = context(settings.ca_file, *own) if own[0] else self._abroad
         self._local = threading.local()
 
     def grant(self) -> Grant | None:
@@ -105,7 +115,7 @@ class Endpoint:
         that is not a success, `Unreachable`, `Forbidden`, or `Waiting` for a long Retry-After.
         """
         headers = {"Accept": accept} | ({"Cache-Control": "no-cache"} if fresh else {})
-        answer = self._read("GET", self.resolve(url), what, headers, None)
+        answer = self._read(self._asked("GET", url, what, headers))
         return checked(answer, what) if accept == FHIR_JSON else answer
 
     def download(
@@ -116,7 +126,7 @@ class Endpoint:
         Raises what `get` raises, and `TooLarge` for more than `bytes_max` bytes.
         """
         into = _Into(sink, bytes_max)
-        return self._read("GET", self.resolve(url), what, {"Accept": accept}, None, into)
+        return self._read(self._asked("GET", url, what, {"Accept": accept}, None, into))
 
     def search(self, resource_type: str, parameters: Mapping[str, str], what: str) -> Answer:
         """Search by POST, so that identifiers stay out of URLs and logs (http.html#search)."""
@@ -125,9 +135,14 @@ class Endpoint:
             "Content-Type": "application/x-www-form-urlencoded",
             "Cache-Control": "no-cache",
         }
-        url = self.resolve(f"{resource_type}/_search")
-        answer = self._read("POST", url, what, headers, urlencode(parameters).encode())
-        return checked(answer, what)
+        body = urlencode(parameters, safe=",/").encode()
+        asked = self._asked("POST", f"{resource_type}/_search", what, headers, body)
+        return checked(self._read(asked), what)
+
+    def operation(self, url: str, parameters: bytes, what: str) -> Answer:
+        """POST `Parameters` to an operation that only reads (R4 operations.html#executing)."""
+        headers = {"Accept": FHIR_JSON, "Content-Type": FHIR_JSON, "Cache-Control": "no-cache"}
+        return checked(self._read(self._asked("POST", url, what, headers, parameters)), what)
 
     def write(
         self,
@@ -142,7 +157,7 @@ class Endpoint:
         Raises `Unreachable` when it is unclear whether the server did the work: settle by reading.
         """
         sent = {"Accept": FHIR_JSON, "Content-Type": FHIR_JSON, **(headers or {})}
-        return self._exchange(method, self.resolve(url), what, sent, body)
+        return self._exchange(self._asked(method, url, what, sent, body))
 
     def after(self, attempt: int, answer: Answer | None) -> Again | Park | None:
         """The retry decision for a write whose outcome is settled; None: give up."""
@@ -153,86 +168,71 @@ class Endpoint:
 
     def resolve(self, url: str) -> str:
         """An absolute URL for one below the base or one the server gave. `Forbidden` if foreign."""
+        return self._resolved(url)[0]
+
+    def may_ask(self, absolute: str) -> bool:
+        """Whether an absolute URL is this server's, or at an origin that the operator named."""
+        return origin(absolute) in self._origins
+
+    def _resolved(self, url: str) -> tuple[str, str]:
+        """As `resolve`, with its origin."""
         absolute = url if _ABSOLUTE.match(url) else joined(self.base_url + "/", url)
-        if self.may_ask(absolute):
-            return absolute
+        at = origin(absolute)
+        if at in self._origins:
+            return absolute, at
         raise Forbidden(
             f"the {self.role} points to another origin, which gets no request from us",
             "If that host belongs to the server, add it to allowed_origins of this endpoint.",
         )
 
-    def may_ask(self, absolute: str) -> bool:
-        """Whether an absolute URL is this server's, or at an origin that the operator named."""
-        return origin(absolute) in {self._origin, *self._allowed}
+    def _asked(
+        self, method: str, url: str, what: str, headers: Mapping[str, str],
+        body: bytes | None = None, into: _Into | None = None,
+    ) -> _Asked:  # fmt: skip
+        return _Asked(method, *self._resolved(url), what, headers, body, into)
 
-    def _at_home(self, url: str) -> bool:
-        return origin(url) == self._origin
-
-    def _read(
-        self,
-        method: str,
-        url: str,
-        what: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        into: _Into | None = None,
-    ) -> Answer:
-        pace = pace_of(origin(url))
+    def _read(self, asked: _Asked) -> Answer:
+        pace = pace_of(asked.origin)
         for attempt in range(1, self._limits.attempts + 2):
             answer, problem = None, None
             try:
-                answer = self._followed(method, url, what, headers, body, into)
+                answer = self._followed(asked)
             except Unreachable as error:
                 problem = error
             if answer is not None and answer.ok:
-                if not (into is None and cut_inside(answer)):
+                if not (asked.into is None and cut_inside(answer)):
                     pace.answered()
                     return answer
-                answer, problem = None, self._unreachable(what, "the answer was cut short")
+                answer, problem = None, self._unreachable(asked.what, "the answer was cut short")
             decision = self.after(attempt, answer)
             if isinstance(decision, Park):
                 until = decision.until.strftime("%Y-%m-%dT%H:%M:%SZ")
-                raise Waiting(f"{what}: the {self.role} asks us to come back", until)
+                raise Waiting(f"{asked.what}: the {self.role} asks us to come back", until)
             if decision is None or not pace.may_ask_again():
                 if problem is not None:
                     raise problem
                 assert answer is not None
-                raise Answered(answer.status, f"{what}: {describe(answer)}")
+                raise Answered(answer.status, f"{asked.what}: {describe(answer)}")
             time.sleep(decision.after_s)
         raise AssertionError("the retry decision ends every loop")
 
-    def _followed(
-        self,
-        method: str,
-        url: str,
-        what: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        into: _Into | None,
-    ) -> Answer:
-        answer = self._exchange(method, url, what, headers, body, into)
+    def _followed(self, asked: _Asked) -> Answer:
+        answer = self._exchange(asked)
         for _ in range(_REDIRECTS_MAX):
             if answer.status not in (301, 302, 307, 308) or "location" not in answer.headers:
                 break
-            url = self.resolve(joined(url, answer.headers["location"]))
-            answer = self._exchange(method, url, what, headers, body, into)
+            url, at = self._resolved(joined(asked.url, answer.headers["location"]))
+            asked = replace(asked, url=url, origin=at)
+            answer = self._exchange(asked)
         return answer
 
-    def _exchange(
-        self,
-        method: str,
-        url: str,
-        what: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        into: _Into | None = None,
-    ) -> Answer:
+    def _exchange(self, asked: _Asked) -> Answer:
         """One exchange; a second one with a new token when the server refuses the first (401)."""
-        if not self._at_home(url):
-            return self._send(method, url, what, headers, body, NoAuth(), into=into)
+        if asked.origin != self._origin:
+            return self._send(asked, NoAuth())
         for _ in range(2):
             auth = self._sign_in.credentials()
-            answer = self._send(method, url, what, headers, body, auth, at_home=True, into=into)
+            answer = self._send(asked, auth)
             if not self._sign_in.heard(auth, answer.status):
                 break
         return answer
@@ -240,26 +240,23 @@ class Endpoint:
     def _ask_signed_out(
         self, method: str, url: str, what: str, headers: Mapping[str, str], body: bytes | None
     ) -> Answer:
-        return self._send(method, url, what, headers, body, NoAuth(), at_home=self._at_home(url))
+        return self._send(_Asked(method, url, origin(url), what, headers, body), NoAuth())
 
-    def _send(
-        self, method: str, url: str, what: str, headers: Mapping[str, str], body: bytes | None,
-        auth: AuthBase, *, at_home: bool = False, into: _Into | None = None,
-    ) -> Answer:  # fmt: skip
+    def _send(self, asked: _Asked, auth: AuthBase) -> Answer:
         timeout = (self.settings.connect_timeout_s, self.settings.read_timeout_s)
-        pace_of(origin(url)).wait(self.settings.requests_per_second)
+        pace_of(asked.origin).wait(self.settings.requests_per_second)
         reach("send.before")
         try:
-            with self._session(origin(url), at_home).request(
-                method, url, data=body, headers=dict(headers), auth=auth, timeout=timeout,
-                allow_redirects=False, stream=True,
+            with self._session(asked.origin).request(
+                asked.method, asked.url, data=asked.body, headers=dict(asked.headers), auth=auth,
+                timeout=timeout, allow_redirects=False, stream=True,
             ) as response:  # fmt: skip
                 reach("receive.before")
-                content = self._body(response, what, into)
+                content = self._body(response, asked.what, asked.into)
                 lowered = {name.lower(): value for name, value in response.headers.items()}
                 answer = Answer(response.status_code, lowered, content)
         except (requests.RequestException, wire_errors.HTTPError) as error:
-            raise self._unreachable(what, broken(error)) from None
+            raise self._unreachable(asked.what, broken(error)) from None
         reach("receive.after")
         return answer
 
@@ -286,23 +283,13 @@ class Endpoint:
             "Check the network, the address and the certificate with `connector doctor`.",
         )
 
-    def _session(self, to: str, at_home: bool) -> requests.Session:
+    def _session(self, to: str) -> requests.Session:
         """This thread's session with the origin `to`: its cookies go nowhere else."""
         sessions: dict[str, requests.Session] = self._local.__dict__.setdefault("sessions", {})
         if to not in sessions:
-            sessions[to] = new_session(self.settings.answer_timeout_s, self._trust[at_home])
+            ours = to == self._origin
+            trust = self._at_home if ours else self._abroad
+            sessions[to] = new_session(self.settings.answer_timeout_s, trust)
+            for name, value in self.settings.headers.items() if ours else ():
+                sessions[to].headers[name] = value if isinstance(value, str) else value.read()
         return sessions[to]
-
-
-def describe(answer: Answer) -> str:
-    """Status and the codes of an OperationOutcome, if one came. Never its text: it may hold PHI.
-
-    A code that doesn't look like one of R4's issue types (valueset-issue-type.html) is left out.
-    """
-    try:
-        outcome = decode(answer.body)
-        said = {str(i.get("code")) for i in outcome["issue"] if isinstance(i, dict)}
-        codes = sorted(filter(_ISSUE_TYPE.fullmatch, said))
-    except (UndecodableError, KeyError, TypeError):
-        codes = []
-    return f"HTTP {answer.status}" + (f" ({', '.join(codes)[:100]})" if codes else "")

@@ -9,6 +9,7 @@ import msgspec
 from . import salvage
 from .lossless import UndecodableError, decode, elements, encode, members
 
+_GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
 _MODES = ("match", "include", "outcome")
 _Json = bytes | msgspec.Raw
 
@@ -17,19 +18,22 @@ _Json = bytes | msgspec.Raw
 class PageEntry:
     """One entry of a searchset.
 
-    `mode`: match, include or outcome (valueset-search-entry-mode.html), or broken.
+    `mode`: match, include or outcome (valueset-search-entry-mode.html), or broken. `grade`: how
+    sure a server is of what `$match` found (extension-match-grade.html); empty if it doesn't say.
     """
 
     mode: str
     body: bytes
+    grade: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its entries, and the `next` link verbatim."""
+    """One page: its entries, the `next` link verbatim, and `Bundle.total` if it states one."""
 
     entries: list[PageEntry]
     next_url: str | None
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,8 @@ def page(body: bytes) -> Page:
     top, entries = _split(body)
     if _text(top, "resourceType") != "Bundle":
         raise UndecodableError("not a Bundle")
-    return Page([_entry(e) for e in entries], _next(decode(top["link"])) if "link" in top else None)
+    following = _next(decode(top["link"])) if "link" in top else None
+    return Page([_entry(e) for e in entries], following, _total(top))
 
 
 def entries(body: bytes) -> list[tuple[str, bytes | None]]:
@@ -92,6 +97,11 @@ def _split(body: bytes) -> tuple[Mapping[str, _Json], Sequence[_Json]]:
         return rough, salvage.elements(rough["entry"]) if "entry" in rough else []
 
 
+def _total(top: Mapping[str, _Json]) -> int | None:
+    total = decode(top["total"]) if "total" in top else None
+    return total if isinstance(total, int) and not isinstance(total, bool) else None
+
+
 def _next(links: Any) -> str | None:
     items = links if isinstance(links, list) else []
     following = [x.get("url") for x in items if isinstance(x, dict) and x.get("relation") == "next"]
@@ -112,8 +122,18 @@ def _entry(raw: _Json) -> PageEntry:
         return PageEntry("broken", bytes(raw))  # it fails alone, not its page
     if resource_type == "OperationOutcome":
         return PageEntry("outcome", body)  # not every server marks it (US Core CONF-0070)
-    mode = search.get("mode") if isinstance(search, dict) else None
-    return PageEntry(mode if mode in _MODES else "match", body)
+    if not isinstance(search, dict):
+        search = {}
+    mode = search.get("mode")
+    return PageEntry(mode if mode in _MODES else "match", body, _grade(search))
+
+
+def _grade(search: dict[str, Any]) -> str:
+    extensions = search.get("extension")
+    for extension in extensions if isinstance(extensions, list) else []:
+        if isinstance(extension, dict) and extension.get("url") == _GRADE:
+            return str(extension.get("valueCode", ""))
+    return ""
 
 
 def _full_url(raw: _Json) -> str:

@@ -15,6 +15,7 @@ class Capability:
     search: dict[str, frozenset[str]]  # resource type → search parameters; the types it serves
     operations: frozenset[str]  # names of operations on Patient or on the system
     interactions: frozenset[str]  # of the system: transaction, batch, …
+    publisher: str = ""
     export: str = ""  # canonical of the OperationDefinition of Patient/$export
 
     @property
@@ -47,6 +48,7 @@ def parse(body: bytes) -> Capability:
         search={r["type"]: frozenset(_names(r.get("searchParam"))) for r in resources},
         operations=frozenset(name.lstrip("$") for name in operations),
         interactions=frozenset(str(i.get("code")) for i in _dicts(rest.get("interaction"))),
+        publisher=str(statement.get("publisher", "")),
         export=exports[0] if exports else "",
     )
 

@@ -11,7 +11,8 @@ from .lossless import UndecodableError, decode
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{},]', re.DOTALL)
 _MEMBER = re.compile(rb'\s*("[^"\\]*(?:\\.[^"\\]*)*")\s*:(.*)', re.DOTALL)
-_NESTING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ALIKE = bytes.maketrans(b"[]", b"{}")
 _STEP = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 
 
@@ -33,12 +34,13 @@ def deeper_than(data: bytes, limit: int) -> bool:
     """Whether objects and lists of valid JSON are nested more than `limit` deep."""
     if data.count(b"{") + data.count(b"[") <= limit:
         return False  # most records by far, and no need to look where the brackets are
-    depth = 0
-    for match in _NESTING.finditer(data):
-        depth += _STEP.get(match[0], 0)
-        if depth > limit:
-            return True
-    return False
+    outside_strings = data.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')[::2]
+    brackets = b"".join(outside_strings).translate(_ALIKE, _NO_BRACKETS)
+    for _ in range(limit):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"{}", b"")  # the innermost of each branch
+    return bool(brackets)
 
 
 def _parts(data: bytes, opening: bytes) -> list[bytes]:

@@ -87,7 +87,8 @@ def map_case(
     merged = merge(same, rows, barred, named(request))
 
     free = {key: row for key, row in rows.items() if key not in barred}
-    staying = [row for key, row in rows.items() if key in barred]
+    # What is merged travels in the record that it is the same as.
+    staying = [row for key, row in rows.items() if key in barred and key not in merged]
     shelf = Shelf.of(free.values(), _instant(as_of))
     brought = documents(case, checklist, source.id, request.request_id)
     answered = answers(

@@ -30,10 +30,14 @@ class Unusable(Exception):
 
 
 class File(NamedTuple):
-    """One file of the manifest. `type`: of its resources; an OperationOutcome tells errors."""
+    """One file of the manifest. `type`: of its resources; an OperationOutcome tells errors.
+
+    `lines`: its records by the server's own count, None if it does not say.
+    """
 
     type: str
     url: str
+    lines: int | None = None
 
 
 class Manifest(NamedTuple):
@@ -92,7 +96,14 @@ def fetch(pull: Pull, listed: Manifest, state: dict[str, Any]) -> None:
 
 
 def _files(value: Any) -> list[File]:
-    return [File(str(item.get("type", "")), str(item["url"])) for item in value or []]
+    return [
+        File(str(item.get("type", "")), str(item["url"]), _whole(item.get("count")))
+        for item in value or []
+    ]
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _fetch(pull: Pull, source: Endpoint, file: File, state: dict[str, Any]) -> None:
@@ -109,6 +120,12 @@ def _fetch(pull: Pull, source: Endpoint, file: File, state: dict[str, Any]) -> N
             pull.still_there(error)
             problems.add(Problem(kind_of(error), str(error)))
             lines.truncate(0)
+        else:
+            lines.seek(0)
+            came = sum(1 for line in lines if line.strip())
+            if file.lines is not None and came < file.lines:
+                why = f"the server counts {file.lines} records in an export file and sends {came}"
+                problems.add(Problem("failed", why))
         lines.seek(0)
         with pull.case.commit():  # a stranger undoes the whole file
             for found in _examined(pull, lines):

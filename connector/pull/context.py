@@ -9,8 +9,10 @@ from ..fhir.capability import Capability
 from ..progress import Progress, Tally
 from ..settings import Source
 from ..store.casefile import CaseFile
+from ..store.chart import Query
 from .gaps import Missing, report
 from .granted import NOT_GRANTED
+from .plan import searches
 from .records import Sieve
 from .servers import Known
 from .workers import Workers
@@ -50,6 +52,17 @@ class Pull(Gathering):
         """Types no query is made for."""
         none = (name for name, why in self.ungranted.items() if why == NOT_GRANTED)
         return self.never_types.union(none)
+
+    def searches(self) -> list[Query]:
+        """Every type by searches, whatever the strategy."""
+        return searches(
+            self.capability,
+            self.patient_id,
+            self.settings,
+            self.unasked,
+            self.wanted_types,
+            self.known,
+        )
 
     def tell(self, note: str) -> None:
         """Report progress in queries. `note`: FHIR names and numbers only."""

@@ -1,8 +1,9 @@
 """A later pull: only what changed is asked for where the server can say so, else all is compared.
 
 `_lastUpdated` finds what is new and what was corrected, never what is gone. So a type asked that
-way is counted afterwards; where the server's count is not ours, the type is asked for whole. What
-a pull by reference, by `$everything` or by category brought before is always asked for anew.
+way is compared afterwards, by ids or by count; where the server's are not ours, the type is asked
+for whole. What a pull by reference, by `$everything` or by category brought before is always asked
+for anew.
 """
 
 from collections.abc import Iterable
@@ -11,15 +12,15 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, quote, urlencode
 
 from ..errors import EndpointError
-from ..fhir.lossless import UndecodableError, decode
 from ..store import chart
 from ..store.chart import Query
 from .context import Pull
-from .lookup import page_of
+from .lookup import ask, count, page_of, peek_of
 
-_UPDATED = "_lastUpdated"
+UPDATED = "_lastUpdated"
 _GUARD = timedelta(days=1)  # clocks differ, and some servers drop the offset
 _FAR = "2999-01-01T00:00:00Z"
+_HELD = "SELECT id FROM record WHERE query = ?"
 _LONG_AGO = "1900-01-01T00:00:00Z"
 
 
@@ -32,43 +33,51 @@ def narrowed(pull: Pull, since: str, queries: Iterable[Query]) -> list[Query]:
     fit = {query.key for query in planned if _may(pull, query.key)}
     if not fit or not _works(pull):
         return planned
-    moment = datetime.fromisoformat(since) - _GUARD
-    after = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    after = (datetime.fromisoformat(since) - _GUARD).strftime("%Y-%m-%dT%H:%M:%SZ")
+    why = "only what changed since the pull before, with a day's guard"
     return [
-        replace(
-            query,
-            url=f"{query.url}&{_UPDATED}=ge{quote(after)}",
-            why=f"{query.why}; only what changed since the pull before, with a day's guard",
-        )
+        replace(narrow(pull, query, after), why=f"{query.why}; {why}")
         if query.key in fit
         else query
         for query in planned
     ]
 
 
+def narrow(pull: Pull, query: Query, since: str) -> Query:
+    """The query for what changed since then; as it is where the server is known not to say so."""
+    name = query.url.partition("?")[0]
+    if UPDATED in pull.known.ignores or UPDATED not in pull.capability.search.get(name, ()):
+        return query
+    url = _whole(query.url) if is_narrowed(query) else query.url
+    return replace(query, url=f"{url}&{UPDATED}=ge{quote(since)}")
+
+
 def is_narrowed(query: Query) -> bool:
     """Whether a query asks only for what changed."""
-    return f"&{_UPDATED}=ge" in query.url
+    return f"&{UPDATED}=ge" in query.url
 
 
-def ask_whole_where_counts_differ(pull: Pull) -> None:
-    """Ask a type for all of its records if the server has another number of them than the chart.
+def ask_whole_where_records_differ(pull: Pull) -> None:
+    """Ask a type for all of its records if the server has others, or more, or fewer than the chart.
 
-    The caller asks what is open then. A count is only ever a reason to ask more, never less.
+    The caller asks what is open then. That is only ever a reason to ask more, never less.
     """
-    for query in chart.queries(pull.case, "done"):
-        if is_narrowed(query) and _counted(pull, query) != _held(pull, query.key):
-            why = f"{query.why}; then all, as the numbers differ"
-            chart.ask_whole(pull.case, replace(query, url=_whole(query.url), why=why))
+    narrow = [query for query in chart.queries(pull.case, "done") if is_narrowed(query)]
+    pull.workers.each(lambda query: _ask_whole_unless_same(pull, query), narrow)
+
+
+def _ask_whole_unless_same(pull: Pull, query: Query) -> None:
+    if not _agrees(pull, query):
+        why = f"{query.why}; then all, as the server has others"
+        chart.ask_whole(pull.case, replace(query, url=_whole(query.url), why=why))
 
 
 def _may(pull: Pull, key: str) -> bool:
     """Whether the server can say what changed of this type, as it did of each record we hold."""
-    if _UPDATED in pull.known.ignores or pull.known.inexact_total:
+    if UPDATED in pull.known.ignores or pull.known.inexact_total:
         return False
-    return (
-        _UPDATED in pull.capability.search.get(key, ()) and chart.without_time(pull.case, key) == 0
-    )
+    declared = UPDATED in pull.capability.search.get(key, ())
+    return declared and chart.without_time(pull.case, key) == 0
 
 
 def _works(pull: Pull) -> bool:
@@ -81,27 +90,37 @@ def _works(pull: Pull) -> bool:
 
 def _finds(pull: Pull, since: str) -> bool:
     what = "Patient search"
-    answer = pull.source.search("Patient", {"_id": pull.patient_id, _UPDATED: f"ge{since}"}, what)
+    answer = pull.source.search("Patient", {"_id": pull.patient_id, UPDATED: f"ge{since}"}, what)
     return any(entry.mode == "match" for entry in page_of(answer.body, what).entries)
 
 
-def _counted(pull: Pull, query: Query) -> int | None:
-    """The server's own number of all the records of a query; None if it does not say."""
-    url = f"{_whole(query.url)}&_summary=count"
+def _agrees(pull: Pull, query: Query) -> bool:
+    """Whether the server has the records that the chart has of a query, and no others.
+
+    Compared by ids where they fit on one page, else by their number.
+    """
+    held = {str(id_) for (id_,) in pull.case.rows(_HELD, (query.key,))}
+    if len(held) < pull.settings.page_size:
+        ids = _ids(pull, query)
+        if ids is not None:
+            return ids == held
+    return count(pull.source, _whole(query.url), query.key) == len(held)
+
+
+def _ids(pull: Pull, query: Query) -> set[str] | None:
+    """The ids of all the records of a query; None if they are not on one page."""
+    what = f"{query.key} ids"
     try:
-        bundle = decode(pull.source.get(url, f"{query.key} count", fresh=True).body)
-    except (EndpointError, UndecodableError):
+        answer = ask(pull.source, f"{_whole(query.url)}&_elements=id", what)
+        page = page_of(answer.body, what)
+        if page.next_url is not None:
+            return None
+        return {peek_of(e.body, what).id for e in page.entries if e.mode == "match"}
+    except EndpointError:
         return None
-    total = bundle.get("total") if isinstance(bundle, dict) else None
-    return total if isinstance(total, int) else None
-
-
-def _held(pull: Pull, key: str) -> int:
-    found = pull.case.row("SELECT count(*) FROM record WHERE query = ?", (key,))
-    return int(found[0]) if found else 0
 
 
 def _whole(url: str) -> str:
     name, _, parameters = url.partition("?")
-    kept = [(n, v) for n, v in parse_qsl(parameters) if n != _UPDATED]
+    kept = [(n, v) for n, v in parse_qsl(parameters) if n != UPDATED]
     return f"{name}?{urlencode(kept, safe='/,')}"

@@ -78,7 +78,8 @@ def _outcome(
     if isinstance(example, SearchExample):
         return tuple(_after_400(known("", None, files), example.type))
     if example.type is None:
-        return tuple(filter(None, [known(example.software or "", None, files).name]))
+        found = known(example.software or "", None, files, example.publisher or "")
+        return tuple(filter(None, [found.name]))
     return tuple(_asked(known("", name, files), example.type))
 
 
@@ -95,6 +96,8 @@ def _after_400(server: Known, resource_type: str) -> Iterator[str]:
         query = other
     if server.of(resource_type).category:
         yield "category"
+    for parameter in server.of(resource_type).every_or_none:
+        yield f"{parameter} or none"
 
 
 def _asked(server: Known, resource_type: str) -> Iterator[str]:
@@ -109,15 +112,16 @@ def _asked(server: Known, resource_type: str) -> Iterator[str]:
 
 
 def _without(read: _Read) -> Iterator[str]:
-    """Each type needs an example, and each software name."""
-    covered = {name for example in read.examples for name in (example.type, _software(example))}
+    """Each type needs an example, and each name by which a server is recognised."""
+    covered = {name for example in read.examples for name in (example.type, _says(example))}
     for rule, where in _rules(read.file).items():
         if rule not in covered:
             yield f"{read.at(*where)}: {rule} has no example"
 
 
-def _software(example: SearchExample | ServerExample) -> str | None:
-    return example.software if isinstance(example, ServerExample) else None
+def _says(example: SearchExample | ServerExample) -> str | None:
+    """What a server says of itself, in an example of how it is recognised."""
+    return (example.software or example.publisher) if isinstance(example, ServerExample) else None
 
 
 def _rules(file: Searches | Server) -> dict[str, tuple[str | int, ...]]:
@@ -126,4 +130,5 @@ def _rules(file: Searches | Server) -> dict[str, tuple[str | int, ...]]:
     types: dict[str, tuple[str | int, ...]] = {
         name: ("rules", number) for number, rule in enumerate(file.rules) for name in rule.types
     }
-    return types | dict.fromkeys(file.software, ("software",))
+    names = {"software": file.software, "publisher": file.publisher}
+    return types | {name: (where,) for where, said in names.items() for name in said}

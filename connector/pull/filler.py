@@ -11,7 +11,7 @@ from ..store import chart
 from ..store.chart import BROKEN, Query
 from .compartment import COMPARTMENT
 from .context import Pull
-from .plan import EVERYTHING, everything, searches
+from .plan import EVERYTHING, everything
 from .queries import ask_open, seen_types
 
 _IN_PART = "; $everything brought records of it, perhaps not all"
@@ -51,14 +51,7 @@ def _by_searches(pull: Pull) -> None:
     if _is_done(pull, EVERYTHING):
         return
     why = "fills what $everything did not give"
-    made = searches(
-        pull.capability,
-        pull.patient_id,
-        pull.settings,
-        pull.unasked,
-        pull.wanted_types,
-        pull.known,
-    )
+    made = pull.searches()
     chart.add_queries(pull.case, (Query(q.key, q.url, f"{why}; {q.why}") for q in made))
     ask_open(pull)
     failed = {_type(q) for q in chart.queries(pull.case, "failed") if q.key != EVERYTHING}

@@ -19,6 +19,16 @@ def kind_of(error: EndpointError) -> str:
     return "refused" if isinstance(error, Forbidden) else "failed"
 
 
+def gap_name(key: str) -> str:
+    """What a gap of a query is called: the query's key, without the number of a batch."""
+    return key.partition("?batch=")[0]
+
+
+def gap_type(what: str) -> str:
+    """The resource type that a gap is about, or the name of what else it is about."""
+    return re.split(r"[ ?]", what, maxsplit=1)[0]
+
+
 def report(case: CaseFile, expected: Collection[str], what: str, kind: str, why: str) -> None:
     """Store a gap; a second reason for the same gap is told beside the first.
 
@@ -29,8 +39,7 @@ def report(case: CaseFile, expected: Collection[str], what: str, kind: str, why:
         reasons = before[0].split("; ") if before else []
         if why not in reasons:
             reasons.append(why)
-        name = re.split(r"[ ?]", what, maxsplit=1)[0]
-        known = what in expected or name in expected
+        known = what in expected or gap_type(what) in expected
         add_gap(case, what, kind, "; ".join(reasons), expected=known)
 
 

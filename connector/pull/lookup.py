@@ -1,15 +1,17 @@
-"""Single records: by id, or by a search that should find one."""
+"""Single exchanges: a record by id, a search that should find one, a page, a count."""
 
 from collections.abc import Mapping
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
-from ..endpoint import Endpoint
-from ..errors import NotFhir
+from ..endpoint import Answer, Endpoint
+from ..errors import EndpointError, NotFhir
 from ..fhir import bundle
 from ..fhir.lossless import UndecodableError
 from ..fhir.record import Peek, peek
 
 _PAGES_MAX = 20
+# Longer URLs are refused by some servers and proxies (HAPI: 8 kB): those searches are POSTed.
+_URL_MAX = 2000
 
 
 def read(source: Endpoint, resource_type: str, resource_id: str) -> bytes:
@@ -36,6 +38,23 @@ def find(source: Endpoint, resource_type: str, parameters: Mapping[str, str]) ->
             return found
         answer = source.get(page.next_url, what)
     raise NotFhir(f"{what}: its pages do not end")
+
+
+def ask(source: Endpoint, url: str, what: str) -> Answer:
+    """The answer to a search as it stands now, however long its URL is. Raises `EndpointError`."""
+    if "://" not in url and len(url) > _URL_MAX:
+        resource_type, _, parameters = url.partition("?")
+        return source.search(resource_type, dict(parse_qsl(parameters)), what)
+    return source.get(url, what, fresh=True)
+
+
+def count(source: Endpoint, url: str, name: str) -> int | None:
+    """The server's own number of the records of a search; None if it does not say."""
+    what = f"{name} count"
+    try:
+        return page_of(ask(source, f"{url}&_summary=count", what).body, what).total
+    except EndpointError:
+        return None
 
 
 def page_of(body: bytes, what: str) -> bundle.Page:

@@ -80,14 +80,37 @@ def wider(query: Query, capability: Capability, known: Known) -> Query | None:
     A server may demand `status` (US Core, "Servers Requiring Status") or `intent`: asked with all
     codes of the value set, the search finds what it found without. None: nothing is left to add.
     """
-    name, _, parameters = query.url.partition("?")
-    present = {parameter for parameter, _ in parse_qsl(parameters)}
-    declared = capability.search.get(name) or known.of(name).every.keys()
-    for parameter, codes in known.of(name).every.items():
-        if parameter not in present and parameter in declared:
-            url = f"{query.url}&{parameter}={','.join(codes)}"
-            return Query(query.key, url, f"{query.why}; with every {parameter}, as it demands one")
+    for parameter, codes in _to_add(query, capability, known.of(_type(query)).every):
+        url = f"{query.url}&{parameter}={','.join(codes)}"
+        return Query(query.key, url, f"{query.why}; with every {parameter}, as it demands one")
     return None
+
+
+def by_presence(query: Query, capability: Capability, known: Known) -> list[Query]:
+    """The same after a 400, for an element that a record may lack: one query for the records that
+    have it, one for those that don't (R4 search.html#modifiers). Empty: there is none to add."""
+    for parameter, codes in _to_add(query, capability, known.of(_type(query)).every_or_none):
+        key = f"{query.key}{'&' if '?' in query.key else '?'}{parameter}"
+        why = f"{query.why}; with every {parameter}, as it demands one"
+        without = f"{query.why}; what has no {parameter}"
+        return [
+            Query(f"{key}=any", f"{query.url}&{parameter}={','.join(codes)}", why),
+            Query(f"{key}=none", f"{query.url}&{parameter}:missing=true", without),
+        ]
+    return []
+
+
+def _to_add(
+    query: Query, capability: Capability, closed: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The closed parameters that the server declares and the query does not have."""
+    present = {name.partition(":")[0] for name, _ in parse_qsl(query.url.partition("?")[2])}
+    declared = capability.search.get(_type(query)) or closed.keys()
+    return ((p, codes) for p, codes in closed.items() if p not in present and p in declared)
+
+
+def _type(query: Query) -> str:
+    return query.url.partition("?")[0]
 
 
 def by_category(query: Query, categories: tuple[str, ...], why: str) -> list[Query]:

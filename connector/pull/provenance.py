@@ -52,7 +52,7 @@ def add_queries(pull: Pull) -> bool:
 
 
 def _query(number: int, targets: list[str], page_size: int) -> Query:
-    parameters = urlencode({"target": ",".join(targets), "_count": str(page_size)})
+    parameters = urlencode({"target": ",".join(targets), "_count": str(page_size)}, safe=",/")
     return Query(
         f"Provenance?batch={number}",
         f"Provenance?{parameters}",

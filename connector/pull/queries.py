@@ -3,24 +3,22 @@
 import time
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
-from ..endpoint import Answer
 from ..endpoint.origin import joined
 from ..errors import Answered, EndpointError
 from ..fhir import bundle
 from ..fhir.lossless import UndecodableError, decode
-from ..store import chart
+from ..store import chart, counts
 from ..store.casefile import CaseFile
 from ..store.chart import Query, Record
 from .context import Pull
-from .gaps import kind_of
-from .lookup import page_of
-from .plan import EVERYTHING, by_category, searches, wider
+from .gaps import gap_name, kind_of
+from .lookup import ask, page_of
+from .plan import EVERYTHING, by_category, by_presence, searches, wider
 from .records import UNREADABLE, Problem
+from .totals import ask_again
 
-# Longer URLs are refused by some servers and proxies (HAPI: 8 kB): those searches are POSTed.
-_URL_MAX = 2000
 _RESTARTS_MAX = 2  # of one query in one run
 _FORGOTTEN = (404, 410)  # answers to a page that was there: HAPI keeps a result for an hour
 _DEMANDS = (400, 422)  # answers to a search that lacks something the server demands
@@ -34,11 +32,7 @@ def ask_open(pull: Pull) -> None:
     """
     while opened := chart.queries(pull.case, "open"):  # a query may be split into others
         pull.workers.each(lambda query: _ask(pull, query), opened)
-
-
-def gap_name(query: Query) -> str:
-    """What a gap of this query is called: its key, without the number of a batch."""
-    return query.key.partition("?batch=")[0]
+        ask_again(pull)
 
 
 def _ask(pull: Pull, query: Query) -> None:
@@ -58,14 +52,14 @@ def _ask(pull: Pull, query: Query) -> None:
 
 def _ask_pages(pull: Pull, query: Query) -> str | None:
     """Ask page after page. Returns what the server said if it knows a page no longer, else None."""
-    name = gap_name(query)
+    name = gap_name(query.key)
     url: str | None = query.next_url or query.url
     pages = query.pages
     clean = True
     while url is not None and not pull.workers.stopping:
         try:
             began = time.monotonic()
-            answer = _get(pull, url, name)
+            answer = ask(pull.source, url, f"{name} search")
             took_s = time.monotonic() - began
             page = page_of(answer.body, f"{name} search")
         except EndpointError as error:
@@ -101,11 +95,15 @@ def _asked_otherwise(pull: Pull, query: Query) -> Query | None:
         return other
     categories = pull.known.of(name).category
     declared = pull.capability.search.get(name) or {"category"}
-    if query.key != name or not categories or "category" not in declared:
+    if query.key == name and categories and "category" in declared:
+        plain = next(q for q in _planned(pull) if q.key == name)
+        why = "the server refused the type as a whole: one category at a time"
+        parts = by_category(plain, categories, why)
+    else:
+        parts = by_presence(query, pull.capability, pull.known)
+    if not parts:
         return query
-    plain = next(q for q in _planned(pull) if q.key == name)
-    why = "the server refused the type as a whole: one category at a time"
-    chart.split_query(pull.case, name, by_category(plain, categories, why))
+    chart.split_query(pull.case, query.key, parts)
     return None
 
 
@@ -120,14 +118,6 @@ def _explained(pull: Pull, error: EndpointError, query: Query) -> str:
     return f"{error} ({hint})" if hint else str(error)
 
 
-def _get(pull: Pull, url: str, name: str) -> Answer:
-    what = f"{name} search"
-    if "://" not in url and len(url) > _URL_MAX:
-        resource_type, _, parameters = url.partition("?")
-        return pull.source.search(resource_type, dict(parse_qsl(parameters)), what)
-    return pull.source.get(url, what, fresh=True)
-
-
 def _commit(
     pull: Pull, query: Query, url: str, page: bundle.Page, number: int, clean: bool
 ) -> tuple[str | None, bool]:
@@ -139,12 +129,13 @@ def _commit(
     with pull.case.commit():
         following, broken = _following(pull, query, url, page.next_url, number)
         chart.commit_page(pull.case, query.key, url, records, matches, following)
+        counts.note(pull.case, query.key, page.total, len(page.entries))
         pull.tally.resources([record.type for record in records])
         if query.key == EVERYTHING:
             seen = seen_types(pull.case) | {record.type for record in records}
             pull.case.set_fact("everything_types", sorted(seen))
         for problem in problems:
-            pull.gap(gap_name(query), *problem)
+            pull.gap(gap_name(query.key), *problem)
         if broken:
             _gap_of_broken_off(pull, query, broken)
         clean = clean and not problems and not broken
@@ -189,7 +180,7 @@ def seen_types(case: CaseFile) -> set[str]:
 
 
 def _gap_of_broken_off(pull: Pull, query: Query, problem: Problem) -> None:
-    pull.gap(gap_name(query), *problem)
+    pull.gap(gap_name(query.key), *problem)
     if query.key == EVERYTHING and pull.settings.pull == "everything":
         # Nobody knows which types the rest would have held.
         for name in sorted(pull.wanted_types):

@@ -1,5 +1,7 @@
 """The pull, in its order: who, what to ask, ask, follow references, Provenance, attachments."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from ..endpoint import Endpoint
 from ..errors import EndpointError, Held, SourceFailed
 from ..fhir import capability as capabilities
@@ -12,10 +14,10 @@ from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from . import attachments, bulk, closure, delta, filler, provenance, queries
+from . import attachments, bulk, changed, closure, delta, filler, provenance, queries
 from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Pull
-from .gaps import Missing
+from .gaps import Missing, gap_name
 from .granted import not_granted
 from .patient import Found, find_patient, links, read_again
 from .plan import plan, unsupported
@@ -23,6 +25,7 @@ from .records import Sieve
 from .servers import known
 from .workers import Workers
 
+_CHANGES_MAX = 2  # times that a chart which changes all the time is followed
 _STILL_THERE = (
     "the record asked for was merged into another, which was pulled instead; what is still filed"
     " under the old one was not asked for"
@@ -51,8 +54,10 @@ def pull_chart(
         gap.kind in ("refused", "failed") for gap in chart.gaps(case)
     ):
         return
-    capability = _capability(source)
-    found = find_patient(source, request.patient)
+    with ThreadPoolExecutor(1) as beside:  # neither needs the other, and the server may be far
+        finding = beside.submit(find_patient, source, request.patient)
+        capability, began = _capability(source)
+        found = finding.result()
     patient = found.record
     if case.fact("source_patient", patient.id) != patient.id:
         raise Held(
@@ -66,7 +71,7 @@ def pull_chart(
             source=source,
             settings=settings,
             capability=capability,
-            known=known(capability.software, settings.server, mappings),
+            known=known(capability.software, settings.server, mappings, capability.publisher),
             patient_id=patient.id,
             never_types=never_types,
             wanted_types=wanted_types,
@@ -81,17 +86,19 @@ def pull_chart(
             missing=Missing(),
             progress=progress,
         )
-        _open(pull, found)
+        _open(pull, found, began)
         _ask(pull)
-        _look_again(pull, patient)
+        _follow_changes(pull, patient)
         attachments.fetch_open(pull)
-        _finish(pull)
+        _finish(pull, began)
 
 
-def _capability(source: Endpoint) -> Capability:
+def _capability(source: Endpoint) -> tuple[Capability, str]:
+    """What the source says it can do, and its time when it said so."""
     what = "capability statement"
     try:
-        capability = capabilities.parse(source.get("metadata", what).body)
+        answer = source.get("metadata", what)
+        capability = capabilities.parse(answer.body)
     except EndpointError as error:
         raise SourceFailed(
             f"the source can't be used: {error}", error.what_to_do or "Run `connector doctor`."
@@ -106,10 +113,10 @@ def _capability(source: Endpoint) -> Capability:
             f"the source speaks FHIR {capability.fhir_version[:20] or 'of no stated version'}",
             "Only R4 (4.0.1) can be pulled: name the server's R4 base.",
         )
-    return capability
+    return capability, changed.moment(answer)
 
 
-def _open(pull: Pull, found: Found) -> None:
+def _open(pull: Pull, found: Found, began: str) -> None:
     """Make the plan, or take it up again with what failed or was missing open once more."""
     case = pull.case
     planned = plan(
@@ -121,11 +128,14 @@ def _open(pull: Pull, found: Found) -> None:
         pull.known,
     )
     since = case.fact("pulled_before")
-    again = since is not None and not chart.queries(case)
+    fresh = not chart.queries(case)
+    again = since is not None and fresh
     if again:
         planned = delta.narrowed(pull, since, planned)
     with case.commit():
         case.set_fact("pull_complete", None)
+        if fresh or case.fact("pull_began") is None:
+            case.set_fact("pull_began", began)
         if again:
             chart.keep_only(case, (query.key for query in planned if delta.is_narrowed(query)))
         case.set_fact("source_patient", found.record.id)
@@ -134,7 +144,7 @@ def _open(pull: Pull, found: Found) -> None:
         # found again, so that query starts over.
         told = {gap.what for gap in chart.gaps(case)}
         for query in chart.queries(case, "open"):
-            if queries.gap_name(query) in told:
+            if gap_name(query.key) in told:
                 chart.fail_query(case, query.key)
         chart.reopen_failed(case)
         chart.put_record(case, found.record, "Patient")
@@ -152,7 +162,7 @@ def _ask(pull: Pull) -> None:
     if pull.settings.pull == "bulk":
         bulk.export(pull)
     queries.ask_open(pull)
-    delta.ask_whole_where_counts_differ(pull)
+    delta.ask_whole_where_records_differ(pull)
     queries.ask_open(pull)
     filler.fill(pull)
     _check_not_refused(pull)
@@ -161,6 +171,15 @@ def _ask(pull: Pull) -> None:
     while provenance.add_queries(pull):
         queries.ask_open(pull)
         closure.close(pull)
+
+
+def _follow_changes(pull: Pull, before: Record) -> None:
+    """Ask again for what changed since the pull began, which may be a run before this one."""
+    for _ in range(_CHANGES_MAX):
+        if not changed.ask_again(pull, pull.case.fact("pull_began")):
+            break
+        _ask(pull)
+    _look_again(pull, before)
 
 
 def _look_again(pull: Pull, before: Record) -> None:
@@ -194,10 +213,11 @@ def _check_not_refused(pull: Pull) -> None:
         )
 
 
-def _finish(pull: Pull) -> None:
+def _finish(pull: Pull, began: str) -> None:
     closure.forget_unreached(pull)
     with pull.case.commit():
         pull.missing.report(pull.case, pull.settings.expected_gaps)
         chart.compare_with_earlier(pull.case)
+        pull.case.set_fact("pull_began", began)
         pull.case.set_fact("pull_complete", True)
     pull.tell("done")

@@ -1,11 +1,12 @@
 """What is known of servers, as data: mappings/search.yaml (any server) and mappings/servers/*.yaml.
 
-A server is recognised by the software name in its CapabilityStatement, or named by `server` of the
-source. Each rule carries its source; what nobody confirmed is not there.
+A server is recognised by the software name or the publisher in its CapabilityStatement, or named by
+`server` of the source. Each rule carries its source; what nobody confirmed is not there.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,13 +28,14 @@ class SearchExample(Model):
 
 
 class ServerExample(Model):
-    """A type and the queries for it at this server, or a software name and the file it means.
+    """A type and the queries for it at this server, or by what name it is known as this file.
 
     After `not`: what the server is known to reject, so it isn't asked.
     """
 
     type: Text | None = None
     software: Text | None = None
+    publisher: Text | None = None
     found: tuple[Text, ...] = Field(alias="is")
 
 
@@ -42,6 +44,7 @@ class TypeSearch(Model):
 
     us_core: tuple[Text, ...] = ()
     every: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    every_or_none: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
     category: tuple[Text, ...] = ()
 
 
@@ -59,7 +62,7 @@ class Rule(Model):
 
     category       it demands a category; these are asked one at a time
     rejects        categories it answers with an error: not asked, told as unsupported
-    ignores        search parameters that it passes over or that find nothing
+    ignores        parameters that it passes over or that find nothing
     inexact_total  its counts can't be compared with
     hint           `about` is told beside a refusal of these types
     """
@@ -80,7 +83,8 @@ class Server(Model):
     version: Text
     about: Text
     software: tuple[Text, ...] = ()
-    software_source: Text | None = None
+    publisher: tuple[Text, ...] = ()
+    software_source: Text | None = None  # where the names above were seen
     rules: tuple[Rule, ...]
     examples: tuple[ServerExample, ...] = ()
 
@@ -123,8 +127,11 @@ _NOTHING = TypeSearch()
 NOTHING = Known()
 
 
-def known(software: str, named: str | None, files: MappingFiles = PACKAGED) -> Known:
-    """What is known of a server by its software name, or by the name an operator gave.
+@cache
+def known(
+    software: str, named: str | None, files: MappingFiles = PACKAGED, publisher: str = ""
+) -> Known:
+    """What is known of a server by what it says of itself, or by the name an operator gave.
 
     `UsageError` for a name without a file, or a file with a mistake (file and line).
     """
@@ -139,7 +146,7 @@ def known(software: str, named: str | None, files: MappingFiles = PACKAGED) -> K
         return Known(named, types, _read(Server, servers[named]).rules)
     for name, path in servers.items():
         server = _read(Server, path)
-        if software in server.software:
+        if software in server.software or publisher in server.publisher:
             return Known(name, types, server.rules)
     return Known("", types)
 

@@ -4,21 +4,24 @@ Laws of this room (docs/architecture.md): never the wrong patient, never twice, 
 over the receiver's work, never silently. Every step can run again, alone, after a crash.
 """
 
+from . import choice
 from .announce import announce
-from .compare import compare_patients
+from .candidates import Judged
 from .deliver import deliver
 from .desk import Desk
 from .disclosure import account
-from .identity import resolve
+from .identity import candidates, resolve
 from .readback import read_back, verify
 from .receipt import Signing, receipt, signed, signing_key
 
 __all__ = [
     "Desk",
+    "Judged",
     "Signing",
     "account",
     "announce",
-    "compare_patients",
+    "candidates",
+    "choice",
     "deliver",
     "read_back",
     "receipt",

@@ -7,7 +7,7 @@ version that our delivery holds. Reading both is what settles every answer, clea
 from dataclasses import dataclass
 from itertools import count
 
-from ..endpoint.session import describe
+from ..endpoint.shape import describe
 from ..errors import ConnectorError, DestinationRefused, Held, ReadBackDiffers
 from ..fhir.bundle import Write, transaction
 from ..fhir.lossless import decode
@@ -18,6 +18,7 @@ from .answers import kind_of, places
 from .desk import Desk, at_destination, parts
 from .exchange import may_try_again, post
 from .expected import Expected, Reading, judge
+from .identity import check_again
 from .lookup import read
 
 
@@ -43,6 +44,7 @@ def announce(desk: Desk, now: str) -> None:
     if begun is None:
         _everything_is_there(desk)
     at = begun["at"] if begun else now
+    check_again(desk)
     with at_destination():
         signals = _signals(desk, at)
         readings = _until_told(desk, signals, at)

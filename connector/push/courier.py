@@ -6,7 +6,7 @@ that cause it: those are `rejected`, the rest goes.
 """
 
 from ..endpoint import Answer
-from ..endpoint.session import describe
+from ..endpoint.shape import describe
 from ..errors import DestinationRefused
 from ..fhir.bundle import Write, transaction
 from ..fhir.lossless import UndecodableError

@@ -10,6 +10,7 @@ from ..store import chart, delivery, packet
 from ..store.casefile import CaseFile
 from .courier import Courier
 from .desk import CONTENTS, REQUEST, TASK, Desk, at_destination, key_of
+from .identity import check_again
 from .plan import Survey, pack, survey
 
 
@@ -40,7 +41,9 @@ def _send(desk: Desk, courier: Courier, progress: Progress) -> None:
     progress("push", done, total)
     units = whole.units(due)
     for write in pack(units, whole.sizes, limits.max_entries, limits.max_megabytes * 1_000_000):
-        courier.carry(write)
+        with desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+            check_again(desk)
+            courier.carry(write)
         done += sum(map(len, write))
         progress("push", done, total)
 

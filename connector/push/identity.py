@@ -1,30 +1,34 @@
-"""Who the patient is at the destination: settled before the first write, on every route.
+"""Who the patient is at the destination: settled before the first write, and kept in view after it.
 
-Routes: the request names the record there; a Patient that an earlier packet of ours created; the
-one hit of a search by identifiers; else a new Patient, if that is allowed. Whichever it is, the
-record found is read and compared (compare.py), and any doubt holds the case for a person. The
-destination's own Patient is never written.
+Routes: a person's choice; the request names the record there; a Patient that an earlier packet of
+ours created; the one hit of a search by identifiers; the one that `$match` is certain of; else a
+new Patient, if that is allowed. Those that are asked have to agree. Whichever it is, the record is
+read and compared (compare.py), and any doubt holds the case for a person. The destination's own
+Patient is never written.
 """
 
-import re
 from typing import Any
 
 from ..errors import DestinationRefused, Held
 from ..fhir import capability
 from ..fhir.lossless import decode
 from ..store import delivery, packet
-from .compare import compare_patients, out_of_use, same_demographics
-from .desk import Desk, at_destination, key_of, parts
-from .lookup import by_tag, read, search, tags_of
-
-Identifier = tuple[str, str]  # (system, value)
-
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # R4 datatypes.html#id
-_SPECIAL = re.compile(r"([\\,$|])")  # R4 search.html#escaping
-_CHOOSE = (
-    "Compare the two records and name the right one with destination_patient (id) in the request,"
-    " or have the wrong one corrected; then run again."
+from . import choice
+from .candidates import (
+    CHOOSE,
+    FHIR_ID,
+    Candidate,
+    Judged,
+    asks_match,
+    carriers,
+    gather,
+    judge,
+    may_create,
+    settled,
 )
+from .desk import Desk, at_destination, key_of, parts
+from .lookup import read, tags_of
+from .match import WEIGHT_MIN, weight
 
 
 def resolve(desk: Desk) -> None:
@@ -35,10 +39,10 @@ def resolve(desk: Desk) -> None:
     `doubled`) and `DestinationRefused`.
     """
     with at_destination():
-        _preflight(desk)
+        statement = _preflight(desk)
         owner = _owner(desk)
         own = desk.patient()
-        patient = _patient(desk, own)
+        patient = _patient(desk, own, statement)
     with desk.case.commit():
         desk.case.set_fact("owner", owner)
         desk.case.set_fact("destination_patient", patient and f"Patient/{patient['id']}")
@@ -54,7 +58,29 @@ def resolve(desk: Desk) -> None:
             delivery.adopt(desk.case, own.type, own.id, patient["id"])
 
 
-def _preflight(desk: Desk) -> None:
+def check_again(desk: Desk) -> None:
+    """Read and compare the destination's Patient as it is now, if it stands there yet.
+
+    Before every write and by `verify`: records can be merged, closed or corrected at any moment.
+    Raises `Held` (`identity`).
+    """
+    own = desk.patient()
+    place = delivery.id_map(desk.case).get(key_of(own))
+    if place is not None:
+        with at_destination():
+            _accepted(desk, own, Candidate(parts(place)[1], "settled", True))
+
+
+def candidates(desk: Desk) -> list[Judged]:
+    """Everybody who may be the patient, read and compared: for a person who chooses."""
+    with at_destination():
+        own = desk.patient()
+        known = settled(desk, own)
+        found = [known] if known else gather(desk, own, _preflight(desk), wide=True)
+        return [judge(desk, own, one) for one in found]
+
+
+def _preflight(desk: Desk) -> capability.Capability:
     statement = capability.parse(desk.endpoint.get("metadata", "CapabilityStatement").body)
     if not statement.is_r4:
         raise DestinationRefused(
@@ -68,6 +94,7 @@ def _preflight(desk: Desk) -> None:
             "the destination takes no transactions",
             "Delivery without transactions is not offered: use another endpoint.",
         )
+    return statement
 
 
 def _owner(desk: Desk) -> str | None:
@@ -77,8 +104,8 @@ def _owner(desk: Desk) -> str | None:
     found: list[Any] = []
     if "|" in owner:
         system, _, value = owner.partition("|")
-        found = _carriers(desk, "Organization", [(system, value)], "owner")
-    elif _ID.fullmatch(parts(owner)[1]) and (body := read(desk, owner)) is not None:
+        found = carriers(desk, "Organization", [(system, value)], "owner")
+    elif FHIR_ID.fullmatch(parts(owner)[1]) and (body := read(desk, owner)) is not None:
         found = [decode(body)]
     if len(found) != 1 or found[0].get("resourceType") != "Organization":
         raise Held(
@@ -89,91 +116,64 @@ def _owner(desk: Desk) -> str | None:
     return f"Organization/{found[0]['id']}"
 
 
-def _patient(desk: Desk, own: packet.Entry) -> dict[str, Any] | None:
+def _patient(
+    desk: Desk, own: packet.Entry, statement: capability.Capability
+) -> dict[str, Any] | None:
     """The Patient at the destination, compared and accepted; None: to be created."""
-    ours = decode(own.body)
-    choice = desk.request.destination_patient
-    create = choice.create if choice else desk.settings.new_patient == "create"
-    known = delivery.id_map(desk.case).get(key_of(own))
-    if known and any(row.write_no > 0 for row in delivery.deliveries(desk.case)):
-        # Records of this case went to that one already: it must still be the same person.
-        return _accepted(own, ours, _read(desk, parts(known)[1]))
-    if choice and choice.id:
-        return _accepted(own, ours, _read(desk, choice.id))
-    if choice and choice.identifier:
-        system, _, value = choice.identifier.partition("|")
-        found = _carriers(desk, "Patient", [(system, value)], "identity")
-    else:
-        found = _earlier(desk, own) + _carriers(
-            desk, "Patient", _searchable(desk, ours, create), "identity"
-        )
-    candidates = {patient["id"]: patient for patient in found}
-    if len(candidates) == 1:
-        return _accepted(own, ours, *candidates.values())
-    if candidates:
-        raise Held("identity", f"{len(candidates)} patients at the destination match", _CHOOSE)
-    if not create:
-        raise Held(
-            "identity",
-            "no patient at the destination could be matched",
-            "Have the patient registered there, name the record with destination_patient in the"
-            " request, or allow a new one (destination_patient: create, or new_patient).",
-        )
+    if known := settled(desk, own):
+        return _accepted(desk, own, known)
+    made = choice.current(desk)
+    if made and made["patient"] != choice.NEW:
+        chosen = Candidate(parts(made["patient"])[1], "chosen by a person", True)
+        return _accepted(desk, own, chosen)
+    found = gather(desk, own, statement)
+    if made and may_create(desk):
+        choice.stands_alone(made, own, [judge(desk, own, one) for one in found])
+        return None
+    sure = [one for one in found if one.sure]
+    if len(sure) == 1:
+        return _accepted(desk, own, sure[0])
+    if found:
+        raise _several(desk, own, sure or found)
+    if not may_create(desk):
+        raise _nobody(desk, own, statement)
     return None
 
 
-def _read(desk: Desk, patient_id: str) -> dict[str, Any]:
-    body = read(desk, f"Patient/{patient_id}") if _ID.fullmatch(patient_id) else None
-    patient = decode(body) if body is not None else {}
-    if patient.get("resourceType") != "Patient" or patient.get("id") != patient_id:
-        raise Held("identity", "the patient named is not at the destination", _CHOOSE)
-    return dict(patient)
-
-
-def _earlier(desk: Desk, own: packet.Entry) -> list[Any]:
-    """The Patient that a packet of ours created, if there is one."""
-    return [_read(desk, place.id) for place in by_tag(desk, [key_of(own)]).values()]
-
-
-def _searchable(desk: Desk, ours: dict[str, Any], create: bool) -> list[Identifier]:
-    """What to search by: identifiers in the configured systems; all, before one is created."""
-    known = [
-        (item["system"], item["value"])
-        for item in ours.get("identifier") or []
-        if isinstance(item.get("system"), str) and isinstance(item.get("value"), str)
-    ]
-    matching = [item for item in known if item[0] in desk.settings.match_systems]
-    return matching or (known if create else [])
-
-
-def _carriers(
-    desk: Desk, resource_type: str, identifiers: list[Identifier], code: str
-) -> list[Any]:
-    """Resources that carry one of `identifiers`. `Held` if the search returns one that doesn't."""
-    if not identifiers:
-        return []
-    tokens = ("|".join(_SPECIAL.sub(r"\\\1", part) for part in item) for item in identifiers)
-    found = list(search(desk, resource_type, {"identifier": ",".join(tokens)}))
-    for resource in found:
-        carried = {(i.get("system"), i.get("value")) for i in resource.get("identifier") or []}
-        if not carried & set(identifiers):
-            raise Held(
-                code,
-                f"the destination's {resource_type} search by identifier returns records that do"
-                " not have it",
-                "Name the right record by its id instead.",
-            )
-    return found
-
-
-def _accepted(own: packet.Entry, ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
-    created_by_us = own.id in tags_of(theirs) and same_demographics(ours, theirs)
-    reasons = out_of_use(ours, theirs) if created_by_us else compare_patients(ours, theirs)
-    if reasons:
+def _accepted(desk: Desk, own: packet.Entry, candidate: Candidate) -> dict[str, Any]:
+    """The candidate's Patient, if it is the same person, or a person said so, and is in use."""
+    one = judge(desk, own, candidate)
+    overruled = choice.covers(choice.current(desk), own, one)
+    differing = one.record if overruled else one.person + one.record
+    if differing:
         raise Held(
             "identity",
             "the patient found at the destination differs, or can't be compared, in: "
-            + ", ".join(reasons),
-            _CHOOSE,
+            + ", ".join(differing),
+            CHOOSE,
         )
-    return theirs
+    return one.patient
+
+
+def _several(desk: Desk, own: packet.Entry, found: list[Candidate]) -> Held:
+    judged = [judge(desk, own, one) for one in found]
+    each = "; ".join(", ".join(one.person + one.record) or "nothing" for one in judged)
+    how = "match" if found[0].sure else "may be this one, but not certainly"
+    number = f"{len(found)} patients" if len(found) > 1 else "a patient"
+    return Held("identity", f"{number} at the destination {how}; differing in: {each}", CHOOSE)
+
+
+def _nobody(desk: Desk, own: packet.Entry, statement: capability.Capability) -> Held:
+    points = weight(decode(own.body))
+    asked = asks_match(desk, statement)
+    unasked = (
+        f" ($match was not asked: what is known weighs {points}, the least is {WEIGHT_MIN})"
+        if asked and points < WEIGHT_MIN
+        else ""
+    )
+    return Held(
+        "identity",
+        f"no patient at the destination could be matched{unasked}",
+        "Have the patient registered there, name the record with destination_patient in the"
+        " request, or allow a new one (destination_patient: create, or new_patient).",
+    )

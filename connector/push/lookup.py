@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ..errors import Answered, DestinationRefused, Held
-from ..fhir.bundle import page
+from ..fhir.bundle import PageEntry, page
 from ..fhir.lossless import UndecodableError, decode
 from ..fhir.systems import TAG
 from .desk import Desk, parts
@@ -55,6 +55,11 @@ def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterat
     """The decoded matches of a search by POST, all pages."""
     what = f"{resource_type} search"
     body = desk.endpoint.search(resource_type, parameters, what).body
+    return (decode(entry.body) for entry in matches(desk, body, what))
+
+
+def matches(desk: Desk, body: bytes, what: str) -> Iterator[PageEntry]:
+    """The matches on the searchset `body` and on all pages after it."""
     seen: set[str] = set()
     while True:
         found = page(body)
@@ -62,7 +67,7 @@ def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterat
             if entry.mode == "broken":
                 raise UndecodableError("a search result without its resource")
             if entry.mode == "match":
-                yield decode(entry.body)
+                yield entry
         url = found.next_url
         if url is None:
             return

@@ -10,6 +10,7 @@ from ..store import delivery
 from ..store.delivery import Delivery
 from .desk import REQUEST, TASK, Desk, at_destination
 from .expected import Expected, Reading, judge
+from .identity import check_again
 from .lookup import read
 
 # How many are read between two commits: what a crash makes us read again.
@@ -37,10 +38,13 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
 
 
 def verify(desk: Desk, progress: Progress = silent) -> None:
-    """Read everything of ours again, as it is now. Raises `ReadBackDiffers`.
+    """Read everything of ours again, and the Patient, as it is now. Raises `ReadBackDiffers`.
 
+    Raises `Held` (`identity`) if the record under which it stands is another person's or out of
+    use by now.
     Set aside is what the receiving team changes on Task and ServiceRequest as it works on them.
     """
+    check_again(desk)
     rows = delivery.deliveries(desk.case, "sent", "verified", "precision-changed", "differs")
     expected = Expected(desk, desk.case.fact("announced_at"))
     aside = {key: _WORKFLOW[name] for key, name in expected.signals.items()}

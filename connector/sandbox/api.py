@@ -14,10 +14,11 @@ from connector.sandbox.capability import capability_statement
 from connector.sandbox.everything import everything
 from connector.sandbox.exchange import Request, Response
 from connector.sandbox.guard import Guard
+from connector.sandbox.match import match
 from connector.sandbox.outcome import Refusal, Resource, outcome
 from connector.sandbox.pages import Pages, Result
 from connector.sandbox.quirks import Quirks, check, heeded
-from connector.sandbox.search import Query, included, search
+from connector.sandbox.search import Query, included, search, updated
 from connector.sandbox.store import Store, Version
 from connector.sandbox.transaction import Change, apply, declared, types
 
@@ -45,7 +46,9 @@ class Api:
         self._page_size = page_size
         self._bearer_token = bearer_token
         self.guard = guard
-        self._pages = Pages(base, quirks.page_links, quirks.expires_after)
+        self._pages = Pages(
+            base, quirks.page_links, quirks.expires_after, totals=quirks.page_totals
+        )
         self.bulk = Bulk(store, quirks.bulk, base) if quirks.bulk else None
         self._started = datetime.now(UTC)
 
@@ -79,6 +82,8 @@ class Api:
         match request.method, *request.path:
             case ("POST",):
                 return self._bundle(request)
+            case "POST", "Patient", "$match" if self._quirks.match is not None:
+                return Response(200, encode(match(self._store, self._quirks, _resource(request))))
             case "GET", name:
                 return self._search(request, name, request.query)
             case "POST", name, "_search":
@@ -132,7 +137,10 @@ class Api:
         asked = [
             name for key, value in request.query if key == "_type" for name in value.split(",")
         ]
+        since = dict(heeded(self._quirks, request.query)).get("_since")
         found = everything(self._store, patient, types(self._quirks), asked)
+        if since is not None:
+            found = [version for version in found if updated(version, f"ge{since}")]
         result = Result("Patient", [(version, ()) for version in found])
         return self._first_page(request, result, request.query)
 

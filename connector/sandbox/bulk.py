@@ -26,6 +26,7 @@ class BulkQuirks:
     error_codes: tuple[str, ...] = ()
     pages: bool = False  # one file to a page of the manifest, linked by next (STU4)
     files_at: str | None = None  # another base for the files
+    cut: bool = False  # each file lacks its last line
 
 
 @dataclass
@@ -65,7 +66,10 @@ class Bulk:
             case "DELETE", "export", job:
                 return Response(202 if self._jobs.pop(job, None) else 404)
             case "GET", "export", job, name:
-                body = b"".join(line + b"\n" for line in self._job(job).files[name])
+                lines = self._job(job).files[name]
+                if self._quirks.cut:
+                    lines = lines[:-1]
+                body = b"".join(line + b"\n" for line in lines)
                 return Response(200, body, _NDJSON)
         return None
 

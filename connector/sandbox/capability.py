@@ -50,6 +50,10 @@ def _type(name: str, quirks: Quirks, base: str) -> Resource:
     if name == "Patient" and quirks.everything:
         definition = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
         described["operation"] = [{"name": "everything", "definition": definition}]
+    if name == "Patient" and quirks.match is not None:
+        definition = "http://hl7.org/fhir/OperationDefinition/Patient-match"
+        matching = {"name": "match", "definition": definition}
+        described["operation"] = [*described.get("operation", []), matching]
     if name == "Patient" and quirks.bulk is not None:
         definition = f"{base}/OperationDefinition/patient-export"
         exports = {"name": "export", "definition": definition}

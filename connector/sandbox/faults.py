@@ -10,6 +10,7 @@ from connector.fhir.lossless import decode, encode
 from connector.sandbox.exchange import Response
 from connector.sandbox.outcome import Resource, outcome
 
+_IN_PAGES = ("foreign-next", "self-next", "outcome-entry", "half-page")
 Kind = Literal[
     "status",
     "cut-body",
@@ -19,6 +20,7 @@ Kind = Literal[
     "foreign-next",
     "self-next",
     "outcome-entry",
+    "half-page",
     "not-json",
     "login-page",
 ]
@@ -38,6 +40,7 @@ class Fault:
                    delay: wait `seconds`, then answer as usual
                    foreign-next: the page's next link is `url`; self-next: it is the page itself
                    outcome-entry: the page ends with an OperationOutcome that warns
+                   half-page: the second half of the page's entries is not there
     times, skip    how often (None: for ever), after how many fitting requests were let through
     """
 
@@ -97,7 +100,7 @@ def instead(fault: Fault) -> Response | None:
 
 def altered(fault: Fault, response: Response, url: str) -> Response:
     """A page with the fault in it; other answers are left as they are."""
-    if fault.kind not in ("foreign-next", "self-next", "outcome-entry") or response.status != 200:
+    if fault.kind not in _IN_PAGES or response.status != 200:
         return response
     page: Resource = decode(response.body)
     if page.get("resourceType") != "Bundle":
@@ -106,6 +109,9 @@ def altered(fault: Fault, response: Response, url: str) -> Response:
         warning = outcome("warning", "incomplete", "Some records could not be shown")
         entry = {"resource": warning, "search": {"mode": "outcome"}}
         page["entry"] = [*page.get("entry", []), entry]
+    elif fault.kind == "half-page":
+        entries = page.get("entry", [])
+        page["entry"] = entries[: len(entries) // 2]
     else:
         others = [link for link in page.get("link", []) if link["relation"] != "next"]
         target = fault.url if fault.kind == "foreign-next" else url

@@ -27,7 +27,7 @@ class Pages:
     """The results of searches, by token. Links are HAPI's: `base?_getpages=…&_getpagesoffset=…`.
 
     `links` is how they are written: on the base, on the base with the type (`typed`), or
-    `relative` to the page they stand on.
+    `relative` to the page they stand on. Not `totals`: only a single page states its total.
     """
 
     def __init__(
@@ -35,9 +35,12 @@ class Pages:
         base: str,
         links: Literal["base", "typed", "relative"],
         expires_after: int | None = None,
+        *,
+        totals: bool = True,
     ) -> None:
         self._base = base
         self._links = links
+        self._totals = totals
         self._left = expires_after  # further pages until all results are forgotten, once
         self._results: OrderedDict[str, Result] = OrderedDict()
 
@@ -93,6 +96,8 @@ class Pages:
             "total": len(result.matches),
             "link": links,
         }
+        if count and len(result.matches) > count and not self._totals:
+            del head["total"]
         # An empty array is not FHIR: a page without entries has no `entry`.
         body = encode(head)
         return body[:-1] + b',"entry":[' + b",".join(entries) + b"]}" if entries else body

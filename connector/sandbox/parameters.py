@@ -3,7 +3,8 @@
 Taken from the SearchParameter resources and CompartmentDefinition/patient of FHIR R4 (4.0.1).
 One paragraph per type: its token parameters, then after `>` its reference parameters. `name=path`
 where the element path differs from the parameter's name, `,` between paths, `*` before a parameter
-through which the type belongs to the patient compartment (Device and Task do not, in R4).
+through which the type belongs to the patient compartment (Device and Task do not, in R4). Of a
+Patient, family name and birth date (string and date in FHIR) are found only as they are written.
 """
 
 from dataclasses import dataclass
@@ -120,7 +121,8 @@ NutritionOrder identifier status > encounter *patient provider=orderer
 Observation category code identifier status > based-on=basedOn derived-from=derivedFrom device
   encounter focus has-member=hasMember part-of=partOf patient=subject *performer specimen *subject
 Organization identifier type > endpoint partof=partOf
-Patient identifier > general-practitioner=generalPractitioner *link=link.other
+Patient birthdate=birthDate family=name.family identifier >
+  general-practitioner=generalPractitioner *link=link.other
   organization=managingOrganization
 Person identifier > link=link.target organization=managingOrganization *patient=link.target
   practitioner=link.target relatedperson=link.target

@@ -1,7 +1,7 @@
 """What a particular server does differently: data, read by the rooms it concerns."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -21,7 +21,9 @@ class Quirks:
     further pages all results are forgotten, once: what was being read answers 410.
     `drop_elements` names top-level elements (`note`, or `Condition.note`) a write
     loses without a word. `reject` is a regular expression: a resource whose JSON it finds is
-    refused with 422. Limits: `page_max` matches a page, `entry_limit` entries a bundle,
+    refused with 422. `match` is what `Patient/$match` answers whoever is asked about: the id of a
+    Patient → its grade (empty: ungraded), as far as stored; None: no such operation.
+    Limits: `page_max` matches a page, `entry_limit` entries a bundle,
     `body_limit` bytes a request (beyond either of the last two: 413).
     """
 
@@ -38,6 +40,7 @@ class Quirks:
     unknown_parameter: Literal["ignore", "refuse"] = "ignore"  # HAPI's own default is to refuse
     stale_status: int = 409  # a stale If-Match: HAPI says 409, the standard 412
     page_links: Literal["base", "typed", "relative"] = "base"
+    page_totals: bool = True  # False: a result of several pages states no total (HAPI)
     page_max: int = 200
     entry_limit: int | None = None
     body_limit: int = 100_000_000
@@ -46,6 +49,8 @@ class Quirks:
     drop_elements: frozenset[str] = frozenset()
     reject: str | None = None
     bulk: BulkQuirks | None = None  # None: no exports
+    match: Mapping[str, str] | None = None
+    match_tells_all: bool = False  # `onlyCertainMatches` is passed over without a word
 
 
 def check(quirks: Quirks, name: str, query: Sequence[tuple[str, str]]) -> None:

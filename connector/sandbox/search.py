@@ -30,11 +30,15 @@ def search(store: Store, name: str, query: Query) -> Found:
     ignored = []
     for parameter, value in query:
         if parameter == "_lastUpdated":
-            candidates = [version for version in candidates if _updated(version, value)]
+            candidates = [version for version in candidates if updated(version, value)]
         elif parameter.endswith(":not"):
             terms = _alternatives(name, parameter.removesuffix(":not"), value)
             others = {id_ for term in terms for id_ in store.find(name, term)}
             candidates = [version for version in candidates if version.id not in others]
+        elif parameter.endswith(":missing"):
+            bare = parameter.removesuffix(":missing")
+            lacks = value == "true"
+            candidates = [v for v in candidates if lacks is not any(t[0] == bare for t in v.terms)]
         elif alternatives := _alternatives(name, parameter, value):
             ids = {id_ for term in alternatives for id_ in store.find(name, term)}
             candidates = [version for version in candidates if version.id in ids]
@@ -130,7 +134,7 @@ def _alternatives(name: str, parameter: str, value: str) -> list[Term]:
     return [(parameter, text) for text in values]
 
 
-def _updated(version: Version, value: str) -> bool:
+def updated(version: Version, value: str) -> bool:
     """`_lastUpdated` with its prefix: dates are intervals, in UTC unless an offset is given."""
     match = re.fullmatch(r"(eq|ge|gt|le|lt)?(\d{4})(?:-(\d\d)(?:-(\d\d)(T.+)?)?)?", value)
     if not match:

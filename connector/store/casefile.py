@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import ConnectorError, UsageError
+from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
 from .lock import in_turn
 from .private import private_folder
@@ -33,6 +33,10 @@ CREATE TABLE IF NOT EXISTS query (
   next_url TEXT, pages INTEGER NOT NULL DEFAULT 0, matches INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE IF NOT EXISTS page (
   query TEXT NOT NULL, url_sha256 TEXT NOT NULL, PRIMARY KEY (query, url_sha256)) STRICT;
+-- how many records a query has by the source's own count, and how many entries came of it
+CREATE TABLE IF NOT EXISTS counted (
+  query TEXT PRIMARY KEY, total INTEGER, entries INTEGER NOT NULL,
+  stand TEXT NOT NULL DEFAULT 'new' CHECK (stand IN ('new', 'again', 'settled'))) STRICT;
 CREATE TABLE IF NOT EXISTS record (
   type TEXT NOT NULL, id TEXT NOT NULL, version TEXT NOT NULL, sha256 TEXT NOT NULL,
   body BLOB NOT NULL, query TEXT NOT NULL, closed INTEGER NOT NULL DEFAULT 0,
@@ -115,6 +119,7 @@ class CaseFile:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._db = connection
         self._lock = threading.RLock()
+        self._fence: int | None = None
         self.path = path
         self.folder = path.parent
 
@@ -155,6 +160,15 @@ class CaseFile:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def take(self, fence: int) -> None:
+        """Become the one writer, by the number that the ledger gave.
+
+        Who has a lower one by now was stopped and overtaken: every commit of theirs raises
+        `LockHeld`. (The lock on the folder keeps writers apart; this holds where it was removed.)
+        """
+        self.set_fact("fence", fence)
+        self._fence = fence
+
     @contextmanager
     def commit(self) -> Iterator[None]:
         """All writes inside are one transaction; an exception undoes them. May be nested."""
@@ -164,6 +178,7 @@ class CaseFile:
                 return
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._check_fence()
                 yield
                 reach("commit.before")
                 self._db.execute("COMMIT")
@@ -172,6 +187,12 @@ class CaseFile:
                     self._db.execute("ROLLBACK")
                 raise
             reach("commit.after")
+
+    def _check_fence(self) -> None:
+        if self._fence is not None and self.fact("fence") != self._fence:
+            raise LockHeld(
+                "another run has taken over this case", "Let that one finish: `connector status`."
+            )
 
     @contextmanager
     def rebuildable(self) -> Iterator[None]:

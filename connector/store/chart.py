@@ -138,6 +138,11 @@ def restart_query(case: CaseFile, key: str) -> None:
             " WHERE key = ?",
             (key,),
         )
+        case.execute(
+            "UPDATE counted SET total = NULL, entries = 0,"
+            " stand = iif(stand = 'settled', 'new', stand) WHERE query = ?",
+            (key,),
+        )
 
 
 def fail_query(case: CaseFile, key: str) -> None:
@@ -149,9 +154,11 @@ def fail_query(case: CaseFile, key: str) -> None:
 def reopen_failed(case: CaseFile) -> None:
     """Let a later run ask again, from the beginning, what failed or was not had before."""
     with case.commit():
-        case.execute(
-            "DELETE FROM page WHERE query IN (SELECT key FROM query WHERE status='failed')"
-        )
+        for table in ("page", "counted"):
+            case.execute(
+                f"DELETE FROM {table} WHERE query IN"  # noqa: S608 - names from the line above
+                " (SELECT key FROM query WHERE status = 'failed')"
+            )
         case.execute(
             "UPDATE query SET status = 'open', next_url = NULL, pages = 0, matches = 0"
             " WHERE status = 'failed'"
@@ -167,7 +174,7 @@ def begin_again(case: CaseFile, since: str) -> None:
     with case.commit():
         case.execute("DELETE FROM earlier")
         case.execute("INSERT INTO earlier SELECT type, id, sha256 FROM record")
-        for table in ("query", "page", "gap", "change"):
+        for table in ("query", "page", "counted", "gap", "change"):
             case.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
         case.set_fact("pulled_before", since)
 
@@ -237,6 +244,13 @@ def has_record(case: CaseFile, resource_type: str, resource_id: str) -> bool:
     """Whether the record was pulled."""
     key = (resource_type, resource_id)
     return case.row("SELECT 1 FROM record WHERE type = ? AND id = ?", key) is not None
+
+
+def holds(case: CaseFile, found: Record) -> bool:
+    """Whether the record was pulled with exactly this content."""
+    key = (found.type, found.id, found.sha256)
+    sql = "SELECT 1 FROM record WHERE type = ? AND id = ? AND sha256 = ?"
+    return case.row(sql, key) is not None
 
 
 def record(case: CaseFile, resource_type: str, resource_id: str) -> Record | None:

@@ -32,6 +32,7 @@ from ..request import due_at
 from . import disclosures
 from .database import engine_for, key_in
 from .disclosures import Anchor, Break, Disclosure, Row
+from .lock import only_one
 
 SCHEMA_VERSION = 2  # 1: without the disclosure log
 _BRING_UP = 0x5EC0D  # one process at a time makes or brings up the tables
@@ -64,6 +65,13 @@ _writes = Table(
     Column("status", Integer),
     Column("outcome", String(40)),
 )
+# Who writes at a destination: the number goes up with every turn taken there.
+_turns = Table(
+    "ledger_turn",
+    _metadata,
+    Column("destination_id", String(36), primary_key=True),
+    Column("number", Integer, nullable=False),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,10 @@ class Ledger:
         """Open (and create) the ledger at a SQLAlchemy URL; `key_file` is made when missing."""
         self._engine = engine_for(url)
         self._key = key_in(key_file)
+        self._turn: tuple[str, int] | None = None
+        # Where locks are that everybody who shares this ledger on this machine has to find.
+        sqlite = self._engine.dialect.name == "sqlite"
+        self._folder = Path(str(self._engine.url.database)).parent if sqlite else key_file.parent
         with self._begin() as db:
             _bring_up(db)
 
@@ -120,6 +132,29 @@ class Ledger:
             fence = db.execute(select(_cases.c.fence).where(_cases.c.handle == handle)).scalar_one()
         return int(fence)
 
+    @contextmanager
+    def turn(self, destination_id: str, wait_s: float) -> Iterator[None]:
+        """Be the only one who writes at a destination: two writers would create what they share
+        (practitioners, organisations, a patient) twice, each having looked before the other wrote.
+
+        Waits `wait_s` for whoever has the turn, then raises `LockHeld`. On one machine a lock
+        that dies with its process; everywhere a number, which `intend` compares, so that who was
+        stopped meanwhile and overtaken can't write.
+        """
+        lock = self._folder / f"writing-{destination_id}.lock"
+        with only_one(lock, "this destination", wait_s):
+            with self._begin() as db:
+                row = _turns.c.destination_id == destination_id
+                mine = _turns.c.number + 1
+                if db.execute(update(_turns).where(row).values(number=mine)).rowcount == 0:
+                    db.execute(insert(_turns).values(destination_id=destination_id, number=1))
+                number = db.execute(select(_turns.c.number).where(row)).scalar_one()
+            self._turn = destination_id, int(number)
+            try:
+                yield
+            finally:
+                self._turn = None
+
     def intend(
         self,
         handle: str,
@@ -132,11 +167,12 @@ class Ledger:
     ) -> None:
         """Commit, before bytes leave, that we will write, and tell it in the disclosure log.
 
-        `content`: its SHA-256, kept keyed. Raises `LockHeld` if another process has taken the case
-        since.
+        `content`: its SHA-256, kept keyed. Raises `LockHeld` if another process has taken the
+        case, or our turn, since.
         """
         with self._begin() as db:
             self._check_fence(db, handle, fence)
+            self._check_turn(db)
             values = {
                 "method": method,
                 "content_hmac": self.keyed(content),
@@ -226,6 +262,17 @@ class Ledger:
         if db.execute(query).scalar() != fence:
             raise LockHeld(
                 "another run has taken over this case", "Let that one finish: `connector status`."
+            )
+
+    def _check_turn(self, db: Connection) -> None:
+        if self._turn is None:
+            return
+        destination_id, number = self._turn
+        row = _turns.c.destination_id == destination_id
+        query = select(_turns.c.number).where(row).with_for_update()
+        if db.execute(query).scalar() != number:
+            raise LockHeld(
+                "another run writes at this destination by now", "Run the same command again."
             )
 
     @contextmanager

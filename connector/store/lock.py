@@ -2,12 +2,15 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import LockHeld
 from .private import private_folder
+
+_LOOK_AGAIN_S = 0.05
 
 
 @contextmanager
@@ -26,17 +29,26 @@ def in_turn(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def only_one(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock at `path`; raises `LockHeld` at once if another process has it."""
+def only_one(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
+    """Hold the lock at `path`; raises `LockHeld` if another process has it for `wait_s` longer."""
     private_folder(path.parent)
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LockHeld(
-                f"another run works on {what}", "Let it finish, or look at `connector status`."
-            ) from None
+        until = time.monotonic() + wait_s
+        while not _locked(descriptor):
+            if time.monotonic() >= until:
+                raise LockHeld(
+                    f"another run works on {what}", "Let it finish, or look at `connector status`."
+                )
+            time.sleep(_LOOK_AGAIN_S)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -55,6 +55,7 @@ class Standing:
     service_request: str | None
     task: str | None
     patient: str | None
+    patient_chosen: dict[str, Any] | None  # the last decision of a person about it
     packet: str | None
     receipt: str | None
 
@@ -114,6 +115,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         service_request=_place(case, "ServiceRequest", there),
         task=_place(case, "Task", there),
         patient=case.fact("destination_patient") or _patient(there),
+        patient_chosen=_chosen(case),
         packet=_file(case, "packet.json"),
         receipt=_file(case, "receipt.json"),
     )
@@ -164,6 +166,11 @@ def _place(case: CaseFile, name: str, there: dict[str, str]) -> str | None:
 
 def _patient(there: dict[str, str]) -> str | None:
     return next((place for place in there.values() if place.startswith("Patient/")), None)
+
+
+def _chosen(case: CaseFile) -> dict[str, Any] | None:
+    made = case.fact("patient_choices")
+    return {name: made[-1][name] for name in ("patient", "by", "at", "differs")} if made else None
 
 
 def _file(case: CaseFile, name: str) -> str | None:

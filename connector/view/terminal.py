@@ -39,6 +39,9 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
         lines.append(f"Arrived {counts['verified']} of {counts['sent']}, read back and compared")
         places = [values[name] for name in ("service_request", "task", "patient") if values[name]]
         lines += [f"  {place}" for place in places]
+    if chosen := values["patient_chosen"]:
+        differs = f", differing in: {', '.join(chosen['differs'])}" if chosen["differs"] else ""
+        lines.append(f"{chosen['patient']} chosen by {chosen['by']} at {chosen['at']}{differs}")
     if values["packet_hash"]:
         lines += missing(values["missing"], values["needed_by"])
         lines += settled(values["settled"])

@@ -10,6 +10,8 @@ from ..endpoint import Answer, Endpoint, Grant
 from ..errors import Answered, EndpointError, Exit, SourceFailed, UsageError, Waiting
 from ..fhir.capability import Capability, parse
 from ..fhir.lossless import UndecodableError
+from ..mappingfiles import MappingFiles
+from ..packet import Mappings
 from ..pull import plan, servers, survey, types_of_chart
 from ..settings import Destination, EndpointSettings, Source
 
@@ -34,17 +36,15 @@ def examine(
     config: Config,
     source: str,
     destination: str,
-    wanted: frozenset[str],
-    never_types: frozenset[str] = frozenset(),
+    case_type: str,
+    mappings: Mappings,
 ) -> list[Check]:
-    """Every check of one source and one destination.
-
-    `wanted`: types the checklist asks for; `never_types`: those that never travel.
-    """
-    types = types_of_chart(never_types)
+    """Every check of one source and one destination, for one kind of case."""
+    types = types_of_chart(mappings.never_types)
     home, outside = config.source(source), config.destination(destination)
+    wanted = mappings.wanted_types(case_type, outside.programme)
     checks = [_environments(home, outside)]
-    checks += _source(source, home, wanted, types)
+    checks += _source(source, home, wanted, types, mappings.files)
     checks += _destination(destination, outside, types)
     return checks
 
@@ -58,7 +58,11 @@ def _environments(source: Source, destination: Destination) -> Check:
 
 
 def _source(
-    name: str, settings: Source, wanted: frozenset[str], types: frozenset[str]
+    name: str,
+    settings: Source,
+    wanted: frozenset[str],
+    types: frozenset[str],
+    files: MappingFiles,
 ) -> Iterator[Check]:
     if settings.files is not None:
         yield from _files(name, settings)
@@ -72,7 +76,7 @@ def _source(
     detail = f"{len(wanted) - len(absent)} of {len(wanted)} types of the checklist are offered"
     # Not a failure of the source: what it can't give is told per case, as missing.
     yield Check(name, "records", True, detail + (f"; not: {', '.join(absent)}" if absent else ""))
-    yield from _plan(name, settings, capability, wanted)
+    yield from _plan(name, settings, capability, wanted, files)
     offered = "everything" in capability.operations
     how: str = settings.pull
     if how == "auto":
@@ -96,11 +100,15 @@ def _source(
 
 
 def _plan(
-    name: str, settings: Source, capability: Capability, wanted: frozenset[str]
+    name: str,
+    settings: Source,
+    capability: Capability,
+    wanted: frozenset[str],
+    files: MappingFiles,
 ) -> Iterator[Check]:
     """What is known of this kind of server, and what would be asked of it, with the reasons."""
     try:
-        known = servers.known(capability.software, settings.server)
+        known = servers.known(capability.software, settings.server, files, capability.publisher)
         queries = plan(capability, "ID", settings, frozenset(), wanted, known)
     except UsageError as error:
         yield Check(name, "server", False, str(error), error.what_to_do, Exit.USAGE)
@@ -149,6 +157,13 @@ def _destination(name: str, settings: Destination, types: frozenset[str]) -> Ite
         "" if not absent else "Ask its administrator to allow these types.", refused,
     )  # fmt: skip
     yield _owner(name, endpoint, settings)
+    yield Check(name, "$match", True, _matching(capability, settings))
+
+
+def _matching(capability: Capability, settings: Destination) -> str:
+    if "match" not in capability.operations:
+        return "not offered: the patient is found by the request or by identifiers"
+    return "offered, and asked" if settings.match == "certain" else "offered, switched off"
 
 
 def _owner(name: str, endpoint: Endpoint, settings: Destination) -> Check:

@@ -1,11 +1,14 @@
 """The verbs around the transfer: init, doctor, status, show, try, demo."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from connector.sandbox import Fault, Quirks, Sandbox
 from tests import support
@@ -122,3 +125,22 @@ def test_step_by_step(world: support.World) -> None:
     states = [world.cli(verb, request, "--json").json["state"] for verb in ("pull", "map", "push")]
     assert states == ["pulled", "ready", "verified"]
     assert world.cli("verify", request, "--json").json["state"] == "verified"
+
+
+def test_the_sandbox_asks_for_a_token(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "connector", "sandbox", "--port", "0", "--token-env", "KEY"]
+    environment = {**os.environ, "KEY": "open", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            assert running.stdout is not None
+            found = re.search(r"http://\S+", running.stdout.readline())
+            assert found is not None
+            asked = [
+                requests.get(f"{found[0]}/Patient", headers=headers, timeout=20).status_code
+                for headers in ({}, {"Authorization": "Bearer open"})
+            ]
+        finally:
+            running.terminate()
+    assert asked == [401, 200]

@@ -145,6 +145,7 @@ def test_all_json_that_is_printed_is_explained(world: support.World) -> None:
         for command in (
             f"transfer {request} --dry-run",
             f"transfer {request}",
+            "resolve SO-1",
             "show SO-1",
             "sync requests",
             "status",
@@ -153,7 +154,7 @@ def test_all_json_that_is_printed_is_explained(world: support.World) -> None:
         )
     ]
     jsonschema.validate(printed[1], schema("case.schema.json"))
-    jsonschema.validate(printed[2], schema("case.schema.json"))
+    jsonschema.validate(printed[3], schema("case.schema.json"))
     assert not set(keys(printed)) - codes(page("json-output.md"))
 
 

@@ -41,6 +41,26 @@ def test_another_origin_is_not_asked(serve: Serve) -> None:
     assert (home.seen, other.seen) == ([], [])
 
 
+def test_further_headers_stay_at_home(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY", "k3y")
+    headers = {"Epic-Client-ID": "ours", "X-Api-Key": {"env": "GATEWAY"}}
+    home, other = serve(), serve()
+    asked = endpoint(home, headers=headers, allowed_origins=[other.origin])
+    asked.get("x", "read")
+    asked.get(f"{other.base}/Binary/1", "attachment")
+    assert home.seen[0].headers["epic-client-id"] == "ours"
+    assert home.seen[0].headers["x-api-key"] == "k3y"
+    assert not {"epic-client-id", "x-api-key"} & other.seen[0].headers.keys()
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Authorization": "x"}, {"a b": "x"}, {"X-Key": "a\nb"}, {"X-Key": 1}]
+)
+def test_headers_that_are_made_by_us_or_are_none_are_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="headers"):
+        endpoint("http://127.0.0.1:1", headers=headers)
+
+
 def test_an_allowed_origin_is_asked_without_the_token(serve: Serve) -> None:
     home, other = serve(), serve()
     asked = endpoint(home, auth=BEARER, allowed_origins=[other.origin])

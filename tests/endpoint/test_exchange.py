@@ -52,7 +52,7 @@ def test_a_search_keeps_its_parameters_out_of_the_url(serve: Serve) -> None:
     endpoint(server).search("Patient", {"identifier": "http://a|1&2", "_count": "2"}, "search")
     for seen in server.seen:
         assert (seen.method, seen.path) == ("POST", "/fhir/Patient/_search")
-        assert seen.body == b"identifier=http%3A%2F%2Fa%7C1%262&_count=2"
+        assert seen.body == b"identifier=http%3A//a%7C1%262&_count=2"
         assert seen.headers["content-type"] == "application/x-www-form-urlencoded"
     assert len(server.seen) == 2
 

@@ -37,6 +37,7 @@ REPLIES = {
 ASKS: dict[str, Callable[[Endpoint], object]] = {
     "get": lambda asked: asked.get(f"Patient/{CANARY}?name={CANARY}", "Patient read"),
     "search": lambda asked: asked.search("Patient", {"identifier": CANARY}, "Patient search"),
+    "operation": lambda asked: asked.operation(f"Patient/{CANARY}", BODY, "patient match"),
 }
 
 

@@ -38,7 +38,12 @@ def test_no_next_link_is_the_last_page(rest: bytes) -> None:
 
 
 def test_a_bundle_without_entries_is_an_empty_page() -> None:
-    assert bundle.page(b'{"resourceType":"Bundle","total":0}') == Page([], None)
+    assert bundle.page(b'{"resourceType":"Bundle","total":0}') == Page([], None, 0)
+
+
+@pytest.mark.parametrize("total", ["null", '"3"', "true", "1.5"])
+def test_a_total_that_is_no_number_is_none(total: str) -> None:
+    assert bundle.page(a_page(rest=f'"total":{total},'.encode())).total is None
 
 
 @pytest.mark.parametrize("url", ['""', "null", "1", None])

@@ -188,3 +188,13 @@ def test_every_missing_item_says_what_to_obtain_and_the_case_file_keeps_it(case:
     ]  # fmt: skip
     kept = case.rows("SELECT item, kind, ask FROM item WHERE need = 'required' ORDER BY seq")
     assert all(ask for _, kind, ask in kept if kind != "present")
+
+
+def test_a_record_told_in_another_is_none_that_may_not_leave(case: CaseFile) -> None:
+    twins = [observation(id, "2026-11-01") for id in ("one", "two")]
+    for twin in twins:
+        twin["identifier"] = [{"system": "urn:x", "value": "7"}]
+    put(case, *twins)
+    outline = run(case)
+    assert outline.counts["merged"] == 1
+    assert line(outline, "labs").why == "1 there"

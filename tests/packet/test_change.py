@@ -276,6 +276,7 @@ def test_changes_are_counted_recorded_and_told(case: CaseFile) -> None:
     assert found["Observation.valueQuantity.value"] == (0, 0, 1, 0, 0)
     assert found["Observation.meta.profile"] == (0, 0, 0, 2, 0)
     assert found["Observation.issued"] == (2, 0, 0, 0, 0)  # with `_issued`: one element
+    assert "Observation._issued" not in found
     assert coverage.totals(case) == {
         "carried": sum(line[0] for line in found.values()),
         "translated": 1, "changed": 1, "dropped": 2, "untranslated": 1,

@@ -1,6 +1,9 @@
 """One source, one patient, one case file, and what the chart must be, from the files alone."""
 
 import gzip
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +13,7 @@ from typing import Any
 
 from connector.endpoint import Endpoint
 from connector.fhir.lossless import decode
+from connector.progress import Progress, silent
 from connector.pull import pull_chart, types_of_chart
 from connector.request import PatientChoice, Request
 from connector.sandbox import Sandbox
@@ -18,6 +22,7 @@ from connector.store import chart
 from connector.store.casefile import CaseFile
 from connector.store.chart import Gap
 from tests.real.charts import FIXTURES, SHARED, Chart, Resource, key, read_chart, references
+from tests.support import ROOT
 
 NEVER = frozenset({"Claim", "ExplanationOfBenefit", "AuditEvent", "Account"})
 # What is in a chart because something of the patient's refers to it.
@@ -66,6 +71,7 @@ def pull(
     settings: Source,
     wanted: frozenset[str] = frozenset(),
     never: frozenset[str] = NEVER,
+    progress: Progress = silent,
     **patient: str,
 ) -> Pulled:
     """Pull into the case file in `folder`, and read it all."""
@@ -77,8 +83,18 @@ def pull(
             settings,
             never_types=never,
             wanted_types=wanted,
+            progress=progress,
         )
     return read(folder)
+
+
+def in_a_process(
+    folder: Path, base_url: str, patient: str, way: str = "auto", **environment: str
+) -> int:
+    """A pull in a process of its own, which a failpoint in `environment` may end; its exit code."""
+    command = [sys.executable, "-m", "tests.pull.child", str(folder), base_url, patient, way]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)
+    return done.returncode
 
 
 def read(folder: Path) -> Pulled:

@@ -1,8 +1,5 @@
 """A bulk export of one patient: the same chart, and never an export of somebody else."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +20,7 @@ from tests.pull.support import (
     charts,
     complete,
     condition,
+    in_a_process,
     pull,
     read,
     small,
@@ -32,7 +30,6 @@ from tests.pull.support import (
 from tests.pull.test_whole_chart import PLANTED
 from tests.real.charts import key
 
-ROOT = Path(__file__).parents[2]
 PLAIN = BulkQuirks()
 OTHER = {"resourceType": "Patient", "id": "other"}
 
@@ -74,6 +71,14 @@ def test_planted_records_come_in_every_shape(tmp_path: Path, bulk: BulkQuirks) -
     assert pulled.gaps == []
 
 
+def test_a_file_that_holds_less_than_the_manifest_says_is_a_gap(tmp_path: Path) -> None:
+    with exporting(condition("c1"), condition("c2"), bulk=BulkQuirks(cut=True)) as server:
+        pulled = pull(tmp_path, source(server.base_url, pull="bulk"), id="pat")
+    gap = pulled.gap("Condition")
+    assert gap.kind == "failed"
+    assert gap.why == "the server counts 2 records in an export file and sends 1"
+
+
 def test_an_export_that_is_not_sure_to_be_of_one_patient_is_not_asked_for(tmp_path: Path) -> None:
     with exporting(bulk=BulkQuirks(offers="nothing")) as server:
         with pytest.raises(SourceFailed, match="one patient alone"):
@@ -112,20 +117,17 @@ def test_a_long_wait_parks_and_the_same_export_is_waited_for(tmp_path: Path) -> 
 
 
 def test_a_killed_export_is_taken_up_and_deleted(tmp_path: Path) -> None:
-    def run(folder: Path, server: Sandbox, **environment: str) -> int:
-        command = [sys.executable, "-m", "tests.pull.child", str(folder), server.base_url, "pat"]
-        return subprocess.run(
-            [*command, "bulk"], cwd=ROOT, env={**os.environ, **environment}, check=False
-        ).returncode
+    def run(folder: Path, **environment: str) -> int:
+        return in_a_process(folder, server.base_url, "pat", "bulk", **environment)
 
     with exporting(*PLANTED) as server:
         log = tmp_path / "log"
-        assert run(tmp_path / "whole", server, CONNECTOR_FAILPOINT_LOG=str(log)) == 0
+        assert run(tmp_path / "whole", CONNECTOR_FAILPOINT_LOG=str(log)) == 0
         expected = read(tmp_path / "whole")
         steps = [s for s in log.read_text().split() if s.startswith(("commit.after", "export"))]
         for number, step in enumerate([*steps[3:16:3], "export.delete:1"]):
             folder = tmp_path / str(number)
-            assert run(folder, server, CONNECTOR_FAILPOINT=step) == EXIT_KILLED
+            assert run(folder, CONNECTOR_FAILPOINT=step) == EXIT_KILLED
             pulled = pull(folder, source(server.base_url, pull="bulk"), id="pat")
             assert pulled.bodies == expected.bodies
             assert pulled.gaps == []

@@ -1,10 +1,7 @@
 """Killed at any step, a pull goes on from there: the same chart, no committed page asked again."""
 
 import multiprocessing
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +18,7 @@ from tests.pull.support import (
     charts,
     complete,
     condition,
+    in_a_process,
     pull,
     read,
     small,
@@ -28,7 +26,6 @@ from tests.pull.support import (
     truth,
 )
 
-ROOT = Path(__file__).parents[2]
 SERVED = (
     "Patient Condition Encounter Observation Immunization DiagnosticReport DocumentReference"
     " Provenance Practitioner PractitionerRole Organization Location"
@@ -43,10 +40,7 @@ def server() -> Iterator[Sandbox]:
 
 def run(folder: Path, server: Sandbox, **environment: str) -> int:
     patient = chart_of("Charlene").patient["id"]
-    command = [sys.executable, "-m", "tests.pull.child", str(folder), server.base_url, patient]
-    return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, check=False
-    ).returncode
+    return in_a_process(folder, server.base_url, patient, **environment)
 
 
 def committed(folder: Path) -> set[tuple[str, str]]:

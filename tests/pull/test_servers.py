@@ -1,5 +1,6 @@
 """Servers as they are: what they demand is given, and `gaps` is exactly what could not be had."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from connector.pull import servers
 from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store.casefile import CaseFile
 from tests.pull.support import condition, pull, small, source
+from tests.support import ROOT
 
 US = "http://terminology.hl7.org/CodeSystem/observation-category"
 
@@ -233,6 +235,44 @@ def test_next_at_an_inner_host_is_rewritten_only_by_setting(tmp_path: Path) -> N
 def test_each_file_is_read_and_each_line_has_its_source(name: str) -> None:
     rules = servers.known("", name).rules
     assert all(rule.source and rule.about for rule in rules)
+
+
+def test_closed_lists_are_those_of_r4() -> None:
+    """Held against the R4 definitions; `every` only of elements that each record has."""
+    r4 = json.loads((ROOT / "fixtures" / "r4" / "closed-codes.json").read_text())
+    stated = {
+        f"{name}.{parameter}": (minimum, codes)
+        for name, known in servers.known("", None).types.items()
+        for minimum, closed in ((1, known.every), (0, known.every_or_none))
+        for parameter, codes in closed.items()
+    }
+    assert stated.keys() == r4.keys()
+    for name, (minimum, codes) in stated.items():
+        assert (r4[name]["min"], r4[name]["strength"]) == (minimum, "required"), name
+        assert sorted(codes) == sorted(r4[name]["codes"]), name
+
+
+def test_a_record_that_lacks_the_status_a_server_demands_is_not_lost(tmp_path: Path) -> None:
+    team = {"resourceType": "CareTeam", "subject": {"reference": "Patient/pat"}}
+    teams = ({**team, "id": "bare"}, {**team, "id": "active", "status": "active"})
+    with small(*teams, quirks=Quirks(demands=frozenset({"CareTeam.status"}))) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+    assert {"CareTeam/bare", "CareTeam/active"} <= pulled.records.keys()
+    assert pulled.gaps == []
+
+
+def test_categories_and_a_demanded_status_together(tmp_path: Path) -> None:
+    demands = frozenset({"Condition.category", "Condition.clinical-status"})
+    coded = condition("coded", clinicalStatus={"coding": [{"code": "active"}]})
+    with small(condition("bare"), coded, quirks=Quirks(demands=demands)) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+    assert {"Condition/bare", "Condition/coded"} <= pulled.records.keys()
+    assert pulled.gaps == []
+
+
+def test_a_server_without_a_software_name_is_recognised_by_its_publisher() -> None:
+    assert servers.known("", None, publisher="Cerner").name == "oracle-health"
+    assert servers.known("", None).name == ""
 
 
 def test_a_wrong_line_is_named(tmp_path: Path) -> None:

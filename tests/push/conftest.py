@@ -76,7 +76,7 @@ def writes(sandbox: Sandbox) -> int:
     """How many requests could have written something."""
     return sum(
         request.method in ("POST", "PUT", "PATCH", "DELETE")
-        and not request.path.endswith("/_search")
+        and not request.path.endswith(("/_search", "/$match"))
         for request in sandbox.requests
     )
 

@@ -1,74 +1,66 @@
-"""When two Patient resources are taken for one person."""
+"""When two Patient resources are taken for one person: the tables of docs/identity.md."""
 
-from typing import Any
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
 
-from connector.push import compare_patients
-from tests.push.packets import patient
+from connector.push.compare import different_person, out_of_use
+from tests.docs.pages import blocks, page
 
-INACTIVE = "active (the record there is inactive)"
-REPLACED = "link (the record there is replaced by another)"
-DECEASED = "deceased (there, but not here)"
-
-
-def named(*names: dict[str, Any]) -> dict[str, Any]:
-    return patient(name=list(names))
+Resource = dict[str, Any]
+_CELL = re.compile(r"(?<=\|)((?:`[^`]*`|[^|`])*)\|")
 
 
-@pytest.mark.parametrize(
-    ("theirs", "differing"),
-    [
-        (patient(), []),
-        (named({"family": "MULLER", "given": ["ana", "maria"]}), []),
-        (named({"family": "Müller", "given": ["Ana María"]}), []),
-        (
-            named({"family": "Roe", "given": ["A"]}, {"family": "Müller", "given": ["Ana María"]}),
-            [],
-        ),
-        (named({"use": "old", "family": "Müller", "given": ["Ana", "María"]}), []),
-        (patient(identifier=None, link=[{"type": "seealso"}]), []),
-        (patient(deceasedBoolean=False), []),
-        (named({"family": "Müller", "given": ["Eva", "María"]}), ["given"]),
-        (named({"family": "Müller", "given": ["Ana"]}), ["given"]),
-        (named({"family": "Muller-Roe", "given": ["Ana", "María"]}), ["family"]),
-        (
-            named(
-                {"family": "Müller", "given": ["Eva"]}, {"family": "Roe", "given": ["Ana María"]}
-            ),
-            ["family", "given"],
-        ),
-        (named({"text": "Ana María Müller"}), ["family", "given"]),
-        (named({"family": "Müller"}), ["given"]),
-        (patient(name=None), ["family", "given"]),
-        (patient(birthDate="1970-04-03"), ["birth date"]),
-        (patient(birthDate="1970-03"), ["birth date"]),
-        (patient(birthDate=None), ["birth date"]),
-        (patient(gender="male"), ["gender"]),
-        (patient(gender="unknown"), ["gender"]),
-        (patient(gender=None), ["gender"]),
-        (patient(active=False), [INACTIVE]),
-        (patient(link=[{"type": "replaced-by", "other": {"reference": "Patient/9"}}]), [REPLACED]),
-        (patient(deceasedDateTime="2026-01-01"), [DECEASED]),
-        (patient(deceasedBoolean=True), [DECEASED]),
-        (
-            patient(birthDate="1971-03-04", gender="other", active=False),
-            ["birth date", "gender", INACTIVE],
-        ),
-        ({"resourceType": "Patient"}, ["family", "given", "birth date", "gender"]),
-    ],
-)
-def test_what_differs(theirs: dict[str, Any], differing: list[str]) -> None:
-    assert compare_patients(patient(), theirs) == differing
+class Row(NamedTuple):
+    situation: str
+    here: Resource
+    there: Resource
+    differing: list[str]
 
 
-@pytest.mark.parametrize("unknown", ["name", "birthDate", "gender"])
-def test_what_neither_knows_is_not_the_same(unknown: str) -> None:
-    nobody = patient(**{unknown: None})
-    assert compare_patients(nobody, nobody) != []
+def table() -> Iterator[Row]:
+    [both] = (json.loads(b.text) for b in blocks("identity.md", "json") if b.mark == "both")
+    sections = page("identity.md").split("| situation | here | there | differs in |\n")[1:]
+    for section in sections:
+        for line in section.partition("\n\n")[0].splitlines()[1:]:
+            situation, here, there, differs = (cell.strip() for cell in _CELL.findall(line))
+            told = [] if differs == "nothing" else re.split(r", (?![^(]*\))", differs)
+            yield Row(situation, changed(both, here), changed(both, there), told)
 
 
-def test_who_died_here_may_be_dead_there() -> None:
-    dead = patient(deceasedDateTime="2026-01-01")
-    assert compare_patients(dead, patient(deceasedBoolean=True)) == []
-    assert compare_patients(dead, patient()) == []
+def changed(both: Resource, cell: str) -> Resource:
+    changes = json.loads(cell.strip("`")) if cell else {}
+    return {name: value for name, value in (both | changes).items() if value is not None}
+
+
+@pytest.mark.parametrize("row", list(table()), ids=lambda row: row.situation)
+def test_a_row_of_the_table(row: Row) -> None:
+    person = different_person(row.here, row.there)
+    assert person + out_of_use(row.here, row.there, production=True) == row.differing
+
+
+def test_the_table_is_read_to_its_end() -> None:
+    rows = list(table())
+    assert len({row.situation for row in rows}) == len(rows) == 40
+    assert rows[-1].situation.startswith("test data")
+
+
+def test_test_data_is_at_home_in_a_test_environment() -> None:
+    *_, labelled = table()
+    assert out_of_use(labelled.here, labelled.there, production=False) == []
+
+
+def test_who_differs_there_differs_here() -> None:
+    """Names, birth date and gender are compared the same way round and back."""
+    for row in table():
+        assert different_person(row.here, row.there) == different_person(row.there, row.here)
+
+
+@pytest.mark.parametrize("garbage", [{}, {"name": "x", "link": 3, "meta": [], "birthDate": 1970}])
+def test_what_is_no_patient_is_nobody(garbage: Resource) -> None:
+    everything = ["family", "given", "birth date", "gender"]
+    assert different_person(next(table()).here, garbage) == everything
+    assert out_of_use(next(table()).here, garbage, production=True) == []

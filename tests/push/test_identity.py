@@ -1,16 +1,17 @@
 """Never the wrong patient: every route, and every near-match on it, before the first write."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from connector import push
+from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused, Held
 from connector.push import Desk
 from connector.sandbox import Fault, Quirks, Sandbox
 from tests.push.conftest import kinds, one, writes
-from tests.push.packets import MRN, Resource, chart, patient, push_all
+from tests.push.packets import MRN, NOW, Resource, chart, patient, push_all
 
 DeskOf = Callable[..., Desk]
 
@@ -26,14 +27,25 @@ NEAR: dict[str, dict[str, Any]] = {
     "inactive": {"active": False},
     "merged": {"link": [{"type": "replaced-by", "other": {"reference": "Patient/other"}}]},
     "deceased": {"deceasedDateTime": "2026-01-01"},
+    "family and given swapped": {"name": [{"family": "Ana María", "given": ["Müller"]}]},
+    "nickname only": {"name": [{"use": "nickname", "family": "Müller", "given": ["Anita"]}]},
 }
 ROUTES: dict[str, dict[str, Any]] = {
     "id": {"request": {"destination_patient": {"id": "there"}}},
     "identifier": {"request": {"destination_patient": {"identifier": f"{MRN}|4711"}}},
-    "match systems": {"match_systems": (MRN,), "new_patient": "hold"},
-    "before creating": {"new_patient": "create"},
+    "match systems": {"match_systems": (MRN,), "new_patient": "hold", "match": "off"},
+    "$match": {"new_patient": "hold"},
+    "before creating": {"new_patient": "create", "match": "off"},
     "asked to create": {"request": {"destination_patient": {"create": True}}},
 }
+SEARCHED = ("identifier", "match systems", "before creating")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A destination whose `$match` is certain of the patient called `there`, if there is one."""
+    with Sandbox(quirks=Quirks(match={"there": "certain"})) as running:
+        yield running
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -62,7 +74,7 @@ def test_the_same_person_is_taken_and_never_written(
     assert one(sandbox, "Encounter")["subject"] == {"reference": "Patient/there"}
 
 
-@pytest.mark.parametrize("route", [r for r in ROUTES if r != "id"])
+@pytest.mark.parametrize("route", [*SEARCHED, "asked to create"])
 def test_two_that_match_are_held(desk_of: DeskOf, sandbox: Sandbox, route: str) -> None:
     sandbox.put(patient(id="there"))
     sandbox.put(patient(id="again"))
@@ -71,7 +83,7 @@ def test_two_that_match_are_held(desk_of: DeskOf, sandbox: Sandbox, route: str) 
     assert writes(sandbox) == 0
 
 
-@pytest.mark.parametrize("route", ["id", "identifier", "match systems"])
+@pytest.mark.parametrize("route", ["id", "identifier", "match systems", "$match"])
 def test_nobody_there_is_held(desk_of: DeskOf, sandbox: Sandbox, route: str) -> None:
     desk = desk_of(**ROUTES[route])
     with pytest.raises(Held) as held:
@@ -85,6 +97,65 @@ def test_a_mistyped_id_is_held(desk_of: DeskOf, sandbox: Sandbox, wrong: str) ->
     sandbox.put(patient(id="there"))
     with pytest.raises(Held):
         push_all(desk_of(request={"destination_patient": {"id": wrong}}))
+    assert writes(sandbox) == 0
+
+
+@pytest.mark.parametrize("route", SEARCHED)
+def test_two_numbers_of_one_patient_that_lead_to_two_are_held(
+    desk_of: DeskOf, sandbox: Sandbox, route: str
+) -> None:
+    numbers = [{"system": MRN, "value": "4711"}, {"system": MRN, "value": "4712"}]
+    sandbox.put(patient(id="one", identifier=numbers[:1]))
+    sandbox.put(patient(id="other", identifier=numbers[1:] + numbers[: route == "identifier"]))
+    ours = [*chart()[:-1], patient(identifier=numbers)]
+    with pytest.raises(Held, match=r"2 patients.*differing in: nothing; nothing"):
+        push_all(desk_of(ours, **ROUTES[route]))
+    assert writes(sandbox) == 0
+
+
+@pytest.mark.parametrize("route", [*SEARCHED, "asked to create"])
+def test_the_same_number_of_another_system_is_another_number(
+    desk_of: DeskOf, sandbox: Sandbox, route: str
+) -> None:
+    sandbox.put(patient(id="namesake", identifier=[{"system": "urn:x", "value": "4711"}]))
+    with pytest.raises(Held) as held:
+        push_all(desk_of(**ROUTES[route]))
+    assert held.value.code == "identity"
+    assert writes(sandbox) == 0
+
+
+def test_a_namesake_born_the_same_day_is_shown_before_one_is_created(
+    desk_of: DeskOf, sandbox: Sandbox
+) -> None:
+    sandbox.put(patient(id="namesake", identifier=None, name=[{"family": "Müller"}]))
+    with pytest.raises(Held, match="may be this one, but not certainly; differing in: given"):
+        push_all(desk_of())
+    assert writes(sandbox) == 0
+
+
+@pytest.mark.parametrize("unknown", [{"birthDate": None}, {"name": [{"given": ["Ana"]}]}])
+def test_nobody_is_created_who_cannot_be_looked_for(
+    desk_of: DeskOf, sandbox: Sandbox, unknown: dict[str, Any]
+) -> None:
+    with pytest.raises(Held, match="too little is known"):
+        push_all(desk_of([*chart()[:-1], patient(**unknown)]))
+    assert writes(sandbox) == 0
+
+
+def test_routes_that_lead_to_two_records_are_held(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    sandbox.put(patient(id="there", identifier=None))
+    sandbox.put(patient(id="numbered"))
+    with pytest.raises(Held, match="2 patients"):
+        push_all(desk_of(match_systems=(MRN,)))
+    assert writes(sandbox) == 0
+
+
+def test_an_id_of_somebody_else_is_held(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    sandbox.put(patient(id="1042"))
+    somebody = [{"family": "Roe", "given": ["Jo"]}]
+    sandbox.put(patient(id="1024", name=somebody, birthDate="1950-01-01", gender="male"))
+    with pytest.raises(Held, match="family, given, birth date, gender"):
+        push_all(desk_of(request={"destination_patient": {"id": "1024"}}))
     assert writes(sandbox) == 0
 
 
@@ -137,6 +208,61 @@ def test_a_patient_we_created_and_they_merged_is_held(desk_of: DeskOf, sandbox: 
         push.resolve(desk_of())
 
 
+CHANGES: dict[str, dict[str, Any] | None] = {
+    "merged": {"link": [{"type": "replaced-by", "other": {"reference": "Patient/other"}}]},
+    "inactive": {"active": False},
+    "another person by now": {"name": [{"family": "Roe", "given": ["Jo"]}]},
+    "deleted": None,
+}
+
+
+def change(sandbox: Sandbox, how: str) -> None:
+    """What happens to the patient's record there, behind our back."""
+    changes = CHANGES[how]
+    if changes is None:
+        sandbox.delete("Patient/there")
+    else:
+        sandbox.put(patient(id="there", **changes))
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_a_record_that_changes_between_two_writes_holds_the_case(
+    desk_of: DeskOf, sandbox: Sandbox, how: str
+) -> None:
+    class Meanwhile(Endpoint):
+        def write(self, *given: Any, **named: Any) -> Answer:
+            answer = super().write(*given, **named)
+            change(sandbox, how)
+            return answer
+
+    sandbox.put(patient(id="there"))
+    with pytest.raises(Held) as held:
+        push_all(desk_of(endpoint=Meanwhile, bundle={"max_entries": 3}))
+    assert held.value.code == "identity"
+    assert writes(sandbox) == 1
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_nor_is_it_announced_or_verified(desk_of: DeskOf, sandbox: Sandbox, how: str) -> None:
+    sandbox.put(patient(id="there"))
+    desk = desk_of()
+    push.resolve(desk)
+    push.deliver(desk)
+    push.read_back(desk)
+    change(sandbox, how)
+    sandbox.requests.clear()
+    with pytest.raises(Held):
+        push.announce(desk, NOW)
+    sandbox.put(patient(id="there"))
+    assert writes(sandbox) == 0
+    push.announce(desk, NOW)
+    push.verify(desk)
+    change(sandbox, how)
+    with pytest.raises(Held) as held:
+        push.verify(desk)
+    assert held.value.code == "identity"
+
+
 def test_a_choice_made_after_a_stopped_run_counts(desk_of: DeskOf, sandbox: Sandbox) -> None:
     sandbox.put(patient(id="there"))
     push.resolve(desk_of())
@@ -149,6 +275,7 @@ def test_a_choice_made_after_a_stopped_run_counts(desk_of: DeskOf, sandbox: Sand
 def test_what_a_stopped_run_found_is_forgotten(desk_of: DeskOf, sandbox: Sandbox) -> None:
     sandbox.put(patient(id="other", identifier=None))
     push.resolve(desk_of(request={"destination_patient": {"id": "other"}}))
+    sandbox.delete("Patient/other")
     proof = push_all(desk_of())
     assert proof["patient"] != "Patient/other"
     assert one(sandbox, "Task")["for"] == {"reference": proof["patient"]}
