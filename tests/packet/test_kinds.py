@@ -270,17 +270,14 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 def test_a_packet_of_fifty_megabytes_takes_the_memory_of_one_record(tmp_path: Path) -> None:
-    data = base64.b64encode(bytes(2_000_000)).decode()
-    content = [{"attachment": {"contentType": "application/pdf", "data": data}}]
+    data = [base64.b64encode(bytes([n]) * 2_000_000).decode() for n in range(20)]
+    notes = [
+        NOTE
+        | {"id": f"n{n}", "content": [{"attachment": {"contentType": "image/png", "data": scan}}]}
+        for n, scan in enumerate(data)
+    ]
     with CaseFile.open(tmp_path / "case") as case:
-        put(
-            case,
-            PATIENT,
-            *(
-                NOTE | {"id": f"n{n}", "description": f"page {n}", "content": content}
-                for n in range(20)
-            ),
-        )
+        put(case, PATIENT, *notes)
         run(case)
         total = case.row("SELECT sum(length(body)) FROM entry")
     assert total is not None
