@@ -105,7 +105,9 @@ class _Reader:
                 shown = self._shown(pool, some)
                 rest = [row for row in some if row not in shown]
                 bodies = pool.map(self._read, rest)
-                judged = [(row, self._noted(row, shown[row]), None, None) for row in shown]
+                judged: list[tuple[Delivery, Reading, Whose | None, Revision | None]] = [
+                    (row, self._noted(row, shown[row]), None, None) for row in shown
+                ]
                 judged += [
                     (row, *self._judged(row, body, unfinished.get(f"{row.type}/{row.id}")))
                     for row, body in zip(rest, bodies, strict=True)

@@ -18,7 +18,7 @@ from tests.real.hapi_pair import HapiPair, empty
 from tests.real.proxy import Fault, Proxy
 from tests.real.toxiproxy import GoMissingError, Toxiproxy, toxiproxy
 
-IMPATIENT = {
+IMPATIENT: dict[str, Any] = {
     "read_timeout_s": 2,
     "answer_timeout_s": 20,
     "attempts": 2,
@@ -85,7 +85,7 @@ def test_a_bad_line_doubles_and_loses_nothing(
     hapi: HapiPair, line: Toxiproxy, tmp_path: Path, stream: str, toxic: str, attributes: Any
 ) -> None:
     empty(hapi.destination_url)
-    line.spoil(toxic, stream, **attributes)
+    line.spoil(toxic, attributes, stream)
     try:
         pushed(tmp_path, line.base_url)
     except (DestinationRefused, Waiting):
