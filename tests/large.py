@@ -60,7 +60,7 @@ def _observation(name: str, member: str | None = None) -> Resource:
         "encounter": {"reference": f"Encounter/e{number % 20}"},
         "effectiveDateTime": f"2026-{number % 9 + 1:02}-01T10:00:00Z",
         "valueQuantity": {"value": number, "unit": "mg/dL"},
-        "note": [{"text": "x" * (number % 7 * 100)}],
+        "note": [{"text": "x" * (number % 7 * 100 + 1)}],
     }
     if member is not None:
         resource["hasMember"] = [{"reference": f"Observation/{member}"}]

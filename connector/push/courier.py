@@ -18,8 +18,9 @@ from .addresses import Addresses
 from .answers import NOTHING, Kind, Proof, judged, named
 from .desk import Desk, parts
 from .exchange import may_try_again, post
+from .limits import learn, limits_of
 from .lookup import Place, find
-from .plan import Limits, Survey, Unit, pack
+from .plan import Survey, Unit, pack
 
 
 class Courier:
@@ -199,16 +200,10 @@ class Courier:
             self.carry(left)  # some were done, so the others may refer to them now
         else:
             if answer is not None and answer.status == 413:
-                self._learn(keys)
+                learn(self._desk, self.limits, keys, self._whole.sizes)
             blamed = found.failed or (named(answer.body, sent) if answer is not None else set())
             for part in self._smaller(left, blamed):
                 self.carry(part)  # rendered only now: it may refer to what was just refused
-
-    def _learn(self, keys: list[str]) -> None:
-        """The destination takes less at once than is configured: remember it for this case."""
-        self.limits.shrink(len(keys), sum(self._whole.sizes[key] for key in keys))
-        learned = {"entries": self.limits.entries, "bytes": self.limits.bytes}
-        self._desk.case.set_fact("limits", learned)
 
     def _smaller(self, left: list[Unit], blamed: set[str]) -> Iterable[list[Unit]]:
         """`left` in parts, of which one at least holds less."""
@@ -259,15 +254,3 @@ class Courier:
 
 def _flat(units: list[Unit]) -> list[str]:
     return [key for unit in units for key in unit]
-
-
-def limits_of(desk: Desk) -> Limits:
-    """What is configured, or less if the destination said 413 to less."""
-    way, bundle = desk.way(), desk.settings.bundle
-    limits = Limits(bundle.max_entries, bundle.max_megabytes * 1_000_000, way != "transaction")
-    if way == "single":
-        limits.entries = 1
-    if learned := desk.case.fact("limits"):
-        limits.entries = min(limits.entries, learned["entries"])
-        limits.bytes = min(limits.bytes, learned["bytes"])
-    return limits

@@ -6,13 +6,12 @@ Binary is made from its entry whenever it is needed, and the case file holds onl
 
 import base64
 import binascii
-import hashlib
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..fhir.lossless import decode, encode, sha256
-from ..fhir.references import attachment_nodes
+from ..fhir.references import attachment_nodes, checksums
 from ..fhir.systems import TAG
 from ..store import packet
 from ..store.casefile import CaseFile
@@ -99,7 +98,5 @@ def _describe(node: dict[str, Any]) -> None:
         content = base64.b64decode(node["data"])
     except binascii.Error:
         return
-    # R4 Attachment.hash is SHA-1 by definition: a checksum, not a protection.
-    sha1 = hashlib.sha1(content, usedforsecurity=False).digest()
-    node.setdefault("size", len(content))
-    node.setdefault("hash", base64.b64encode(sha1).decode("ascii"))
+    for name, value in checksums(content).items():
+        node.setdefault(name, value)

@@ -8,31 +8,12 @@ from ..store import packet
 from ..store.casefile import CaseFile
 from . import parcels
 from .desk import key_of
+from .limits import Limits
 
 Unit = list[str]  # entries that refer to each other in a circle: they go together if they can
 
 # What an entry costs in a Bundle beside its resource: fullUrl, method, url, condition.
 _ENVELOPE_BYTES = 400
-
-
-@dataclass
-class Limits:
-    """How much one write may hold. They shrink when the destination says that it was too much.
-
-    `apart`: whether entries of one write can't refer to each other (outside a transaction).
-    """
-
-    entries: int
-    bytes: float
-    apart: bool = False
-
-    def shrink(self, entries: int, size: float) -> None:
-        """A write of `entries` and `size` bytes was too much: halves from now on."""
-        self.entries = max(1, min(self.entries, entries // 2))
-        self.bytes = min(self.bytes, size / 2)
-
-    def take(self, entries: int, size: float) -> bool:
-        return entries <= self.entries and size <= self.bytes
 
 
 @dataclass(frozen=True)

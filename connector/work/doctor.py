@@ -24,19 +24,6 @@ _WAYS = {
     "batch": "as batches: transactions are not offered",
     "single": "one by one: neither transactions nor batches are offered",
 }
-# What to do where a test of writing fails.
-_TRIALS = {
-    "advice": "Set `write` of this destination so.",
-    "conditional create": "See the line on advice.",
-    "search by tag": 'Without it `write = "put"` is the only way, if ids of ours are kept.',
-    "ids of ours": 'Keep to `write = "conditional"` or `"create"`.',
-    "If-Match": "Another's change may be written over between reading and writing: ask for it.",
-    "transaction": "Nothing is lost: what stands is found by reading. Deliveries take longer.",
-    "precision": "Read-back notes `precision-changed`; ask whether digits may be kept.",
-    "elements": "Read-back will find a difference (exit 8): ask what is removed.",
-    "decimals": "Records with such numbers are rejected or differ: ask for more digits.",
-    "cleaned up": "Delete what is tagged HTEST there by hand.",
-}
 _PACKET_TYPES = ("Composition", "Device", "Organization", "Provenance", "ServiceRequest", "Task")
 
 
@@ -183,9 +170,8 @@ def _destination(
     yield Check(name, "$match", True, _matching(capability, settings))
     if write_test:
         for seen in trial.write_test(settings, way_of(settings, capability)):
-            fix = "" if seen.ok else _TRIALS.get(seen.name, "Ask the people who run it.")
             fine = seen.ok or not trial.needed(seen.name, settings)
-            yield Check(name, f"write test: {seen.name}", fine, seen.detail, fix, refused)
+            yield Check(name, f"write test: {seen.name}", fine, seen.detail, seen.fix, refused)
 
 
 def _matching(capability: Capability, settings: Destination) -> str:

@@ -18,6 +18,19 @@ from ..settings import Destination
 
 _DECIMAL = b'{"url":"urn:oid:2.25.1.1","valueDecimal":1.50}'
 _FINE = b'{"url":"urn:oid:2.25.1.2","valueDecimal":0.12345678}'
+# What to do where a test of writing fails.
+_FIXES = {
+    "advice": "Set `write` of this destination so.",
+    "conditional create": "See the line on advice.",
+    "search by tag": 'Without it `write = "put"` is the only way, if ids of ours are kept.',
+    "ids of ours": 'Keep to `write = "conditional"` or `"create"`.',
+    "If-Match": "Another's change may be written over between reading and writing: ask for it.",
+    "transaction": "Nothing is lost: what stands is found by reading. Deliveries take longer.",
+    "precision": "Read-back notes `precision-changed`; ask whether digits may be kept.",
+    "elements": "Read-back will find a difference (exit 8): ask what is removed.",
+    "decimals": "Records with such numbers are rejected or differ: ask for more digits.",
+    "cleaned up": "Delete what is tagged HTEST there by hand.",
+}
 # What each write strategy relies on, the safest strategy first.
 _NEEDS = {
     "conditional": ("search by tag", "conditional create"),
@@ -34,6 +47,11 @@ class Seen:
     name: str
     ok: bool
     detail: str
+
+    @property
+    def fix(self) -> str:
+        """What to do about it; empty if it is well."""
+        return "" if self.ok else _FIXES.get(self.name, "Ask the people who run the destination.")
 
 
 @dataclass
