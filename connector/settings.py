@@ -269,6 +269,7 @@ class Destination(EndpointSettings):
     match_systems: tuple[Text, ...] = ()
     match: Literal["certain", "off"] = "certain"  # $match, where it is offered
     write: Literal["conditional", "put", "create"] = "conditional"
+    way: Literal["auto", "transaction", "batch", "single"] = "auto"
     release: Literal["manual", "auto"] = "manual"
     bundle: BundleSettings = BundleSettings()
     accepts: Accepts = Accepts()

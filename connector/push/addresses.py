@@ -1,6 +1,6 @@
 """From packet form to the destination's: where each reference of the packet points over there."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ..fhir.lossless import decode, encode
 from ..fhir.references import make_logical, spans, splice
@@ -11,41 +11,54 @@ from .desk import Desk, key_of
 class Addresses:
     """Where each entry of the packet stands, and which the destination does not take.
 
-    `places`: `Type/<derived id>` → `Type/<id there>`. `lost`: a rejected entry → the identifier
-    that stands in for it in what refers to it (references.html#logical).
+    `places`: `Type/<derived id>` → `Type/<id there>`. `lost`: rejected entries. In what refers to
+    one of those, or to one without a place yet, an identifier stands in (references.html#logical).
     """
 
     def __init__(self, desk: Desk) -> None:
         self._source_id = desk.source.id
         self._ids_are_ours = desk.settings.write == "put"
+        self._names = packet.names(desk.case)
         self.places = delivery.id_map(desk.case)
-        self.lost: dict[str, dict[str, str]] = {}
+        self.lost = {f"{row.type}/{row.id}" for row in delivery.deliveries(desk.case, "rejected")}
         if (theirs := desk.case.fact("owner")) and (ours := desk.case.fact("owner_entry")):
             self.places[ours] = theirs
-        for row in delivery.deliveries(desk.case, "rejected"):
-            self.lose(desk.entry(f"{row.type}/{row.id}"))
 
-    def lose(self, entry: packet.Entry) -> None:
-        """The destination does not take `entry`."""
-        self.lost[key_of(entry)] = self._stand_in(entry)
-
-    def render(self, entry: packet.Entry, beside: Mapping[str, str] | None = None) -> bytes:
+    def render(
+        self,
+        entry: packet.Entry,
+        beside: Mapping[str, str] | None = None,
+        without: Collection[str] = (),
+    ) -> bytes:
         """The body of `entry` as the destination has to see it; all but references as it is.
 
         `beside`: entries of the same write → their `fullUrl`, for those that have no place yet.
+        `without`: entries that it does not refer to yet.
         """
-        lost, body, own_key = self.lost, entry.body, key_of(entry)
-        if not self._ids_are_ours and own_key.encode() in body:
-            # It refers to itself. HAPI answers a placeholder for that with a stack overflow, and
-            # no id is known before it is created.
-            lost = {**lost, own_key: self._stand_in(entry)}
-        if lost and any(span.value in lost for span in spans(body)):
-            resource = decode(body)
-            make_logical(resource, lost.get)
-            body = encode(resource)
         here = beside or {}
+        body = entry.body
+        out = {*self.lost, *without, *self.missing(entry, here)}
+        if out and any(span.value in out for span in spans(body)):
+            resource = decode(body)
+            make_logical(resource, lambda key: self.stand_in(key) if key in out else None)
+            body = encode(resource)
         return splice(body, lambda value: here.get(value) or self.places.get(value))
 
-    def _stand_in(self, entry: packet.Entry) -> dict[str, str]:
-        value = entry.source if entry.origin == "carried" else key_of(entry)
-        return {"system": f"urn:uuid:{self._source_id}", "value": value}
+    def missing(self, entry: packet.Entry, beside: Mapping[str, str]) -> set[str]:
+        """Entries that `entry` refers to and that will be there later: neither now nor with it.
+
+        Itself is one of them, unless the id is ours: nobody knows another before it is created
+        (and HAPI answers a placeholder for itself with a stack overflow).
+        """
+        there = beside.keys() | self.places.keys() | self.lost
+        if not self._ids_are_ours and key_of(entry) not in self.places:
+            there = there - {key_of(entry)}
+        return {
+            span.value
+            for span in spans(entry.body)
+            if span.value in self._names and span.value not in there
+        }
+
+    def stand_in(self, key: str) -> dict[str, str]:
+        """The identifier by which the receiver can ask for `key`, if not follow it as a link."""
+        return {"system": f"urn:uuid:{self._source_id}", "value": self._names[key]}

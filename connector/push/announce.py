@@ -7,14 +7,13 @@ version that our delivery holds. Reading both is what settles every answer, clea
 from dataclasses import dataclass
 from itertools import count
 
-from ..endpoint.shape import describe
 from ..errors import ConnectorError, DestinationRefused, Held, ReadBackDiffers
-from ..fhir.bundle import Write, transaction
+from ..fhir.bundle import Write
 from ..fhir.lossless import decode
 from ..fhir.record import with_identity
 from ..store import delivery
 from ..store.packet import ANNOUNCED
-from .answers import kind_of, places
+from .answers import Kind, judged
 from .desk import Desk, at_destination, parts
 from .exchange import may_try_again, post
 from .expected import Expected, Reading, judge
@@ -123,21 +122,27 @@ def _told(desk: Desk, signal: _Signal) -> Reading | None:
 
 
 def _write(desk: Desk, pending: list[_Signal], at: str, attempt: int) -> str:
-    """One try. Returns why there must be no other; empty: there may be."""
+    """One try. Returns why there must be no other; empty: there may be.
+
+    Without transactions the ServiceRequest goes first: the Task, by which they see it, is last.
+    """
+    together = desk.way() == "transaction"
+    now = pending if together else pending[:1]
     write_no = desk.ledger.next_write_no(desk.handle)
     desk.case.set_fact("announcing", {"at": at, "write_no": write_no})
-    bundle = transaction("transaction", map(_put, pending))
-    answer = post(desk, write_no, bundle, len(pending), "announce", "announce")
-    status = answer.status if answer else None
-    desk.ledger.answer(desk.handle, write_no, status, kind_of(answer).value)
-    if answer is not None and answer.ok:
-        proved, _ = places([signal.key for signal in pending], answer.body)
-        for signal in pending:
-            if signal.key in proved:
-                signal.version = proved[signal.key].version
+    answer = post(desk, write_no, list(map(_put, now)), "announce", "announce")
+    kind, words, found = judged([signal.key for signal in now], answer)
+    desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)
+    if answer is not None and kind is not Kind.DONE:
+        delivery.keep_words(desk.case, write_no, answer.status, answer.body)
+    for signal in now:
+        if signal.key in found.places:
+            signal.version = found.places[signal.key].version
+    if kind is Kind.DONE and not together and attempt <= desk.settings.attempts + len(ANNOUNCED):
+        return ""  # the other one is next
     if may_try_again(desk, attempt, answer):
         return ""
-    return describe(answer) if answer else "no whole answer from the destination"
+    return words or "said to be done, and it is not"
 
 
 def _put(signal: _Signal) -> Write:

@@ -2,17 +2,21 @@
 
 import re
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..endpoint import Answer
 from ..endpoint.retry import TRANSIENT
+from ..endpoint.shape import describe
 from ..fhir.bundle import responses
+from ..fhir.lossless import UndecodableError, decode
 from .desk import parts
 from .lookup import Place
 
 _LOCATION = re.compile(
     r"(?:^|/)(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/(?P<version>[^/]+))?$"
 )
+# How servers name the entry that an issue is about: `Bundle.entry[3].resource`, `entry[3]`.
+_ENTRY = re.compile(r"\bentry\[(\d{1,5})\]")
 # Refusals that may be about one entry: what is left when it is taken out may pass.
 _REFUSALS = frozenset({400, 404, 409, 410, 412, 413, 422})
 
@@ -35,8 +39,23 @@ def kind_of(answer: Answer | None) -> Kind:
     return Kind.REFUSED if answer.status in _REFUSALS else Kind.FORBIDDEN
 
 
-def places(keys: list[str], body: bytes) -> tuple[dict[str, Place], str]:
-    """(what is proved to stand, words about the rest) of a transaction-response to `keys`.
+class Proof(NamedTuple):
+    """What an answer proves: where entries stand, which of them this write made, words on others.
+
+    `failed`: entries that the answer itself says were not done.
+    """
+
+    places: dict[str, Place]
+    made: set[str]
+    words: str
+    failed: set[str]
+
+
+NOTHING = Proof({}, set(), "", set())
+
+
+def proof(keys: list[str], body: bytes) -> Proof:
+    """What a transaction-response to `keys` proves.
 
     Proved is an entry with status 200 or 201 and a location of its type. If the number of
     entries is another, nobody can tell which is which, and none is proved. Raises
@@ -44,16 +63,55 @@ def places(keys: list[str], body: bytes) -> tuple[dict[str, Place], str]:
     """
     answers = responses(body)
     if len(answers) != len(keys):
-        return {}, f"{len(answers)} answers to {len(keys)} entries"
-    proved: dict[str, Place] = {}
+        return Proof({}, set(), f"{len(answers)} answers to {len(keys)} entries", set())
+    found = Proof({}, set(), "", set())
     failures: set[str] = set()
     for key, response in zip(keys, answers, strict=True):
         place = _place(parts(key)[0], response)
-        if place is None:
-            failures.add(f"entry status {str(response.get('status', 'missing'))[:3]}")
-        else:
-            proved[key] = place
-    return proved, ", ".join(sorted(failures))
+        status = str(response.get("status", "missing"))[:3]
+        if place is not None:
+            found.places[key] = place
+            if status == "201":
+                found.made.add(key)
+            continue
+        failures.add(f"entry status {status}")
+        if status in map(str, _REFUSALS):
+            found.failed.add(key)
+    return found._replace(words=", ".join(sorted(failures)))
+
+
+def judged(keys: list[str], answer: Answer | None) -> tuple[Kind, str, Proof]:
+    """(kind, words safe to print, what is proved) of the answer to a write of `keys`."""
+    kind = kind_of(answer)
+    if answer is None:
+        return kind, "no whole answer from the destination", NOTHING
+    if kind is not Kind.DONE:
+        return kind, describe(answer), NOTHING
+    try:
+        found = proof(keys, answer.body)
+    except UndecodableError:
+        return Kind.UNCLEAR, "an answer that is not a FHIR Bundle", NOTHING
+    whole = len(found.places) == len(keys)
+    return (Kind.DONE if whole else Kind.REFUSED), found.words, found
+
+
+def named(body: bytes, keys: list[str]) -> set[str]:
+    """Those of `keys` that the OperationOutcome of a refusal points to; often none.
+
+    Looked for in `expression` and `location` (operationoutcome.html), never in its text.
+    """
+    try:
+        issues = decode(body)["issue"]
+        pointers = [
+            str(pointer)
+            for issue in issues
+            if issue.get("severity") in ("error", "fatal")
+            for pointer in [*issue.get("expression", []), *issue.get("location", [])]
+        ]
+    except (UndecodableError, KeyError, TypeError, AttributeError):
+        return set()
+    numbers = {int(match[1]) for text in pointers for match in _ENTRY.finditer(text)}
+    return {keys[number] for number in numbers if number < len(keys)}
 
 
 def _place(resource_type: str, response: dict[str, Any]) -> Place | None:

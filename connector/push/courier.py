@@ -1,33 +1,37 @@
 """One write after another until each entry stands there or is refused: exactly once in effect.
 
 Intent is committed before bytes leave, the answer after. An unclear answer is settled by reading,
-and only what is found absent is sent again. A refusal is narrowed down by halves to the entries
-that cause it: those are `rejected`, the rest goes.
+and only what is found absent is sent again. A refusal is narrowed down to the entries that cause
+it: those are `rejected`, the rest goes.
 """
 
+from collections.abc import Collection
+
 from ..endpoint import Answer
-from ..endpoint.shape import describe
-from ..errors import DestinationRefused
-from ..fhir.bundle import Write, transaction
-from ..fhir.lossless import UndecodableError
+from ..errors import DestinationRefused, Held
+from ..fhir.bundle import Write
 from ..fhir.record import with_identity
 from ..fhir.systems import TAG
 from ..store import delivery
+from ..store.written import Written
 from .addresses import Addresses
-from .answers import Kind, kind_of, places
+from .answers import NOTHING, Kind, Proof, judged, named
 from .desk import Desk, parts
 from .exchange import may_try_again, post
 from .lookup import Place, find
-from .plan import Unit
+from .plan import Limits, Survey, Unit, pack
 
 
 class Courier:
     """Carries units of the packet. `essential`: entries without which there is no delivery."""
 
-    def __init__(self, desk: Desk, essential: frozenset[str]) -> None:
+    def __init__(self, desk: Desk, whole: Survey, essential: frozenset[str]) -> None:
         self._desk = desk
+        self._whole = whole
         self._essential = essential
+        self._suspects: dict[str, str] = {}
         self.addresses = Addresses(desk)
+        self.limits = limits_of(desk)
 
     def settle_intended(self) -> None:
         """Settle by reading what an earlier run may have sent without hearing the answer."""
@@ -36,19 +40,47 @@ class Courier:
         for write_no in sorted({row.write_no for row in rows}):
             self._desk.ledger.answer(self._desk.handle, write_no, None, "settled by reading")
 
+    def meet(self, keys: Collection[str]) -> None:
+        """Find those of `keys` that an earlier delivery of ours brought: they are not sent again.
+
+        Raises `Held` (`deleted`) if one of them is not there any more.
+        """
+        brought = list(self._desk.known(keys))
+        if not brought:
+            return
+        self._intend(brought)
+        self._look([[key] for key in brought], delivery.STOOD)
+        gone = sorted({parts(key)[0] for key in brought if key not in self.addresses.places})
+        if gone:
+            raise Held(
+                "deleted",
+                f"records that we brought earlier are gone from the destination: {', '.join(gone)};"
+                " sending them again would undo a deletion",
+                "Ask the people who run the destination why, and exclude them from the request; if"
+                " the server was set up anew, give it a new `id` in connector.toml.",
+            )
+
+    def refuse(self, keys: list[str], words: str) -> None:
+        """Reject `keys` without asking the destination."""
+        if keys:
+            self._intend(keys)
+        for key in keys:
+            self._reject(key, words)
+
     def carry(self, units: list[Unit]) -> None:
         """Bring `units` over. Afterwards every entry of them is `sent` or `rejected`.
 
+        One that is answered with 500 alone is put aside until it is known whether others pass.
         Raises `DestinationRefused` (also when an essential entry is refused), `Waiting`, `Held`.
         """
         if self._desk.settings.write != "conditional":
             # Here the server does not look itself before it writes.
-            self._intend([key for unit in units for key in unit])
-            self._look(units)
+            self._intend(_flat(units))
+            self._look(units, delivery.STOOD)
         attempt = 0
         while units := self._open(units):
             attempt += 1
-            kind, words, answer = self._send([key for unit in units for key in unit])
+            kind, words, answer, found = self._send(_flat(units))
             if kind is Kind.DONE:
                 return
             if kind is Kind.FORBIDDEN:
@@ -57,35 +89,66 @@ class Courier:
                     "Check `auth` of this destination and what its account may write.",
                 )
             if kind is Kind.UNCLEAR:
-                self._settle_after_pause(units, attempt, answer, words)
+                if not self._settle_after_pause(units, attempt, answer, words):
+                    return
             elif answer is not None and answer.status == 409 and attempt == 1:
                 # Somebody else may be writing the same at this moment: look after a pause.
                 self._settle_after_pause(units, attempt, None, words)
             else:
-                self._isolate(units, words)
+                self._isolate(units, words, answer, found)
                 return
 
-    def _send(self, keys: list[str]) -> tuple[Kind, str, Answer | None]:
+    def finish(self) -> None:
+        """All was carried. Raises `DestinationRefused` if it is unclear who was to blame."""
+        if self._suspects:
+            raise self._no_more("; ".join(sorted(set(self._suspects.values()))), self._suspects)
+
+    def _send(self, keys: list[str]) -> tuple[Kind, str, Answer | None, Proof]:
         desk = self._desk
-        write_no = self._intend(keys)
-        bundle = transaction("transaction", self._writes(keys))
-        answer = post(desk, write_no, bundle, len(keys), "push")
-        kind, words, proved = _judged(keys, answer)
-        status = answer.status if answer else None
+        together = desk.way() == "transaction"
+        own_ids = desk.settings.write == "put"
+        names = {key: key if own_ids else f"urn:uuid:{parts(key)[1]}" for key in keys}
+        beside = names if together else {}
+        if own_ids and not together:
+            beside = {key: key for key in keys if len(keys) == 1}
+        write_no = self._intend(keys, beside)
+        answer = post(desk, write_no, [self._write(key, beside) for key in keys], "push")
+        kind, words, found = judged(keys, answer)
+        if answer is not None and kind is not Kind.DONE:
+            delivery.keep_words(desk.case, write_no, answer.status, answer.body)
         # In this order: rows that are still `intended` after a crash get a ledger answer anyway.
-        desk.ledger.answer(desk.handle, write_no, status, kind.value)
-        self._settle(proved)
-        return kind, words, answer
+        desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)
+        self._proved(found)
+        return kind, words, answer, found
 
-    def _intend(self, keys: list[str]) -> int:
-        write_no = self._desk.ledger.next_write_no(self._desk.handle)
-        delivery.intend(self._desk.case, write_no, map(parts, keys))
-        return write_no
-
-    def _writes(self, keys: list[str]) -> list[Write]:
+    def _proved(self, found: Proof) -> None:
         own_ids = self._desk.settings.write == "put"
-        beside = {} if own_ids else {key: f"urn:uuid:{parts(key)[1]}" for key in keys}
-        return [self._write(key, beside) for key in keys]
+        made = found.places.keys() if own_ids else found.made
+        self._desk.wrote(
+            Written(key, found.places[key].reference, found.places[key].version) for key in made
+        )
+        self._settle({key: place for key, place in found.places.items() if key in made})
+        stood = {key: place for key, place in found.places.items() if key not in made}
+        self._settle(stood, delivery.STOOD)
+        if own_ids and any(place.id != parts(key)[1] for key, place in found.places.items()):
+            raise DestinationRefused(
+                "the destination gives resources ids of its own, whatever id they are sent under",
+                'Set write = "conditional" for this destination; the same command goes on then.',
+            )
+        if found.places:
+            for key in list(self._suspects):  # others pass: it was the record
+                self._reject(key, self._suspects.pop(key))
+
+    def _intend(self, keys: Collection[str], beside: dict[str, str] | None = None) -> int:
+        desk = self._desk
+        write_no = desk.ledger.next_write_no(desk.handle)
+        missing = {} if beside is None else {
+            parts(key): found
+            for key in keys
+            if (found := self.addresses.missing(desk.entry(key), beside))
+        }  # fmt: skip
+        delivery.intend(desk.case, write_no, map(parts, keys), missing)
+        return write_no
 
     def _write(self, key: str, beside: dict[str, str]) -> Write:
         entry = self._desk.entry(key)
@@ -103,47 +166,86 @@ class Courier:
 
     def _settle_after_pause(
         self, units: list[Unit], attempt: int, answer: Answer | None, words: str
-    ) -> None:
+    ) -> bool:
+        """Look what stands there. False: there was no more to try, and the rest is isolated."""
         again = may_try_again(self._desk, attempt, answer)
         self._look(units)
-        if not again and (left := self._open(units)):
-            raise DestinationRefused(
-                f"push: {words}; {sum(map(len, left))} resources of this write are not there",
-                "Look at the destination with `connector doctor`; the same command goes on from"
-                " here.",
-            )
+        left = self._open(units)
+        if again or not left:
+            return True
+        if answer is not None and answer.status == 500:
+            # The server lives, and trips over this write: perhaps over one record of it.
+            self._isolate(left, words, answer, NOTHING)
+            return False
+        raise self._no_more(words, _flat(left))
 
-    def _isolate(self, units: list[Unit], words: str) -> None:
+    def _no_more(self, words: str, left: Collection[str]) -> DestinationRefused:
+        return DestinationRefused(
+            f"push: {words}; {len(left)} resources of this write are not there",
+            "Look at the destination with `connector doctor`; the same command goes on from here.",
+        )
+
+    def _isolate(self, units: list[Unit], words: str, answer: Answer | None, found: Proof) -> None:
         """Narrow down a refusal of `units`: only what is refused when sent alone is rejected."""
         self._look(units)
         left = self._open(units)
-        if len(units) == 1:
-            for unit in left:
-                self._reject(unit, words)
-            return
+        sent, keys = _flat(units), _flat(left)
+        if len(sent) == len(keys) == 1:
+            self._refused(keys[0], words, answer)
+        elif len(keys) < len(sent):
+            self.carry(left)  # some were done, so the others may refer to them now
+        else:
+            if answer is not None and answer.status == 413:
+                self._learn(keys)
+            blamed = found.failed or (named(answer.body, sent) if answer is not None else set())
+            for part in self._smaller(left, blamed):
+                self.carry(part)  # rendered only now: it may refer to what was just refused
+
+    def _learn(self, keys: list[str]) -> None:
+        """The destination takes less at once than is configured: remember it for this case."""
+        self.limits.shrink(len(keys), sum(self._whole.sizes[key] for key in keys))
+        learned = {"entries": self.limits.entries, "bytes": self.limits.bytes}
+        self._desk.case.set_fact("limits", learned)
+
+    def _smaller(self, left: list[Unit], blamed: set[str]) -> list[list[Unit]]:
+        """`left` in parts, of which one at least holds less."""
+        if len(left) == 1:  # a circle: its entries one by one, one of them in a first form
+            return [[[key]] for key in left[0]]
+        packed = list(pack(left, self._whole.sizes, self.limits, self._whole.edges))
+        if len(packed) > 1:  # the limits have become smaller
+            return packed
+        suspected = [unit for unit in left if blamed & set(unit)]
+        if 0 < len(suspected) < len(left):
+            others = [unit for unit in left if unit not in suspected]
+            return [others, *([unit] for unit in suspected)]
         middle = (len(left) + 1) // 2
-        self.carry(left[:middle])
-        self.carry(left[middle:])  # rendered only now: it may refer to what was just refused
+        return [left[:middle], left[middle:]]
 
-    def _reject(self, unit: Unit, words: str) -> None:
-        for key in unit:
-            if key in self._essential:
-                raise DestinationRefused(
-                    f"the destination does not take the {parts(key)[0]} of the packet: {words}",
-                    "Ask the people who run the destination what it requires of it.",
-                )
-        with self._desk.case.commit():
-            for key in unit:
-                delivery.reject(self._desk.case, *parts(key), words)
-                self.addresses.lose(self._desk.entry(key))
+    def _refused(self, key: str, words: str, answer: Answer | None) -> None:
+        if answer is None or answer.status != 500:
+            self._reject(key, words)
+            return
+        if self._suspects:  # two in a row, and nothing passed between them: it is the server
+            raise self._no_more(words, [key, *self._suspects])
+        self._suspects[key] = words
 
-    def _look(self, units: list[Unit]) -> None:
-        self._settle(find(self._desk, [key for unit in units for key in unit]))
+    def _reject(self, key: str, words: str) -> None:
+        if key in self._essential:
+            raise DestinationRefused(
+                f"the destination does not take the {parts(key)[0]} of the packet: {words}",
+                "Ask the people who run the destination what it requires of it.",
+            )
+        delivery.reject(self._desk.case, *parts(key), words)
+        self.addresses.lost.add(key)
 
-    def _settle(self, found: dict[str, Place]) -> None:
+    def _look(self, units: list[Unit], note: str = "") -> None:
+        self._settle(find(self._desk, _flat(units)), note)
+
+    def _settle(self, found: dict[str, Place], note: str = "") -> None:
         delivery.settle(
             self._desk.case,
             ((*parts(key), place.id, place.version) for key, place in found.items()),
+            note,
         )
         self.addresses.places |= {key: place.reference for key, place in found.items()}
 
@@ -152,15 +254,17 @@ class Courier:
         return [unit for unit in left if unit]
 
 
-def _judged(keys: list[str], answer: Answer | None) -> tuple[Kind, str, dict[str, Place]]:
-    """(kind, words safe to print, what is proved to stand) of the answer to a write of `keys`."""
-    kind = kind_of(answer)
-    if answer is None:
-        return kind, "no whole answer from the destination", {}
-    if kind is not Kind.DONE:
-        return kind, describe(answer), {}
-    try:
-        proved, words = places(keys, answer.body)
-    except UndecodableError:
-        return Kind.UNCLEAR, "an answer that is not a FHIR Bundle", {}
-    return (Kind.DONE if len(proved) == len(keys) else Kind.REFUSED), words, proved
+def _flat(units: list[Unit]) -> list[str]:
+    return [key for unit in units for key in unit]
+
+
+def limits_of(desk: Desk) -> Limits:
+    """What is configured, or less if the destination said 413 to less."""
+    way, bundle = desk.way(), desk.settings.bundle
+    limits = Limits(bundle.max_entries, bundle.max_megabytes * 1_000_000, way != "transaction")
+    if way == "single":
+        limits.entries = 1
+    if learned := desk.case.fact("limits"):
+        limits.entries = min(limits.entries, learned["entries"])
+        limits.bytes = min(limits.bytes, learned["bytes"])
+    return limits

@@ -27,25 +27,30 @@ def deliver(desk: Desk, progress: Progress = silent) -> None:
         if decode(desk.authored(name).body).get("status") != "draft":
             raise ConnectorError(f"internal: the packet's {name} is not a draft")
     with at_destination():
-        courier = Courier(desk, _essential(desk))
+        whole = survey(desk.case)
+        courier = Courier(desk, whole, _essential(desk))
         courier.settle_intended()
-        _send(desk, courier, progress)
+        _send(desk, whole, courier, progress)
     _tell_gaps(desk.case)
 
 
-def _send(desk: Desk, courier: Courier, progress: Progress) -> None:
-    whole = survey(desk.case)
+def _send(desk: Desk, whole: Survey, courier: Courier, progress: Progress) -> None:
     due = _due(whole, courier)
-    limits = desk.settings.bundle
+    courier.meet(due)
+    megabytes = desk.settings.bundle.max_megabytes
+    large = [key for key in due if whole.sizes[key] > megabytes * 1_000_000]
+    courier.refuse(large, f"larger than max_megabytes = {megabytes:g}")
+    settled = courier.addresses.places.keys() | courier.addresses.lost
+    due = [key for key in due if key not in settled]
     done, total = len(whole.sizes) - len(due), len(whole.sizes)
     progress("push", done, total)
-    units = whole.units(due)
-    for write in pack(units, whole.sizes, limits.max_entries, limits.max_megabytes * 1_000_000):
+    for write in pack(whole.units(due), whole.sizes, courier.limits, whole.edges):
         with desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
             check_again(desk)
             courier.carry(write)
         done += sum(map(len, write))
         progress("push", done, total)
+    courier.finish()
 
 
 def _due(whole: Survey, courier: Courier) -> list[str]:
@@ -58,8 +63,7 @@ def _due(whole: Survey, courier: Courier) -> list[str]:
     if all(key in places or key in lost for key in whole.sizes):
         return []
     told = whole.referred_by(whole.sizes.keys() & places.keys())
-    for key in lost.keys() - told:
-        del lost[key]
+    lost &= told
     return [key for key in whole.sizes if key not in places and key not in lost]
 
 

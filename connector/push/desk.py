@@ -1,8 +1,9 @@
 """What every step of the push works with, and how the destination's failures are told."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from ..endpoint import Endpoint
 from ..errors import Answered, ConnectorError, DestinationRefused, EndpointError
@@ -12,6 +13,10 @@ from ..settings import Destination, Source
 from ..store import packet
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
+from ..store.written import Known, Written
+
+# How writes travel: all or none, each for itself in one Bundle, or one request each.
+Way = Literal["transaction", "batch", "single"]
 
 # The authored resources that carry the request itself: without one of them nothing is announced.
 REQUEST = "ServiceRequest"
@@ -45,6 +50,21 @@ class Desk:
         if found is None:
             raise ConnectorError("internal: the packet holds no Patient")
         return self.entry("/".join(found))
+
+    def way(self) -> Way:
+        """How writes travel to this destination: settled with the patient, before the first."""
+        found: Way = self.case.fact("way", "transaction")
+        return found
+
+    def wrote(self, records: Iterable[Written]) -> None:
+        """Keep in the ledger how we left records there. Raises `LockHeld`."""
+        if left := list(records):
+            as_of = self.case.fact("as_of") or ""
+            self.ledger.wrote(self.handle, self.fence, str(self.settings.id), as_of, left)
+
+    def known(self, keys: Iterable[str]) -> dict[str, Known]:
+        """What the ledger knows of those of `keys` that we ever wrote there."""
+        return self.ledger.known(str(self.settings.id), keys)
 
     def authored(self, name: str) -> packet.Entry:
         """The authored resource made by the template `name`."""

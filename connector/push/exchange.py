@@ -1,34 +1,48 @@
 """One write, intended before it leaves: the only place of this room that sends bytes."""
 
 import time
+from collections.abc import Sequence
 
 from ..endpoint import Answer
 from ..endpoint.retry import Again, Park
 from ..errors import Unreachable, Waiting
-from ..fhir.lossless import sha256
+from ..fhir.bundle import Write, transaction
+from ..fhir.lossless import encode, sha256
 from ..store.disclosures import Event
 from . import audit
 from .desk import Desk
 from .disclosure import attempt
 
+# Only places and versions are wanted back, not the resources (http.html#ops).
+_MINIMAL = {"Prefer": "return=minimal"}
+_CONDITIONS = {"ifNoneExist": "If-None-Exist", "ifMatch": "If-Match"}
+
 
 def post(
-    desk: Desk, write_no: int, bundle: bytes, entries: int, what: str, event: Event = "deliver"
+    desk: Desk, write_no: int, writes: Sequence[Write], what: str, event: Event = "deliver"
 ) -> Answer | None:
-    """Commit the intent in the ledger, then send a transaction once. None: no whole answer came.
+    """Commit the intent in the ledger, then send `writes` once. None: no whole answer came.
 
-    The intent and the row of the disclosure log that tells of it (`event`) are one commit.
+    They go as one transaction or batch, or alone (`desk.way`); the answer to one that went alone
+    is told as that to a transaction of one. The intent and the row of the disclosure log that
+    tells of it (`event`) are one commit.
 
     The caller has said in the case file what `write_no` holds, and says afterwards in the ledger
     what became of it. Raises `LockHeld` when another process has taken the case since.
     """
-    told = attempt(desk, event, entries)
-    desk.ledger.intend(desk.handle, desk.fence, write_no, "POST", sha256(bundle), entries, told)
+    way = desk.way()
+    told = attempt(desk, event, len(writes))
+    if way == "single":
+        [write] = writes
+        method, body = write.method, write.body
+    else:
+        method, body = "POST", transaction(way, writes)
+    desk.ledger.intend(desk.handle, desk.fence, write_no, method, sha256(body), len(writes), told)
     audit.keep_up(desk)
     try:
-        # Only places and versions are wanted back, not the resources (http.html#ops).
-        headers = {"Prefer": "return=minimal"}
-        return desk.endpoint.write("POST", desk.endpoint.base_url, bundle, what, headers)
+        if way == "single":
+            return _alone(desk, write, what)
+        return desk.endpoint.write("POST", desk.endpoint.base_url, body, what, _MINIMAL)
     except Unreachable:
         return None
 
@@ -45,3 +59,19 @@ def may_try_again(desk: Desk, attempt: int, answer: Answer | None) -> bool:
     if isinstance(decision, Again):
         time.sleep(decision.after_s)
     return decision is not None
+
+
+def _alone(desk: Desk, write: Write, what: str) -> Answer:
+    headers = _MINIMAL | {_CONDITIONS[name]: value for name, value in write.conditions.items()}
+    answer = desk.endpoint.write(write.method, write.url, write.body, what, headers)
+    if not answer.ok:
+        return answer
+    place = answer.headers.get("location") or answer.headers.get("content-location")
+    told = {
+        "status": "201" if answer.status == 201 else "200",
+        # A PUT need not say where: it is where it was sent.
+        "location": place or (write.url if write.method == "PUT" else ""),
+        "etag": answer.headers.get("etag", ""),
+    }
+    response = {"resourceType": "Bundle", "entry": [{"response": told}]}
+    return Answer(200, answer.headers, encode(response))

@@ -33,6 +33,10 @@ class Expected:
             entry = entry._replace(body=announced(entry, self._at))
         return self._addresses.render(entry)
 
+    def first(self, key: str, missing: Collection[str]) -> bytes:
+        """The entry as it left when `missing` had no place yet."""
+        return self._addresses.render(self._desk.entry(key), without=missing)
+
 
 class Reading(NamedTuple):
     """One resource read: status (verified | precision-changed | differs) and canonical hashes."""
@@ -41,6 +45,7 @@ class Reading(NamedTuple):
     sent_sha256: str
     read_sha256: str
     version: str | None
+    note: str = ""
 
 
 def judge(
@@ -50,14 +55,14 @@ def judge(
 
     `aside`: top-level elements that may differ. The version of the reading is the one read.
     """
-    sent_sha256 = _canonical_sha256(expected)
+    sent_sha256 = canonical_sha256(expected)
     if body is None:
         return Reading("differs", sent_sha256, "", None)
     try:
         there = decode(body)
         if isinstance(there, dict) and there.get("id") == target_id:
             verdict = compare(_without(expected, aside), _without(body, aside))
-            read_sha256 = _canonical_sha256(body)
+            read_sha256 = canonical_sha256(body)
             return Reading(_STATUS[verdict], sent_sha256, read_sha256, version_of(there))
     except UndecodableError:
         pass  # what can't be read is not what was sent
@@ -70,5 +75,6 @@ def _without(body: bytes, names: Collection[str]) -> bytes:
     return encode({name: value for name, value in decode(body).items() if name not in names})
 
 
-def _canonical_sha256(body: bytes) -> str:
+def canonical_sha256(body: bytes) -> str:
+    """SHA-256 of the form in which two records are equal (`fhir.equality`)."""
     return sha256(canonical(comparable(decode(body))))

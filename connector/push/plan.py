@@ -1,6 +1,6 @@
 """In which order and in which writes the packet leaves: along its references, within limits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..fhir.references import reference_order, spans
@@ -8,10 +8,30 @@ from ..store import packet
 from ..store.casefile import CaseFile
 from .desk import key_of
 
-Unit = list[str]  # entries that refer to each other in a circle: they can only go together
+Unit = list[str]  # entries that refer to each other in a circle: they go together if they can
 
 # What an entry costs in a Bundle beside its resource: fullUrl, method, url, condition.
 _ENVELOPE_BYTES = 400
+
+
+@dataclass
+class Limits:
+    """How much one write may hold. They shrink when the destination says that it was too much.
+
+    `apart`: whether entries of one write can't refer to each other (outside a transaction).
+    """
+
+    entries: int
+    bytes: float
+    apart: bool = False
+
+    def shrink(self, entries: int, size: float) -> None:
+        """A write of `entries` and `size` bytes was too much: halves from now on."""
+        self.entries = max(1, min(self.entries, entries // 2))
+        self.bytes = min(self.bytes, size / 2)
+
+    def take(self, entries: int, size: float) -> bool:
+        return entries <= self.entries and size <= self.bytes
 
 
 @dataclass(frozen=True)
@@ -42,18 +62,47 @@ def survey(case: CaseFile) -> Survey:
 
 
 def pack(
-    units: list[Unit], sizes: dict[str, int], entries_max: int, bytes_max: float
+    units: Sequence[Unit],
+    sizes: Mapping[str, int],
+    limits: Limits,
+    edges: Mapping[str, Sequence[str]] | None = None,
 ) -> Iterator[list[Unit]]:
-    """Units in writes of at most `entries_max` and `bytes_max`; one that is larger goes alone."""
+    """Units in writes within `limits`, which are looked at anew for each write.
+
+    A unit that is too large for one write comes apart: its entries follow each other, and some
+    refer to one that comes later. An entry too large by itself goes alone. `edges`: where entries
+    of one write must not refer to each other.
+    """
+    if limits.apart:
+        units = _by_level([[key] for unit in units for key in unit], edges or {})
     write: list[Unit] = []
-    entries, size = 0, 0
-    for unit in units:
+    entries, size, held = 0, 0, set[str]()
+    for unit in _apart(units, sizes, limits):
         unit_size = sum(sizes[key] for key in unit)
-        if write and (entries + len(unit) > entries_max or size + unit_size > bytes_max):
+        fits = limits.take(entries + len(unit), size + unit_size)
+        refers = limits.apart and any(t in held for t in (edges or {}).get(unit[0], ()))
+        if write and (refers or not fits):
             yield write
-            write, entries, size = [], 0, 0
+            write, entries, size, held = [], 0, 0, set()
         write.append(unit)
         entries += len(unit)
         size += unit_size
+        held.update(unit)
     if write:
         yield write
+
+
+def _apart(units: Sequence[Unit], sizes: Mapping[str, int], limits: Limits) -> Iterator[Unit]:
+    for unit in units:
+        if limits.take(len(unit), sum(sizes[key] for key in unit)):
+            yield unit
+        else:
+            yield from ([key] for key in unit)
+
+
+def _by_level(units: Sequence[Unit], edges: Mapping[str, Sequence[str]]) -> list[Unit]:
+    """First what refers to nothing here, then what refers to those, and so on."""
+    level: dict[str, int] = {}
+    for [key] in units:
+        level[key] = 1 + max((level.get(target, 0) for target in edges.get(key, ())), default=0)
+    return sorted(units, key=lambda unit: level[unit[0]])

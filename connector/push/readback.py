@@ -1,17 +1,23 @@
 """Read back: each resource by its id there, compared with what was to arrive."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from ..errors import ReadBackDiffers
+from ..errors import Held, ReadBackDiffers
 from ..progress import Progress, silent
 from ..store import delivery
-from ..store.delivery import Delivery
+from ..store.delivery import STOOD, Delivery
+from ..store.written import Written
 from .desk import REQUEST, TASK, Desk, at_destination
 from .expected import Expected, Reading, judge
 from .identity import check_again
 from .lookup import read
+from .revise import Revision, revise
+from .standing import Whose
+from .weigh import weigh
 
 # How many are read between two commits: what a crash makes us read again.
 _AT_ONCE = 64
@@ -31,51 +37,148 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
     """Read everything sent and not yet verified. Raises `ReadBackDiffers` when all is read.
 
     Equal is what `fhir.equality.compare` says, once references are the destination's own. What
-    is not there any more differs. Nothing is announced after a difference.
+    stands in an older form of ours is brought up to date and read once more. What is not there any
+    more differs. Nothing is announced after a difference. Raises `Held` (`theirs`) before anything
+    is written over a record that is not as we left it.
     """
-    rows = delivery.deliveries(desk.case, "sent", "differs")
-    _read_all(desk, rows, Expected(desk, None), {}, progress)
+    reader = _Reader(desk, Expected(desk, None), progress)
+    with at_destination():
+        found = list(reader.read(delivery.deliveries(desk.case, "sent", "differs")))
+        _hold(found)
+        older = [one.revision for one in found if one.revision is not None]
+        if older:
+            refused = revise(desk, older)
+            again = {(one.row.type, one.row.id) for one in found if one.revision is not None}
+            rows = [row for row in delivery.deliveries(desk.case) if (row.type, row.id) in again]
+            found += _Reader(desk, Expected(desk, None), progress, refused=refused).read(rows)
+            _hold(found)
+    _complain(found)
 
 
 def verify(desk: Desk, progress: Progress = silent) -> None:
     """Read everything of ours again, and the Patient, as it is now. Raises `ReadBackDiffers`.
 
     Raises `Held` (`identity`) if the record under which it stands is another person's or out of
-    use by now.
-    Set aside is what the receiving team changes on Task and ServiceRequest as it works on them.
+    use by now. Set aside is what the receiving team changes on Task and ServiceRequest as it works
+    on them, and what a later case of ours brought up to date.
     """
     check_again(desk)
     rows = delivery.deliveries(desk.case, "sent", "verified", "precision-changed", "differs")
     expected = Expected(desk, desk.case.fact("announced_at"))
     aside = {key: _WORKFLOW[name] for key, name in expected.signals.items()}
-    _read_all(desk, [row for row in rows if row.write_no > 0], expected, aside, progress)
+    with at_destination():
+        reader = _Reader(desk, expected, progress, aside)
+        found = list(reader.read([row for row in rows if row.write_no > 0]))
+    _complain(found)
 
 
-def _read_all(
-    desk: Desk,
-    rows: Sequence[Delivery],
-    expected: Expected,
-    aside: Mapping[str, Collection[str]],
-    progress: Progress,
-) -> None:
-    def one(row: Delivery) -> Reading:
+class _Finding(NamedTuple):
+    """A resource that differs. `revision` is how to bring it up to date, where that is ours."""
+
+    row: Delivery
+    whose: Whose
+    revision: Revision | None
+
+
+@dataclass
+class _Reader:
+    """Reads many resources, and keeps what each proves in the case file and in the ledger.
+
+    `aside`: given when somebody only looks. `refused`: updates that the destination does not take.
+    """
+
+    desk: Desk
+    expected: Expected
+    progress: Progress
+    aside: Mapping[str, Collection[str]] | None = None
+    refused: Mapping[str, str] | None = None
+
+    def read(self, rows: Sequence[Delivery]) -> Iterator[_Finding]:
+        """Read `rows`: those that differ."""
+        desk = self.desk
+        unfinished = delivery.unfinished(desk.case)
+        with ThreadPoolExecutor(desk.settings.connections) as pool:
+            for start in range(0, len(rows), _AT_ONCE):
+                some = rows[start : start + _AT_ONCE]
+                bodies = pool.map(lambda row: read(desk, f"{row.type}/{row.target_id}"), some)
+                judged = [
+                    (row, *self._judged(row, body, unfinished.get(f"{row.type}/{row.id}")))
+                    for row, body in zip(some, bodies, strict=True)
+                ]
+                self._keep(judged)
+                self.progress("read back", start + len(some), len(rows))
+                for row, _, verdict, revision in judged:
+                    if verdict not in (None, Whose.NEWER):
+                        yield _Finding(row, verdict, revision)
+
+    def _judged(
+        self, row: Delivery, body: bytes | None, missing: Collection[str] | None
+    ) -> tuple[Reading, Whose | None, Revision | None]:
         key = f"{row.type}/{row.id}"
-        body = read(desk, f"{row.type}/{row.target_id}")
-        reading = judge(row.target_id, expected.of(key), body, aside.get(key, ()))
+        wanted = self.expected.of(key)
+        aside = (self.aside or {}).get(key, ())
+        reading = judge(row.target_id, wanted, body, aside)
+        verdict, revision = None, None
+        if reading.status == "differs":
+            first = self.expected.first(key, missing) if missing else None
+            reading, verdict, wanted = weigh(
+                self.desk, row, body, wanted, first, aside, only_look=self.aside is not None
+            )
+        if verdict is Whose.OLDER:
+            words = (self.refused or {}).get(key)
+            if self.aside is not None or words is not None:
+                verdict = Whose.ALTERED
+                reading = reading._replace(note=words or "")
+            else:
+                revision = Revision.of(row, reading.version, wanted)
+        note = reading.note or (row.note if row.note == STOOD else "")
         # The version our write made is kept: it is what a later write has to find (If-Match).
-        return reading._replace(version=row.version or reading.version)
+        reading = reading._replace(version=row.version or reading.version, note=note)
+        return reading, verdict, revision
 
-    differing: Counter[str] = Counter()
-    with at_destination(), ThreadPoolExecutor(desk.settings.connections) as pool:
-        for start in range(0, len(rows), _AT_ONCE):
-            some = rows[start : start + _AT_ONCE]
-            read_now = list(zip(some, pool.map(one, some), strict=True))
-            delivery.read_back(desk.case, ((row.type, row.id, *r) for row, r in read_now))
-            differing.update(row.type for row, r in read_now if r.status == "differs")
-            progress("read back", start + len(some), len(rows))
+    def _keep(
+        self, judged: Iterable[tuple[Delivery, Reading, Whose | None, Revision | None]]
+    ) -> None:
+        desk, left = self.desk, (None, Whose.ALTERED)
+        if self.aside is None:
+            desk.wrote(_as_read(row, r) for row, r, whose, _ in judged if whose in left)
+        with desk.case.commit():
+            delivery.read_back(
+                desk.case, ((row.type, row.id, *reading) for row, reading, _, _ in judged)
+            )
+            delivery.finish(
+                desk.case, ((row.type, row.id) for row, _, whose, _ in judged if whose is None)
+            )
+
+
+def _as_read(row: Delivery, reading: Reading) -> Written:
+    place = f"{row.type}/{row.target_id}"
+    return Written(
+        f"{row.type}/{row.id}", place, reading.version, reading.sent_sha256, reading.read_sha256
+    )
+
+
+def _hold(found: Iterable[_Finding]) -> None:
+    theirs = [one.row for one in found if one.whose is Whose.THEIRS]
+    if theirs:
+        raise Held(
+            "theirs",
+            "what stands at the destination is neither what was sent nor what we left there"
+            f" earlier: {_counted(theirs)}",
+            "Ask the people who run the destination what was changed and why; nothing was written"
+            " over it.",
+        )
+
+
+def _complain(found: Iterable[_Finding]) -> None:
+    differing = [one.row for one in found if one.revision is None]
     if differing:
-        counts = ", ".join(f"{count} {name}" for name, count in sorted(differing.items()))
         raise ReadBackDiffers(
-            f"what stands at the destination is not what was sent: {counts}",
+            f"what stands at the destination is not what was sent: {_counted(differing)}",
             "Ask the people who run the destination what changes or removes such records.",
         )
+
+
+def _counted(rows: Iterable[Delivery]) -> str:
+    counts = Counter(row.type for row in rows)
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))

@@ -29,6 +29,8 @@ def process(store: Store, quirks: Quirks, bundle: Resource, read: Reader) -> Res
         raise Refusal(400, "processing", f"Unable to process a Bundle of type {kind}")
     if kind == "transaction" and not quirks.transactions:
         raise Refusal(400, "not-supported", "This server does not process transactions")
+    if kind == "batch" and not quirks.batches:
+        raise Refusal(400, "not-supported", "This server does not process batches")
     raw = bundle.get("entry", [])
     if quirks.entry_limit is not None and len(raw) > quirks.entry_limit:
         raise Refusal(413, "too-costly", f"More than {quirks.entry_limit} entries")

@@ -13,7 +13,8 @@ _INTERACTIONS = ("read", "vread", "update", "create", "delete", "search-type")
 
 def capability_statement(base: str, quirks: Quirks, started: datetime) -> Resource:
     """FHIR R4 CapabilityStatement of a sandbox at `base`; like HAPI's, without updateCreate."""
-    system = ["batch", "transaction"] if quirks.transactions else ["batch"]
+    offered = {"batch": quirks.batches, "transaction": quirks.transactions}
+    system = [code for code, offers in offered.items() if offers] or ["search-system"]
     rest: Resource = {
         "mode": "server",
         "resource": [_type(name, quirks, base) for name in sorted(types(quirks))],

@@ -74,10 +74,14 @@ class Sandbox:
             assert standing is not None, reference
             self._store.commit([self._store.tombstone(standing)])
 
-    def resources(self) -> list[Resource]:
-        """Everything that stands now, decoded: the ground truth of a test."""
+    def resources(self, resource_type: str | None = None) -> list[Resource]:
+        """Everything (of one type) that stands now, decoded: the ground truth of a test."""
         with self._api.lock:
-            return [decode(version.body) for version in self._store.current()]
+            return [
+                decode(version.body)
+                for version in self._store.current()
+                if resource_type in (None, version.type)
+            ]
 
     @property
     def token_url(self) -> str:

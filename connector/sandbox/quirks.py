@@ -36,6 +36,8 @@ class Quirks:
     expires_after: int | None = None
     everything: bool = True
     transactions: bool = True
+    batches: bool = True
+    atomic: bool = True  # False: what a transaction did before the entry that failed stays
     integrity: bool = True  # False: dangling, external and urn references are stored as they are
     unknown_parameter: Literal["ignore", "refuse"] = "ignore"  # HAPI's own default is to refuse
     stale_status: int = 409  # a stale If-Match: HAPI says 409, the standard 412

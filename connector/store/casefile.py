@@ -18,7 +18,7 @@ from ..failpoint import reach
 from .lock import in_turn
 from .private import private_folder
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3  # 1: items without `answered`; 2: without `unfinished` and `answer`
 _PIECE = 256 * 1024
 
 # Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
@@ -104,6 +104,12 @@ CREATE TABLE IF NOT EXISTS delivery (
   status TEXT NOT NULL CHECK (status IN
     ('intended', 'sent', 'verified', 'precision-changed', 'differs', 'rejected')),
   note TEXT NOT NULL DEFAULT '', PRIMARY KEY (type, id)) STRICT;
+-- entries that left before something they refer to: `missing` are those, as a JSON list of keys
+CREATE TABLE IF NOT EXISTS unfinished (
+  type TEXT NOT NULL, id TEXT NOT NULL, missing TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
+-- the destination's own words about writes that did not pass whole
+CREATE TABLE IF NOT EXISTS answer (
+  write_no INTEGER NOT NULL, status INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 """
 
 # What an older file needs beside further tables, by the version it has.

@@ -1,6 +1,7 @@
 """What the push step keeps: which resource was sent, where it stands, what was read back."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from .casefile import CaseFile
@@ -27,9 +28,27 @@ class Delivery(NamedTuple):
 _COLUMNS = "type, id, write_no, target_id, version, sent_sha256, read_sha256, status, note"
 
 
-def intend(case: CaseFile, write_no: int, resources: Iterable[tuple[str, str]]) -> None:
-    """Say, before bytes leave, that write `write_no` will send these (type, derived id)."""
+# The note of a resource that was there before we wrote: an earlier case brought it.
+STOOD = "stood there already"
+
+_WORDS_MAX = 1_000_000  # bytes of one answer that are kept
+
+
+def intend(
+    case: CaseFile,
+    write_no: int,
+    resources: Iterable[tuple[str, str]],
+    unfinished: Mapping[tuple[str, str], Collection[str]] | None = None,
+) -> None:
+    """Say, before bytes leave, that write `write_no` will send these (type, derived id).
+
+    `unfinished`: those of them that leave without references to the keys named.
+    """
     with case.commit():
+        case.executemany(
+            "INSERT OR REPLACE INTO unfinished VALUES (?, ?, ?)",
+            ((t, i, json.dumps(sorted(missing))) for (t, i), missing in (unfinished or {}).items()),
+        )
         case.executemany(
             "INSERT INTO delivery (type, id, write_no, status) VALUES (?, ?, ?, 'intended')"
             " ON CONFLICT (type, id) DO UPDATE SET write_no = excluded.write_no,"
@@ -39,15 +58,33 @@ def intend(case: CaseFile, write_no: int, resources: Iterable[tuple[str, str]]) 
 
 
 def settle(
-    case: CaseFile, sent: Iterable[tuple[str, str, str, str | None]], status: str = "sent"
+    case: CaseFile, sent: Iterable[tuple[str, str, str, str | None]], note: str = ""
 ) -> None:
     """Say where resources stand: (type, derived id, id there, version there)."""
     with case.commit():
         case.executemany(
-            f"UPDATE delivery SET target_id = ?, version = ?, status = '{status}', note = ''"  # noqa: S608
+            "UPDATE delivery SET target_id = ?, version = ?, status = 'sent', note = ?"
             " WHERE type = ? AND id = ?",
-            ((target, version, t, i) for t, i, target, version in sent),
+            ((target, version, note, t, i) for t, i, target, version in sent),
         )
+
+
+def finish(case: CaseFile, resources: Iterable[tuple[str, str]]) -> None:
+    """Say that these (type, derived id) stand there with all their references."""
+    with case.commit():
+        case.executemany("DELETE FROM unfinished WHERE type = ? AND id = ?", resources)
+
+
+def unfinished(case: CaseFile) -> dict[str, list[str]]:
+    """`Type/<derived id>` of what left in a first form → the keys it does not refer to yet."""
+    rows = case.rows("SELECT type, id, missing FROM unfinished")
+    return {f"{t}/{i}": json.loads(missing) for t, i, missing in rows}
+
+
+def keep_words(case: CaseFile, write_no: int, status: int, body: bytes) -> None:
+    """Keep what the destination said about a write: it may hold patient data, no log gets it."""
+    with case.commit():
+        case.execute("INSERT INTO answer VALUES (?, ?, ?)", (write_no, status, body[:_WORDS_MAX]))
 
 
 def adopt(case: CaseFile, resource_type: str, resource_id: str, target_id: str) -> None:
@@ -71,16 +108,16 @@ def reject(case: CaseFile, resource_type: str, resource_id: str, note: str) -> N
 
 
 def read_back(
-    case: CaseFile, results: Iterable[tuple[str, str, str, str, str, str | None]]
+    case: CaseFile, results: Iterable[tuple[str, str, str, str, str, str | None, str]]
 ) -> None:
-    """Keep what was read: (type, derived id, status, sent sha256, read sha256, version)."""
+    """Keep what was read: (type, derived id, status, sent and read sha256, version, note)."""
     with case.commit():
         case.executemany(
-            "UPDATE delivery SET status = ?, sent_sha256 = ?, read_sha256 = ?, version = ?"
-            " WHERE type = ? AND id = ?",
+            "UPDATE delivery SET status = ?, sent_sha256 = ?, read_sha256 = ?, version = ?,"
+            " note = ? WHERE type = ? AND id = ?",
             (
-                (status, sent, read, version, resource_type, resource_id)
-                for resource_type, resource_id, status, sent, read, version in results
+                (*found, resource_type, resource_id)
+                for resource_type, resource_id, *found in results
             ),
         )
 

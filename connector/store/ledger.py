@@ -29,10 +29,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
 from ..request import due_at
-from . import disclosures
+from . import disclosures, written
 from .database import engine_for, key_in
 from .disclosures import Anchor, Break, Disclosure, Row
 from .lock import only_one
+from .written import Known, Written
 
 SCHEMA_VERSION = 2  # 1: without the disclosure log
 _BRING_UP = 0x5EC0D  # one process at a time makes or brings up the tables
@@ -188,6 +189,22 @@ class Ledger:
                 db.execute(insert(_writes).values(handle=handle, write_no=write_no, **values))
             disclosures.append(db, self.keyed, handle, told, _now())
 
+    def wrote(
+        self, handle: str, fence: int, destination_id: str, as_of: str, records: Iterable[Written]
+    ) -> None:
+        """Keep how we left records at a destination. `as_of`: when their case was pulled.
+
+        Raises `LockHeld` if another process has taken the case since.
+        """
+        with self._begin() as db:
+            self._check_fence(db, handle, fence)
+            written.keep(db, self.keyed, destination_id, handle, as_of, records)
+
+    def known(self, destination_id: str, keys: Iterable[str]) -> dict[str, Known]:
+        """What we know of those of `keys` (`Type/<derived id>`) that we ever wrote there."""
+        with self._begin() as db:
+            return dict(written.known(db, self.keyed, destination_id, keys))
+
     def disclosed(self, handle: str, fence: int, told: Disclosure) -> None:
         """Tell in the disclosure log what became of a case's packet, unless its last row says so.
 
@@ -297,6 +314,7 @@ def _bring_up(db: Connection) -> None:
     if db.dialect.name == "postgresql":  # on SQLite a transaction is alone from its beginning
         db.execute(select(func.pg_advisory_xact_lock(_BRING_UP)))
     _metadata.create_all(db)
+    written.metadata.create_all(db)
     version = db.execute(select(_schema.c.version)).scalar()
     if version is not None and version > SCHEMA_VERSION:
         raise UsageError(

@@ -111,6 +111,12 @@ def hashes(case: CaseFile) -> dict[str, str]:
     return {f"{resource_type}/{resource_id}": digest for resource_type, resource_id, digest in rows}
 
 
+def names(case: CaseFile) -> dict[str, str]:
+    """`Type/<derived id>` → what the entry is called at the source; an authored one as here."""
+    rows = case.rows("SELECT type, id, origin, source FROM entry")
+    return {f"{t}/{i}": name if origin == "carried" else f"{t}/{i}" for t, i, origin, name in rows}
+
+
 def entries(case: CaseFile, origin: str | None = None) -> Iterator[Entry]:
     """The packet's entries in order; only `carried` or `authored` ones if asked."""
     sql = "SELECT seq, type, id, origin, source, sha256, body FROM entry"

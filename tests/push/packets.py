@@ -69,14 +69,16 @@ def chart(observations: int = 3) -> list[Resource]:
     ]
 
 
-def put_packet(case: CaseFile, records: Iterable[Resource], owner: bool = False) -> str:
+def put_packet(
+    case: CaseFile, records: Iterable[Resource], owner: bool = False, request_id: str = "SO-1"
+) -> str:
     """Write a packet of `records` and the authored four as the map step would. Its hash."""
     records = list(records)
     local = {
         f"{r['resourceType']}/{r['id']}": f"{r['resourceType']}/{_derived(r)}" for r in records
     }
     owner_entry = f"Organization/{derived_id(SOURCE_ID, 'Organization', 'destination-owner')}"
-    authored = _authored(local, owner_entry if owner else None)
+    authored = _authored(local, owner_entry if owner else None, request_id)
     with case.commit():
         case.set_fact("source_patient", "p1")
         case.set_fact("owner_entry", owner_entry if owner else None)
@@ -112,9 +114,9 @@ def _tagged(resource: Resource, resource_id: str) -> bytes:
     return encode({**resource, "id": resource_id, "meta": meta})
 
 
-def _authored(local: Mapping[str, str], owner: str | None) -> list[Resource]:
+def _authored(local: Mapping[str, str], owner: str | None, request_id: str) -> list[Resource]:
     ids = {
-        name: authored_id(SOURCE_ID, "SO-1", name, name)
+        name: authored_id(SOURCE_ID, request_id, name, name)
         for name in ("Composition", "ServiceRequest", "Task", "Provenance")
     }
     subject = {"reference": local["Patient/p1"]}
@@ -168,6 +170,7 @@ def open_desk(
     *,
     request: Mapping[str, Any] | None = None,
     endpoint: EndpointClass = Endpoint,
+    handle: str = HANDLE,
     **destination: Any,
 ) -> push.Desk:
     """A desk over the case in `folder`: this process becomes its one writer."""
@@ -195,11 +198,11 @@ def open_desk(
         }
     )
     ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}", folder / "ledger.key")
-    fence = ledger.take(HANDLE, str(SOURCE_ID), str(DESTINATION_ID), "2099-01-01")
+    fence = ledger.take(handle, str(SOURCE_ID), str(DESTINATION_ID), "2099-01-01")
     return push.Desk(
-        case=CaseFile.open(folder / HANDLE),
+        case=CaseFile.open(folder / handle),
         ledger=ledger,
-        handle=HANDLE,
+        handle=handle,
         fence=fence,
         endpoint=endpoint(settings, "destination"),
         settings=settings,

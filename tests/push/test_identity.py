@@ -342,10 +342,3 @@ def test_another_fhir_release_is_refused(desk_of: DeskOf, sandbox: Sandbox) -> N
     with pytest.raises(DestinationRefused, match="R4"):
         push_all(desk_of())
     assert writes(sandbox) == 0
-
-
-def test_a_server_without_transactions_is_refused(desk_of: DeskOf) -> None:
-    with Sandbox(quirks=Quirks(transactions=False)) as other:
-        with pytest.raises(DestinationRefused, match="transactions"):
-            push_all(desk_of(url=other.base_url))
-        assert writes(other) == 0

@@ -20,7 +20,9 @@ def test_intended_sent_read_back(case: CaseFile) -> None:
         "Observation/a": "Observation/17",
         "Condition/b": "Condition/18",
     }
-    delivery.read_back(case, [(*ONE, "verified", "h", "h", "2"), (*TWO, "differs", "h", "k", "1")])
+    delivery.read_back(
+        case, [(*ONE, "verified", "h", "h", "2", ""), (*TWO, "differs", "h", "k", "1", "")]
+    )
     one, two = delivery.deliveries(case)
     assert (one.write_no, one.target_id, one.version, one.status) == (1, "17", "2", "verified")
     assert (two.sent_sha256, two.read_sha256, two.status) == ("h", "k", "differs")

@@ -38,7 +38,7 @@ def verified(case: CaseFile, *items: Item) -> None:
     delivery.adopt(case, "Patient", "p", "9")
     delivery.intend(case, 1, sent)
     delivery.settle(case, [(*key, f"1{key[1]}", "1") for key in sent])
-    delivery.read_back(case, [(*key, "verified", "h", "h", "1") for key in sent])
+    delivery.read_back(case, [(*key, "verified", "h", "h", "1", "") for key in sent])
     case.set_fact("state", State.VERIFIED)
     case.set_fact("needed_by", "2026-12-01")
     case.set_fact("announced_at", "2026-11-22T12:00:00Z")
@@ -121,8 +121,8 @@ def test_what_arrived_with_other_precision_has_arrived(case: CaseFile) -> None:
     delivery.read_back(
         case,
         [
-            ("Observation", "a", "precision-changed", "h", "k", "1"),
-            ("Task", "c", "differs", "h", "k", "1"),
+            ("Observation", "a", "precision-changed", "h", "k", "1", ""),
+            ("Task", "c", "differs", "h", "k", "1", ""),
         ],
     )
     counts = standing(case, NOW).counts

@@ -1,0 +1,74 @@
+"""A record that is not as it should be, weighed against what the ledger knows of it."""
+
+from collections.abc import Collection
+from typing import Any
+
+from ..fhir.ids import derived_id
+from ..fhir.lossless import UndecodableError
+from ..store.delivery import STOOD, Delivery
+from .desk import Desk, parts
+from .expected import Reading, canonical_sha256, judge
+from .standing import Ours, There, Whose, as_left, united, whose
+
+NEWER = "a later case of ours brought a newer version"
+
+
+def weigh(
+    desk: Desk,
+    row: Delivery,
+    body: bytes | None,
+    wanted: bytes,
+    first: bytes | None,
+    aside: Collection[str],
+    *,
+    only_look: bool,
+) -> tuple[Reading, Whose | None, bytes]:
+    """(reading, whose it is, form it should have) of a resource that differs from `wanted`.
+
+    `first`: the form in which it left, if that was not the whole. Whose is None if it differs only
+    in links that another case of ours brought: the form it should have holds them too. `only_look`:
+    nothing is going to be brought up to date.
+    """
+    if body is None:
+        return judge(row.target_id, wanted, body, aside), Whose.CHANGED, wanted
+    key, place = f"{row.type}/{row.id}", f"{row.type}/{row.target_id}"
+    keyed, handle = desk.ledger.keyed, desk.handle
+    known = desk.known([key]).get(key)
+    reading = judge(row.target_id, wanted, body, aside)
+    there = There(place, reading.version, reading.read_sha256)
+    left = known is not None and as_left(there, known, keyed)
+
+    def same(identifier: dict[str, Any], references: set[str]) -> str | None:
+        target = _named(desk, identifier)
+        brought = target and desk.known([target]).get(target)
+        fitting = (r for r in sorted(references) if brought and brought.place == keyed(r))
+        return next(fitting, None)
+
+    try:
+        wanted = united(wanted, body, same, targets=left)
+    except UndecodableError:
+        return reading, Whose.CHANGED, wanted  # what can't be read is not what was sent
+    reading = judge(row.target_id, wanted, body, aside)
+    if reading.status != "differs":
+        return reading, None, wanted
+    ours = Ours(
+        reading.sent_sha256,
+        canonical_sha256(first) if first is not None else None,
+        row.note == STOOD,
+        handle,
+        desk.case.fact("as_of") or "",
+    )
+    verdict = whose(there, ours, known, keyed)
+    anothers = known is not None and known.handle != handle
+    if verdict is Whose.NEWER or (verdict is Whose.OLDER and only_look and anothers):
+        reading = reading._replace(status="verified", sent_sha256=reading.read_sha256, note=NEWER)
+        return reading, Whose.NEWER, wanted
+    return reading, verdict, wanted
+
+
+def _named(desk: Desk, identifier: dict[str, Any]) -> str | None:
+    """The key of the record that one of our stand-ins names."""
+    if identifier.get("system") != f"urn:uuid:{desk.source.id}":
+        return None
+    resource_type, resource_id = parts(str(identifier.get("value")))
+    return f"{resource_type}/{derived_id(desk.source.id, resource_type, resource_id)}"
