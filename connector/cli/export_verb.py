@@ -27,8 +27,9 @@ from . import common
     required=True,
     help="Where to. With files: a folder, or a zip if it ends in .zip.",
 )
+@common.json_option
 @click.pass_obj
-def command(config: Path, case: str, shape: str, output: Path) -> int:
+def command(config: Path, case: str, shape: str, output: Path, as_json: bool) -> int:
     """Write the packet of a case to a file or folder, for another way than a push.
 
     CASE is a request file, the name of a case or a request_id. It has to be mapped, and approved
@@ -39,5 +40,5 @@ def command(config: Path, case: str, shape: str, output: Path) -> int:
       connector export SO-2026-0001 -o packet.zip
       connector export request.yaml --as document -o packet.json
     """
-    export(common.job_of(config, case), cast("packet.Shape", shape), output)
-    return 0
+    stands = export(common.job_of(config, case), cast("packet.Shape", shape), output)
+    return common.tell(stands, as_json)

@@ -3,7 +3,7 @@
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +17,13 @@ from .kinds import render
 Shape = Literal["transaction", "document", "message", "files"]
 
 
-def write(case: CaseFile, shape: Shape, path: Path) -> None:
+def write(
+    case: CaseFile, shape: Shape, path: Path, ready: Callable[[], None] = lambda: None
+) -> None:
     """Write the packet of a mapped case: a Bundle, or with `files` a folder, a zip if named so.
 
-    Whole or not at all, mode 0600 (folders 0700). Raises `UsageError` if something is there
-    already, and what `render` raises.
+    Whole or not at all, mode 0600 (folders 0700). `ready` is called when all is written, before
+    it stands at `path`. Raises `UsageError` if something is there already, what `render` raises.
     """
     if path.exists():
         raise UsageError(f"{path}: it is there already", "Remove it, or choose another path.")
@@ -36,6 +38,7 @@ def write(case: CaseFile, shape: Shape, path: Path) -> None:
             _zip(case, part)
         else:
             _folder(case, part)
+        ready()
         part.rename(path)
     finally:
         _remove(part)

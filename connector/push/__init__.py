@@ -9,7 +9,7 @@ from .announce import announce
 from .candidates import Judged
 from .deliver import deliver
 from .desk import Desk
-from .disclosure import account
+from .disclosure import account, approver, hand_over
 from .identity import candidates, resolve
 from .readback import read_back, verify
 from .receipt import Signing, receipt, signed, signing_key
@@ -20,9 +20,11 @@ __all__ = [
     "Signing",
     "account",
     "announce",
+    "approver",
     "candidates",
     "choice",
     "deliver",
+    "hand_over",
     "read_back",
     "receipt",
     "resolve",

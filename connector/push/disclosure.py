@@ -39,6 +39,21 @@ def account(desk: Desk) -> None:
     audit.keep_up(desk)
 
 
+def hand_over(desk: Desk) -> None:
+    """Tell that the whole packet is about to be written for others to carry: call just before."""
+    entries = packet.count(desk.case)
+    desk.ledger.intend(
+        desk.handle,
+        desk.fence,
+        desk.ledger.next_write_no(desk.handle),
+        "EXPORT",
+        str(desk.case.fact("packet_hash")),
+        entries,
+        attempt(desk, "export", entries),
+    )
+    audit.keep_up(desk)
+
+
 def approver(desk: Desk) -> str | None:
     """Who let this very packet leave; None where no person had to."""
     approval = desk.case.fact("approval") or {}

@@ -24,8 +24,9 @@ from sqlalchemy import (
     update,
 )
 
-# What was done. `update`, `cancel` and `recall` are words for later writes about the same packet.
-Event = Literal["deliver", "announce", "update", "cancel", "recall"]
+# What was done. `export`: the packet was written for others to carry, nobody knows how far it went.
+# `update`, `cancel` and `recall` are words for later writes about the same packet.
+Event = Literal["deliver", "announce", "export", "update", "cancel", "recall"]
 # attempted: intended, bytes may have left. verified: all read back. partial: the same, but some
 # records the destination did not take. differs: read back, and something is not as sent.
 # accepted: taken, and the destination grants no reading.

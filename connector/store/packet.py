@@ -127,6 +127,12 @@ def entries(case: CaseFile, origin: str | None = None) -> Iterator[Entry]:
     )
 
 
+def count(case: CaseFile) -> int:
+    """How many entries the packet has."""
+    found = case.row("SELECT count(*) FROM entry")
+    return int(found[0]) if found else 0
+
+
 def entry(case: CaseFile, resource_type: str, resource_id: str) -> Entry | None:
     """One entry by type and derived id."""
     found = case.row(

@@ -2,27 +2,28 @@
 
 from pathlib import Path
 
-from .. import packet
+from .. import packet, push
+from ..case import State
 from ..errors import Held, UsageError
-from ..job import Job
-from ..store.casefile import CaseFile
-from ..store.lock import only_one
+from ..job import Job, at_work
+from ..store.standing import Standing, standing
 
 
-def export(job: Job, shape: packet.Shape, path: Path) -> None:
-    """Write the packet of a mapped case to `path`.
+def export(job: Job, shape: packet.Shape, path: Path) -> Standing:
+    """Write the packet of a mapped case to `path`, told in the disclosure log; how the case stands.
 
     Raises `Held` when a person has to approve it first, as before a push, and `UsageError` when
     there is no packet yet or something stands at `path`.
     """
-    with only_one(job.folder / "lock", "this case"), CaseFile.open(job.folder) as case:
+    with at_work(job) as desk:
+        case = desk.case
         if not case.fact("mapped"):
             raise UsageError("the case has no packet yet", "Author it: `connector map REQUEST`.")
-        approval = case.fact("approval") or {}
-        if job.destination.release != "auto" and approval.get("hash") != case.fact("packet_hash"):
+        if job.destination.release != "auto" and push.approver(desk) is None:
             raise Held(
                 "approval",
                 "nobody has approved the packet as it is now",
                 "Look at it with `connector transfer REQUEST --dry-run`, then approve its hash.",
             )
-        packet.write(case, shape, path)
+        packet.write(case, shape, path, lambda: push.hand_over(desk))
+        return standing(case, job.clock(), State.READY)

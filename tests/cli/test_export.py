@@ -27,7 +27,7 @@ def test_it_asks_for_a_packet_and_for_a_person_who_let_it_go(world: World) -> No
     assert (ran.code, "nobody has approved" in ran.err) == (5, True)
     assert not (world.folder / "out").exists()
     world.cli("approve", request, "--hash", digest)
-    assert world.cli("export", request, "-o", "out").code == 0
+    assert world.cli("export", request, "-o", "out").code == 3
     assert (world.folder / "out" / "packet.html").exists()
     assert not world.written()
 
@@ -37,15 +37,30 @@ def test_every_shape_by_any_name_of_the_case(world: World) -> None:
     world.cli("map", request)
     for shape in ("document", "message", "transaction"):
         ran = world.cli("export", "SO-1", "--as", shape, "-o", f"{shape}.json")
-        assert (ran.code, ran.out, ran.err) == (0, "", "")
+        assert (ran.code, ran.err) == (3, "")
         path = world.folder / f"{shape}.json"
         assert json.loads(path.read_bytes())["type"] == shape
         assert path.stat().st_mode & 0o777 == 0o600
-    assert world.cli("export", request, "-o", "carry.zip").code == 0
+    assert world.cli("export", request, "-o", "carry.zip").code == 3
     with zipfile.ZipFile(world.folder / "carry.zip") as archive:
         assert {"README.txt", "packet.html", "bundle.json"} <= set(archive.namelist())
     assert world.cli("export", request, "-o", "carry.zip").code == 2
     assert world.cli("export", request, "-o", "nowhere/carry.zip").code == 1
+
+
+def test_it_stands_in_the_disclosure_log_and_says_what_is_missing(world: World) -> None:
+    request = world.request(**WORDS, case_type="oncology")
+    world.cli("map", request)
+    ran = world.cli("export", request, "-o", "carry.zip", "--json")
+    assert (ran.code, ran.json["exit_code"]) == (3, 3)
+    assert "pathology" in {line["item"] for line in ran.json["missing"]}
+    assert world.cli("export", request, "-o", "carry.zip").code == 2  # nothing left: nothing told
+    rows = world.cli("audit", "show", "--json").json
+    assert [(row["event"], row["outcome"]) for row in rows] == [("export", "attempted")]
+    assert rows[0]["resources"] > 10
+    assert world.cli("audit", "verify").code == 0
+    (event,) = next(world.folder.rglob("audit.ndjson")).read_text().splitlines()
+    assert json.loads(event)["outcomeDesc"] == "export: attempted"
 
 
 @pytest.mark.parametrize("one", WORDS)
