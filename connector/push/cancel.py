@@ -21,6 +21,7 @@ from ..store.disclosures import Event
 from .addresses import Addresses
 from .answers import Kind
 from .deliver import settle
+from .disclosure import conclude
 from .desk import REQUEST, TASK, Desk, at_destination, key_of, parts
 from .exchange import may_try_again
 from .expected import Expected, canonical_sha256, judge
@@ -74,6 +75,7 @@ def cancel(desk: Desk, letter: packet.Entry, at: str) -> list[str]:
             " nothing left by which to cancel",
             "Call the receiving team; nothing was written over their work.",
         )
+    conclude(desk, "cancel", len(signals))
     return left
 
 

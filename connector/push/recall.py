@@ -16,7 +16,7 @@ from ..fhir.references import spans
 from ..progress import Progress, silent
 from ..store import delivery, recalled
 from ..store.delivery import STOOD, Delivery
-from ..store.elsewhere import elsewhere
+from ..store.elsewhere import Elsewhere, elsewhere
 from ..store.recalled import Recalled
 from .cancel import take_back
 from .courier import limits_of
@@ -78,7 +78,7 @@ def _survey(desk: Desk, progress: Progress) -> tuple[Removal, Plan]:
     """Read everything of this case that stands there, and plan what becomes of it."""
     ours = _Ours(desk)
     removal, found = Removal(desk), list[There]()
-    rows = [row for row in _rows(desk) if row.target_id is not None]
+    rows = [row for row in ours.rows if row.target_id is not None]
     with ThreadPoolExecutor(desk.settings.connections) as pool:
         for start in range(0, len(rows), _AT_ONCE):
             some = rows[start : start + _AT_ONCE]
@@ -103,11 +103,12 @@ def _survey(desk: Desk, progress: Progress) -> tuple[Removal, Plan]:
 
 
 class _Ours:
-    """Whether what stands there is ours to take away."""
+    """What we brought, and whether it is ours to take away as it stands there."""
 
     def __init__(self, desk: Desk) -> None:
         self._others = elsewhere(desk.case)
-        self._known = desk.known(f"{row.type}/{row.id}" for row in _rows(desk))
+        self.rows = _rows(desk, self._others)
+        self._known = desk.known(f"{row.type}/{row.id}" for row in self.rows)
         self._before = {(row.type, row.id): row.fate for row in recalled.recalled(desk.case)}
 
     def was_going(self, row: Delivery) -> bool:
@@ -119,13 +120,12 @@ class _Ours:
         marked = None if row.type == TASK else entered_in_error(decode(body))
         emptied = None if marked is None else encode(marked)
         left = None if emptied is None else _refers(emptied)
-        return There(place, _refers(body), left, self._why_not(row, body, emptied))
+        return There(place, _refers(body), left, self._why_not(row, place, body, emptied))
 
-    def _why_not(self, row: Delivery, body: bytes, emptied: bytes | None) -> str:
-        key = (row.type, row.id)
-        if key in self._others.live:
+    def _why_not(self, row: Delivery, place: str, body: bytes, emptied: bytes | None) -> str:
+        if (row.type, row.id) in self._others.live:
             return SHARED
-        if row.note == STOOD and key not in self._others.recalled:
+        if row.note == STOOD and place not in self._others.recalled:
             return "it stood there before this case"
         content = canonical_sha256(body)
         if emptied is not None and canonical_sha256(emptied) == content:
@@ -133,7 +133,7 @@ class _Ours:
         version = version_of(decode(body))
         if version is None:
             return "" if row.read_sha256 == content else CHANGED
-        versions = {row.version, *self._others.recalled.get(key, ())}
+        versions = {row.version, *self._others.recalled.get(place, ())}
         if known := self._known.get(f"{row.type}/{row.id}"):
             versions.add(known.version)
         return "" if version in versions else CHANGED
@@ -154,9 +154,16 @@ def _writes(desk: Desk, groups: list[list[str]]) -> Iterator[list[str]]:
         yield together
 
 
-def _rows(desk: Desk) -> list[Delivery]:
-    """What we wrote: the packet's resources, and the Task by which it was cancelled."""
-    rows = [row for row in delivery.deliveries(desk.case) if row.write_no > 0]
+def _rows(desk: Desk, others: Elsewhere) -> list[Delivery]:
+    """What we wrote: the packet's resources, and the Task by which it was cancelled.
+
+    Also a Patient that was there already, if only a recalled case of ours had brought it.
+    """
+    rows = [
+        row
+        for row in delivery.deliveries(desk.case)
+        if row.write_no > 0 or f"{row.type}/{row.target_id}" in others.recalled
+    ]
     abort = desk.case.fact("abort")
     if abort is None:
         return rows

@@ -8,14 +8,14 @@ from .delivery import deliveries
 
 @dataclass
 class Elsewhere:
-    """Keys are (type, derived id).
+    """`live`: (type, derived id) of what a case brought that stands.
 
-    `live`: brought by a case that stands. `recalled`: by one that is recalled → the versions that
-    it knows as its own; what only such a case and ours brought is nobody else's.
+    `recalled`: what a recalled one brought, by its place (`Type/id` there) → the versions that it
+    knows as its own; what only such a case and ours brought is nobody else's.
     """
 
     live: set[tuple[str, str]] = field(default_factory=set)
-    recalled: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    recalled: dict[str, set[str]] = field(default_factory=dict)
 
 
 def elsewhere(case: CaseFile) -> Elsewhere:
@@ -43,6 +43,6 @@ def _add(found: Elsewhere, other: CaseFile) -> None:
             continue
         if not withdrawn:
             found.live.add((row.type, row.id))
-        else:
-            versions = found.recalled.setdefault((row.type, row.id), set())
+        elif row.write_no > 0:
+            versions = found.recalled.setdefault(f"{row.type}/{row.target_id}", set())
             versions |= {row.version} if row.version else set()
