@@ -1,5 +1,6 @@
 # Needs python3 >= 3.11 with its venv package, and make. Everything else is set up in this folder.
 PYTHON := .venv/bin/python
+PARALLEL := -n auto --dist worksteal
 
 .PHONY: help setup demo test test-killed test-install test-real bench
 help:
@@ -19,11 +20,11 @@ test: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest $(PARALLEL)
 
 # Killed at each step of a transfer; `make test` takes every seventh.
 test-killed: setup
-	CONNECTOR_EVERY_STEP=1 $(PYTHON) -m pytest --timeout=1800 tests/cli/test_killed.py
+	CONNECTOR_EVERY_STEP=1 $(PYTHON) -m pytest $(PARALLEL) --timeout=1800 tests/cli/test_killed.py
 
 test-install: setup
 	$(PYTHON) -m pytest tests/install

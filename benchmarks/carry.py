@@ -7,6 +7,7 @@ by the standard library in the same run.
 """
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.measure import Measure, measured, side, table
 from connector import packet
-from connector.fhir.lossless import encode, sha256
+from connector.fhir.lossless import decode, encode, sha256
 from connector.packet.carry import Carrier
+from connector.packet.cut import Withheld
 from connector.packet.index import Links
 from connector.request import PatientChoice, Request
 from connector.settings import Destination, Source
@@ -29,6 +31,7 @@ from tests.real.charts import Resource, chart_files, read_chart
 _RUNS = 3
 _SIZES = (10_000, 50_000)
 _BASE = "http://127.0.0.1/fhir"
+_DATE = re.compile(r'"(\d{4})-(?=\d\d)')
 
 
 def fill(folder: Path, path: Path, records: int) -> int:
@@ -46,11 +49,14 @@ def fill(folder: Path, path: Path, records: int) -> int:
 
 
 def _repeated(resources: list[Resource]) -> Iterator[Resource]:
+    """The chart, then again and again some years earlier: other records, not the same ones."""
     yield from resources
     for number in count(1):
         for resource in resources:
             if resource["resourceType"] != "Patient":
-                yield {**resource, "id": f"{resource['id']}-{number}"}
+                text = encode(resource).decode()
+                earlier = _DATE.sub(lambda m, n=number: f'"{int(m[1]) - n:04}-', text)
+                yield {**decode(earlier.encode()), "id": f"{resource['id']}-{number}"}
 
 
 def carry(folder: Path) -> tuple[float, int]:
@@ -58,7 +64,7 @@ def carry(folder: Path) -> tuple[float, int]:
     with CaseFile.open(folder) as case:
         links = Links(case, _BASE)
         keys = {f"{record.type}/{record.id}" for record in chart.records(case)}
-        carrier = Carrier(links, uuid.uuid4(), keys, frozenset(), lambda _: None)
+        carrier = Carrier(links, uuid.uuid4(), keys, Withheld(links), {}, {}, lambda _: None)
         started = time.process_time()
         for record in chart.records(case):
             carrier.form(f"{record.type}/{record.id}", record.body)

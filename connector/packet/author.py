@@ -9,10 +9,12 @@ from ..fhir.gate import check
 from ..fhir.lossless import encode
 from .rules import Template
 
-# FPML evaluates the strings it puts in once more, so a question with `{{` in it would be run as an
+# FPML evaluates what it puts in once more, so a question with `{{` in it would be run as an
 # expression. Braces in variables travel through it as these two private characters and come back.
+# A Reference in a list travels as one such word: thousands of them need not be walked through.
 _MARK = "\ue000"
 _SEAL = {_MARK: _MARK + "0", "{": _MARK + "1"}
+_WHOLE = _MARK + "2"
 
 
 class Authored(NamedTuple):
@@ -73,20 +75,37 @@ def _evaluator() -> Callable[[Any, str, dict[str, Any]], list[Any]]:
 
 
 def _sealed(value: Any) -> Any:
-    return _mapped(value, lambda text: "".join(_SEAL.get(c, c) for c in text))
+    if isinstance(value, str):
+        sealed = _MARK in value or "{" in value
+        return "".join(_SEAL.get(c, c) for c in value) if sealed else value
+    if isinstance(value, list):
+        return [
+            _WHOLE + item["reference"] if _only_refers(item) else _sealed(item) for item in value
+        ]
+    if isinstance(value, dict):
+        return {name: _sealed(item) for name, item in value.items()}
+    return value
+
+
+def _only_refers(item: Any) -> bool:
+    return (
+        isinstance(item, dict)
+        and item.keys() == {"reference"}
+        and not (_MARK in item["reference"] or "{" in item["reference"])
+    )
 
 
 def _unsealed(value: Any) -> Any:
-    return _mapped(value, lambda text: text.replace(_SEAL["{"], "{").replace(_SEAL[_MARK], _MARK))
-
-
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return change(value) if "{" in value or _MARK in value else value
+        if value.startswith(_WHOLE):
+            return {"reference": value.removeprefix(_WHOLE)}
+        if _MARK in value:
+            return value.replace(_SEAL["{"], "{").replace(_SEAL[_MARK], _MARK)
+        return value
     if isinstance(value, list):
-        return [_mapped(item, change) for item in value]
+        return [_unsealed(item) for item in value]
     if isinstance(value, dict):
-        return {name: _mapped(item, change) for name, item in value.items()}
+        return {name: _unsealed(item) for name, item in value.items()}
     return value
 
 

@@ -1,8 +1,9 @@
 """What a person reads on a terminal: lines of text from plain values."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from textwrap import TextWrapper
 from typing import Any
 
 # Kinds of checklist items and gaps in a reader's words.
@@ -19,6 +20,11 @@ _KINDS = {
     "supplied": "supplied with the request",
     "sent-separately": "sent another way",
 }
+
+_LIST = TextWrapper(
+    100, initial_indent="    ", subsequent_indent="    ",
+    break_long_words=False, break_on_hyphens=False,
+)  # fmt: skip
 
 
 _TAKEN_BACK = {"cancel": "Cancelled", "recall": "Recalled"}
@@ -137,13 +143,15 @@ def _changes(coverage: dict[str, Any]) -> list[str]:
 
 
 def _asked(queries: list[dict[str, Any]]) -> list[str]:
-    """The search plan: what was asked of the source, what came, and why it was asked."""
-    lines = ["Asked of the source:"] if queries else []
+    """The search plan: what was asked of the source and what came, under the reason for it."""
+    by_why: dict[str, list[str]] = defaultdict(list)
     for query in queries:
-        came = "failed" if query["status"] == "failed" else f"{query['records']} found"
-        if query["filled"]:
-            came += f", filled {query['filled']}"
-        lines.append(f"  {query['what']}: {came} ({query['why']})")
+        came = "failed" if query["status"] == "failed" else str(query["records"])
+        filled = f" (filled {query['filled']})" if query["filled"] else ""
+        by_why[query["why"]].append(f"{query['what']} {came}{filled}")
+    lines = ["Asked of the source, and records found:"] if queries else []
+    for why, found in by_why.items():
+        lines += [f"  {why}:", *_LIST.wrap(", ".join(found))]
     return lines
 
 

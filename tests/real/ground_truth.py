@@ -6,8 +6,11 @@ record is found at the destination by its tag, whose code is the derived id
 references. Problems come back as short strings; an empty list is the proof.
 """
 
+import base64
+import hashlib
 import uuid
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -42,6 +45,8 @@ NEVER_CARRIED = frozenset(
 ACTORS = frozenset({"Location", "Organization", "Practitioner", "PractitionerRole"})
 SET_BY_SERVER = frozenset({"versionId", "lastUpdated", "source"})
 MAY_GROW = frozenset({"tag", "security", "profile"})
+
+Notes = Mapping[str, list[str]]  # attached bytes (base64) → DiagnosticReports that have them
 
 
 @dataclass(frozen=True)
@@ -105,9 +110,10 @@ def problems(
         found += [f"{n} not of this chart" for n in strangers if n.partition("/")[0] not in ACTORS]
     home = {at: name for name, places in arrived.items() for at in places}
     home[transfer.patient] = key(transfer.chart.patient)
+    notes = _notes(transfer, arrived)
     for name, places in arrived.items():
         if name != key(transfer.chart.patient):
-            sent = _as_sent(transfer, transfer.by_key[name], arrived.keys())
+            sent = _as_sent(transfer, transfer.by_key[name], arrived, notes)
             for place in places:
                 read = _homeward(destination.resources[place], home)
                 found += [f"{name} {what}" for what in record_differences(sent, read)]
@@ -173,7 +179,9 @@ def _arrived(transfer: Transfer, destination: Destination) -> dict[str, list[str
     return arrived
 
 
-def _as_sent(transfer: Transfer, record: Resource, arrived: Iterable[str]) -> Resource:
+def _as_sent(
+    transfer: Transfer, record: Resource, arrived: Iterable[str], notes: Notes
+) -> Resource:
     """A record of the files as it must arrive: what stayed behind is named by identifier only."""
     carried = {*arrived, key(transfer.chart.patient)}
 
@@ -184,8 +192,65 @@ def _as_sent(transfer: Transfer, record: Resource, arrived: Iterable[str]) -> Re
         rest = {name: item for name, item in node.items() if name != "reference"}
         return {"identifier": {"system": f"urn:uuid:{transfer.source_id}", "value": target}, **rest}
 
-    sent: Resource = map_nodes(record, logical)
-    return sent
+    sent: Resource = map_nodes(_only_targets_there(record, carried), logical)
+    return _note_once(sent, notes)
+
+
+def _notes(transfer: Transfer, carried: Iterable[str]) -> Notes:
+    """Attached bytes that both a document and a report of what arrived have, as base64."""
+    found = [transfer.by_key[name] for name in carried if name in transfer.by_key]
+    documents = {
+        content["attachment"].get("data")
+        for record in found
+        if record["resourceType"] == "DocumentReference"
+        for content in record["content"]
+    }
+    notes: dict[str, list[str]] = defaultdict(list)
+    for record in found:
+        if record["resourceType"] == "DiagnosticReport":
+            for form in record.get("presentedForm", []):
+                if form.get("data") in documents - {None}:
+                    notes[form["data"]].append(key(record))
+    return notes
+
+
+def _only_targets_there(record: Resource, carried: Collection[str]) -> Resource:
+    """A Provenance speaks of what arrived, unless nothing of it did."""
+    if record["resourceType"] != "Provenance":
+        return record
+    targets = [item for item in record["target"] if item.get("reference") in carried]
+    return {**record, "target": targets} if targets else record
+
+
+def _note_once(record: Resource, notes: Notes) -> Resource:
+    """The bytes of a note are in its DocumentReference alone; report and document name each other.
+
+    A report that has the same attachment keeps what describes it, with size and SHA-1.
+    """
+    if record["resourceType"] == "DiagnosticReport":
+        form = [
+            _described(item) if item.get("data") in notes else item
+            for item in record.get("presentedForm", [])
+        ]
+        return {**record, "presentedForm": form} if form else record
+    if record["resourceType"] == "DocumentReference":
+        reports = {name for item in record["content"] for name in _reports(item, notes)}
+        if reports:
+            context = record.get("context", {})
+            related = [*context.get("related", []), *({"reference": r} for r in sorted(reports))]
+            return {**record, "context": {**context, "related": related}}
+    return record
+
+
+def _reports(content: Resource, notes: Notes) -> list[str]:
+    return notes.get(content["attachment"].get("data", ""), [])
+
+
+def _described(attachment: Resource) -> Resource:
+    content = base64.b64decode(attachment["data"])
+    sha1 = base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode()
+    rest = {name: item for name, item in attachment.items() if name != "data"}
+    return {"size": len(content), "hash": sha1, **rest}
 
 
 def _homeward(resource: Resource, home: Mapping[str, str]) -> Resource:

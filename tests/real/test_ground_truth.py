@@ -1,6 +1,8 @@
 """The judge judged: a faithful transfer made by hand passes, and each fault in it is named."""
 
+import base64
 import copy
+import hashlib
 import uuid
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -40,7 +42,7 @@ def arrived(transfer: Transfer) -> dict[str, Resource]:
         rest = {name: item for name, item in node.items() if name != "reference"}
         return {"identifier": {"system": f"urn:uuid:{SOURCE_ID}", "value": target}, **rest}
 
-    resources = {PATIENT: {"resourceType": "Patient", "id": "there"}}
+    resources: dict[str, Resource] = {PATIENT: {"resourceType": "Patient", "id": "there"}}
     for name, number in numbers.items():
         resource = map_nodes(copy.deepcopy(transfer.by_key[name]), rewritten)
         code = str(uuid.uuid5(SOURCE_ID, name))
@@ -48,7 +50,26 @@ def arrived(transfer: Transfer) -> dict[str, Resource]:
         tags = [*meta.get("tag", []), {"system": TAGS, "code": code}]
         resource = {**resource, "id": number, "meta": {**meta, "versionId": "1", "tag": tags}}
         resources[key(resource)] = resource
+    _carry_notes_once(resources)
+    for resource in resources.values():
+        if resource["resourceType"] == "Provenance":
+            resource["target"] = [item for item in resource["target"] if "reference" in item]
     return resources
+
+
+def _carry_notes_once(resources: dict[str, Resource]) -> None:
+    documents = {
+        document["content"][0]["attachment"]["data"]: document
+        for document in resources.values()
+        if document["resourceType"] == "DocumentReference"
+    }
+    for report in resources.values():
+        for form in report.get("presentedForm", []):
+            document = documents[form["data"]]
+            content = base64.b64decode(form.pop("data"))
+            digest = hashlib.sha1(content, usedforsecurity=False).digest()
+            form |= {"size": len(content), "hash": base64.b64encode(digest).decode()}
+            document["context"].setdefault("related", []).append({"reference": key(report)})
 
 
 def test_a_faithful_transfer_has_no_problems(
@@ -103,6 +124,11 @@ def _point_home(resources: dict[str, Resource]) -> None:
     attachment["url"] = f"{SOURCE_URL}/Binary/1"
 
 
+def _repeat_note(resources: dict[str, Resource]) -> None:
+    report = next(r for r in resources.values() if r.get("presentedForm"))
+    report["presentedForm"][0]["data"] = "SGk="
+
+
 def _drop_target(resources: dict[str, Resource]) -> None:
     _first(resources, "Provenance")["target"].pop()
 
@@ -118,6 +144,7 @@ def _drop_target(resources: dict[str, Resource]) -> None:
         (_misdirect, "refers to Patient/elsewhere, which is not there"),
         (_keep_urn, "holds the address urn:uuid:"),
         (_point_home, f"holds the address {SOURCE_URL}"),
+        (_repeat_note, "gained presentedForm.0.data"),
         (_drop_target, "Provenance"),
     ],
 )
