@@ -115,7 +115,9 @@ def test_a_marked_record_says_so_and_nothing_more(name: str) -> None:
     assert marked is not None
     assert entered_in_error(marked) == marked
     assert "secret" not in str(marked)
-    wrong = [finding for finding in check(marked) if "tatus:" in finding and "missing" not in finding]
+    wrong = [
+        finding for finding in check(marked) if "tatus:" in finding and "missing" not in finding
+    ]
     assert wrong == []
 
 
