@@ -2,11 +2,12 @@
 PYTHON := .venv/bin/python
 PARALLEL := -n auto --dist worksteal
 
-.PHONY: help setup demo test test-killed test-install test-real bench
+.PHONY: help setup demo test test-killed soak test-install test-real bench
 help:
 	@echo "make demo          a transfer between two embedded FHIR servers, start to receipt"
 	@echo "make test          style, types, layers and the quick tests"
 	@echo "make test-install  wheel, sdist and editable install, each in an empty environment"
+	@echo "make soak          deliveries killed at random steps over a bad line, for ten minutes"
 	@echo "make bench         speed and memory next to plain requests on a real HAPI; half an hour"
 	@echo "make test-real     the suite with real HAPI and Keycloak servers (Java 17 or newer, Maven)"
 
@@ -25,6 +26,10 @@ test: setup
 # Killed at each step of a transfer; `make test` takes every seventh.
 test-killed: setup
 	CONNECTOR_EVERY_STEP=1 $(PYTHON) -m pytest $(PARALLEL) --timeout=1800 tests/cli/test_killed.py
+
+# Deliveries killed at random steps over a bad line. MINUTES=60 make soak
+soak: setup
+	$(PYTHON) -m tests.soak --minutes $(or $(MINUTES),10)
 
 test-install: setup
 	$(PYTHON) -m pytest tests/install

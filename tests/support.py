@@ -87,11 +87,12 @@ class Site:
     ) -> Path:
         """Write connector.toml; `source` and `destination` are further lines of those tables."""
         path = self.folder / "connector.toml"
+        home = source_url or self.source_url  # none where `source` names files
         path.write_text(
             f"""
 [sources.home]
 id = "{self.source_id}"
-base_url = "{source_url or self.source_url}"
+{f'base_url = "{home}"' if home else ""}
 environment = "{environments[0]}"
 backoff_s = 0.01
 organization = {{ name = "Home Hospital" }}

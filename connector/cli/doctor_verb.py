@@ -10,6 +10,7 @@ from ..config import load
 from ..errors import UsageError, worst
 from ..work.doctor import examine
 from ..work.requests import read_request
+from ..work.trial import refuse_production
 from . import common
 
 
@@ -17,6 +18,12 @@ from . import common
 @click.argument("request", required=False)
 @click.option("--source", help="The source to check (default: the only one).")
 @click.option("--destination", help="The destination to check (default: the only one).")
+@click.option(
+    "--write-test",
+    is_flag=True,
+    help="Also write, change and delete test resources at the destination.",
+)
+@click.option("--in-production", is_flag=True, help="Allow --write-test in production.")
 @common.json_option
 @click.pass_obj
 def command(
@@ -24,15 +31,21 @@ def command(
     request: str | None,
     source: str | None,
     destination: str | None,
+    write_test: bool,
+    in_production: bool,
     as_json: bool,
 ) -> int:
-    """Check both ends, and what REQUEST (a request file) needs of them. Writes nothing there.
+    """Check both ends, and what REQUEST (a request file) needs of them.
+
+    Writes nothing there, except a few test resources without a patient where --write-test asks
+    for it.
 
     \b
     Examples:
       connector doctor
       connector doctor request.yaml
       connector doctor --source home --destination outside
+      connector doctor --write-test
     """
     config = load(config_path)
     case_type = "general"
@@ -41,7 +54,16 @@ def command(
         source, destination, case_type = wanted.source, wanted.destination, wanted.case_type
     source = source or _only(list(config.sources), "--source")
     destination = destination or _only(list(config.destinations), "--destination")
-    checks = examine(config, source, destination, case_type, common.mappings_of(config))
+    if write_test:
+        refuse_production(config.destination(destination), in_production)
+    checks = examine(
+        config,
+        source,
+        destination,
+        case_type,
+        common.mappings_of(config),
+        write_test=write_test,
+    )
     code = worst([check.exit for check in checks if not check.ok])
     if as_json:
         rows = [{**asdict(c), "exit": 0 if c.ok else int(c.exit)} for c in checks]

@@ -40,16 +40,22 @@ class GiveUp:
 
 
 def decide(
-    attempt: int, status: int | None, retry_after: str | None, now: datetime, limits: Limits
+    attempt: int,
+    status: int | None,
+    retry_after: str | None,
+    now: datetime,
+    limits: Limits,
+    date: str | None = None,
 ) -> Again | Park | GiveUp:
     """What to do after try number `attempt` (from 1) ended.
 
     `status` None means no whole answer came. `Retry-After` (RFC 9110 10.2.3) is obeyed in full:
-    waited for if it is short, parked for if it is long, whichever try this was.
+    waited for if it is short, parked for if it is long, whichever try this was. A moment is one of
+    the server's own clock, which the answer's `Date` tells (`date`): ours may be another.
     """
     if status is not None and status not in TRANSIENT:
         return GiveUp()
-    asked_s = _seconds(retry_after, now)
+    asked_s = _seconds(retry_after, _moment(date) or now)
     if asked_s is not None and asked_s > limits.wait_max_s:
         return Park(now + timedelta(seconds=asked_s))
     if attempt >= limits.attempts:
@@ -62,10 +68,18 @@ def _seconds(retry_after: str | None, now: datetime) -> float | None:
     text = (retry_after or "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text), _FURTHEST_S)
+    moment = _moment(text)
     try:
-        moment = parsedate_to_datetime(text)
+        asked_s = (moment - now).total_seconds() if moment is not None else None
+    except OverflowError:
+        return None
+    return None if asked_s is None else min(max(0.0, asked_s), _FURTHEST_S)
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text or "")
         # RFC 9110 5.6.7: each of the three date forms is UTC, whether it says so or not.
-        asked_s = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+        return moment.replace(tzinfo=moment.tzinfo or UTC)
     except (ValueError, OverflowError):
         return None
-    return min(max(0.0, asked_s), _FURTHEST_S)

@@ -163,7 +163,8 @@ class Endpoint:
         """The retry decision for a write whose outcome is settled; None: give up."""
         status = answer.status if answer else None
         retry_after = answer.headers.get("retry-after") if answer else None
-        decision = decide(attempt, status, retry_after, datetime.now(UTC), self._limits)
+        date = answer.headers.get("date") if answer else None
+        decision = decide(attempt, status, retry_after, datetime.now(UTC), self._limits, date)
         return decision if isinstance(decision, Again | Park) else None
 
     def resolve(self, url: str) -> str:

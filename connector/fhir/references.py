@@ -5,6 +5,8 @@ list of fields is needed. Spans are byte offsets into the record, so that everyt
 a reference stays byte for byte what the source sent.
 """
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -143,6 +145,13 @@ def attachments(data: bytes) -> list[dict[str, Any]]:
     if b'"url"' not in data or not _ATTACHMENT_HINT.search(data):
         return []
     return [a for a in attachment_nodes(decode(data)) if isinstance(a.get("url"), str)]
+
+
+def checksums(content: bytes) -> dict[str, Any]:
+    """`size` and `hash` of an Attachment that holds `content`."""
+    # R4 Attachment.hash is SHA-1 by definition: a checksum, not a protection.
+    sha1 = hashlib.sha1(content, usedforsecurity=False).digest()
+    return {"size": len(content), "hash": base64.b64encode(sha1).decode("ascii")}
 
 
 def attachment_nodes(value: Any) -> Iterator[dict[str, Any]]:

@@ -1,11 +1,10 @@
 """Attachments travel inside their record: a URL at the source opens for nobody else."""
 
 import base64
-import hashlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..fhir.references import attachment_nodes
+from ..fhir.references import attachment_nodes, checksums
 
 _ABSENT = {
     "extension": [
@@ -67,19 +66,11 @@ def _bytes_of(
 
 def inline(body: bytes) -> dict[str, Any]:
     """`data`, `size` and `hash` of an Attachment that holds `body` itself."""
-    # R4 Attachment.hash is SHA-1 by definition: a checksum, not a protection.
-    sha1 = hashlib.sha1(body, usedforsecurity=False).digest()
-    return {
-        "data": base64.b64encode(body).decode("ascii"),
-        "size": len(body),
-        "hash": base64.b64encode(sha1).decode("ascii"),
-    }
+    return {"data": base64.b64encode(body).decode("ascii"), **checksums(body)}
 
 
 def _describe(node: dict[str, Any], found: Attached) -> None:
-    made = inline(found.body)
-    del made["data"]
     if found.content_type:
         node.setdefault("contentType", found.content_type)
-    for name, value in made.items():
+    for name, value in checksums(found.body).items():
         node.setdefault(name, value)

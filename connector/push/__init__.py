@@ -9,7 +9,7 @@ from .announce import announce
 from .cancel import cancel
 from .candidates import Judged
 from .deliver import deliver
-from .desk import Desk
+from .desk import Desk, way_of
 from .disclosure import account, approver, hand_over
 from .identity import candidates, resolve
 from .readback import read_back, verify
@@ -36,4 +36,5 @@ __all__ = [
     "signed",
     "signing_key",
     "verify",
+    "way_of",
 ]

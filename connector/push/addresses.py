@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from ..fhir.lossless import decode, encode
 from ..fhir.references import make_logical, spans, splice
 from ..store import delivery, packet
+from . import parcels
 from .desk import Desk, key_of
 
 
@@ -19,6 +20,7 @@ class Addresses:
         self._source_id = desk.source.id
         self._ids_are_ours = desk.settings.write == "put"
         self._names = packet.names(desk.case)
+        self._parcels = parcels.opened(desk.case)
         self.places = delivery.id_map(desk.case)
         self.lost = {f"{row.type}/{row.id}" for row in delivery.deliveries(desk.case, "rejected")}
         if (theirs := desk.case.fact("owner")) and (ours := desk.case.fact("owner_entry")):
@@ -37,6 +39,8 @@ class Addresses:
         """
         here = beside or {}
         body = entry.body
+        if own := self._parcels.get(key_of(entry)):
+            body = parcels.emptied(body, own, self.places)
         out = {*self.lost, *without, *self.missing(entry, here)}
         if out and any(span.value in out for span in spans(body)):
             resource = decode(body)
@@ -53,11 +57,10 @@ class Addresses:
         there = beside.keys() | self.places.keys() | self.lost
         if not self._ids_are_ours and key_of(entry) not in self.places:
             there = there - {key_of(entry)}
-        return {
-            span.value
-            for span in spans(entry.body)
-            if span.value in self._names and span.value not in there
-        }
+        found = {span.value for span in spans(entry.body) if span.value in self._names} - there
+        # An address within an attachment is not one that a server fills in (hapi-fhir#854).
+        ahead = self._parcels.get(key_of(entry), ())
+        return found | {key for key in ahead if key not in self.places and key not in self.lost}
 
     def stand_in(self, key: str) -> dict[str, str]:
         """The identifier by which the receiver can ask for `key`, if not follow it as a link."""

@@ -5,7 +5,7 @@ and only what is found absent is sent again. A refusal is narrowed down to the e
 it: those are `rejected`, the rest goes.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from ..endpoint import Answer
 from ..errors import DestinationRefused, Held
@@ -18,8 +18,9 @@ from .addresses import Addresses
 from .answers import NOTHING, Kind, Proof, judged, named
 from .desk import Desk, parts
 from .exchange import may_try_again, post
+from .limits import learn, limits_of
 from .lookup import Place, find
-from .plan import Limits, Survey, Unit, pack
+from .plan import Survey, Unit, pack
 
 
 class Courier:
@@ -130,7 +131,10 @@ class Courier:
         self._settle({key: place for key, place in found.places.items() if key in made})
         stood = {key: place for key, place in found.places.items() if key not in made}
         self._settle(stood, delivery.STOOD)
-        if own_ids and any(place.id != parts(key)[1] for key, place in found.places.items()):
+        others = [key for key, place in found.places.items() if place.id != parts(key)[1]]
+        if own_ids and others:
+            # What they refer to may have got another id as well: they are to be written anew.
+            delivery.intend(self._desk.case, 0, (), {parts(key): () for key in others})
             raise DestinationRefused(
                 "the destination gives resources ids of its own, whatever id they are sent under",
                 'Set write = "conditional" for this destination; the same command goes on then.',
@@ -196,24 +200,18 @@ class Courier:
             self.carry(left)  # some were done, so the others may refer to them now
         else:
             if answer is not None and answer.status == 413:
-                self._learn(keys)
+                learn(self._desk, self.limits, keys, self._whole.sizes)
             blamed = found.failed or (named(answer.body, sent) if answer is not None else set())
             for part in self._smaller(left, blamed):
                 self.carry(part)  # rendered only now: it may refer to what was just refused
 
-    def _learn(self, keys: list[str]) -> None:
-        """The destination takes less at once than is configured: remember it for this case."""
-        self.limits.shrink(len(keys), sum(self._whole.sizes[key] for key in keys))
-        learned = {"entries": self.limits.entries, "bytes": self.limits.bytes}
-        self._desk.case.set_fact("limits", learned)
-
-    def _smaller(self, left: list[Unit], blamed: set[str]) -> list[list[Unit]]:
+    def _smaller(self, left: list[Unit], blamed: set[str]) -> Iterable[list[Unit]]:
         """`left` in parts, of which one at least holds less."""
         if len(left) == 1:  # a circle: its entries one by one, one of them in a first form
             return [[[key]] for key in left[0]]
-        packed = list(pack(left, self._whole.sizes, self.limits, self._whole.edges))
-        if len(packed) > 1:  # the limits have become smaller
-            return packed
+        size = sum(self._whole.sizes[key] for key in _flat(left))
+        if not self.limits.take(len(_flat(left)), size):  # they have become smaller
+            return pack(left, self._whole.sizes, self.limits, self._whole.edges)
         suspected = [unit for unit in left if blamed & set(unit)]
         if 0 < len(suspected) < len(left):
             others = [unit for unit in left if unit not in suspected]
@@ -256,15 +254,3 @@ class Courier:
 
 def _flat(units: list[Unit]) -> list[str]:
     return [key for unit in units for key in unit]
-
-
-def limits_of(desk: Desk) -> Limits:
-    """What is configured, or less if the destination said 413 to less."""
-    way, bundle = desk.way(), desk.settings.bundle
-    limits = Limits(bundle.max_entries, bundle.max_megabytes * 1_000_000, way != "transaction")
-    if way == "single":
-        limits.entries = 1
-    if learned := desk.case.fact("limits"):
-        limits.entries = min(limits.entries, learned["entries"])
-        limits.bytes = min(limits.bytes, learned["bytes"])
-    return limits

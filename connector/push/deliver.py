@@ -9,8 +9,9 @@ from ..progress import Progress, silent
 from ..store import chart, delivery, packet
 from ..store.casefile import CaseFile
 from .courier import Courier
-from .desk import CONTENTS, REQUEST, TASK, Desk, at_destination, key_of
+from .desk import CONTENTS, REQUEST, TASK, Desk, at_destination, key_of, parts
 from .identity import check_again
+from .parcels import BINARY
 from .plan import Survey, pack, survey
 
 
@@ -27,7 +28,8 @@ def deliver(desk: Desk, progress: Progress = silent) -> None:
         if decode(desk.authored(name).body).get("status") != "draft":
             raise ConnectorError(f"internal: the packet's {name} is not a draft")
     with at_destination():
-        whole = survey(desk.case)
+        bytes_max = desk.settings.bundle.max_megabytes * 1_000_000
+        whole = survey(desk.case, bytes_max)
         courier = Courier(desk, whole, _essential(desk))
         courier.settle_intended()
         _send(desk, whole, courier, progress)
@@ -38,7 +40,8 @@ def settle(desk: Desk) -> None:
     """Settle by reading what an earlier run may have sent without hearing the answer."""
     if delivery.deliveries(desk.case, "intended"):
         with at_destination():
-            Courier(desk, survey(desk.case), _essential(desk)).settle_intended()
+            whole = survey(desk.case, desk.settings.bundle.max_megabytes * 1_000_000)
+            Courier(desk, whole, _essential(desk)).settle_intended()
 
 
 def _send(desk: Desk, whole: Survey, courier: Courier, progress: Progress) -> None:
@@ -51,12 +54,14 @@ def _send(desk: Desk, whole: Survey, courier: Courier, progress: Progress) -> No
     due = [key for key in due if key not in settled]
     done, total = len(whole.sizes) - len(due), len(whole.sizes)
     progress("push", done, total)
-    for write in pack(whole.units(due), whole.sizes, courier.limits, whole.edges):
-        with desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
-            check_again(desk)
-            courier.carry(write)
-        done += sum(map(len, write))
-        progress("push", done, total)
+    ahead = whole.reached_from({key for key in due if parts(key)[0] == BINARY})
+    for keys in ([key for key in due if key in ahead], [key for key in due if key not in ahead]):
+        for write in pack(whole.units(keys), whole.sizes, courier.limits, whole.edges):
+            with desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+                check_again(desk)
+                courier.carry(write)
+            done += sum(map(len, write))
+            progress("push", done, total)
     courier.finish()
 
 

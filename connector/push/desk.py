@@ -7,6 +7,7 @@ from typing import Literal
 
 from ..endpoint import Endpoint
 from ..errors import Answered, ConnectorError, DestinationRefused, EndpointError
+from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
 from ..request import Request
 from ..settings import Destination, Source
@@ -14,6 +15,7 @@ from ..store import packet
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
 from ..store.written import Known, Written
+from . import parcels
 
 # How writes travel: all or none, each for itself in one Bundle, or one request each.
 Way = Literal["transaction", "batch", "single"]
@@ -84,11 +86,26 @@ class Desk:
         return entry
 
     def entry(self, key: str) -> packet.Entry:
-        """One entry of the packet by `Type/<derived id>`."""
-        entry = packet.entry(self.case, *parts(key))
+        """One entry of the packet, or a Binary that goes ahead of one, by `Type/<derived id>`."""
+        resource_type, resource_id = parts(key)
+        entry = packet.entry(self.case, resource_type, resource_id)
+        if entry is None and resource_type == parcels.BINARY:
+            entry = parcels.binary(self.case, resource_id)
         if entry is None:
             raise ConnectorError("internal: a row of the delivery without its packet entry")
         return entry
+
+
+def way_of(settings: Destination, statement: Capability) -> Way:
+    """How writes travel, by the settings or by what the server lists."""
+    if settings.way != "auto":
+        return settings.way
+    # A server that lists no system interactions may still have them; one that lists others and
+    # not this one means it.
+    said = statement.interactions
+    if not said or "transaction" in said:
+        return "transaction"
+    return "batch" if "batch" in said else "single"
 
 
 def key_of(entry: packet.Entry) -> str:

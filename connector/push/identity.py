@@ -26,7 +26,7 @@ from .candidates import (
     may_create,
     settled,
 )
-from .desk import Desk, Way, at_destination, key_of, parts
+from .desk import Desk, at_destination, key_of, parts, way_of
 from .lookup import read, tags_of
 from .match import WEIGHT_MIN, weight
 
@@ -93,19 +93,8 @@ def _preflight(desk: Desk) -> capability.Capability:
             f"the destination speaks FHIR {statement.fhir_version[:20]!r}, not R4 (4.0)",
             "Ask for its R4 base URL and correct base_url.",
         )
-    desk.case.set_fact("way", _way(desk, statement))
+    desk.case.set_fact("way", way_of(desk.settings, statement))
     return statement
-
-
-def _way(desk: Desk, statement: capability.Capability) -> Way:
-    if desk.settings.way != "auto":
-        return desk.settings.way
-    # A server that lists no system interactions may still have them; one that lists others and
-    # not this one means it.
-    said = statement.interactions
-    if not said or "transaction" in said:
-        return "transaction"
-    return "batch" if "batch" in said else "single"
 
 
 def _owner(desk: Desk) -> str | None:

@@ -6,32 +6,14 @@ from dataclasses import dataclass
 from ..fhir.references import reference_order, spans
 from ..store import packet
 from ..store.casefile import CaseFile
+from . import parcels
 from .desk import key_of
+from .limits import Limits
 
 Unit = list[str]  # entries that refer to each other in a circle: they go together if they can
 
 # What an entry costs in a Bundle beside its resource: fullUrl, method, url, condition.
 _ENVELOPE_BYTES = 400
-
-
-@dataclass
-class Limits:
-    """How much one write may hold. They shrink when the destination says that it was too much.
-
-    `apart`: whether entries of one write can't refer to each other (outside a transaction).
-    """
-
-    entries: int
-    bytes: float
-    apart: bool = False
-
-    def shrink(self, entries: int, size: float) -> None:
-        """A write of `entries` and `size` bytes was too much: halves from now on."""
-        self.entries = max(1, min(self.entries, entries // 2))
-        self.bytes = min(self.bytes, size / 2)
-
-    def take(self, entries: int, size: float) -> bool:
-        return entries <= self.entries and size <= self.bytes
 
 
 @dataclass(frozen=True)
@@ -45,18 +27,40 @@ class Survey:
         """`keys` in an order in which references point backwards or into the unit."""
         return reference_order({key: self.edges[key] for key in keys})
 
+    def reached_from(self, keys: set[str]) -> set[str]:
+        """`keys`, and all that they refer to, directly or not."""
+        found, new = set[str](), keys
+        while new:
+            found |= new
+            new = self.referred_by(new) - found
+        return found
+
     def referred_by(self, keys: set[str]) -> set[str]:
         """What `keys` refer to."""
         return {target for key in keys for target in self.edges[key]}
 
 
-def survey(case: CaseFile) -> Survey:
-    """Read every entry once; only names and sizes stay in memory."""
+def survey(case: CaseFile, bytes_max: float) -> Survey:
+    """Read every entry once; only names and sizes stay in memory.
+
+    The attachments of an entry larger than `bytes_max` are to go ahead of it, each for itself.
+    """
     sizes: dict[str, int] = {}
     values: dict[str, set[str]] = {}
+    patients = {
+        f"{t}/{i}" for t, i in case.rows("SELECT type, id FROM entry WHERE type = 'Patient'")
+    }
     for entry in packet.entries(case):
-        sizes[key_of(entry)] = len(entry.body) + _ENVELOPE_BYTES
-        values[key_of(entry)] = {span.value for span in spans(entry.body)}
+        key = key_of(entry)
+        sizes[key] = len(entry.body) + _ENVELOPE_BYTES
+        values[key] = {span.value for span in spans(entry.body)}
+        if sizes[key] > bytes_max:
+            ahead = parcels.open_up(case, entry)
+            values[key] |= ahead.keys()
+            sizes[key] -= sum(ahead.values())
+            sizes |= {binary: size + _ENVELOPE_BYTES for binary, size in ahead.items()}
+            values |= dict.fromkeys(ahead, patients)
+    # Each Binary says whose it is.
     edges = {key: sorted(found & sizes.keys()) for key, found in values.items()}
     return Survey(sizes, edges)
 

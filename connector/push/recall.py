@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ..fhir.lossless import decode, encode
 from ..fhir.mistake import entered_in_error
-from ..fhir.references import spans
+from ..fhir.references import attachments, spans
 from ..progress import Progress, silent
 from ..store import delivery, recalled
 from ..store.delivery import STOOD, Delivery
@@ -172,4 +172,6 @@ def _rows(desk: Desk, others: Elsewhere) -> list[Delivery]:
 
 
 def _refers(body: bytes) -> frozenset[str]:
-    return frozenset(span.value for span in spans(body))
+    """What a resource points to: references, and attachments that went ahead as a Binary."""
+    urls = {str(attachment["url"]) for attachment in attachments(body)}
+    return frozenset(urls | {span.value for span in spans(body)})

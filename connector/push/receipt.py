@@ -22,7 +22,7 @@ class Line(Model):
     packet: str  # Type/<derived id>, as in packet.json
     there: str | None  # Type/id; None: nothing of it stands there
     version: str | None
-    sha256_packet: str  # of its bytes in packet.json
+    sha256_packet: str | None  # of its bytes in packet.json; None: they are part of another entry
     sha256_sent: str | None  # of the canonical form it was to arrive in; None: never written
     sha256_read: str | None  # of the canonical form that was read back
     status: Literal[
@@ -99,7 +99,7 @@ def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
                 "packet": f"{row.type}/{row.id}",
                 "there": there.get(f"{row.type}/{row.id}"),
                 "version": row.version,
-                "sha256_packet": hashes[f"{row.type}/{row.id}"],
+                "sha256_packet": hashes.get(f"{row.type}/{row.id}"),
                 "sha256_sent": row.sent_sha256,
                 "sha256_read": row.read_sha256,
                 "status": row.status,

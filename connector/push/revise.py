@@ -15,13 +15,12 @@ from ..store import delivery
 from ..store.delivery import Delivery
 from ..store.written import Written
 from .answers import Kind, judged
-from .courier import limits_of
 from .desk import Desk, parts
 from .exchange import may_try_again, post
 from .expected import judge
 from .identity import check_again
+from .limits import Limits, limits_of
 from .lookup import Place, read
-from .plan import Limits
 
 
 @dataclass(frozen=True)

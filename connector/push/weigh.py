@@ -45,7 +45,7 @@ def weigh(
         return next(fitting, None)
 
     try:
-        wanted = united(wanted, body, same, targets=left)
+        wanted = united(wanted, body, same, targets=left and first is None)
     except UndecodableError:
         return reading, Whose.CHANGED, wanted  # what can't be read is not what was sent
     reading = judge(row.target_id, wanted, body, aside)

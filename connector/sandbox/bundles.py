@@ -35,7 +35,9 @@ def process(store: Store, quirks: Quirks, bundle: Resource, read: Reader) -> Res
     if quirks.entry_limit is not None and len(raw) > quirks.entry_limit:
         raise Refusal(413, "too-costly", f"More than {quirks.entry_limit} entries")
     entries = [_entry(item) for item in raw]
-    if kind == "transaction":
+    if kind == "transaction" and not quirks.atomic:
+        answers = _one_after_the_other(store, quirks, entries)
+    elif kind == "transaction":
         answers = _together(store, quirks, entries, read)
     else:
         answers = [_alone(store, quirks, entry, read) for entry in entries]
@@ -72,6 +74,28 @@ def _together(
         _written(entry.change, next(applied)) if entry.change else _read(entry.read, read)
         for entry in entries
     ]
+
+
+def _one_after_the_other(store: Store, quirks: Quirks, entries: Sequence[_Entry]) -> list[Resource]:
+    """A transaction that does not roll back: what stands before the entry that fails stays.
+
+    Raises the `Refusal` of that entry.
+    """
+    answers: list[Resource] = []
+    changes = [entry.change for entry in entries if entry.change]
+    while changes:
+        size = len(changes)
+        while True:  # as many as pass together: they may refer to each other
+            try:
+                applied = apply(store, quirks, changes[:size])
+                break
+            except Refusal:
+                if size == 1:
+                    raise
+                size -= 1
+        answers += [_written(*pair) for pair in zip(changes[:size], applied, strict=True)]
+        changes = changes[size:]
+    return answers
 
 
 def _alone(store: Store, quirks: Quirks, entry: _Entry, read: Reader) -> Resource:

@@ -49,6 +49,10 @@ class Quirks:
     round_decimals: bool = False  # 1.50 is stored as 1.5
     change_digit: bool = False  # 1.50 is stored as 1.51
     drop_elements: frozenset[str] = frozenset()
+    scale_max: int | None = None  # a number with more decimals is refused
+    if_match: bool = True  # False: ignored
+    conditional_create: bool = True  # False: If-None-Exist is ignored
+    own_ids: bool = False  # a PUT of an id not yet there creates one with another id
     reject: str | None = None
     bulk: BulkQuirks | None = None  # None: no exports
     match: Mapping[str, str] | None = None
@@ -79,6 +83,8 @@ def edited(quirks: Quirks, resource: Resource) -> Resource:
     """The resource as this server would store it. Raises `Refusal` when it will not have it."""
     if quirks.reject is not None and re.search(quirks.reject, encode(resource).decode()):
         raise Refusal(422, "processing", "The resource breaks a rule of this server")
+    if quirks.scale_max is not None and _scale(resource) > quirks.scale_max:
+        raise Refusal(422, "value", f"A decimal has more than {quirks.scale_max} decimals")
     name = resource["resourceType"]
     kept = {
         element: value
@@ -86,6 +92,16 @@ def edited(quirks: Quirks, resource: Resource) -> Resource:
         if not quirks.drop_elements & {element, f"{name}.{element}"}
     }
     return _decimals(quirks, kept) if quirks.round_decimals or quirks.change_digit else kept
+
+
+def _scale(value: Any) -> int:
+    """The most decimals of any number in `value`."""
+    if isinstance(value, dict):
+        return max(map(_scale, value.values()), default=0)
+    if isinstance(value, list):
+        return max(map(_scale, value), default=0)
+    exponent = value.as_tuple().exponent if isinstance(value, Decimal) else 0
+    return -exponent if isinstance(exponent, int) else 0
 
 
 def _decimals(quirks: Quirks, value: Any) -> Any:

@@ -69,12 +69,15 @@ def _target(store: Store, quirks: Quirks, change: Change) -> _Target:
     if change.resource is None or change.resource.get("resourceType") != name:
         raise Refusal(400, "processing", f"The body must be a {name}")
     if change.method == "PUT" and id_:
-        return _by_id(store, change, path)
+        found = _by_id(store, change, path)
+        if quirks.own_ids and found.found is None:
+            return _Target(f"{name}/{store.new_id(name)}", None)
+        return found
     if change.method == "PUT" and query_text:
         return _by_query(store, name, query_text)
     if change.method != "POST" or id_ or query_text:
         raise Refusal(400, "processing", f"Invalid {change.method} of {change.url}")
-    if change.if_none_exist:
+    if change.if_none_exist and quirks.conditional_create:
         condition = change.if_none_exist.rpartition("?")[2]
         target = _by_query(store, name, condition)
         return _Target(target.reference, target.found, target.query, writes=target.found is None)
@@ -140,7 +143,12 @@ class _Writing:
             return self._delete(target)
         if target.found and not target.writes:
             return Applied(200, target.found)
-        if change.if_match and target.found and number(change.if_match) != target.found.number:
+        if (
+            change.if_match
+            and self._quirks.if_match
+            and target.found
+            and number(change.if_match) != target.found.number
+        ):
             text = f"Trying to update {target.reference}, but not its current version"
             raise Refusal(self._quirks.stale_status, "conflict", text)
         assert change.resource is not None  # _target refused the others

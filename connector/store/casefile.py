@@ -107,6 +107,9 @@ CREATE TABLE IF NOT EXISTS delivery (
 -- entries that left before something they refer to: `missing` are those, as a JSON list of keys
 CREATE TABLE IF NOT EXISTS unfinished (
   type TEXT NOT NULL, id TEXT NOT NULL, missing TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
+-- attachments that go ahead as Binary resources: `number` of those with data in the entry
+CREATE TABLE IF NOT EXISTS parcel (
+  id TEXT PRIMARY KEY, type TEXT NOT NULL, entry_id TEXT NOT NULL, number INTEGER NOT NULL) STRICT;
 -- the destination's own words about writes that did not pass whole
 CREATE TABLE IF NOT EXISTS answer (
   write_no INTEGER NOT NULL, status INTEGER NOT NULL, body BLOB NOT NULL) STRICT;

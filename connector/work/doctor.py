@@ -13,10 +13,17 @@ from ..fhir.lossless import UndecodableError
 from ..mappingfiles import MappingFiles
 from ..packet import Mappings
 from ..pull import plan, servers, survey, types_of_chart
+from ..push import way_of
 from ..settings import Destination, EndpointSettings, Source
+from . import trial
 
 _CLOCK_SKEW_MAX_S = 120
 # What every packet is made of, whatever the chart holds.
+_WAYS = {
+    "transaction": "as transactions",
+    "batch": "as batches: transactions are not offered",
+    "single": "one by one: neither transactions nor batches are offered",
+}
 _PACKET_TYPES = ("Composition", "Device", "Organization", "Provenance", "ServiceRequest", "Task")
 
 
@@ -38,14 +45,19 @@ def examine(
     destination: str,
     case_type: str,
     mappings: Mappings,
+    *,
+    write_test: bool = False,
 ) -> list[Check]:
-    """Every check of one source and one destination, for one kind of case."""
+    """Every check of one source and one destination, for one kind of case.
+
+    `write_test`: also write, change and delete test resources at the destination.
+    """
     types = types_of_chart(mappings.never_types)
     home, outside = config.source(source), config.destination(destination)
     wanted = mappings.wanted_types(case_type, outside.programme)
     checks = [_environments(home, outside)]
     checks += _source(source, home, wanted, types, mappings.files)
-    checks += _destination(destination, outside, types)
+    checks += _destination(destination, outside, types, write_test)
     return checks
 
 
@@ -138,18 +150,16 @@ def _files(name: str, settings: Source) -> Iterator[Check]:
         yield Check(name, "readable", False, f"{why} ({count})", again, Exit.SOURCE_FAILED)
 
 
-def _destination(name: str, settings: Destination, types: frozenset[str]) -> Iterator[Check]:
+def _destination(
+    name: str, settings: Destination, types: frozenset[str], write_test: bool
+) -> Iterator[Check]:
     endpoint = Endpoint(settings, "destination", types=types)
     refused = Exit.DESTINATION_REFUSED
     capability = yield from _common(name, endpoint, settings, "Task", refused)
     if capability is None:
         return
     yield from _scopes(name, endpoint, _PACKET_TYPES, refused)
-    whole = not capability.interactions or "transaction" in capability.interactions
-    yield Check(
-        name, "transactions", whole, "offered" if whole else "not offered",
-        "" if whole else "This version needs a destination with transactions.", refused,
-    )  # fmt: skip
+    yield Check(name, "writes", True, _WAYS[way_of(settings, capability)])
     absent = [t for t in _PACKET_TYPES if t not in capability.search]
     yield Check(
         name, "packet", not absent,
@@ -158,6 +168,10 @@ def _destination(name: str, settings: Destination, types: frozenset[str]) -> Ite
     )  # fmt: skip
     yield _owner(name, endpoint, settings)
     yield Check(name, "$match", True, _matching(capability, settings))
+    if write_test:
+        for seen in trial.write_test(settings, way_of(settings, capability)):
+            fine = seen.ok or not trial.needed(seen.name, settings)
+            yield Check(name, f"write test: {seen.name}", fine, seen.detail, seen.fix, refused)
 
 
 def _matching(capability: Capability, settings: Destination) -> str:

@@ -103,3 +103,15 @@ def test_whatever_a_server_says_there_is_a_decision(retry_after: str, attempt: i
         assert 0 <= decision.after_s <= LIMITS.wait_max_s
     elif isinstance(decision, Park):
         assert decision.until > NOW + timedelta(seconds=LIMITS.wait_max_s)
+
+
+def test_a_moment_is_one_of_the_servers_clock() -> None:
+    ours = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+    theirs = "Sun, 22 Nov 2026 12:00:00 GMT"  # two hours ahead of us
+    later = "Sun, 22 Nov 2026 12:00:07 GMT"
+    limits = Limits(4, 0.5, 30)
+    assert decide(1, 503, later, ours, limits, theirs) == Again(7)
+    assert isinstance(decide(1, 503, later, ours, limits), Park)
+    assert decide(1, 503, later, ours, limits, "no date") == decide(1, 503, later, ours, limits)
+    hour = decide(1, 503, "Sun, 22 Nov 2026 13:00:00 GMT", ours, limits, theirs)
+    assert hour == Park(ours + timedelta(hours=1))

@@ -13,24 +13,39 @@ from connector.store import auditfile
 from connector.store.ledger import Ledger
 from tests.push.conftest import dangling, doubled, one, writes
 from tests.push.packets import HANDLE, chart, open_desk, push_all, put_packet
+from tests.push.test_deliver import circle
 
 CONTEXT = multiprocessing.get_context("forkserver")
 
 
-def child(folder: str, url: str, write: str, failpoint: str, log: str) -> None:
+# Write strategy and way of each sweep, and which of its steps: every one of the usual way.
+SWEEPS = [
+    ("conditional", "transaction", 1 if os.environ.get("CONNECTOR_EVERY_STEP") else 3),
+    ("put", "transaction", 11),
+    ("create", "transaction", 11),
+    ("conditional", "batch", 17),
+    ("conditional", "single", 23),
+]
+
+
+def child(folder: str, url: str, write: str, way: str, failpoint: str, log: str) -> None:
     """One push in a process of its own, which dies where it is told."""
     arm("")
-    desk = open_desk(Path(folder), url, write=write, bundle={"max_entries": 4}, connections=1)
+    desk = open_desk(
+        Path(folder), url, write=write, way=way, bundle={"max_entries": 4}, connections=1
+    )
     if desk.case.fact("packet_hash") is None:
-        put_packet(desk.case, chart(1))
+        put_packet(desk.case, [*circle(5), *chart(1)])  # a circle that does not fit into one write
     arm(failpoint, log)
     push_all(desk)
     os._exit(0)
 
 
-def run(folder: Path, url: str, write: str, failpoint: str = "", log: str = "") -> int | None:
+def run(
+    folder: Path, url: str, write: str, way: str, failpoint: str = "", log: str = ""
+) -> int | None:
     CONTEXT.set_forkserver_preload(["tests.push.packets", "tests.push.test_crash"])
-    process = CONTEXT.Process(target=child, args=(str(folder), url, write, failpoint, log))
+    process = CONTEXT.Process(target=child, args=(str(folder), url, write, way, failpoint, log))
     process.start()
     process.join(60)
     return process.exitcode
@@ -42,11 +57,11 @@ def stands(sandbox: Sandbox) -> Counter[tuple[str, str | None, str]]:
     )
 
 
-@pytest.mark.parametrize("write", ["conditional", "put", "create"])
-def test_killed_anywhere_and_run_again(tmp_path: Path, write: str) -> None:
+@pytest.mark.parametrize(("write", "way", "stride"), SWEEPS)
+def test_killed_anywhere_and_run_again(tmp_path: Path, write: str, way: str, stride: int) -> None:
     log = tmp_path / "steps"
     with Sandbox() as sandbox:
-        assert run(tmp_path / "whole", sandbox.base_url, write, log=str(log)) == 0
+        assert run(tmp_path / "whole", sandbox.base_url, write, way, log=str(log)) == 0
         whole, needed = stands(sandbox), writes(sandbox)
     steps = log.read_text().split()
     assert {step.rpartition(":")[0] for step in steps} >= {
@@ -58,11 +73,11 @@ def test_killed_anywhere_and_run_again(tmp_path: Path, write: str) -> None:
         "ledger.before",
         "ledger.after",
     }
-    for step in steps if write == "conditional" else steps[::9]:  # a sample for the others
+    for step in steps[::stride]:
         folder = tmp_path / step.replace(":", "-")
         with Sandbox() as sandbox:
-            assert run(folder, sandbox.base_url, write, step) == EXIT_KILLED, step
-            assert run(folder, sandbox.base_url, write) == 0, step
+            assert run(folder, sandbox.base_url, write, way, step) == EXIT_KILLED, step
+            assert run(folder, sandbox.base_url, write, way) == 0, step
             assert stands(sandbox) == whole, step
             assert writes(sandbox) == needed, step  # what was unclear was read, not sent again
             assert doubled(sandbox) == [], step

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.push.plan import Limits, Survey, pack
+from connector.push.limits import Limits
+from connector.push.plan import Survey, pack
 
 NODES = [f"T/{number}" for number in range(12)]
 

@@ -1,4 +1,4 @@
-"""A record that an earlier case brought: updated if it is as we left it, else never written over."""
+"""A record that an earlier case brought: updated if as we left it, else never written over."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -59,7 +59,8 @@ def test_a_correction_at_the_source_reaches_the_record_there(
         proof = push_all(case(2, corrected, write=write, url=other.base_url, as_of=LATER))
         assert there(other, "corrected")["meta"]["versionId"] == "2"
         assert {line["status"] for line in proof["resources"]} == {"verified"}
-        assert doubled(other) == [] and dangling(other) == set()
+        assert doubled(other) == []
+        assert dangling(other) == set()
 
 
 def quirks(way: str) -> Quirks:
@@ -149,6 +150,18 @@ def test_a_case_that_knows_less_writes_nothing(case: OpenCase, sandbox: Sandbox)
     assert [list(member) for member in stands["hasMember"]] == [["reference"], ["reference"]]
     assert stands["meta"]["versionId"] == "1"
     assert {line["status"] for line in lines(proof, "Observation")} == {"verified"}
+
+
+def test_a_link_under_an_identifier_of_the_source_is_kept(case: OpenCase, sandbox: Sandbox) -> None:
+    named = {"identifier": {"system": "urn:oid:1.2.3", "value": "17"}}
+    linked = observation(50, performer=[{"reference": "Practitioner/d1", **named}])
+    push_all(case(1, [linked, *chart()]))
+    push_all(case(2, [observation(50, performer=[named]), *chart()], as_of=LATER))
+    [stands] = [r for r in sandbox.resources("Observation") if "performer" in r]
+    assert (list(stands["performer"][0]), stands["meta"]["versionId"]) == (
+        ["reference", "identifier"],
+        "1",
+    )
 
 
 @pytest.mark.parametrize("kind", ["drop-after", "drop-before"])

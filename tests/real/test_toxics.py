@@ -63,7 +63,7 @@ def test_a_bad_line_never_makes_a_chart_short_in_silence(
     attributes: dict[str, int],
     passes: bool,
 ) -> None:
-    line.spoil(toxic, **attributes)
+    line.spoil(toxic, attributes)
     try:
         pulled = pulled_through(line, tmp_path)
     except SourceFailed:

@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +31,12 @@ class Toxiproxy:
     base_url: str
     _api: str
 
-    def spoil(self, toxic: str, **attributes: int) -> None:
-        """Do this to all that comes back from the server (toxiproxy's README lists the toxics)."""
-        body = {"type": toxic, "stream": "downstream", "attributes": attributes}
+    def spoil(self, toxic: str, attributes: Mapping[str, int], stream: str = "downstream") -> None:
+        """Do this to all that comes back from the server (toxiproxy's README lists the toxics).
+
+        `stream` "upstream": to all that goes there.
+        """
+        body = {"type": toxic, "stream": stream, "attributes": dict(attributes)}
         requests.post(f"{self._api}/toxics", json=body, timeout=10).raise_for_status()
 
     def heal(self) -> None:

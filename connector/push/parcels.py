@@ -1,0 +1,102 @@
+"""Attachments of an entry too large for one write: their bytes go ahead as Binary resources.
+
+R4 binary.html; attachment.url is then `Binary/ID` there. The packet stays as it was approved: a
+Binary is made from its entry whenever it is needed, and the case file holds only which there are.
+"""
+
+import base64
+import binascii
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..fhir.lossless import decode, encode, sha256
+from ..fhir.references import attachment_nodes, checksums
+from ..fhir.systems import TAG
+from ..store import packet
+from ..store.casefile import CaseFile
+
+BINARY = "Binary"
+_UNKNOWN_TYPE = "application/octet-stream"
+
+
+def open_up(case: CaseFile, entry: packet.Entry) -> dict[str, int]:
+    """Say that the attachments of `entry` go ahead. Key of each Binary → bytes of its content."""
+    found = {
+        f"{BINARY}/{_id(entry, number)}": len(node["data"])
+        for number, node in enumerate(_with_data(decode(entry.body)))
+    }
+    with case.commit():
+        case.executemany(
+            "INSERT OR IGNORE INTO parcel VALUES (?, ?, ?, ?)",
+            (
+                (key.partition("/")[2], entry.type, entry.id, number)
+                for number, key in enumerate(found)
+            ),
+        )
+    return found
+
+
+def opened(case: CaseFile) -> dict[str, list[str]]:
+    """`Type/<derived id>` of an entry → keys of its Binaries, in the order of its attachments."""
+    found: dict[str, list[str]] = {}
+    for i, t, owner in case.rows("SELECT id, type, entry_id FROM parcel ORDER BY number"):
+        found.setdefault(f"{t}/{owner}", []).append(f"{BINARY}/{i}")
+    return found
+
+
+def binary(case: CaseFile, resource_id: str) -> packet.Entry | None:
+    """A Binary in packet form by its derived id."""
+    row = case.row("SELECT type, entry_id, number FROM parcel WHERE id = ?", (resource_id,))
+    owner = packet.entry(case, row[0], row[1]) if row else None
+    if row is None or owner is None:
+        return None
+    node = list(_with_data(decode(owner.body)))[row[2]]
+    patient = case.row(
+        "SELECT id FROM entry WHERE type = 'Patient' AND origin = 'carried' AND source = ?",
+        (f"Patient/{case.fact('source_patient')}",),
+    )
+    resource = {
+        "resourceType": BINARY,
+        "id": resource_id,
+        "meta": {"tag": [{"system": TAG, "code": resource_id}]},
+        "contentType": node.get("contentType") or _UNKNOWN_TYPE,
+        # Who may see the patient may see it (R4 binary.html, securityContext).
+        **({"securityContext": {"reference": f"Patient/{patient[0]}"}} if patient else {}),
+        "data": node["data"],
+    }
+    body = encode(resource)
+    name = f"{owner.source}#{row[2]}"
+    return packet.Entry(0, BINARY, resource_id, owner.origin, name, sha256(body), body)
+
+
+def emptied(body: bytes, binaries: list[str], places: Mapping[str, str]) -> bytes:
+    """`body` with the address of each Binary in place of its bytes.
+
+    Where the destination does not take one, the attachment keeps its description: type, title,
+    size and hash.
+    """
+    resource = decode(body)
+    for node, key in zip(list(_with_data(resource)), binaries, strict=True):
+        _describe(node)
+        del node["data"]
+        if key in places:
+            node["url"] = places[key]
+    return encode(resource)
+
+
+def _with_data(resource: Any) -> Iterator[dict[str, Any]]:
+    return (node for node in attachment_nodes(resource) if isinstance(node.get("data"), str))
+
+
+def _id(entry: packet.Entry, number: int) -> str:
+    return str(uuid.uuid5(uuid.UUID(entry.id), f"attachment/{number}"))
+
+
+def _describe(node: dict[str, Any]) -> None:
+    try:
+        content = base64.b64decode(node["data"])
+    except binascii.Error:
+        return
+    for name, value in checksums(content).items():
+        node.setdefault(name, value)

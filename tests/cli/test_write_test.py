@@ -1,0 +1,94 @@
+"""`doctor --write-test`: what the server really does, and nothing left there."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.sandbox import Quirks, Sandbox
+from tests import support
+
+HONEST = {
+    "create": True,
+    "search by tag": True,
+    "conditional create": True,
+    "precision": True,
+    "elements": True,
+    "If-Match": True,
+    "transaction": True,
+    "ids of ours": True,
+    "decimals": True,
+    "cleaned up": True,
+    "advice": True,
+}
+
+
+def tried(folder: Path, quirks: Quirks, destination: str = "") -> tuple[int, dict[str, Any]]:
+    with support.world(folder, destination={"quirks": quirks}) as world:
+        world.configure(destination=destination)
+        ran = world.cli("doctor", "--write-test", "--json")
+        assert world.there() == []
+        checks = {c["name"].removeprefix("write test: "): c for c in ran.json["checks"]}
+        return ran.code, {n: c for n, c in checks.items() if n in HONEST}
+
+
+def test_an_honest_server(tmp_path: Path) -> None:
+    code, seen = tried(tmp_path, Quirks())
+    assert {name: check["ok"] for name, check in seen.items()} == HONEST
+    assert 'write = "conditional"' in seen["advice"]["detail"]
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("quirks", "name", "detail", "code"),
+    [
+        (Quirks(atomic=False), "transaction", "what passed stays", 0),
+        (Quirks(own_ids=True), "ids of ours", "another id is given", 0),
+        (Quirks(round_decimals=True), "precision", "1.50 is stored as 1.5", 0),
+        (Quirks(scale_max=6), "decimals", "eight decimals: HTTP 422", 0),
+        (Quirks(drop_elements=frozenset({"Basic.code"})), "elements", "some are lost", 7),
+        (Quirks(if_match=False), "If-Match", "ignored: a stale version is written over", 7),
+        (
+            Quirks(conditional_create=False),
+            "conditional create",
+            "2 instead of 1 resources",
+            7,
+        ),
+    ],
+)
+def test_what_a_server_does_not_do_is_told(
+    tmp_path: Path, quirks: Quirks, name: str, detail: str, code: int
+) -> None:
+    ended, seen = tried(tmp_path, quirks)
+    assert (seen[name]["detail"], ended) == (detail, code)
+    assert seen[name]["fix"]
+    others = {n for n, check in seen.items() if check["fix"]} - {name, "advice"}
+    assert others == set()
+
+
+def test_the_advice_fits_what_was_seen(tmp_path: Path) -> None:
+    _, seen = tried(tmp_path, Quirks(conditional_create=False), 'write = "put"')
+    assert seen["advice"]["ok"]
+    assert 'write = "put"' in seen["advice"]["detail"]
+
+
+def test_nothing_is_written_to_production_or_unasked(tmp_path: Path) -> None:
+    with support.world(tmp_path) as world:
+        world.configure(environments=("production", "production"))
+        ran = world.cli("doctor", "--write-test")
+        assert (ran.code, world.written()) == (2, [])
+        assert "--in-production" in ran.err
+        assert world.cli("doctor").code in (0, 7)
+        assert world.written() == []
+        world.cli("doctor", "--write-test", "--in-production")
+        assert world.written() != []
+        assert world.there() == []
+
+
+def test_a_way_without_transactions_is_not_tried_with_them(tmp_path: Path) -> None:
+    with Sandbox() as source, Sandbox(quirks=Quirks(transactions=False)) as single:
+        site = support.World(tmp_path, source, single, "")
+        site.configure()
+        ran = site.cli("doctor", "--write-test")
+        assert "write test: transaction" not in ran.out
+        assert "ok   outside write test: advice" in ran.out

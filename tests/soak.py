@@ -1,0 +1,153 @@
+"""Deliveries killed at random steps over a bad line: one packet each, nothing doubled or lost.
+
+    python -m tests.soak --minutes 10
+    python -m tests.soak --seed 4711        that round again
+
+Each round has a destination of random manners, limits and write strategy, and faults that come and
+go. The command is run, and killed, until it ends well. What counts is what stands there then.
+"""
+
+import argparse
+import multiprocessing
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from connector.errors import ConnectorError
+from connector.failpoint import arm
+from connector.fhir.lossless import encode
+from connector.push.proof import check
+from connector.sandbox import Fault, Quirks, Sandbox
+from connector.store.ledger import Ledger
+from tests.push.conftest import TRANSACTIONS, WHOLE, dangling, doubled, one
+from tests.push.packets import HANDLE, chart, open_desk, push_all, put_packet
+from tests.push.test_deliver import circle
+
+RUNS_MAX = 60  # of one round: faults end, kills become fewer, so it has to end well before
+STEPS = (
+    "send.before",
+    "receive.before",
+    "receive.after",
+    "commit.before",
+    "commit.after",
+    "ledger.before",
+    "ledger.after",
+)
+ANY_WRITE = r"/fhir/?$|/fhir/[A-Z]\w+/?$"
+CONTEXT = multiprocessing.get_context("forkserver")
+
+
+def child(folder: str, url: str, options: dict[str, Any], records: int, failpoint: str) -> None:
+    """One push in a process of its own. Exit code 0: it stands there; 3: try again."""
+    arm("")
+    desk = open_desk(Path(folder), url, connections=2, attempts=2, **options)
+    if desk.case.fact("packet_hash") is None:
+        put_packet(desk.case, [*circle(5), *circle_of_one(), *chart(records)])
+    arm(failpoint)
+    try:
+        proof = encode(push_all(desk))
+    except ConnectorError as error:
+        sys.stderr.write(f"  {error}\n")
+        os._exit(3)
+    wrong = check(proof).wrong
+    os._exit(4 if wrong else 0)
+
+
+def circle_of_one() -> list[dict[str, Any]]:
+    return [{**circle(1)[0], "id": "alone", "hasMember": [{"reference": "Observation/alone"}]}]
+
+
+def fault(dice: random.Random) -> Fault:
+    """A bad moment: for one to three writes or reads, some requests from now."""
+    kind: Any = dice.choice(
+        ["drop-before", "drop-after", "cut-body", "status", "status", "not-json"]
+    )
+    status = dice.choice([429, 500, 502, 503, 504, 409])
+    target = dice.choice([TRANSACTIONS, ANY_WRITE, "_search", ""])
+    method = None if target in ("_search", "") else "POST"
+    times, skip = dice.randint(1, 3), dice.randint(0, 12)
+    return Fault(kind, path=target, method=method, status=status, times=times, skip=skip)
+
+
+def played(seed: int, folder: Path) -> int:
+    """One round. Returns how many runs it took; raises `AssertionError`."""
+    dice = random.Random(seed)
+    way = dice.choice(["transaction", "transaction", "batch", "single"])
+    records = dice.randint(1, 12)
+    quirks = Quirks(
+        transactions=way == "transaction",
+        batches=way != "single",
+        atomic=dice.random() < 0.8,
+        entry_limit=dice.choice([None, None, 6]),
+    )
+    options = {
+        "write": dice.choice(["conditional", "conditional", "put", "create"]),
+        "bundle": {"max_entries": dice.randint(2, 20)},
+    }
+    with Sandbox(quirks=quirks) as sandbox:
+        for number in range(1, RUNS_MAX + 1):
+            sandbox.clear_faults()
+            for _ in range(dice.randint(0, 3) if number < RUNS_MAX // 2 else 0):
+                sandbox.add_fault(fault(dice))
+            dies = number < RUNS_MAX // 2 and dice.random() < 0.8
+            step = f"{dice.choice(STEPS)}:{dice.randint(1, 30)}" if dies else ""
+            process = CONTEXT.Process(
+                target=child, args=(str(folder), sandbox.base_url, options, records, step)
+            )
+            process.start()
+            process.join(120)
+            assert process.exitcode is not None, "a run did not end"
+            assert process.exitcode != 4, "a receipt does not hold"
+            if process.exitcode == 0:
+                break
+        assert process.exitcode == 0, "no run ended well"
+        assert_whole(sandbox, records + 6)
+    assert_told(folder)
+    return number
+
+
+def assert_whole(sandbox: Sandbox, observations: int) -> None:
+    kinds = Counter(resource["resourceType"] for resource in sandbox.resources())
+    assert kinds == WHOLE | {"Observation": observations}, kinds
+    assert doubled(sandbox) == [], "doubled"
+    assert dangling(sandbox) == set(), "dangling"
+    assert one(sandbox, "ServiceRequest")["status"] == "active"
+    assert one(sandbox, "Task")["status"] == "requested"
+    members = [m for r in sandbox.resources("Observation") for m in r.get("hasMember", [])]
+    assert len(members) == 6
+    assert all("reference" in member for member in members), "a circle is open"
+
+
+def assert_told(folder: Path) -> None:
+    ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}", folder / "ledger.key")
+    rows = ledger.disclosures(HANDLE)
+    assert ledger.check_disclosures() == (len(rows), None)
+    ledger.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, help="one round, again")
+    asked = parser.parse_args()
+    CONTEXT.set_forkserver_preload(["tests.push.packets"])
+    until, rounds, runs = time.monotonic() + asked.minutes * 60, 0, 0
+    while rounds == 0 or (asked.seed is None and time.monotonic() < until):
+        seed = asked.seed if asked.seed is not None else random.randrange(1 << 31)
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                runs += played(seed, Path(folder))
+            except BaseException:
+                sys.stderr.write(f"round failed: python -m tests.soak --seed {seed}\n")
+                raise
+        rounds += 1
+    sys.stdout.write(f"{rounds} deliveries in {runs} runs: each stands there once, announced\n")
+
+
+if __name__ == "__main__":
+    main()
