@@ -20,7 +20,6 @@ from .store.casefile import CaseFile
 from .store.ledger import Ledger
 from .store.lock import only_one
 
-
 REASON_MAX = 4000  # characters
 
 

@@ -21,8 +21,8 @@ from ..store.disclosures import Event
 from .addresses import Addresses
 from .answers import Kind
 from .deliver import settle
-from .disclosure import conclude
 from .desk import REQUEST, TASK, Desk, at_destination, key_of, parts
+from .disclosure import conclude
 from .exchange import may_try_again
 from .expected import Expected, canonical_sha256, judge
 from .identity import check_again

@@ -19,12 +19,12 @@ from ..store.delivery import STOOD, Delivery
 from ..store.elsewhere import Elsewhere, elsewhere
 from ..store.recalled import Recalled
 from .cancel import take_back
-from .courier import limits_of
 from .deliver import settle
 from .desk import TASK, Desk, at_destination
 from .disclosure import conclude
 from .expected import canonical_sha256
 from .identity import settle_way
+from .limits import limits_of
 from .lookup import read, version_of
 from .remains import Plan, There, plan
 from .removal import CHANGED, NEEDED, SHARED, Removal

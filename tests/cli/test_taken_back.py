@@ -1,6 +1,7 @@
-"""Cancelled and recalled: what the receiver did stands, byte for byte; what is ours ends or goes."""
+"""Cancelled and recalled: what the receiver did stands; what is ours ends or goes."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,11 +12,17 @@ import pytest
 import requests
 
 from connector.fhir.systems import TAG
-from connector.sandbox import Quirks, Sandbox
+from connector.sandbox import Quirks
+from connector.store.casefile import CaseFile
 from tests import support
 from tests.push.conftest import dangling
 
 Resource = dict[str, Any]
+SMALL = Quirks(types=frozenset({
+    "Patient", "Condition", "Immunization", "Encounter", "Organization", "Practitioner",
+    "Location", "ServiceRequest", "Task", "Composition", "Provenance", "Device",
+    "PractitionerRole",
+}))  # fmt: skip
 SHARED = ("Practitioner", "Organization", "PractitionerRole", "Location", "Device")
 
 
@@ -299,3 +306,39 @@ def test_every_way_of_writing_takes_back(tmp_path: Path, way: str, write: str) -
         delete(world, accepted)
         assert world.cli("transfer", "SO-1").code == 0
         assert world.there() == []
+
+
+@pytest.mark.parametrize("how", ["cancel", "recall"])
+def test_killed_at_any_step_and_run_on(tmp_path: Path, how: str) -> None:
+    """Every twelfth step; with CONNECTOR_EVERY_STEP=1 each one."""
+    stride = 1 if os.environ.get("CONNECTOR_EVERY_STEP") else 12
+    log, number = tmp_path / "steps.txt", 0
+    steps = [""]
+    while number < len(steps):
+        (folder := tmp_path / f"kill-{number}").mkdir()
+        with support.world(folder, source={"quirks": SMALL}) as world:
+            world.configure(destination='bundle = { kind = "transaction", max_entries = 15 }')
+            world.forked("transfer", world.request())
+            edit(world, one(world, "Task"), status="accepted")
+            theirs = one(world, "Task")
+            [path] = world.store.glob("cases/*")
+            with CaseFile.open(path) as case:
+                made = {"how": how, "by": "A. Person", "at": "2026-11-22T00:00:00Z", "reason": "x"}
+                case.set_fact("withdrawal", made)
+            step = steps[number]
+            if step:
+                assert world.forked("transfer", "SO-1", failpoint=step).code == 137, step
+            ran = world.forked("transfer", "SO-1", "--json", log="" if step else str(log))
+            assert ran.code == (0 if how == "cancel" else 5), (step, ran)
+            assert one(world, "Task") == theirs, step
+            assert dangling(world.destination) == set(), step
+            if how == "cancel":
+                assert one(world, "ServiceRequest")["status"] == "revoked", step
+                assert len(world.there("Task")) == 2, step
+            else:
+                left = {r["resourceType"] for r in ours(world)}
+                assert left <= {*SHARED, "Patient", "ServiceRequest", "Task"}, (step, left)
+            assert world.cli("audit", "verify").code == 0, step
+        if not step:
+            steps += log.read_text().split()[::stride]
+        number += 1
