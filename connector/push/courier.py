@@ -22,6 +22,9 @@ from .limits import learn, limits_of
 from .lookup import Place, find
 from .plan import Survey, Unit, pack
 
+# Refusals of one record that may pass by themselves, or be no fault of the record.
+_DOUBTFUL = frozenset({409, 500})
+
 
 class Courier:
     """Carries units of the packet. `essential`: entries without which there is no delivery."""
@@ -30,7 +33,8 @@ class Courier:
         self._desk = desk
         self._whole = whole
         self._essential = essential
-        self._suspects: dict[str, str] = {}
+        self._suspects: dict[str, str] = {}  # nothing passed since
+        self._doubted: set[str] = set()  # others pass: to be tried once more at the end
         self.addresses = Addresses(desk)
         self.limits = limits_of(desk)
 
@@ -71,7 +75,7 @@ class Courier:
     def carry(self, units: list[Unit]) -> None:
         """Bring `units` over. Afterwards every entry of them is `sent` or `rejected`.
 
-        One that is answered with 500 alone is put aside until it is known whether others pass.
+        One that is answered with 409 or 500 alone is put aside: `finish` tries it once more.
         Raises `DestinationRefused` (also when an essential entry is refused), `Waiting`, `Held`.
         """
         if self._desk.settings.write != "conditional":
@@ -100,7 +104,12 @@ class Courier:
                 return
 
     def finish(self) -> None:
-        """All was carried. Raises `DestinationRefused` if it is unclear who was to blame."""
+        """All was carried; try once more what was put aside.
+
+        Raises `DestinationRefused` if it is unclear who was to blame.
+        """
+        for key in sorted(self._doubted):
+            self.carry([[key]])
         if self._suspects:
             raise self._no_more("; ".join(sorted(set(self._suspects.values()))), self._suspects)
 
@@ -140,8 +149,8 @@ class Courier:
                 'Set write = "conditional" for this destination; the same command goes on then.',
             )
         if found.places:
-            for key in list(self._suspects):  # others pass: it was the record
-                self._reject(key, self._suspects.pop(key))
+            self._doubted |= self._suspects.keys()
+            self._suspects.clear()
 
     def _intend(self, keys: Collection[str], beside: dict[str, str] | None = None) -> int:
         desk = self._desk
@@ -220,7 +229,8 @@ class Courier:
         return [left[:middle], left[middle:]]
 
     def _refused(self, key: str, words: str, answer: Answer | None) -> None:
-        if answer is None or answer.status != 500:
+        in_doubt = answer is not None and answer.status in _DOUBTFUL
+        if not in_doubt or key in self._doubted:
             self._reject(key, words)
             return
         if self._suspects:  # two in a row, and nothing passed between them: it is the server

@@ -62,7 +62,9 @@ def _send(desk: Desk, whole: Survey, courier: Courier, progress: Progress) -> No
                 courier.carry(write)
             done += sum(map(len, write))
             progress("push", done, total)
-    courier.finish()
+    with desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+        check_again(desk)
+        courier.finish()
 
 
 def _due(whole: Survey, courier: Courier) -> list[str]:

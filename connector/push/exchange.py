@@ -70,6 +70,8 @@ def _alone(desk: Desk, write: Write, what: str) -> Answer:
     if not answer.ok:
         return answer
     place = answer.headers.get("location") or answer.headers.get("content-location")
+    if not (place or answer.headers.get("etag")):
+        return Answer(200, answer.headers, b"")  # nothing says that it was stored: to be read
     told = {
         "status": "201" if answer.status == 201 else "200",
         # A PUT need not say where: it is where it was sent.

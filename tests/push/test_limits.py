@@ -65,6 +65,22 @@ def test_the_task_is_the_last_write(desk_of: DeskOf, sandbox: Sandbox, way: str)
     assert seen[-3:] == [("draft", "draft"), ("active", "draft"), ("active", "requested")]
 
 
+@pytest.mark.parametrize("kind", ["not-json", "login-page", "drop-after", "cut-body"])
+@pytest.mark.parametrize("write", STRATEGIES)
+def test_a_success_that_does_not_say_so_is_settled_by_reading(
+    desk_of: DeskOf, sandbox: Sandbox, write: str, kind: Any
+) -> None:
+    sandbox.add_fault(Fault(kind, path=r"/fhir/(Encounter|Practitioner)(/[^_]|$)", times=2))
+    try:
+        push_all(desk_of(write=write, way="single"))
+    except DestinationRefused:
+        assert kind in ("not-json", "login-page")  # nothing was stored: nobody asks again at once
+    sandbox.clear_faults()
+    proof = push_all(desk_of(write=write, way="single"))
+    assert_whole(sandbox)
+    assert {line["status"] for line in proof["resources"]} == {"verified"}
+
+
 @pytest.mark.parametrize("write", STRATEGIES)
 def test_megabytes_split_a_circle_too(desk_of: DeskOf, sandbox: Sandbox, write: str) -> None:
     heavy = [{**record, "note": [{"text": "x" * 20_000}]} for record in circle(6)]
