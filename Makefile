@@ -26,13 +26,10 @@ test: setup
 # Killed at each step of a transfer; `make test` takes every seventh.
 test-killed: setup
 	CONNECTOR_EVERY_STEP=1 $(PYTHON) -m pytest $(PARALLEL) --timeout=1800 tests/cli/test_killed.py
-<<<<<<< HEAD
 
 # Deliveries killed at random steps over a bad line. MINUTES=60 make soak
 soak: setup
 	$(PYTHON) -m tests.soak --minutes $(or $(MINUTES),10)
-=======
->>>>>>> 09efedabbe28d8ad8a8d518ee3f878c891f5b84a
 
 test-install: setup
 	$(PYTHON) -m pytest tests/install
