@@ -11,14 +11,13 @@ from typing import IO
 
 from . import packet, transfer
 from .errors import UsageError
-from .job import Job, iso
+from .job import Job, iso, stated
 from .store import answers
 from .store.casefile import CaseFile
 from .store.private import private_folder
 from .store.standing import Standing
 
 _PIECE = 256 * 1024
-REASON_MAX = 4000
 
 
 @dataclass(frozen=True)
@@ -70,13 +69,8 @@ def detach(job: Job, digest: str) -> Standing:
 def waive(job: Job, item: str, by: str, reason: str) -> Standing:
     """Do without an item: it no longer counts as missing. The reason stays in the case file."""
     _known(job, item)
-    reason = reason.strip()
-    if not reason or len(reason) > REASON_MAX:
-        raise UsageError(
-            f"expected a reason of at most {REASON_MAX} characters on standard input",
-            "For example: echo 'the slides were lost' | connector waive CASE ITEM --by NAME",
-        )
-    waiver = answers.Waiver(item, by, reason, iso(job.clock()))
+    example = "echo 'the slides were lost' | connector waive CASE ITEM --by NAME"
+    waiver = answers.Waiver(item, by, stated(reason, example), iso(job.clock()))
     return transfer.amend(job, lambda case: answers.waive(case, waiver))
 
 

@@ -22,12 +22,16 @@ class State(StrEnum):
     SOURCE_FAILED = "source-failed"
     REFUSED = "destination-refused"
     DIFFERS = "differs"
+    CANCELLED = "cancelled"  # the request is taken back, the records stay there
+    RECALLED = "recalled"  # what could be taken away is gone
 
 
 _STOPS = frozenset({State.WAITING, State.HELD})
+_WITHDRAWN = frozenset({State.CANCELLED, State.RECALLED})
 _BEFORE_SENDING = frozenset({State.OPENED, State.PULLED, State.READY, State.UNAPPROVED})
 
-# state → (exit code it stands for, states that may follow). A state may always follow itself.
+# state → (exit code it stands for, states that may follow). A state may always follow itself, and
+# a person may take any case back.
 TABLE: dict[State, tuple[Exit, frozenset[State]]] = {
     State.OPENED: (Exit.WAITING, _STOPS | {State.PULLED, State.SOURCE_FAILED}),
     State.PULLED: (
@@ -53,6 +57,8 @@ TABLE: dict[State, tuple[Exit, frozenset[State]]] = {
         Exit.DIFFERS,
         _STOPS | {State.SENDING, State.DELIVERED, State.VERIFIED, State.REFUSED},
     ),
+    State.CANCELLED: (Exit.DELIVERED, _STOPS | {State.REFUSED, State.DIFFERS}),
+    State.RECALLED: (Exit.DELIVERED, _STOPS | {State.REFUSED}),
 }
 
 # What counts as reached when only a step was asked for (`pull`, `map`, `--dry-run`).
@@ -76,7 +82,8 @@ _REACHED = {
 
 def may_follow(state: State, following: State) -> bool:
     """Whether the table allows a case to go from `state` to `following`."""
-    return state is following or following in TABLE[state][1]
+    taken_back = following in _WITHDRAWN and state is not State.RECALLED
+    return state is following or taken_back or following in TABLE[state][1]
 
 
 class Facts(Model):
@@ -96,6 +103,8 @@ def exit_codes(facts: Facts, goal: State = State.VERIFIED) -> list[Exit]:
 
     `goal` is the state the person asked for: a dry run that is READY has reached it.
     """
+    if facts.state in _WITHDRAWN:
+        return [Exit.DELIVERED]  # nobody waits for anything any more
     codes = [Exit.DELIVERED if facts.state in _REACHED[goal] else TABLE[facts.state][0]]
     if facts.missing_required or facts.unexpected_gap:
         codes.append(Exit.INCOMPLETE)

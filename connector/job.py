@@ -20,6 +20,8 @@ from .store.casefile import CaseFile
 from .store.ledger import Ledger
 from .store.lock import only_one
 
+REASON_MAX = 4000  # characters
+
 
 @dataclass(frozen=True)
 class Job:
@@ -143,6 +145,17 @@ def forget(case: CaseFile, *names: str) -> None:
     """Unset facts by name."""
     for name in names:
         case.set_fact(name, None)
+
+
+def stated(reason: str, example: str) -> str:
+    """A reason as a person wrote it, without white space around. `UsageError` if it is none."""
+    reason = reason.strip()
+    if not reason or len(reason) > REASON_MAX:
+        raise UsageError(
+            f"expected a reason of at most {REASON_MAX} characters on standard input",
+            f"For example: {example}",
+        )
+    return reason
 
 
 def iso(moment: datetime) -> str:

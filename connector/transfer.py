@@ -7,9 +7,10 @@ rows say it is, whoever runs it and however the last run ended.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from . import packet, push
+from . import packet, push, withdraw
 from .case import State
 from .endpoint import Endpoint
 from .errors import (
@@ -51,7 +52,8 @@ def advance(job: Job, goal: State = State.VERIFIED) -> Standing:
 def pull_again(job: Job) -> Standing:
     """Pull once more, with a new `as_of`, and compare, unless something was sent already."""
     with at_work(job) as desk:
-        if not desk.case.fact("sending") and desk.case.fact("pull_complete"):
+        untouched = not (desk.case.fact("sending") or desk.case.fact("withdrawal"))
+        if untouched and desk.case.fact("pull_complete"):
             with desk.case.commit():
                 chart.begin_again(desk.case, desk.case.fact("as_of"))
                 forget(
@@ -70,7 +72,7 @@ def pull_again(job: Job) -> Standing:
 def verify(job: Job) -> Standing:
     """Read everything that was announced once more and compare it."""
     with at_work(job) as desk:
-        if not desk.case.fact("announced_at"):
+        if not desk.case.fact("announced_at") or desk.case.fact("withdrawal"):
             return standing(desk.case, job.clock())
         return _attempt(job, desk, State.VERIFIED, lambda: _verify(job, desk))
 
@@ -78,6 +80,7 @@ def verify(job: Job) -> Standing:
 def approve(job: Job, digest: str, by: str) -> Standing:
     """Let the packet with this hash leave. `UsageError` if it isn't the packet there is now."""
     with at_work(job) as desk:
+        _not_taken_back(desk.case)
         if desk.case.fact("packet_hash") != digest:
             raise UsageError(
                 "that is not the hash of the packet as it is now",
@@ -96,6 +99,7 @@ def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
     """
     with at_work(job) as desk:
         case = desk.case
+        _not_taken_back(case)
         if case.fact("sending"):
             raise UsageError(
                 "the packet began to leave: nothing can be added to it or taken from it",
@@ -111,8 +115,41 @@ def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
         return _attempt(job, desk, State.READY, lambda: _map(job, desk))
 
 
+def take_back(job: Job, decision: withdraw.Decision, receipt: Path | None = None) -> Standing:
+    """Cancel or recall a packet, as far as it left; from then on the case sends nothing else.
+
+    `receipt`: what to recall, where the case file was lost. `UsageError` without a reason.
+    """
+    with at_work(job) as desk:
+        if receipt is not None:
+            withdraw.from_receipt(job, desk.case, receipt)
+        withdraw.decide(job, desk.case, decision)
+        return _attempt(job, desk, State.VERIFIED, lambda: withdraw.go_on(job, desk))
+
+
+def recall_outlook(job: Job, receipt: Path | None = None) -> list[dict[str, str]]:
+    """What a recall would do with each resource: `there`, `fate`, `why`. Writes nothing there.
+
+    Raises `DestinationRefused` and what else reading may raise.
+    """
+    with at_work(job) as desk:
+        if receipt is not None:
+            withdraw.from_receipt(job, desk.case, receipt)
+        fates = withdraw.outlook(desk)
+    return [{"there": fate.place, "fate": fate.fate, "why": fate.why} for fate in fates]
+
+
+def _not_taken_back(case: CaseFile) -> None:
+    if case.fact("withdrawal"):
+        raise UsageError("the case was cancelled or recalled", "Ask anew under a new request_id.")
+
+
 def _steps(job: Job, desk: push.Desk, goal: State) -> None:
     case = desk.case
+    if case.fact("withdrawal"):
+        if goal is State.VERIFIED:
+            withdraw.go_on(job, desk)
+        return
     if case.fact("announced_at"):
         if State(case.fact("state")) is not State.VERIFIED:
             _verify(job, desk)  # a run ended between the last write and the receipt, or it differed

@@ -48,6 +48,10 @@ def _case() -> dict[str, Any]:
         return {"type": "array", "items": row}
 
     names = {"type": "array", "items": text}
+    taken_back = table(
+        how={"enum": ["cancel", "recall"]}, by=text, at=text, left=names, report=maybe,
+        fates={"type": "object", "additionalProperties": number},
+    )["items"]  # fmt: skip
     chosen = table(patient=text, by=text, at=text, differs=names)["items"]
     counted = ("pulled", "selected", "not_selected", "withheld", "entered_in_error", "merged")
     counts = dict.fromkeys((*counted, "sent", "verified"), number)
@@ -66,6 +70,7 @@ def _case() -> dict[str, Any]:
         "gaps": table(what=text, kind=text, why=text, expected=truth),
         "changes": table(type=text, how=text, records=number),
         "independence": {"type": "array", "items": text},
+        "taken_back": {"anyOf": [{"type": "null"}, taken_back]},
         "patient_chosen": {"anyOf": [{"type": "null"}, chosen]},
     }
     rest = [name for name in Standing.__slots__ if name not in properties]

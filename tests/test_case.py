@@ -164,7 +164,9 @@ def test_all_that_applies_worst_first(
 def test_a_step_that_was_asked_for_is_a_success_when_it_is_done(
     goal: State, reached: set[State]
 ) -> None:
-    assert {state for state in State if codes(state, goal) == [Exit.DELIVERED]} == reached
+    taken_back = {State.CANCELLED, State.RECALLED}  # nothing is left to be asked for
+    done = {state for state in State if codes(state, goal) == [Exit.DELIVERED]}
+    assert done == reached | taken_back
     assert codes(State.READY, State.READY, missing_required=True) == [Exit.INCOMPLETE]
 
 
@@ -330,3 +332,11 @@ def test_a_model_never_repeats_what_it_was_given() -> None:
     with pytest.raises(ValidationError) as caught:
         Example.model_validate({"number": "Zanzibar-8812"})
     assert "Zanzibar" not in str(caught.value)
+
+
+@pytest.mark.parametrize("state", [State.CANCELLED, State.RECALLED])
+def test_a_case_taken_back_waits_for_nothing_and_sends_nothing(state: State) -> None:
+    assert codes(state, missing_required=True, unexpected_gap=True, due=EARLIER) == [Exit.DELIVERED]
+    assert all(may_follow(other, state) for other in State if other is not State.RECALLED)
+    assert not any(may_follow(state, s) for s in (State.OPENED, State.READY, State.SENDING))
+    assert not may_follow(State.RECALLED, State.CANCELLED)

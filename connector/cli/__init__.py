@@ -22,6 +22,8 @@ _VERBS = {
     "map": "Author the packet of one request; nothing leaves.",
     "push": "Send the packet of one request, read it back, announce it.",
     "verify": "Read an announced packet at the destination again and compare.",
+    "cancel": "Take the request back; what the other team has, it keeps.",
+    "recall": "After a wrong disclosure: take back what was sent.",
     "attach": "Add a document to a case: a scanned report, a photo.",
     "waive": "Do without an item of the checklist, with a reason.",
     "approve": "Let the packet with the hash that the dry run showed leave.",

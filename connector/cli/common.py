@@ -14,7 +14,7 @@ from .. import packet
 from ..config import Config, load
 from ..errors import UsageError
 from ..fhir.ids import case_handle
-from ..job import Job, case_folder, prepare
+from ..job import REASON_MAX, Job, case_folder, prepare
 from ..progress import Figures, Progress, silent
 from ..request import Request, due_at
 from ..store.casefile import CaseFile
@@ -88,6 +88,17 @@ def folder_of(config: Config, name: str) -> Path:
             "Name a request file or a case: `connector status` lists them.",
         )
     return found[0]
+
+
+def reason() -> str:
+    """What a person writes on standard input, and a little more than is taken if it is too long."""
+    if sys.stdin.isatty():
+        click.echo("The reason, then Ctrl-D:", err=True)
+    try:
+        # Whatever the locale; too long is told, not cut.
+        return sys.stdin.buffer.read(REASON_MAX * 4 + 4).decode()
+    except UnicodeDecodeError:
+        raise UsageError("the reason is not UTF-8 text", "Write it in plain text.") from None
 
 
 def tell(stands: Standing, as_json: bool) -> int:

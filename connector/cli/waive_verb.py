@@ -2,7 +2,6 @@
 
 import getpass
 import json
-import sys
 from pathlib import Path
 
 import click
@@ -49,17 +48,7 @@ def command(
     job = common.job_of(config, case)
     if undo:
         return common.tell(amend.unwaive(job, item), as_json)
-    return common.tell(amend.waive(job, item, by or getpass.getuser(), _reason()), as_json)
-
-
-def _reason() -> str:
-    if sys.stdin.isatty():
-        click.echo("The reason, then Ctrl-D:", err=True)
-    try:
-        # Whatever the locale, and a little more than is taken: too long is told, not cut.
-        return sys.stdin.buffer.read(amend.REASON_MAX * 4 + 4).decode()
-    except UnicodeDecodeError:
-        raise UsageError("the reason is not UTF-8 text", "Write it in plain text.") from None
+    return common.tell(amend.waive(job, item, by or getpass.getuser(), common.reason()), as_json)
 
 
 def _list(config: Path, case: str, as_json: bool) -> int:

@@ -38,7 +38,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One entry to be written. `conditions`: ifNoneExist, ifMatch (bundle.html#transaction)."""
+    """One entry to be written. `conditions`: ifNoneExist, ifMatch (bundle.html#transaction).
+
+    `body` is empty where there is none: DELETE.
+    """
 
     full_url: str
     method: str
@@ -145,10 +148,9 @@ def _full_url(raw: _Json) -> str:
 
 def _write(write: Write) -> bytes:
     request = {"method": write.method, "url": write.url, **write.conditions}
-    return (
-        b'{"fullUrl":' + encode(write.full_url) + b',"resource":' + write.body
-        + b',"request":' + encode(request) + b"}"
-    )  # fmt: skip
+    resource = b',"resource":' + write.body if write.body else b""
+    full_url = b'{"fullUrl":' + encode(write.full_url)
+    return full_url + resource + b',"request":' + encode(request) + b"}"
 
 
 def _text(top: Mapping[str, _Json], name: str) -> str:

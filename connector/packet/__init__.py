@@ -1,6 +1,7 @@
 """The map step: assess, select, withhold, author. See `map_case` and mappings/README.md."""
 
 from .answers import known_items
+from .cancellation import cancellation
 from .check import check
 from .explain import explain
 from .handover import Shape, write
@@ -21,6 +22,7 @@ __all__ = [
     "Outline",
     "Shape",
     "Tally",
+    "cancellation",
     "check",
     "explain",
     "interval",

@@ -6,12 +6,14 @@ over the receiver's work, never silently. Every step can run again, alone, after
 
 from . import choice
 from .announce import announce
+from .cancel import cancel
 from .candidates import Judged
 from .deliver import deliver
 from .desk import Desk, way_of
 from .disclosure import account, approver, hand_over
 from .identity import candidates, resolve
 from .readback import read_back, verify
+from .recall import look, recall
 from .receipt import Signing, receipt, signed, signing_key
 
 __all__ = [
@@ -21,11 +23,14 @@ __all__ = [
     "account",
     "announce",
     "approver",
+    "cancel",
     "candidates",
     "choice",
     "deliver",
     "hand_over",
+    "look",
     "read_back",
+    "recall",
     "receipt",
     "resolve",
     "signed",

@@ -69,7 +69,7 @@ def audit_event(desk: Desk, row: Row) -> dict[str, Any]:
                 "role": {"system": f"{_TERMS}/object-role", "code": "1"},
             },
             {
-                "what": {"reference": f"urn:uuid:{desk.authored(REQUEST).id}", "type": REQUEST},
+                "what": {"reference": f"urn:uuid:{_order(desk)}", "type": REQUEST},
                 "type": {"system": f"{_TERMS}/audit-entity-type", "code": "2"},
                 "role": {"system": f"{_TERMS}/object-role", "code": "4"},
                 "detail": _details(desk, row),
@@ -117,9 +117,13 @@ def _party(endpoint_id: str, display: str) -> dict[str, Any]:
     return {"identifier": {"system": "urn:ietf:rfc:3986", "value": value}, "display": display}
 
 
+def _order(desk: Desk) -> str:
+    return authored_id(desk.source.id, desk.request.request_id, REQUEST, REQUEST)
+
+
 def _patient(desk: Desk) -> str:
     """The patient as the source knows them."""
-    reference = f"Patient/{desk.case.fact('source_patient')}"
+    reference = f"Patient/{desk.source_patient()}"
     return f"{desk.source.base_url}/{reference}" if desk.source.base_url else reference
 
 

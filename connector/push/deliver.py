@@ -36,6 +36,14 @@ def deliver(desk: Desk, progress: Progress = silent) -> None:
     _tell_gaps(desk.case)
 
 
+def settle(desk: Desk) -> None:
+    """Settle by reading what an earlier run may have sent without hearing the answer."""
+    if delivery.deliveries(desk.case, "intended"):
+        with at_destination():
+            whole = survey(desk.case, desk.settings.bundle.max_megabytes * 1_000_000)
+            Courier(desk, whole, _essential(desk)).settle_intended()
+
+
 def _send(desk: Desk, whole: Survey, courier: Courier, progress: Progress) -> None:
     due = _due(whole, courier)
     courier.meet(due)

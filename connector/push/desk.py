@@ -53,6 +53,11 @@ class Desk:
             raise ConnectorError("internal: the packet holds no Patient")
         return self.entry("/".join(found))
 
+    def source_patient(self) -> str | None:
+        """The id of the patient at the source. A case made from a receipt knows the request's."""
+        found: str | None = self.case.fact("source_patient") or self.request.patient.id
+        return found
+
     def way(self) -> Way:
         """How writes travel to this destination: settled with the patient, before the first."""
         found: Way = self.case.fact("way", "transaction")
@@ -63,6 +68,11 @@ class Desk:
         if left := list(records):
             as_of = self.case.fact("as_of") or ""
             self.ledger.wrote(self.handle, self.fence, str(self.settings.id), as_of, left)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Forget in the ledger what we took away again. Raises `LockHeld`."""
+        if gone := list(keys):
+            self.ledger.forget(self.handle, self.fence, str(self.settings.id), gone)
 
     def known(self, keys: Iterable[str]) -> dict[str, Known]:
         """What the ledger knows of those of `keys` that we ever wrote there."""

@@ -54,6 +54,14 @@ def hand_over(desk: Desk) -> None:
     audit.keep_up(desk)
 
 
+def conclude(desk: Desk, event: Event, resources: int, rejected: int = 0) -> None:
+    """Tell what came of a later write about the packet. Raises `LockHeld`."""
+    outcome: Outcome = "partial" if rejected else "verified"
+    told = _told(desk, event, outcome, resources, rejected)
+    desk.ledger.disclosed(desk.handle, desk.fence, told)
+    audit.keep_up(desk)
+
+
 def approver(desk: Desk) -> str | None:
     """Who let this very packet leave; None where no person had to."""
     approval = desk.case.fact("approval") or {}
@@ -66,14 +74,20 @@ def _told(desk: Desk, event: Event, outcome: Outcome, resources: int, rejected: 
         event=event,
         outcome=outcome,
         operator=desk.operator,
-        approver=approver(desk),
-        patient=f"{desk.source.id} Patient/{desk.case.fact('source_patient')}",
+        approver=_decided(desk, event),
+        patient=f"{desk.source.id} Patient/{desk.source_patient()}",
         destination_id=str(desk.settings.id),
         basis=desk.request.basis.kind,
         document=_document(desk),
         resources=resources,
         rejected=rejected,
     )
+
+
+def _decided(desk: Desk, event: Event) -> str | None:
+    if event in ("cancel", "recall"):
+        return str(desk.case.fact("withdrawal")["by"])
+    return approver(desk)
 
 
 def _document(desk: Desk) -> str | None:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 from ..endpoint import Answer
 from ..endpoint.retry import Again, Park
-from ..errors import Unreachable, Waiting
+from ..errors import Held, Unreachable, Waiting
 from ..fhir.bundle import Write, transaction
-from ..fhir.lossless import encode, sha256
+from ..fhir.lossless import decode, encode, sha256
 from ..store.disclosures import Event
 from . import audit
-from .desk import Desk
+from .desk import TASK, Desk, parts
 from .disclosure import attempt
+from .lookup import read
 
 # Only places and versions are wanted back, not the resources (http.html#ops).
 _MINIMAL = {"Prefer": "return=minimal"}
@@ -28,9 +29,11 @@ def post(
     tells of it (`event`) are one commit.
 
     The caller has said in the case file what `write_no` holds, and says afterwards in the ledger
-    what became of it. Raises `LockHeld` when another process has taken the case since.
+    what became of it. Raises `LockHeld` when another process has taken the case since, and `Held`
+    (`theirs`) instead of writing over a Task that the receiving team has begun to work on.
     """
     way = desk.way()
+    _guard(desk, writes)
     told = attempt(desk, event, len(writes))
     if way == "single":
         [write] = writes
@@ -77,3 +80,20 @@ def _alone(desk: Desk, write: Write, what: str) -> Answer:
     }
     response = {"resourceType": "Bundle", "entry": [{"response": told}]}
     return Answer(200, answer.headers, encode(response))
+
+
+# Until they take it up a Task is ours; what we cancelled ourselves may be removed by a recall.
+_OURS = {"PUT": ("draft", "requested"), "DELETE": ("draft", "requested", "cancelled")}
+
+
+def _guard(desk: Desk, writes: Sequence[Write]) -> None:
+    """Never over the receiver's work: no Task beyond `requested` is written, whoever asks."""
+    for write in writes:
+        if write.method in _OURS and parts(write.url)[0] == TASK:
+            body = read(desk, write.url)
+            if body is not None and decode(body).get("status") not in _OURS[write.method]:
+                raise Held(
+                    "theirs",
+                    "the Task is beyond `requested` at the destination: it is theirs by now",
+                    "Talk to the receiving team; nothing was written over it.",
+                )

@@ -80,6 +80,12 @@ def candidates(desk: Desk) -> list[Judged]:
         return [judge(desk, own, one) for one in found]
 
 
+def settle_way(desk: Desk) -> None:
+    """Settle how writes travel there, where that is not known yet (a case made from a receipt)."""
+    if desk.case.fact("way") is None:
+        _preflight(desk)
+
+
 def _preflight(desk: Desk) -> capability.Capability:
     statement = capability.parse(desk.endpoint.get("metadata", "CapabilityStatement").body)
     if not statement.is_r4:

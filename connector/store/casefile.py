@@ -18,7 +18,7 @@ from ..failpoint import reach
 from .lock import in_turn
 from .private import private_folder
 
-SCHEMA_VERSION = 3  # 1: items without `answered`; 2: without `unfinished`, …
+SCHEMA_VERSION = 4  # 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`
 _PIECE = 256 * 1024
 
 # Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
@@ -113,6 +113,11 @@ CREATE TABLE IF NOT EXISTS parcel (
 -- the destination's own words about writes that did not pass whole
 CREATE TABLE IF NOT EXISTS answer (
   write_no INTEGER NOT NULL, status INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+-- what became of each resource when the packet was recalled
+CREATE TABLE IF NOT EXISTS recalled (
+  type TEXT NOT NULL, id TEXT NOT NULL, place TEXT NOT NULL,
+  fate TEXT NOT NULL CHECK (fate IN ('going', 'deleted', 'gone', 'marked', 'kept', 'remains')),
+  why TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
 """
 
 # What an older file needs beside further tables, by the version it has.

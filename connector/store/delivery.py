@@ -87,6 +87,15 @@ def keep_words(case: CaseFile, write_no: int, status: int, body: bytes) -> None:
         case.execute("INSERT INTO answer VALUES (?, ?, ?)", (write_no, status, body[:_WORDS_MAX]))
 
 
+def moved(case: CaseFile, resource_type: str, resource_id: str, version: str | None) -> None:
+    """Say that a later write of ours made another version of a resource."""
+    with case.commit():
+        case.execute(
+            "UPDATE delivery SET version = ? WHERE type = ? AND id = ?",
+            (version, resource_type, resource_id),
+        )
+
+
 def adopt(case: CaseFile, resource_type: str, resource_id: str, target_id: str) -> None:
     """Say that a resource of the packet is one that stands there already (the Patient)."""
     with case.commit():

@@ -30,3 +30,8 @@ def receipt(case: CaseFile, proof: bytes, signed: bytes | None = None) -> None:
     write_private(case.folder / "receipt.json", proof)
     if signed is not None:
         write_private(signature, signed)
+
+
+def recall(case: CaseFile, report: bytes) -> None:
+    """Write recall.json: what became of each resource of a packet that was recalled."""
+    write_private(case.folder / "recall.json", report)

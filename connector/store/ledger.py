@@ -205,6 +205,15 @@ class Ledger:
         with self._begin() as db:
             return dict(written.known(db, self.keyed, destination_id, keys))
 
+    def forget(self, handle: str, fence: int, destination_id: str, keys: Iterable[str]) -> None:
+        """Forget that we ever wrote `keys` (`Type/<derived id>`) there: we took them away again.
+
+        Raises `LockHeld` if another process has taken the case since.
+        """
+        with self._begin() as db:
+            self._check_fence(db, handle, fence)
+            written.forget(db, self.keyed, destination_id, list(keys))
+
     def disclosed(self, handle: str, fence: int, told: Disclosure) -> None:
         """Tell in the disclosure log what became of a case's packet, unless its last row says so.
 

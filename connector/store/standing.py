@@ -1,5 +1,6 @@
 """How a case stands, read from its rows: the same answer whoever asks, whatever a run just did."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from ..case import Facts, State, exit_codes
 from ..errors import Exit
 from ..request import due_at
-from . import chart, coverage, delivery, packet
+from . import chart, coverage, delivery, packet, recalled
 from .casefile import CaseFile
 
 _COUNTED = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
@@ -56,6 +57,7 @@ class Standing:
     task: str | None
     patient: str | None
     patient_chosen: dict[str, Any] | None  # the last decision of a person about it
+    taken_back: dict[str, Any] | None  # cancelled or recalled: by whom, when, what is left
     packet: str | None
     receipt: str | None
 
@@ -116,6 +118,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         task=_place(case, "Task", there),
         patient=case.fact("destination_patient") or _patient(there),
         patient_chosen=_chosen(case),
+        taken_back=_taken_back(case),
         packet=_file(case, "packet.json"),
         receipt=_file(case, "receipt.json"),
     )
@@ -171,6 +174,19 @@ def _patient(there: dict[str, str]) -> str | None:
 def _chosen(case: CaseFile) -> dict[str, Any] | None:
     made = case.fact("patient_choices")
     return {name: made[-1][name] for name in ("patient", "by", "at", "differs")} if made else None
+
+
+def _taken_back(case: CaseFile) -> dict[str, Any] | None:
+    made = case.fact("withdrawal")
+    if made is None:
+        return None
+    fates = Counter(row.fate for row in recalled.recalled(case))
+    return {
+        **{name: made[name] for name in ("how", "by", "at")},
+        "left": (case.fact("withdrawn") or {}).get("left", []),
+        "fates": dict(sorted(fates.items())),
+        "report": _file(case, "recall.json"),
+    }
 
 
 def _file(case: CaseFile, name: str) -> str | None:

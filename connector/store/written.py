@@ -74,7 +74,7 @@ def keep(
 ) -> None:
     """Put rows in place of what was known of these records."""
     for some in _groups(list(records)):
-        _forget(db, keyed, destination_id, [one.record for one in some])
+        forget(db, keyed, destination_id, [one.record for one in some])
         db.execute(
             insert(_records),
             [
@@ -113,9 +113,11 @@ def known(
             yield names[row[0]], Known(*row[1:])
 
 
-def _forget(db: Connection, keyed: Keyed, destination_id: str, keys: Sequence[str]) -> None:
-    names = [_name(keyed, destination_id, key) for key in keys]
-    db.execute(delete(_records).where(*_these(destination_id, names)))
+def forget(db: Connection, keyed: Keyed, destination_id: str, keys: Sequence[str]) -> None:
+    """Take away what is known of `keys` (`Type/<derived id>`)."""
+    for some in _groups(list(keys)):
+        names = [_name(keyed, destination_id, key) for key in some]
+        db.execute(delete(_records).where(*_these(destination_id, names)))
 
 
 def _groups(items: list[T]) -> Iterator[list[T]]:

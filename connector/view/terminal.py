@@ -27,6 +27,9 @@ _LIST = TextWrapper(
 )  # fmt: skip
 
 
+_TAKEN_BACK = {"cancel": "Cancelled", "recall": "Recalled"}
+
+
 def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> list[str]:
     """How a case stands, from `Standing.as_json()`."""
     lines = [f"Case {values['case']}: {values['state']}"]
@@ -48,7 +51,11 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
     if chosen := values["patient_chosen"]:
         differs = f", differing in: {', '.join(chosen['differs'])}" if chosen["differs"] else ""
         lines.append(f"{chosen['patient']} chosen by {chosen['by']} at {chosen['at']}{differs}")
-    if values["packet_hash"]:
+    if back := values["taken_back"]:
+        lines.append(f"{_TAKEN_BACK[back['how']]} by {back['by']} at {back['at']}")
+        lines += [f"  their {name} still asks: they changed it" for name in back["left"]]
+        lines += [f"  {number} {fate}" for fate, number in back["fates"].items()]
+    elif values["packet_hash"]:
         lines += missing(values["missing"], values["needed_by"])
         lines += settled(values["settled"])
     else:  # nothing found missing would sound like nothing missing
@@ -66,6 +73,24 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
         if reason["what_to_do"]:
             lines.append(f"  {reason['what_to_do']}")
     return lines
+
+
+_AIMED = {
+    "deleted": "would be deleted",
+    "marked": "would be emptied and marked entered-in-error",
+    "gone": "is not there any more",
+    "kept": "stays",
+    "remains": "stays; the people there have to remove it",
+}
+
+
+def fates(rows: Iterable[dict[str, str]]) -> list[str]:
+    """What a recall would do with each resource: what stays by its place, the rest counted."""
+    listed = list(rows)
+    counts = Counter(row["fate"] for row in listed)
+    lines = [f"{number:6} {_AIMED[fate]}" for fate, number in sorted(counts.items())]
+    stays = [row for row in listed if row["fate"] in ("kept", "marked", "remains")]
+    return lines + [f"  {row['there']}: {row['fate']} ({row['why']})" for row in stays]
 
 
 def outline(values: dict[str, Any]) -> list[str]:
@@ -180,7 +205,7 @@ def brief(values: dict[str, Any]) -> str:
     counts = values["counts"]
     text = f"{values['case']} {values['state']}: {counts['verified']} of {counts['sent']} verified"
     wanting = [item["item"] for item in values["missing"] if item["required"]]
-    if wanting:
+    if wanting and not values["taken_back"]:
         text += f"; missing {', '.join(wanting)}"
     broken = sorted({gap["what"] for gap in values["gaps"] if not gap["expected"]})
     if broken:

@@ -1,0 +1,199 @@
+"""Cancel: the request is taken back. The records stay there, and so does the receiver's work.
+
+ServiceRequest `revoked`, Task `cancelled`: each only in the version that we left, the Task only
+until they take it up. Where the Task is theirs, a second Task asks them to stop: code `abort`,
+focus the first (COW cancellation-request-task). What stands there afterwards is read.
+"""
+
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from ..errors import DestinationRefused, Held, ReadBackDiffers
+from ..fhir.bundle import Write
+from ..fhir.ids import authored_id
+from ..fhir.lossless import decode, encode
+from ..fhir.record import with_identity
+from ..fhir.systems import TAG
+from ..store import delivery, packet
+from ..store.delivery import Delivery
+from ..store.disclosures import Event
+from .addresses import Addresses
+from .answers import Kind
+from .deliver import settle
+from .desk import REQUEST, TASK, Desk, at_destination, key_of, parts
+from .disclosure import conclude
+from .exchange import may_try_again
+from .expected import Expected, canonical_sha256, judge
+from .identity import check_again
+from .lookup import find, read, version_of
+from .second import send, settle_begun
+
+# R4 request-status and task-status: nothing is asked any more.
+_ENDED = {
+    REQUEST: frozenset({"revoked", "completed", "entered-in-error"}),
+    TASK: frozenset({"cancelled", "rejected", "completed", "failed", "entered-in-error"}),
+}
+_OURS_YET = frozenset({"draft", "requested"})  # of a Task: nobody has taken it up
+
+
+@dataclass(frozen=True)
+class _Signal:
+    """ServiceRequest or Task as it is read. `ours`: it stands as we left it."""
+
+    row: Delivery
+    resource: dict[str, Any]
+    ours: bool
+
+    @property
+    def asks(self) -> bool:
+        return self.resource.get("status") not in _ENDED[self.row.type]
+
+    @property
+    def may_write(self) -> bool:
+        untouched = self.row.type != TASK or self.resource.get("status") in _OURS_YET
+        return self.asks and self.ours and untouched
+
+
+def cancel(desk: Desk, letter: packet.Entry, at: str) -> list[str]:
+    """Take the request back; `letter`, in packet form, is the Task that asks them to stop.
+
+    `at`: FHIR dateTime. Returns the types of what still asks there because they changed it.
+    Raises `Held` (`identity`; `theirs` if nothing could be said to them), `DestinationRefused`,
+    `ReadBackDiffers`, `Waiting`.
+    """
+    with at_destination(), desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+        check_again(desk)
+        signals = _until_done(desk, "cancel", letter, at)
+        left = [signal.row.type for signal in signals if signal.asks]
+        if TASK in left:
+            _read_letter(desk, letter)
+    if left == [REQUEST] and len(signals) == 1:
+        raise Held(
+            "theirs",
+            "the ServiceRequest was changed at the destination and its Task is gone: there is"
+            " nothing left by which to cancel",
+            "Call the receiving team; nothing was written over their work.",
+        )
+    conclude(desk, "cancel", len(signals))
+    return left
+
+
+def take_back(desk: Desk, at: str) -> None:
+    """The same before a recall: what is still ours asks no more, and nothing new is written."""
+    with at_destination(), desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+        _until_done(desk, "recall", None, at)
+
+
+def _until_done(desk: Desk, event: Event, letter: packet.Entry | None, at: str) -> list[_Signal]:
+    settle(desk)
+    settle_begun(desk)
+    failure, last = "", list[Write]()
+    for attempt in count(1):
+        signals = _signals(desk)
+        writes = [_ended(signal, at) for signal in signals if signal.may_write]
+        if letter is not None and any(
+            signal.row.type == TASK and signal.asks and not signal.may_write for signal in signals
+        ):
+            writes += _letter(desk, letter)
+        if not writes:
+            _keep_versions(desk, signals)
+            return signals
+        if failure and writes == last:
+            raise DestinationRefused(
+                f"{event}: {failure}",
+                "Ask the people who run the destination; the same command goes on from here.",
+            )
+        if desk.way() != "transaction":
+            writes = writes[:1]
+        _remember(desk, writes)
+        kind, answer, words = send(desk, writes, event)
+        last = writes
+        transient = kind is not Kind.DONE and may_try_again(desk, attempt, answer)
+        failure = "" if transient else words
+    raise AssertionError("the retry decision ends the loop")
+
+
+def _signals(desk: Desk) -> list[_Signal]:
+    """The ServiceRequest and the Task of this case, those that stand there."""
+    rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(desk.case)}
+    known = _known_content(desk)
+    found = []
+    for name in (REQUEST, TASK):
+        own = f"{name}/{authored_id(desk.source.id, desk.request.request_id, name, name)}"
+        row = rows.get(own)
+        if row is None or row.target_id is None:
+            continue
+        body = read(desk, f"{name}/{row.target_id}")
+        if body is None:
+            continue
+        resource = decode(body)
+        ours = row.version is not None and version_of(resource) == row.version
+        ours = ours or canonical_sha256(body) in known
+        found.append(_Signal(row, resource, ours))
+    return found
+
+
+def _known_content(desk: Desk) -> set[str]:
+    """What a write of ours whose answer was never heard may have made of the two."""
+    known = set(desk.case.fact("taken_back", []))
+    begun = desk.case.fact("announcing")
+    if begun is not None and not desk.case.fact("announced_at"):
+        announced = Expected(desk, begun["at"])
+        known |= {canonical_sha256(announced.of(key)) for key in announced.signals}
+    return known
+
+
+def _remember(desk: Desk, writes: list[Write]) -> None:
+    """Before they leave: by their content they are known for ours, if no answer comes."""
+    made = [canonical_sha256(write.body) for write in writes]
+    desk.case.set_fact("taken_back", sorted({*desk.case.fact("taken_back", []), *made}))
+
+
+def _ended(signal: _Signal, at: str) -> Write:
+    row, resource = signal.row, dict(signal.resource)
+    resource["status"] = "revoked"
+    if row.type == TASK:
+        resource["status"] = "cancelled"
+        resource["statusReason"] = {"text": "Cancelled by the sender"}
+        resource["lastModified"] = at
+        resource.pop("businessStatus", None)  # it says where the work stands; there is none
+    place, version = f"{row.type}/{row.target_id}", version_of(resource)
+    body = with_identity(encode(resource), row.target_id, ())
+    condition = {"ifMatch": f'W/"{version}"'} if version else {}
+    return Write(f"urn:uuid:{row.id}", "PUT", place, body, condition)
+
+
+def _letter(desk: Desk, letter: packet.Entry) -> list[Write]:
+    """The write of the second Task; none if it stands there."""
+    key = key_of(letter)
+    if find(desk, [key]):
+        return []
+    body = Addresses(desk).render(letter)
+    if desk.settings.write == "put":
+        return [Write(f"{desk.endpoint.base_url}/{key}", "PUT", key, body, {})]
+    condition = {"ifNoneExist": f"_tag={TAG}|{letter.id}"}
+    body = with_identity(body, None, ())
+    kept = condition if desk.settings.write == "conditional" else {}
+    return [Write(f"urn:uuid:{letter.id}", "POST", TASK, body, kept)]
+
+
+def _read_letter(desk: Desk, letter: packet.Entry) -> None:
+    """Read the second Task back, and keep where it stands. Raises `ReadBackDiffers`."""
+    place = find(desk, [key_of(letter)])[key_of(letter)]
+    reading = judge(place.id, Addresses(desk).render(letter), read(desk, place.reference))
+    if reading.status == "differs":
+        raise ReadBackDiffers(
+            "the Task that asks to stop is not at the destination as it was written",
+            "Ask the people who run the destination what changes such records.",
+        )
+    abort = {"id": letter.id, "target_id": place.id, "version": reading.version}
+    desk.case.set_fact("abort", abort)
+
+
+def _keep_versions(desk: Desk, signals: list[_Signal]) -> None:
+    with desk.case.commit():
+        for signal in signals:
+            if signal.ours:
+                key = f"{signal.row.type}/{signal.row.id}"
+                delivery.moved(desk.case, *parts(key), version_of(signal.resource))

@@ -1,0 +1,177 @@
+"""Recall: after a wrong disclosure, take away what we brought and nobody changed since.
+
+First the request is taken back, then everything goes, referrers first. What something that stays
+refers to is emptied and marked entered-in-error. What was changed there, or is another case's as
+well, stays as it is and is listed. No patient is compared first: a wrong one is a reason to recall,
+and only what stands as we left it is touched.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from ..fhir.lossless import decode, encode
+from ..fhir.mistake import entered_in_error
+from ..fhir.references import attachments, spans
+from ..progress import Progress, silent
+from ..store import delivery, recalled
+from ..store.delivery import STOOD, Delivery
+from ..store.elsewhere import Elsewhere, elsewhere
+from ..store.recalled import Recalled
+from .cancel import take_back
+from .deliver import settle
+from .desk import TASK, Desk, at_destination
+from .disclosure import conclude
+from .expected import canonical_sha256
+from .identity import settle_way
+from .limits import limits_of
+from .lookup import read, version_of
+from .remains import Plan, There, plan
+from .removal import CHANGED, NEEDED, SHARED, Removal
+from .second import settle_begun
+
+_AT_ONCE = 64
+
+
+def look(desk: Desk) -> list[Recalled]:
+    """What a recall would do with each resource, by what is read now. Writes nothing there.
+
+    `fate` is what is aimed at; the destination may refuse a deletion and get a mark instead.
+    """
+    settle(desk)
+    with at_destination():
+        removal, made = _survey(desk, silent)
+    for place in made.mark:
+        removal.fate(place, "marked", NEEDED)
+    for place in (place for group in made.delete for place in group):
+        removal.fate(place, "deleted")
+    return sorted(removal.fates.values())
+
+
+def recall(desk: Desk, at: str, progress: Progress = silent) -> list[Recalled]:
+    """Recall the packet. `at`: FHIR dateTime. What became of each resource, also kept in the case.
+
+    Resumable after any crash: what an earlier run did is settled by reading. Raises
+    `DestinationRefused`, `Waiting`, `Held` (`theirs`), `LockHeld`.
+    """
+    with at_destination():
+        settle_way(desk)
+    take_back(desk, at)
+    with at_destination():
+        settle_begun(desk)
+        removal, made = _survey(desk, progress)
+        for place in made.mark:
+            removal.mark(place)
+        done, total = 0, sum(map(len, made.delete))
+        for together in _writes(desk, made.delete):
+            removal.delete(together)
+            done += len(together)
+            progress("recall", done, total)
+    removal.keep(list(removal.fates))
+    fates = recalled.recalled(desk.case)
+    remaining = Counter(row.fate for row in fates)["remains"]
+    conclude(desk, "recall", len(fates) - remaining, remaining)
+    return fates
+
+
+def _survey(desk: Desk, progress: Progress) -> tuple[Removal, Plan]:
+    """Read everything of this case that stands there, and plan what becomes of it."""
+    ours = _Ours(desk)
+    removal, found = Removal(desk), list[There]()
+    rows = [row for row in ours.rows if row.target_id is not None]
+    with ThreadPoolExecutor(desk.settings.connections) as pool:
+        for start in range(0, len(rows), _AT_ONCE):
+            some = rows[start : start + _AT_ONCE]
+            bodies = pool.map(lambda row: read(desk, f"{row.type}/{row.target_id}"), some)
+            for row, body in zip(some, bodies, strict=True):
+                place = f"{row.type}/{row.target_id}"
+                removal.rows[place] = row
+                if body is None:
+                    removal.fate(place, "deleted" if ours.was_going(row) else "gone")
+                    continue
+                there = ours.judge(row, place, body)
+                removal.versions[place] = version_of(decode(body))
+                found.append(there)
+                if there.stays:
+                    fate = "remains" if there.stays == CHANGED else "kept"
+                    removal.fate(place, fate, there.stays)
+            progress("read", start + len(some), len(rows))
+    made = plan(found)
+    for place in made.held:
+        removal.fate(place, "kept", NEEDED)
+    return removal, made
+
+
+class _Ours:
+    """What we brought, and whether it is ours to take away as it stands there."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._others = elsewhere(desk.case)
+        self.rows = _rows(desk, self._others)
+        self._known = desk.known(f"{row.type}/{row.id}" for row in self.rows)
+        self._before = {(row.type, row.id): row.fate for row in recalled.recalled(desk.case)}
+
+    def was_going(self, row: Delivery) -> bool:
+        """Whether it is we who deleted what is not there any more."""
+        return self._before.get((row.type, row.id)) in ("going", "deleted")
+
+    def judge(self, row: Delivery, place: str, body: bytes) -> There:
+        """What was read of `row`, with why it stays, if it does."""
+        marked = None if row.type == TASK else entered_in_error(decode(body))
+        emptied = None if marked is None else encode(marked)
+        left = None if emptied is None else _refers(emptied)
+        return There(place, _refers(body), left, self._why_not(row, place, body, emptied))
+
+    def _why_not(self, row: Delivery, place: str, body: bytes, emptied: bytes | None) -> str:
+        if (row.type, row.id) in self._others.live:
+            return SHARED
+        if row.note == STOOD and place not in self._others.recalled:
+            return "it stood there before this case"
+        content = canonical_sha256(body)
+        if emptied is not None and canonical_sha256(emptied) == content:
+            return ""  # our own mark, of an earlier run
+        version = version_of(decode(body))
+        if version is None:
+            return "" if row.read_sha256 == content else CHANGED
+        versions = {row.version, *self._others.recalled.get(place, ())}
+        if known := self._known.get(f"{row.type}/{row.id}"):
+            versions.add(known.version)
+        return "" if version in versions else CHANGED
+
+
+def _writes(desk: Desk, groups: list[list[str]]) -> Iterator[list[str]]:
+    """Deletions that leave together; outside of a transaction each one alone."""
+    if desk.way() != "transaction":
+        yield from ([place] for group in groups for place in group)
+        return
+    limit, together = limits_of(desk).entries, list[str]()
+    for group in groups:
+        if together and len(together) + len(group) > limit:
+            yield together
+            together = []
+        together = [*together, *group]
+    if together:
+        yield together
+
+
+def _rows(desk: Desk, others: Elsewhere) -> list[Delivery]:
+    """What we wrote: the packet's resources, and the Task by which it was cancelled.
+
+    Also a Patient that was there already, if only a recalled case of ours had brought it.
+    """
+    rows = [
+        row
+        for row in delivery.deliveries(desk.case)
+        if row.write_no > 0 or f"{row.type}/{row.target_id}" in others.recalled
+    ]
+    abort = desk.case.fact("abort")
+    if abort is None:
+        return rows
+    place = abort["target_id"], abort["version"]
+    return [*rows, Delivery(TASK, abort["id"], 1, *place, None, None, "verified", "")]
+
+
+def _refers(body: bytes) -> frozenset[str]:
+    """What a resource points to: references, and attachments that went ahead as a Binary."""
+    urls = {str(attachment["url"]) for attachment in attachments(body)}
+    return frozenset(urls | {span.value for span in spans(body)})

@@ -1,0 +1,155 @@
+"""Taking a packet back: cancelled (the request ends, the records stay) or recalled (they go).
+
+A person decides, once: who, when and why is a row of the case before anything is written. From
+there on the case sends nothing else, and any run of it goes on with that decision until it is done.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from . import packet, push
+from .case import State
+from .errors import Held, UsageError
+from .fhir.lossless import encode
+from .job import Job, enter, forget, iso, stated
+from .push import proof
+from .store import delivery, export
+from .store.casefile import CaseFile
+from .store.recalled import Recalled
+
+How = Literal["cancel", "recall"]
+_DONE = {"cancel": State.CANCELLED, "recall": State.RECALLED}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What somebody decided about a packet. The reason stays in the case file."""
+
+    how: How
+    by: str
+    reason: str
+
+
+def decide(job: Job, case: CaseFile, decision: Decision) -> None:
+    """Record a decision, before anything of it is done. The same one again goes on with the first.
+
+    `UsageError` without a reason, or to cancel what is recalled.
+    """
+    made = case.fact("withdrawal")
+    if made is not None and (made["how"] == decision.how or made["how"] == "recall"):
+        if made["how"] != decision.how:
+            raise UsageError("the case is recalled", "There is nothing left to cancel.")
+        return
+    example = f"echo 'wrong team' | connector {decision.how} CASE --by NAME"
+    reason = stated(decision.reason, example)
+    at = iso(job.clock())
+    with case.commit():
+        case.set_fact(
+            "withdrawal", {"how": decision.how, "by": decision.by, "at": at, "reason": reason}
+        )
+        forget(case, "withdrawn")
+
+
+def go_on(job: Job, desk: push.Desk) -> None:
+    """Do what was decided, as far as it is not done. Asks nothing of a server once it is.
+
+    Raises `Held` (`remains`) while something is left there that a person has to see to.
+    """
+    case, made = desk.case, desk.case.fact("withdrawal")
+    if case.fact("withdrawn") is None:
+        left = []
+        if case.fact("sending"):
+            left = _cancel(job, desk, made) if made["how"] == "cancel" else _recall(job, desk, made)
+        case.set_fact("withdrawn", {"left": left})
+    enter(case, _DONE[made["how"]])
+
+
+def outlook(desk: push.Desk) -> list[Recalled]:
+    """What a recall would do with each resource. Writes nothing there."""
+    return push.look(desk) if desk.case.fact("sending") else []
+
+
+def _cancel(job: Job, desk: push.Desk, made: dict[str, Any]) -> list[str]:
+    task = desk.authored("Task")
+    letter = packet.cancellation(task, job.request, job.source, job.mappings, made["at"])
+    return push.cancel(desk, letter, made["at"])
+
+
+def _recall(job: Job, desk: push.Desk, made: dict[str, Any]) -> list[str]:
+    fates = push.recall(desk, made["at"], job.progress)
+    export.recall(desk.case, _report(desk, made, fates))
+    remaining = sum(fate.fate == "remains" for fate in fates)
+    if remaining:
+        raise Held(
+            "remains",
+            f"{remaining} resources of the recalled packet still stand at the destination",
+            "recall.json in the folder of the case lists them, and why: have the people there"
+            " remove them, then run the same command again.",
+        )
+    return []
+
+
+def _report(desk: push.Desk, made: dict[str, Any], fates: list[Recalled]) -> bytes:
+    values = {
+        "case": desk.handle,
+        "by": made["by"],
+        "decided_at": made["at"],
+        "destination": str(desk.settings.id),
+        "resources": [
+            {"packet": f"{f.type}/{f.id}", "there": f.place, "fate": f.fate, "why": f.why}
+            for f in fates
+        ],
+    }
+    return encode(values) + b"\n"
+
+
+def from_receipt(job: Job, case: CaseFile, path: Path) -> None:
+    """Fill an empty case with what a receipt says: where everything stands, in which version.
+
+    For a case file that was lost. `UsageError` if the receipt is damaged or of another case.
+    """
+    if delivery.deliveries(case) or case.fact("packet_hash"):
+        raise UsageError("the case file is there", "Leave --receipt out.")
+    try:
+        checked = proof.check(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", "Name a file that can be read.") from None
+    values = checked.values
+    if checked.wrong:
+        raise UsageError(
+            f"{path}: not as it was written", "Look at it: `connector receipt check FILE`."
+        )
+    if (values["case"], values["destination"]["id"]) != (job.handle, str(job.destination.id)):
+        raise UsageError(
+            f"{path}: the receipt of another case or destination",
+            "Name the request of that receipt.",
+        )
+    if job.request.patient.id is None:
+        raise UsageError(
+            "the request does not name the patient's id at the source",
+            "Set patient.id: the log of disclosures needs it.",
+        )
+    with case.commit():
+        for line in values["resources"]:
+            if line["there"] is not None:
+                _place(case, line)
+        case.set_fact("packet_hash", values["packet_hash"])
+        case.set_fact("announced_at", values["announced_at"])
+        case.set_fact("sending", True)
+
+
+def _place(case: CaseFile, line: dict[str, Any]) -> None:
+    resource_type, _, derived = line["packet"].partition("/")
+    target = line["there"].partition("/")[2]
+    if line["sha256_sent"] is None:  # theirs: compared, never written
+        delivery.adopt(case, resource_type, derived, target)
+        return
+    delivery.intend(case, 1, [(resource_type, derived)])
+    delivery.settle(case, [(resource_type, derived, target, line["version"])], line["note"])
+    read = line["sha256_sent"], line["sha256_read"] or "", line["version"], line["note"]
+    delivery.read_back(case, [(resource_type, derived, _status(line["status"]), *read)])
+
+
+def _status(status: str) -> str:
+    return status if status in ("verified", "precision-changed", "differs") else "sent"

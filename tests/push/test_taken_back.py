@@ -1,0 +1,142 @@
+"""Cancel and recall at the desk: no Task of theirs is written, whoever asks; killed and run on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from connector import push
+from connector.errors import DestinationRefused, Held
+from connector.fhir.bundle import Write
+from connector.fhir.gate import check
+from connector.fhir.lossless import encode
+from connector.fhir.mistake import _BY_STATUS, _SAYING, entered_in_error
+from connector.fhir.systems import TAG
+from connector.push import Desk
+from connector.push.exchange import post
+from connector.push.remains import There, plan
+from connector.sandbox import Fault, Sandbox
+from connector.store.packet import Entry
+from tests.push.conftest import TRANSACTIONS, dangling, one, writes
+from tests.push.packets import NOW, chart, push_all
+
+DeskOf = Callable[..., Desk]
+LATER = "2026-11-23T10:00:00Z"
+BEYOND = (
+    "received", "accepted", "rejected", "ready", "cancelled", "in-progress", "on-hold", "failed",
+    "completed", "entered-in-error",
+)  # fmt: skip
+
+
+def letter(desk: Desk) -> Entry:
+    task = desk.authored("Task")
+    body = {
+        "resourceType": "Task", "id": "11111111-aaaa-4bbb-8ccc-222222222222", "status": "requested",
+        "intent": "order", "focus": {"reference": f"Task/{task.id}"},
+        "meta": {"tag": [{"system": TAG, "code": "11111111-aaaa-4bbb-8ccc-222222222222"}]},
+    }  # fmt: skip
+    return Entry(0, "Task", str(body["id"]), "authored", "CancellationTask", "", encode(body))
+
+
+def decided(desk: Desk, how: str) -> Desk:
+    desk.case.set_fact("withdrawal", {"how": how, "by": "A. Person", "reason": "x", "at": LATER})
+    return desk
+
+
+@pytest.mark.parametrize("status", BEYOND)
+def test_the_write_function_refuses_a_task_beyond_requested(
+    desk_of: DeskOf, sandbox: Sandbox, status: str
+) -> None:
+    desk = desk_of()
+    push_all(desk)
+    sandbox.put(one(sandbox, "Task") | {"status": status})
+    theirs, before = one(sandbox, "Task"), writes(sandbox)
+    for kind in ("transaction", "single"):
+        desk.case.set_fact("way", kind)
+        place = f"Task/{theirs['id']}"
+        write = Write("urn:uuid:x", "PUT", place, encode(theirs | {"status": "draft"}), {})
+        with pytest.raises(Held, match="theirs by now"):
+            post(desk, 99, [write], "test")
+    assert (one(sandbox, "Task"), writes(sandbox)) == (theirs, before)
+
+
+def test_an_answer_lost_after_the_work_was_done_is_settled_by_reading(
+    desk_of: DeskOf, sandbox: Sandbox
+) -> None:
+    desk = decided(desk_of(), "cancel")
+    push_all(desk)
+    sandbox.add_fault(Fault("drop-after", TRANSACTIONS, "POST", times=1))
+    assert push.cancel(desk, letter(desk), LATER) == []
+    assert (one(sandbox, "Task")["status"], one(sandbox, "ServiceRequest")["status"]) == (
+        "cancelled", "revoked",
+    )  # fmt: skip
+    sandbox.add_fault(Fault("drop-after", TRANSACTIONS, "POST", times=1))
+    assert {row.fate for row in push.recall(decided(desk, "recall"), LATER)} == {"deleted"}
+    assert sandbox.resources() == []
+
+
+def test_what_the_destination_will_not_delete_is_emptied_and_marked(
+    desk_of: DeskOf, sandbox: Sandbox
+) -> None:
+    desk = decided(desk_of(chart(5)), "recall")
+    push_all(desk)
+    observations = [r for r in sandbox.resources() if r["resourceType"] == "Observation"]
+    sandbox.put(
+        {"resourceType": "Observation", "id": "own", "status": "final", "code": {"text": "Theirs"},
+         "hasMember": [{"reference": f"Observation/{observations[2]['id']}"}]}
+    )  # fmt: skip
+    fates = push.recall(desk, LATER)
+    marked = [row.place for row in fates if row.fate == "marked"]
+    assert marked == [f"Observation/{observations[2]['id']}"]
+    left = {r["id"]: r for r in sandbox.resources()}
+    assert set(left) == {"own", observations[2]["id"]}
+    assert "valueQuantity" not in left[observations[2]["id"]]
+    assert dangling(sandbox) == set()
+
+
+def test_a_destination_that_is_down_stops_it_and_it_goes_on(
+    desk_of: DeskOf, sandbox: Sandbox
+) -> None:
+    desk = decided(desk_of(), "recall")
+    push_all(desk)
+    sandbox.add_fault(
+        Fault("status", TRANSACTIONS, "POST", status=503, times=desk.settings.attempts)
+    )
+    with pytest.raises(DestinationRefused):
+        push.recall(desk, LATER)
+    assert {row.fate for row in push.recall(desk, LATER)} == {"deleted"}
+    assert sandbox.resources() == []
+
+
+@pytest.mark.parametrize("name", sorted({*_BY_STATUS, *_SAYING}))
+def test_a_marked_record_says_so_and_nothing_more(name: str) -> None:
+    resource: dict[str, Any] = {"resourceType": name, "id": "1", "note": [{"text": "secret"}]}
+    marked = entered_in_error(resource)
+    assert marked is not None
+    assert entered_in_error(marked) == marked
+    assert "secret" not in str(marked)
+    wrong = [
+        finding for finding in check(marked) if "tatus:" in finding and "missing" not in finding
+    ]
+    assert wrong == []
+
+
+def test_types_that_can_not_say_so_are_not_marked() -> None:
+    for name in ("Patient", "Practitioner", "Organization", "Provenance", "Task"):
+        assert entered_in_error({"resourceType": name, "id": "1"}) is None
+
+
+def test_nothing_goes_that_something_which_stays_refers_to() -> None:
+    none = frozenset[str]()
+    found = [
+        There("T/theirs", frozenset({"R/1"}), None, "changed"),
+        There("R/1", frozenset({"C/1", "P/1"}), frozenset({"P/1"})),
+        There("C/1", frozenset({"O/1"}), none),
+        There("O/1", frozenset({"P/1", "O/2"}), none),
+        There("O/2", frozenset({"O/1"}), none),
+        There("P/1", none, None),
+    ]
+    made = plan(found)
+    assert (made.mark, made.held) == (["R/1"], ["P/1"])
+    assert [sorted(group) for group in made.delete] == [["C/1"], ["O/1", "O/2"]]
+    assert NOW < LATER
