@@ -129,12 +129,15 @@ release = "{release}"
         path.write_text(json.dumps({k: v for k, v in values.items() if v is not None}))
         return path
 
-    def cli(self, *arguments: str | Path, env: dict[str, str] | None = None) -> Ran:
+    def cli(
+        self, *arguments: str | Path, env: dict[str, str] | None = None, stdin: str = ""
+    ) -> Ran:
         """Run the command line as a user does: a process of its own, in the world's folder."""
         done = subprocess.run(
             [sys.executable, "-m", "connector", *map(str, arguments)],
             cwd=self.folder,
             env={**os.environ, **(env or {})},
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,

@@ -1,8 +1,6 @@
 """What people answer in place of the chart, through the real command line: attach and waive."""
 
 import base64
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,11 +41,7 @@ def uncovered(tmp_path: Path) -> Iterator[support.World]:
 
 
 def waive(world: support.World, *arguments: str, reason: str = "") -> support.Ran:
-    done = subprocess.run(
-        [sys.executable, "-m", "connector", "waive", *arguments],
-        cwd=world.folder, input=reason, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return support.Ran(done.returncode, done.stdout, done.stderr)
+    return world.cli("waive", *arguments, stdin=reason)
 
 
 def kinds(stands: dict[str, list[dict[str, str]]]) -> dict[str, str]:

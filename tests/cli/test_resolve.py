@@ -36,11 +36,7 @@ def resolve(world: support.World, *arguments: str) -> support.Ran:
 
 def choose(world: support.World, chosen: str) -> support.Ran:
     command = ["resolve", "SO-1", "--choose", "-", "--by", "A. Person", "--json"]
-    done = subprocess.run(
-        [sys.executable, "-m", "connector", *command],
-        cwd=world.folder, input=chosen, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return support.Ran(done.returncode, done.stdout, done.stderr)
+    return world.cli(*command, stdin=chosen)
 
 
 def held(world: support.World, **request: Any) -> support.Ran:

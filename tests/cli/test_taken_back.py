@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,15 +33,7 @@ def world(tmp_path: Path) -> Iterator[support.World]:
 
 def say(world: support.World, reason: str, *arguments: str | Path) -> support.Ran:
     """Run the command line with a reason on standard input."""
-    done = subprocess.run(
-        [sys.executable, "-m", "connector", *map(str, arguments)],
-        cwd=world.folder,
-        input=reason,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return support.Ran(done.returncode, done.stdout, done.stderr)
+    return world.cli(*arguments, stdin=reason)
 
 
 def one(world: support.World, resource_type: str) -> Resource:
