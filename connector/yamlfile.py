@@ -1,5 +1,6 @@
 """YAML (and so JSON) files with the line of every value, for errors a person can act on."""
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,16 +18,14 @@ Lines = dict[tuple[str | int, ...], int]
 
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "map", "seq")}
+# YAML 1.2's words (core schema 10.3.2): in 1.1 the code NO, of Norway say, would be false.
 _JUST_TEXT = {
-    first: kept
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    if (
-        kept := [
-            (tag, pattern)
-            for tag, pattern in resolvers
-            if tag in ("tag:yaml.org,2002:null", "tag:yaml.org,2002:bool")
-        ]
+    first: [(f"tag:yaml.org,2002:{kind}", re.compile(f"(?:{pattern})$"))]
+    for kind, pattern, firsts in (
+        ("null", "~|null|Null|NULL|", ("", *"~nN")),
+        ("bool", "true|True|TRUE|false|False|FALSE", tuple("tTfF")),
     )
+    for first in firsts
 }
 
 

@@ -50,7 +50,22 @@ def test_the_smallest_request_is_read_as_written(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["007", "1e3", "1_000", "0x1F", "2026-12-01", "12:30:45", ".inf", "1.50", "=", "<<", "12|3"],
+    [
+        "NO",
+        "yes",
+        "off",
+        "007",
+        "1e3",
+        "1_000",
+        "0x1F",
+        "2026-12-01",
+        "12:30:45",
+        ".inf",
+        "1.50",
+        "=",
+        "<<",
+        "12|3",
+    ],
 )
 def test_text_stays_text(folder: Path, value: str) -> None:
     request = read_request(written(folder, SMALLEST + f"patient_story: {value}\n"))

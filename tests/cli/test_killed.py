@@ -29,7 +29,9 @@ PARTS = 4
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[support.World]:
-    with support.world(tmp_path, source={"quirks": QUIRKS}) as world:
+    folder = tmp_path / "world"
+    folder.mkdir()
+    with support.world(folder, source={"quirks": QUIRKS}) as world:
         yield world
         world.destination.close()
 
