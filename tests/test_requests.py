@@ -120,7 +120,7 @@ def test_what_editors_put_before_it(folder: Path, prefix: str) -> None:
          "line 4: key_question: Input should be 'diagnosis', 'treatment' or 'prognosis'"),
         ("2026-12-01", CANARY,
          "line 6: needed_by: expected a date, or date and time with seconds and offset"),
-        ("question: Is", "question: yes #", "line 5: question: Input should be a valid string"),
+        ("question: Is", "question: true #", "line 5: question: Input should be a valid string"),
         ("source: home", "source: home\nsource: home", "line 8: source: written twice"),
         ("  id: 007", "  id: 007\n  id: 008", "line 4: id: written twice"),
         ("source: home", "source: home\nalso:\n- diagnosis\n- cure",
