@@ -1,18 +1,10 @@
-"""The order of the steps: pull → map → release → push → read back → announce → receipt.
+"""What can be done with a case: the steps to a goal, or one of them, and how it stands then."""
 
-The only module that knows it. Every step leaves committed rows, so a case goes on from where its
-rows say it is, whoever runs it and however the last run ended.
-"""
-
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from . import packet, push, withdraw
+from . import push, steps, withdraw
 from .case import State
-from .endpoint import Endpoint
 from .errors import (
     ConnectorError,
     DestinationRefused,
@@ -23,10 +15,8 @@ from .errors import (
     UsageError,
     Waiting,
 )
-from .fhir.lossless import encode
 from .job import Job, at_work, enter, forget, iso
-from .pull import pull_chart, pull_files, types_of_chart
-from .store import chart, coverage, export
+from .store import chart
 from .store.casefile import CaseFile
 from .store.standing import Standing, standing
 
@@ -46,7 +36,7 @@ def advance(job: Job, goal: State = State.VERIFIED) -> Standing:
     exception; errors in the command and faults of this machine are raised.
     """
     with at_work(job) as desk:
-        return _attempt(job, desk, goal, lambda: _steps(job, desk, goal))
+        return _attempt(job, desk, goal, lambda: steps.go_on(job, desk, goal))
 
 
 def pull_again(job: Job) -> Standing:
@@ -66,7 +56,7 @@ def pull_again(job: Job) -> Standing:
                     "export",
                 )
             enter(desk.case, State.OPENED)
-        return _attempt(job, desk, State.PULLED, lambda: _steps(job, desk, State.PULLED))
+        return _attempt(job, desk, State.PULLED, lambda: steps.go_on(job, desk, State.PULLED))
 
 
 def verify(job: Job) -> Standing:
@@ -74,7 +64,7 @@ def verify(job: Job) -> Standing:
     with at_work(job) as desk:
         if not desk.case.fact("announced_at") or desk.case.fact("withdrawal"):
             return standing(desk.case, job.clock())
-        return _attempt(job, desk, State.VERIFIED, lambda: _verify(job, desk))
+        return _attempt(job, desk, State.VERIFIED, lambda: steps.verify(job, desk))
 
 
 def approve(job: Job, digest: str, by: str) -> Standing:
@@ -112,7 +102,7 @@ def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
             return standing(case, job.clock())
         if State(case.fact("state")) is State.OPENED:
             enter(case, State.PULLED)  # a run ended just before this
-        return _attempt(job, desk, State.READY, lambda: _map(job, desk))
+        return _attempt(job, desk, State.READY, lambda: steps.author(job, desk))
 
 
 def take_back(job: Job, decision: withdraw.Decision, receipt: Path | None = None) -> Standing:
@@ -144,125 +134,6 @@ def _not_taken_back(case: CaseFile) -> None:
         raise UsageError("the case was cancelled or recalled", "Ask anew under a new request_id.")
 
 
-def _steps(job: Job, desk: push.Desk, goal: State) -> None:
-    case = desk.case
-    if case.fact("withdrawal"):
-        if goal is State.VERIFIED:
-            withdraw.go_on(job, desk)
-        return
-    if case.fact("announced_at"):
-        if State(case.fact("state")) is not State.VERIFIED:
-            _verify(job, desk)  # a run ended between the last write and the receipt, or it differed
-        return
-    if not case.fact("sending"):
-        _pull(job, desk)
-        if goal is State.PULLED:
-            return
-        _map(job, desk)
-        if goal is State.READY or State(case.fact("state")) is State.UNAPPROVED:
-            return
-    elif goal is not State.VERIFIED:
-        return
-    _push(job, desk)
-
-
-def _pull(job: Job, desk: push.Desk) -> None:
-    case = desk.case
-    broken = any(gap.kind in chart.BROKEN and not gap.expected for gap in chart.gaps(case))
-    if case.fact("pull_complete") and not broken:
-        if State(case.fact("state")) is State.OPENED:
-            enter(desk.case, State.PULLED)  # a run ended just before this
-        return
-    if case.fact("as_of") is None:
-        case.set_fact("as_of", iso(job.clock()))
-    forget(case, "mapped")
-    with case.rebuildable():
-        _gather(job, case)
-    enter(desk.case, State.PULLED)
-
-
-def _gather(job: Job, case: CaseFile) -> None:
-    """The chart, from the server or the files of the source."""
-    never = job.mappings.never_types
-    wanted = job.mappings.wanted_types(job.request.case_type, job.destination.programme)
-    kept = {"never_types": never, "wanted_types": wanted}
-    if job.source.files is not None:
-        pull_files(case, job.request, job.source, **kept, progress=job.progress)
-        return
-    types = types_of_chart(never)
-    endpoint = Endpoint(job.source, "source", job.source.page_bytes_max, types)
-    files = job.mappings.files
-    pull_chart(
-        case, job.request, endpoint, job.source, **kept, mappings=files, progress=job.progress
-    )
-
-
-def _map(job: Job, desk: push.Desk) -> None:
-    case = desk.case
-    if case.fact("mapped") != job.mappings.identity:
-        outline = packet.map_case(
-            case,
-            job.request,
-            job.source,
-            job.destination,
-            job.mappings,
-            as_of=case.fact("as_of"),
-            environment=job.destination.environment,
-            progress=job.progress,
-        )
-        export.packet(case)
-        with case.commit():
-            told = {**asdict(outline), "withheld": [d._asdict() for d in outline.withheld]}
-            case.set_fact("outline", told)
-            case.set_fact("mapped", job.mappings.identity)
-    approval = case.fact("approval") or {}
-    approved = approval.get("hash") == case.fact("packet_hash")
-    free = job.destination.release == "auto" or approved
-    enter(desk.case, State.READY if free else State.UNAPPROVED)
-
-
-def _push(job: Job, desk: push.Desk) -> None:
-    case = desk.case
-    with _receipt(job, desk):
-        push.resolve(desk)
-        with case.commit():
-            enter(desk.case, State.SENDING)
-            case.set_fact("sending", True)
-        push.deliver(desk, job.progress)
-        push.read_back(desk, job.progress)
-        enter(desk.case, State.DELIVERED)
-        push.announce(desk, iso(job.clock()))
-    enter(desk.case, State.VERIFIED)
-
-
-def _verify(job: Job, desk: push.Desk) -> None:
-    with _receipt(job, desk):
-        push.verify(desk, job.progress)
-    enter(desk.case, State.VERIFIED)
-
-
-@contextmanager
-def _receipt(job: Job, desk: push.Desk) -> Iterator[None]:
-    """What is read back inside goes into the log and the receipt, also when it differs.
-
-    The key is read first: one that is missing must not stop the last step of a delivery.
-    """
-    key = push.signing_key(job.config.receipt)
-    try:
-        yield
-    except ReadBackDiffers:
-        _write_receipt(job, desk, key)
-        raise
-    _write_receipt(job, desk, key)
-
-
-def _write_receipt(job: Job, desk: push.Desk, key: push.Signing | None) -> None:
-    push.account(desk)
-    values = push.receipt(desk, desk.case.fact("packet_hash"), iso(job.clock()))
-    proof = encode(values) + b"\n"
-    export.receipt(desk.case, proof, push.signed(proof, key) if key else None)
-
-
 def _attempt(job: Job, desk: push.Desk, goal: State, step: Callable[[], None]) -> Standing:
     case = desk.case
     try:
@@ -288,44 +159,3 @@ def _obstacle(error: ConnectorError) -> dict[str, object]:
         "why": str(error),
         "what_to_do": error.what_to_do,
     }
-
-
-def last_known(job: Job) -> tuple[State, dict[str, int]] | None:
-    """State and counts of a case as the last run left it; None if there was none."""
-    if not (job.folder / "case.db").exists():
-        return None
-    with CaseFile.open(job.folder) as case:
-        stands = standing(case, job.clock())
-    return stands.state, stands.counts
-
-
-def outline(job: Job) -> dict[str, Any] | None:
-    """What the packet holds and why, as the map step told it; None before it is mapped."""
-    with CaseFile.open(job.folder) as case:
-        found: dict[str, Any] | None = case.fact("outline") if case.fact("mapped") else None
-        return found and {**found, "coverage": _covered(case), "asked": _asked(case)}
-
-
-def _covered(case: CaseFile) -> dict[str, Any]:
-    """What became of the elements of the records that leave, and what rules changed in them."""
-    names = ("rule", "path", "what", "records")
-    return {
-        "elements": [line._asdict() for line in coverage.lines(case)],
-        "changes": [dict(zip(names, row, strict=True)) for row in coverage.changes(case)],
-    }
-
-
-def _asked(case: CaseFile) -> list[dict[str, Any]]:
-    """What was asked of the source, why, and what came of it. No ids: `what` is the query's key."""
-    filled = case.fact("filled", {})
-    return [
-        {
-            "what": query.key,
-            "why": query.why,
-            "status": query.status,
-            "pages": query.pages,
-            "records": query.matches,
-            "filled": filled.get(query.key, ""),
-        }
-        for query in chart.queries(case)
-    ]

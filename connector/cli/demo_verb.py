@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .. import transfer
+from .. import report, transfer
 from ..case import State
 from ..job import prepare
 from ..sandbox import Sandbox
@@ -40,7 +40,7 @@ def command(incomplete: bool, keep: bool) -> int:
 
         click.echo("\n1. What would leave, and why (nothing is sent yet)\n")
         transfer.advance(job, State.READY)
-        outline = transfer.outline(job)
+        outline = report.outline(job)
         if outline is not None:
             common.tell_outline(outline)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .. import transfer
+from .. import report, transfer
 from ..case import State
 from . import common
 
@@ -36,7 +36,7 @@ def command(config: Path, request: str, dry_run: bool, as_json: bool, told: str)
     stands = transfer.advance(job, State.READY if dry_run else State.VERIFIED)
     if not dry_run:
         return common.tell(stands, as_json)
-    outline = transfer.outline(job)
+    outline = report.outline(job)
     if as_json:
         click.echo(json.dumps({**stands.as_json(), "outline": outline}, indent=2))
         return int(stands.exit_code)

@@ -18,8 +18,17 @@ from ..failpoint import reach
 from .lock import in_turn
 from .private import private_folder
 
-SCHEMA_VERSION = 4  # 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`
+# 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`; 4: fewer delivery states
+SCHEMA_VERSION = 5
 _PIECE = 256 * 1024
+
+_DELIVERY = """(
+  type TEXT NOT NULL, id TEXT NOT NULL, write_no INTEGER NOT NULL,
+  target_id TEXT, version TEXT, sent_sha256 TEXT, read_sha256 TEXT,
+  status TEXT NOT NULL CHECK (status IN
+    ('intended', 'sent', 'accepted', 'verified', 'precision-changed', 'differs', 'rejected',
+     'theirs', 'removed')),
+  note TEXT NOT NULL DEFAULT '', PRIMARY KEY (type, id)) STRICT"""
 
 # Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
 # IF NOT EXISTS: two processes may open a new case at the same moment.
@@ -98,12 +107,7 @@ CREATE TABLE IF NOT EXISTS coverage (
   changed INTEGER NOT NULL, dropped INTEGER NOT NULL, untranslated INTEGER NOT NULL) STRICT;
 
 -- push: what was sent in which write, where it stands now, what was read back
-CREATE TABLE IF NOT EXISTS delivery (
-  type TEXT NOT NULL, id TEXT NOT NULL, write_no INTEGER NOT NULL,
-  target_id TEXT, version TEXT, sent_sha256 TEXT, read_sha256 TEXT,
-  status TEXT NOT NULL CHECK (status IN
-    ('intended', 'sent', 'verified', 'precision-changed', 'differs', 'rejected')),
-  note TEXT NOT NULL DEFAULT '', PRIMARY KEY (type, id)) STRICT;
+CREATE TABLE IF NOT EXISTS delivery _DELIVERY;
 -- entries that left before something they refer to: `missing` are those, as a JSON list of keys
 CREATE TABLE IF NOT EXISTS unfinished (
   type TEXT NOT NULL, id TEXT NOT NULL, missing TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
@@ -124,6 +128,9 @@ CREATE TABLE IF NOT EXISTS recalled (
 _CHANGES = {
     1: "ALTER TABLE item ADD COLUMN answered INTEGER NOT NULL DEFAULT 0;"
     "UPDATE item SET answered = (kind = 'present');",
+    4: "CREATE TABLE delivery_now _DELIVERY;"
+    "INSERT INTO delivery_now SELECT * FROM delivery ORDER BY rowid;"
+    "DROP TABLE delivery; ALTER TABLE delivery_now RENAME TO delivery;",
 }
 
 
@@ -155,8 +162,8 @@ class CaseFile:
             if version < SCHEMA_VERSION:
                 changes = "".join(sql for older, sql in _CHANGES.items() if 0 < version <= older)
                 db.executescript(
-                    f"BEGIN IMMEDIATE;{_SCHEMA}{changes}"
-                    f"PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
+                    f"BEGIN IMMEDIATE;{_SCHEMA}{changes}".replace("_DELIVERY", _DELIVERY)
+                    + f"PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
                 )
             elif version > SCHEMA_VERSION:
                 raise UsageError(

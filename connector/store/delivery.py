@@ -10,8 +10,10 @@ from .casefile import CaseFile
 class Delivery(NamedTuple):
     """One resource of the packet at the destination.
 
-    status: intended (bytes may have left) | sent (its place there is known) | verified |
-    precision-changed (verified, some number with other precision) | differs | rejected.
+    status: intended (bytes may have left) | sent (its place there is known) | accepted (the
+    destination took it and grants no reading) | verified | precision-changed (verified, some number
+    with other precision) | differs | rejected | theirs (changed there, and left so) | removed
+    (deleted there, and not sent again).
     """
 
     type: str

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .. import packet, transfer
+from .. import packet, report, transfer
 from ..config import Config
 from ..errors import ConnectorError, Exit, UsageError, worst
 from ..job import prepare
@@ -76,7 +76,7 @@ def _one(
 ) -> tuple[dict[str, Any], Exit | None]:
     try:
         job = prepare(config, request, mappings, progress)
-        before = transfer.last_known(job)
+        before = report.last_known(job)
         stands = transfer.advance(job)
     except ConnectorError as error:
         return _problem(name, error), error.exit

@@ -1,0 +1,50 @@
+"""What a case tells of itself without being worked on: for those who look."""
+
+from typing import Any
+
+from .case import State
+from .job import Job
+from .store import chart, coverage
+from .store.casefile import CaseFile
+from .store.standing import standing
+
+
+def last_known(job: Job) -> tuple[State, dict[str, int]] | None:
+    """State and counts of a case as the last run left it; None if there was none."""
+    if not (job.folder / "case.db").exists():
+        return None
+    with CaseFile.open(job.folder) as case:
+        stands = standing(case, job.clock())
+    return stands.state, stands.counts
+
+
+def outline(job: Job) -> dict[str, Any] | None:
+    """What the packet holds and why, as the map step told it; None before it is mapped."""
+    with CaseFile.open(job.folder) as case:
+        found: dict[str, Any] | None = case.fact("outline") if case.fact("mapped") else None
+        return found and {**found, "coverage": _covered(case), "asked": _asked(case)}
+
+
+def _covered(case: CaseFile) -> dict[str, Any]:
+    """What became of the elements of the records that leave, and what rules changed in them."""
+    names = ("rule", "path", "what", "records")
+    return {
+        "elements": [line._asdict() for line in coverage.lines(case)],
+        "changes": [dict(zip(names, row, strict=True)) for row in coverage.changes(case)],
+    }
+
+
+def _asked(case: CaseFile) -> list[dict[str, Any]]:
+    """What was asked of the source, why, and what came of it. No ids: `what` is the query's key."""
+    filled = case.fact("filled", {})
+    return [
+        {
+            "what": query.key,
+            "why": query.why,
+            "status": query.status,
+            "pages": query.pages,
+            "records": query.matches,
+            "filled": filled.get(query.key, ""),
+        }
+        for query in chart.queries(case)
+    ]

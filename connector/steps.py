@@ -1,0 +1,141 @@
+"""The order of the steps: pull → map → release → push → read back → announce → receipt.
+
+The only module that knows it. Every step leaves committed rows, so a case goes on from where its
+rows say it is, whoever runs it and however the last run ended.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from . import packet, push, withdraw
+from .case import State
+from .endpoint import Endpoint
+from .errors import ReadBackDiffers
+from .fhir.lossless import encode
+from .job import Job, enter, forget, iso
+from .pull import pull_chart, pull_files, types_of_chart
+from .store import chart, export
+from .store.casefile import CaseFile
+
+
+def go_on(job: Job, desk: push.Desk, goal: State) -> None:
+    """Take a case from where it is to `goal`, or to what stops it (the errors say)."""
+    case = desk.case
+    if case.fact("withdrawal"):
+        if goal is State.VERIFIED:
+            withdraw.go_on(job, desk)
+        return
+    if case.fact("announced_at"):
+        if State(case.fact("state")) is not State.VERIFIED:
+            verify(job, desk)  # a run ended between the last write and the receipt, or it differed
+        return
+    if not case.fact("sending"):
+        _pull(job, desk)
+        if goal is State.PULLED:
+            return
+        author(job, desk)
+        if goal is State.READY or State(case.fact("state")) is State.UNAPPROVED:
+            return
+    elif goal is not State.VERIFIED:
+        return
+    _push(job, desk)
+
+
+def _pull(job: Job, desk: push.Desk) -> None:
+    case = desk.case
+    broken = any(gap.kind in chart.BROKEN and not gap.expected for gap in chart.gaps(case))
+    if case.fact("pull_complete") and not broken:
+        if State(case.fact("state")) is State.OPENED:
+            enter(desk.case, State.PULLED)  # a run ended just before this
+        return
+    if case.fact("as_of") is None:
+        case.set_fact("as_of", iso(job.clock()))
+    forget(case, "mapped")
+    with case.rebuildable():
+        _gather(job, case)
+    enter(desk.case, State.PULLED)
+
+
+def _gather(job: Job, case: CaseFile) -> None:
+    """The chart, from the server or the files of the source."""
+    never = job.mappings.never_types
+    wanted = job.mappings.wanted_types(job.request.case_type, job.destination.programme)
+    kept = {"never_types": never, "wanted_types": wanted}
+    if job.source.files is not None:
+        pull_files(case, job.request, job.source, **kept, progress=job.progress)
+        return
+    types = types_of_chart(never)
+    endpoint = Endpoint(job.source, "source", job.source.page_bytes_max, types)
+    files = job.mappings.files
+    pull_chart(
+        case, job.request, endpoint, job.source, **kept, mappings=files, progress=job.progress
+    )
+
+
+def author(job: Job, desk: push.Desk) -> None:
+    """The map step: the packet as chart, request and mappings are now, and whether it may leave."""
+    case = desk.case
+    if case.fact("mapped") != job.mappings.identity:
+        outline = packet.map_case(
+            case,
+            job.request,
+            job.source,
+            job.destination,
+            job.mappings,
+            as_of=case.fact("as_of"),
+            environment=job.destination.environment,
+            progress=job.progress,
+        )
+        export.packet(case)
+        with case.commit():
+            told = {**asdict(outline), "withheld": [d._asdict() for d in outline.withheld]}
+            case.set_fact("outline", told)
+            case.set_fact("mapped", job.mappings.identity)
+    approval = case.fact("approval") or {}
+    approved = approval.get("hash") == case.fact("packet_hash")
+    free = job.destination.release == "auto" or approved
+    enter(desk.case, State.READY if free else State.UNAPPROVED)
+
+
+def _push(job: Job, desk: push.Desk) -> None:
+    case = desk.case
+    with _receipt(job, desk):
+        push.resolve(desk)
+        with case.commit():
+            enter(desk.case, State.SENDING)
+            case.set_fact("sending", True)
+        push.deliver(desk, job.progress)
+        push.read_back(desk, job.progress)
+        enter(desk.case, State.DELIVERED)
+        push.announce(desk, iso(job.clock()))
+    enter(desk.case, State.VERIFIED)
+
+
+def verify(job: Job, desk: push.Desk) -> None:
+    """Read everything that was announced once more, and write the receipt anew."""
+    with _receipt(job, desk):
+        push.verify(desk, job.progress)
+    enter(desk.case, State.VERIFIED)
+
+
+@contextmanager
+def _receipt(job: Job, desk: push.Desk) -> Iterator[None]:
+    """What is read back inside goes into the log and the receipt, also when it differs.
+
+    The key is read first: one that is missing must not stop the last step of a delivery.
+    """
+    key = push.signing_key(job.config.receipt)
+    try:
+        yield
+    except ReadBackDiffers:
+        _write_receipt(job, desk, key)
+        raise
+    _write_receipt(job, desk, key)
+
+
+def _write_receipt(job: Job, desk: push.Desk, key: push.Signing | None) -> None:
+    push.account(desk)
+    values = push.receipt(desk, desk.case.fact("packet_hash"), iso(job.clock()))
+    proof = encode(values) + b"\n"
+    export.receipt(desk.case, proof, push.signed(proof, key) if key else None)
