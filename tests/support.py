@@ -33,6 +33,8 @@ _PRELOAD = [
     "fhirpathpy.models",
     "fpml",
     "connector.push",
+    "fhir.resources.R4B.auditevent",
+    "sqlalchemy.dialects.sqlite",
 ]
 
 
