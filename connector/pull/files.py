@@ -57,7 +57,8 @@ def pull_files(
         raise Held(
             "patient",
             "the request now comes to another patient than when this case was opened",
-            "Open a new case with another request_id, or correct the request.",
+            "Ask anew under a new request_id if that is the right record; `connector cancel` ends this"
+            " one.",
         )
     gathering = Gathering(
         case=case,

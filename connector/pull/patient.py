@@ -15,7 +15,10 @@ from ..store.chart import Record
 from .lookup import find, read
 
 _MERGES_MAX = 5  # of records merged one into the next
-_CHECK = "Find out which record at the source is this person's, and name it in the request."
+_CHECK = (
+    "Find out which record at the source is this person's, and name it in a request with a new"
+    " request_id; `connector cancel` ends this one."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,8 @@ def pull_chart(
         raise Held(
             "patient",
             "the request now comes to another patient than when this case was opened",
-            "Open a new case with another request_id, or correct the request.",
+            "Ask anew under a new request_id if that is the right record; `connector cancel` ends this"
+            " one.",
         )
     with Workers(settings.connections) as workers:
         pull = Pull(
