@@ -76,7 +76,8 @@ def _gather(job: Job, case: CaseFile) -> None:
 def author(job: Job, desk: push.Desk) -> None:
     """The map step: the packet as chart, request and mappings are now, and whether it may leave."""
     case = desk.case
-    if case.fact("mapped") != job.mappings.identity:
+    # An older program left no envelope.
+    if case.fact("mapped") != job.mappings.identity or case.fact("envelope") is None:
         outline = packet.map_case(
             case,
             job.request,
