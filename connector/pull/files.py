@@ -20,7 +20,7 @@ from ..store.chart import Record
 from . import closure
 from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Gathering
-from .files_closure import QUERY, attach, resolve
+from .files_closure import CONTRADICT, QUERY, attach, resolve
 from .files_patient import find_patient
 from .gaps import Missing
 from .given import Files, Given
@@ -30,7 +30,6 @@ from .records import UNREADABLE, Problem, Sieve
 from .register import Key, Register
 
 _BATCH = 500  # records in one transaction
-_CONTRADICT = Problem("failed", "the files hold different records under one id, none the later")
 
 
 def pull_files(
@@ -136,7 +135,7 @@ def _sift(
         return record
     standing = register.add(found.full_url, record, keep=whose == "nobody")
     if standing == "contradicts" and seen.type in OWN_TYPES:
-        return _CONTRADICT
+        return CONTRADICT
     return record if standing == "new" and whose == "ours" else None
 
 
