@@ -8,7 +8,6 @@ what is theirs, what was said about that (Provenance); so nothing has to be held
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import Held
 from ..fhir.lossless import UndecodableError, decode, members, sha256
 from ..fhir.record import peek
 from ..progress import Progress, silent
@@ -24,6 +23,7 @@ from .files_closure import CONTRADICT, QUERY, attach, resolve
 from .files_patient import find_patient
 from .gaps import Missing
 from .given import Files, Given
+from .patient import stay_with
 from .people import People
 from .provenance import DIRECTORY
 from .records import UNREADABLE, Problem, Sieve
@@ -52,13 +52,7 @@ def pull_files(
     assert settings.files is not None
     given = Files(settings.files, settings.page_bytes_max)
     patient, people = find_patient(given, request.patient)
-    if case.fact("source_patient", patient.id) != patient.id:
-        raise Held(
-            "patient",
-            "the request now comes to another patient than when this case was opened",
-            "Ask anew under a new request_id if that is the right record; `connector cancel` ends this"
-            " one.",
-        )
+    stay_with(case, patient.id)
     gathering = Gathering(
         case=case,
         settings=settings,

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from ..endpoint import Endpoint
-from ..errors import EndpointError, Held, SourceFailed
+from ..errors import EndpointError, SourceFailed
 from ..fhir import capability as capabilities
 from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
@@ -19,7 +19,7 @@ from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import Missing, gap_name
 from .granted import not_granted
-from .patient import Found, find_patient, links, read_again
+from .patient import Found, find_patient, links, read_again, stay_with
 from .plan import plan, unsupported
 from .records import Sieve
 from .servers import known
@@ -59,13 +59,7 @@ def pull_chart(
         capability, began = _capability(source)
         found = finding.result()
     patient = found.record
-    if case.fact("source_patient", patient.id) != patient.id:
-        raise Held(
-            "patient",
-            "the request now comes to another patient than when this case was opened",
-            "Ask anew under a new request_id if that is the right record; `connector cancel` ends this"
-            " one.",
-        )
+    stay_with(case, patient.id)
     with Workers(settings.connections) as workers:
         pull = Pull(
             case=case,
