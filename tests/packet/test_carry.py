@@ -21,7 +21,6 @@ from connector.store.casefile import CaseFile
 from tests.fhir.texts import FEWER, values
 
 from .charts import (
-    PATIENT,
     SOURCE,
     carried,
     put,
@@ -35,13 +34,6 @@ from .charts import (
 SUBJECT = {"reference": "Patient/p"}
 WHOLE = request(scope="whole-chart")
 URI = "urn:ietf:rfc:3986"
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> CaseFile:
-    case = CaseFile.open(tmp_path)
-    put(case, PATIENT)
-    return case
 
 
 def packet_reference(key: str) -> str:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from connector.store import coverage
 from connector.store.casefile import CaseFile
 from tests.fhir.texts import FEWER, NUMBERS
 
-from .charts import DESTINATION, MAPPINGS, PATIENT, SOURCE, carried, put, request, resources, run
+from .charts import DESTINATION, MAPPINGS, SOURCE, carried, put, request, resources, run
 
 SUBJECT = {"reference": "Patient/p"}
 WHOLE = request(scope="whole-chart")
@@ -232,13 +231,6 @@ def mappings(*changes: dict[str, Any]) -> Any:
     labs = Terminology.model_validate({**HEAD, "applies": APPLIES, "resource": LABS})
     theirs = Programme.model_validate({**HEAD, "changes": list(changes)})
     return replace(MAPPINGS, terminology={"labs": labs}, programmes={"theirs": theirs})
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> CaseFile:
-    case = CaseFile.open(tmp_path)
-    put(case, PATIENT)
-    return case
 
 
 def lab(id: str, code: str, value: str = "1.5") -> bytes:
