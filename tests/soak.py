@@ -26,21 +26,13 @@ from connector.fhir.lossless import encode
 from connector.push.proof import check
 from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store.ledger import Ledger
+from tests import support
 from tests.push.conftest import TRANSACTIONS, WHOLE, dangling, doubled, one
 from tests.push.packets import HANDLE, chart, observation, open_desk, push_all, put_packet
 from tests.push.test_deliver import circle
 from tests.push.test_limits import letter
 
 RUNS_MAX = 60  # of one round: faults end, kills become fewer, so it has to end well before
-STEPS = (
-    "send.before",
-    "receive.before",
-    "receive.after",
-    "commit.before",
-    "commit.after",
-    "ledger.before",
-    "ledger.after",
-)
 REFUSED = "not taken here"
 ANY_WRITE = r"/fhir/?$|/fhir/[A-Z]\w+/?$"
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -122,7 +114,7 @@ def played(seed: int, folder: Path) -> Counter[str]:
                 sandbox.add_fault(fault(dice))
                 seen["faults"] += 1
             dies = number < RUNS_MAX // 2 and dice.random() < 0.8
-            step = f"{dice.choice(STEPS)}:{dice.randint(1, 30)}" if dies else ""
+            step = f"{dice.choice(support.STEPS)}:{dice.randint(1, 30)}" if dies else ""
             process = CONTEXT.Process(
                 target=child, args=(str(folder), sandbox.base_url, options, parts, step)
             )
