@@ -8,8 +8,9 @@ from ..fhir import gate
 from ..mappingfiles import Checked, MappingFiles
 from .loading import Read, load, model_of, read
 from .mappings import Mappings
-from .outcomes import Bench, covers, outcome, rules_of
+from .outcomes import Bench, outcome
 from .rules import File, Programme, Template, Terminology
+from .wanting import covers, rules_of
 
 
 def check(files: MappingFiles) -> Checked:

@@ -15,7 +15,7 @@ from connector.fhir.lossless import canonical, decode, encode, members
 from connector.fhir.references import named, plain_names
 from connector.packet.carry import Carrier
 from connector.packet.cut import Withheld
-from connector.packet.index import Links
+from connector.packet.links import Links
 from connector.store import coverage
 from connector.store.casefile import CaseFile
 from tests.fhir.texts import FEWER, values

@@ -13,7 +13,8 @@ from connector.fhir.ids import derived_id
 from connector.fhir.lossless import decode, encode, members
 from connector.packet.change import Note, Rounding, Rule, Stripping, apply, rounded
 from connector.packet.changes import changing
-from connector.packet.index import Links, Row, read_rows
+from connector.packet.index import Row, read_rows
+from connector.packet.links import Links
 from connector.packet.rules import Applies, Programme, RoundDecimals, StripProfile, Terminology
 from connector.packet.translate import Translation
 from connector.store import coverage
