@@ -6,6 +6,7 @@ what is theirs, what was said about that (Provenance); so nothing has to be held
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 from ..fhir.lossless import UndecodableError, decode, members, sha256
@@ -74,7 +75,7 @@ def pull_files(
         chart.reopen_failed(case)
         chart.keep_only(case, ())  # the files are read from the beginning each time
         chart.put_record(case, patient, QUERY)
-    with Register() as register:
+    with closing(Register()) as register:
         for name in people.ours:
             register.call(name, Key("Patient", patient.id))
         _take(gathering, register, given, people)

@@ -8,7 +8,6 @@ whole records that are nobody's (practitioners, medications), until something re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -36,22 +35,15 @@ class Key(NamedTuple):
 
 
 class Register:
-    """Used by one thread. Close it, or use `with`."""
+    """Used by one thread; to be closed (`contextlib.closing`)."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.executescript(_SCHEMA)
         self._bases: set[str] = set()
 
-    def __enter__(self) -> "Register":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Forget everything."""
         self._db.close()
 
     def add(self, full_url: str, record: Record, *, keep: bool) -> Standing:

@@ -1,6 +1,7 @@
 """The pull, in its order: who, what to ask, ask, follow references, Provenance, attachments."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from ..endpoint import Endpoint
 from ..errors import EndpointError, SourceFailed
@@ -60,7 +61,7 @@ def pull_chart(
         found = finding.result()
     patient = found.record
     stay_with(case, patient.id)
-    with Workers(settings.connections) as workers:
+    with closing(Workers(settings.connections)) as workers:
         pull = Pull(
             case=case,
             source=source,

@@ -20,14 +20,14 @@ from tests.push.conftest import dangling
 # by side in parts. Without CONNECTOR_EVERY_STEP=1 one in twenty-nine of these.
 SWEEPS = [
     *(("transaction", "conditional", first, 4) for first in range(4)),
-    ("transaction", "put", 0, 9),
-    ("transaction", "create", 0, 9),
-    ("batch", "conditional", 0, 9),
-    ("batch", "put", 0, 9),
-    ("batch", "create", 0, 9),
-    ("single", "conditional", 0, 9),
-    ("single", "put", 0, 9),
-    ("single", "create", 0, 9),
+    ("transaction", "put", 0, 13),
+    ("transaction", "create", 0, 13),
+    ("batch", "conditional", 0, 13),
+    ("batch", "put", 0, 13),
+    ("batch", "create", 0, 13),
+    ("single", "conditional", 0, 13),
+    ("single", "put", 0, 13),
+    ("single", "create", 0, 13),
 ]
 STRIDE = 1 if os.environ.get("CONNECTOR_EVERY_STEP") else 29
 LIMITS = 'bundle = { kind = "transaction", max_entries = 4, max_megabytes = 0.02 }'
