@@ -10,7 +10,7 @@ from typing import Any
 from ..fhir.lossless import decode, sha256
 from ..store import delivery, packet
 from ..store.disclosures import Disclosure, Event, Outcome
-from ..store.update import opened
+from ..store.update import number, opened
 from . import audit
 from .desk import Desk
 
@@ -37,7 +37,7 @@ def account(desk: Desk) -> None:
     if any(row.status == "differs" for row in rows):
         outcome = "differs"
     event: Event = "announce" if desk.case.fact("announced_at") else "deliver"
-    if opened(desk.case):
+    if number(desk.case):
         event = "update"
     told = _told(desk, event, outcome, standing, rejected)
     desk.ledger.disclosed(desk.handle, desk.fence, told)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..errors import Held, ReadBackDiffers
@@ -11,6 +11,7 @@ from ..fhir.lossless import decode
 from ..progress import Progress, silent
 from ..store import delivery
 from ..store.delivery import STOOD, Delivery
+from ..store.update import left_behind
 from ..store.written import Written
 from .desk import REQUEST, TASK, Desk, at_destination
 from .expected import Expected, Reading, canonical_sha256, judge
@@ -91,6 +92,10 @@ class _Reader:
     progress: Progress
     aside: Mapping[str, Collection[str]] | None = None
     refused: Mapping[str, str] | None = None
+    _gone: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._gone = left_behind(self.desk.case)
 
     def read(self, rows: Sequence[Delivery]) -> Iterator[_Finding]:
         """Read `rows`: those that differ."""
@@ -144,7 +149,14 @@ class _Reader:
         if reading.status == "differs":
             first = self.expected.first(key, missing) if missing is not None else None
             reading, verdict, wanted = weigh(
-                self.desk, row, body, wanted, first, aside, only_look=self.aside is not None
+                self.desk,
+                row,
+                body,
+                wanted,
+                first,
+                aside,
+                self._gone,
+                only_look=self.aside is not None,
             )
         if verdict is Whose.OLDER:
             words = (self.refused or {}).get(key)

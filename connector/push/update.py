@@ -5,13 +5,16 @@ the source since goes anew beside theirs; one that stands as we left it is broug
 `read_back`, over the very version that was read.
 """
 
+from dataclasses import dataclass, field
+
 from ..errors import Held
 from ..fhir.lossless import decode
 from ..progress import Progress, silent
 from ..store import delivery, packet, update
 from ..store.delivery import Delivery
+from ..store.written import Written
 from .desk import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
-from .expected import Expected, canonical_sha256
+from .expected import Expected, canonical_sha256, judge
 from .lookup import read, version_of
 from .reading import standing
 from .standing import There, as_left
@@ -31,20 +34,30 @@ def catch_up(desk: Desk, progress: Progress = silent) -> None:
     """
     with at_destination():
         _still_asked(desk)
-        theirs, removed = _touched(desk, progress)
+        found = _look(desk, progress)
     corrected = update.changed(desk.case)
     renewed = {new: old for old, new in update.renewed(desk.case).items()}
     in_error = _in_error(desk)
     anew = {
         origin
-        for key in (*theirs, *removed)
+        for key in (*found.theirs, *found.removed)
         if (origin := renewed.get(key, key)) in corrected
         and origin not in in_error
         and origin.partition("/")[0] not in _REGISTRY
     }
+    desk.wrote(found.unheard)
     with desk.case.commit():
-        delivery.leave(desk.case, map(parts, theirs), "theirs", "changed at the destination")
-        delivery.leave(desk.case, map(parts, removed), "removed", "deleted at the destination")
+        delivery.leave(desk.case, map(parts, found.theirs), "theirs", "changed at the destination")
+        delivery.leave(
+            desk.case, map(parts, found.removed), "removed", "deleted at the destination"
+        )
+        delivery.read_back(
+            desk.case,
+            (
+                (*parts(w.record), "verified", w.sent, w.content, w.version, "")
+                for w in found.unheard
+            ),
+        )
         update.renew(desk.case, anew, update.number(desk.case))
 
 
@@ -82,23 +95,45 @@ def _still_asked(desk: Desk) -> None:
             )
 
 
-def _touched(desk: Desk, progress: Progress) -> tuple[list[str], list[str]]:
-    """Keys of what they changed, and of what they deleted."""
-    signals = Expected(desk, None).signals
+@dataclass
+class _Found:
+    """Keys of what they changed and deleted; and what stands as we meant it without our knowing:
+    an earlier run ended before it heard the answer.
+    """
+
+    theirs: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    unheard: list[Written] = field(default_factory=list)
+
+
+def _look(desk: Desk, progress: Progress) -> _Found:
+    expected = Expected(desk, None)
     rows = [
         row
         for row in delivery.deliveries(desk.case, *_STANDING)
-        if row.write_no > 0 and f"{row.type}/{row.id}" not in signals
+        if row.write_no > 0 and f"{row.type}/{row.id}" not in expected.signals
     ]
-    theirs, removed = list[str](), list[str]()
+    found = _Found()
     for number, (row, body) in enumerate(standing(desk, rows), 1):
         key = f"{row.type}/{row.id}"
         if body is None:
-            removed.append(key)
+            found.removed.append(key)
+        elif row.status == "differs" and (meant := _as_meant(expected, row, body)):
+            found.unheard.append(meant)
         elif not _ours(desk, row, body):
-            theirs.append(key)
+            found.theirs.append(key)
         progress("catch up", number, len(rows))
-    return theirs, removed
+    return found
+
+
+def _as_meant(expected: Expected, row: Delivery, body: bytes) -> Written | None:
+    """A resource as we left it, if it stands as it was to become."""
+    key = f"{row.type}/{row.id}"
+    reading = judge(row.target_id, expected.of(key), body)
+    if reading.status == "differs" and reading.read_sha256 != row.sent_sha256:
+        return None
+    place, sent = f"{row.type}/{row.target_id}", row.sent_sha256 or reading.sent_sha256
+    return Written(key, place, reading.version, sent, reading.read_sha256)
 
 
 def _ours(desk: Desk, row: Delivery, body: bytes) -> bool:

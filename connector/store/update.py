@@ -141,3 +141,12 @@ def outgoing(case: CaseFile) -> Iterator[packet.Entry]:
         new = names.get(f"{entry.type}/{entry.id}")
         anew = packet.entry(case, entry.type, new.partition("/")[2]) if new else None
         yield anew or entry
+
+
+def left_behind(case: CaseFile) -> frozenset[str]:
+    """Places (`Type/id` there) to which the packet refers no more: deleted, or gone anew."""
+    rows = case.rows(
+        "SELECT type, target_id FROM delivery LEFT JOIN renewed USING (type, id)"
+        " WHERE target_id IS NOT NULL AND (status = 'removed' OR new_id IS NOT NULL)"
+    )
+    return frozenset(f"{resource_type}/{target}" for resource_type, target in rows)

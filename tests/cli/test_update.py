@@ -292,8 +292,9 @@ def test_a_document_that_comes_late_is_an_update(world: support.World) -> None:
     assert made.code in (0, 3, 4), made.err
     stands = transfer(world, request)
     assert (stands["state"], stands["update"]["number"]) == ("verified", 1)
-    [document] = [d for d in world.there("DocumentReference") if d["content"][0]["attachment"]]
-    assert place(document) in about(letters(world)[0])
+    [document] = about(letters(world)[0])
+    assert document in map(place, world.there("DocumentReference"))
+    assert document in listed(summary(world))
 
 
 def test_an_update_needs_its_own_approval(world: support.World) -> None:
