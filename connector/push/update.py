@@ -54,8 +54,8 @@ def catch_up(desk: Desk, progress: Progress = silent) -> None:
         delivery.read_back(
             desk.case,
             (
-                (*parts(w.record), "verified", w.sent, w.content, w.version, "")
-                for w in found.unheard
+                (*parts(one.record), "verified", one.sent or "", one.content or "", one.version, "")
+                for one in found.unheard
             ),
         )
         update.renew(desk.case, anew, update.number(desk.case))
