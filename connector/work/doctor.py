@@ -199,6 +199,7 @@ def _common(
     name: str, endpoint: Endpoint, settings: EndpointSettings, probe: str, exit_code: Exit
 ) -> Generator[Check, None, Capability | None]:
     """The checks of both kinds of end; returns what the server says it can do, None: stop here."""
+    yield from _certificate(name, endpoint, exit_code)
     try:
         grant = endpoint.grant()
         if grant is not None:
@@ -226,6 +227,23 @@ def _common(
     yield _clock(name, answer)
     yield _signed_in(name, endpoint, probe, exit_code)
     return capability if capability.is_r4 else None
+
+
+def _certificate(name: str, endpoint: Endpoint, exit_code: Exit) -> Iterator[Check]:
+    """How long the certificate that we show is good; nothing where we show none."""
+    life = endpoint.own_certificate()
+    if life is None:
+        return
+    begins, ends = life
+    now = datetime.now(UTC)
+    detail = f"until {ends:%Y-%m-%d}, {(ends - now).days} days left"
+    if now < begins:
+        detail = f"good from {begins:%Y-%m-%d} only"
+    elif now > ends:
+        detail = f"ended on {ends:%Y-%m-%d}"
+    ok = begins <= now <= ends
+    fix = "" if ok else "Put a good certificate where client_cert_file points."
+    yield Check(name, "our certificate", ok, detail, fix, exit_code)
 
 
 def _described(grant: Grant) -> str:
