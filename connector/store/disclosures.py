@@ -179,6 +179,12 @@ def last(db: Connection, case_hmac: str) -> Row | None:
     return Row(*found) if found else None
 
 
+def hashed_with(db: Connection, keyed: Keyed) -> bool:
+    """Whether the last row, if there is any, was hashed with this key."""
+    found = db.execute(select(_rows).order_by(_rows.c.seq.desc()).limit(1)).first()
+    return found is None or found.hash == _hash(keyed, Row(*found))
+
+
 def says(row: Row, told: Disclosure) -> bool:
     """Whether a row says the same already: what was done, what came of it, how many."""
     names = ("event", "outcome", "resources", "rejected")

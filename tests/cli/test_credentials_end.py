@@ -33,8 +33,8 @@ def guarded(
         world.source_id = SOURCE_ID  # so that the same records have the same names in each world
         world.configure(
             destination=SMALL
-            + f"""auth = {{ type = "client-secret", client_id = "app", """
-            + f"""client_secret = {{ env = "CLIENT_SECRET" }}, """
+            + """auth = { type = "client-secret", client_id = "app", """
+            + """client_secret = { env = "CLIENT_SECRET" }, """
             + f'''token_url = "{world.destination.token_url}" }}'''
         )
         yield world

@@ -149,6 +149,25 @@ def test_a_log_that_was_touched_is_told(sent: support.World) -> None:
     assert sent.cli("audit", "verify", "--receipt", kept).code == 2
 
 
+def test_without_the_ledgers_key_nothing_is_done(sent: support.World) -> None:
+    """Not even looked at the destination: what was brought earlier would seem to be theirs."""
+    key = sent.store / "ledger.key"
+    key.rename(sent.folder / "backup.key")
+    asked = len(sent.destination.requests)
+    for arguments in (["status"], ["audit", "verify"], ["transfer", "request.yaml"], ["verify"]):
+        ran = sent.cli(*arguments, *(["SO-1"] if arguments == ["verify"] else []))
+        assert (ran.code, "its key" in ran.err, "beginning anew" in ran.out) == (2, True, False)
+        assert "from the backup" in ran.err
+    assert len(sent.destination.requests) == asked
+    assert not key.exists()
+    (sent.folder / "backup.key").rename(key)
+    key.chmod(0o644)
+    ran = sent.cli("status")
+    assert (ran.code, "chmod 600" in ran.err) == (2, True)
+    key.chmod(0o600)
+    assert sent.cli("verify", "SO-1").code == 3
+
+
 def test_a_store_without_disclosures(world: support.World) -> None:
     assert world.cli("audit", "show").out == "Nothing was disclosed yet.\n"
     assert world.cli("audit", "verify").code == 0
