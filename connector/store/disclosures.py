@@ -24,9 +24,10 @@ from sqlalchemy import (
     update,
 )
 
-# What was done. `export`: the packet was written for others to carry, nobody knows how far it went.
+# What was done. `look-up`: the patient was asked for there, by who they are; nothing else was sent.
+# `export`: the packet was written for others to carry, nobody knows how far it went.
 # `update`, `cancel` and `recall` are words for later writes about the same packet.
-Event = Literal["deliver", "announce", "export", "update", "cancel", "recall"]
+Event = Literal["look-up", "deliver", "announce", "export", "update", "cancel", "recall"]
 # attempted: intended, bytes may have left. verified: all read back. partial: the same, but some
 # records the destination did not take. differs: read back, and something is not as sent.
 # accepted: taken, and the destination grants no reading.

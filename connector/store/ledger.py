@@ -223,6 +223,15 @@ class Ledger:
             self._check_fence(db, handle, fence)
             written.forget(db, self.keyed, destination_id, list(keys))
 
+    def disclosing(self, handle: str, fence: int, told: Disclosure) -> None:
+        """Tell in the disclosure log, before bytes leave, of a request that writes nothing.
+
+        Raises `LockHeld` if another process has taken the case since.
+        """
+        with self._begin() as db:
+            self._check_fence(db, handle, fence)
+            disclosures.append(db, self.keyed, handle, told, _now())
+
     def disclosed(self, handle: str, fence: int, told: Disclosure) -> None:
         """Tell in the disclosure log what became of a case's packet, unless its last row says so.
 

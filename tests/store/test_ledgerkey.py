@@ -30,7 +30,7 @@ def test_a_lost_key_is_not_replaced(tmp_path: Path, rows: int) -> None:
     filled(tmp_path, rows).close()
     key = (tmp_path / "ledger.key").read_bytes()
     (tmp_path / "ledger.key").unlink()
-    with pytest.raises(UsageError, match="the ledger is there, and its key .* is not") as told:
+    with pytest.raises(UsageError, match=r"the ledger is there, and its key .* is not") as told:
         opened(tmp_path)
     assert "from the backup" in told.value.what_to_do
     assert {path.name for path in tmp_path.iterdir()} == {"ledger.db"}
@@ -50,7 +50,7 @@ def test_a_lost_ledger_is_not_replaced(tmp_path: Path) -> None:
     filled(tmp_path).close()
     for path in tmp_path.glob("ledger.db*"):
         path.unlink()
-    with pytest.raises(UsageError, match="the ledger is empty, and .* the key of an earlier one"):
+    with pytest.raises(UsageError, match=r"the ledger is empty, and .* the key of an earlier one"):
         opened(tmp_path)
     with pytest.raises(UsageError, match="the ledger is empty"):  # told again: nothing was kept
         opened(tmp_path)
