@@ -8,6 +8,7 @@ from ..fhir.lossless import decode
 from ..progress import Progress, silent
 from ..store import chart, delivery, packet
 from ..store.casefile import CaseFile
+from . import risen
 from .courier import Courier
 from .desk import CONTENTS, REQUEST, TASK, Desk, at_destination, key_of, parts
 from .identity import check_again
@@ -27,6 +28,7 @@ def deliver(desk: Desk, progress: Progress = silent) -> None:
     for name in (REQUEST, TASK):
         if decode(desk.authored(name).body).get("status") != "draft":
             raise ConnectorError(f"internal: the packet's {name} is not a draft")
+    risen.hold(desk)
     with at_destination():
         bytes_max = desk.settings.bundle.max_megabytes * 1_000_000
         whole = survey(desk.case, bytes_max)

@@ -76,6 +76,10 @@ class Store:
         history = self._history.get(reference, [])
         return next((version for version in history if str(version.number) == number), None)
 
+    def history(self, reference: str) -> list[Version]:
+        """Every version of `Type/id`, the latest first."""
+        return list(reversed(self._history.get(reference, [])))
+
     def of_type(self, name: str) -> dict[str, Version]:
         """Current versions of a type by id, oldest entry first."""
         return self._alive.get(name, {})
