@@ -58,6 +58,7 @@ class Quirks:
     gone_status: Literal[404, 410] = 410  # of what was deleted; 404 hides that it ever was
     own_ids: bool = False  # a PUT of an id not yet there creates one with another id
     reject: str | None = None
+    clock_ahead_s: float = 0  # of ours; behind, where negative
     bulk: BulkQuirks | None = None  # None: no exports
     match: Mapping[str, str] | None = None
     match_tells_all: bool = False  # `onlyCertainMatches` is passed over without a word
