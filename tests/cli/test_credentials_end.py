@@ -75,8 +75,8 @@ def assert_arrived(world: support.World, ran: support.Ran, undisturbed: Any) -> 
 
 
 def test_a_token_that_ends_is_renewed_before_it_does(tmp_path: Path, undisturbed: Any) -> None:
-    with guarded(tmp_path, expires_in_s=4) as world:
-        slow = Fault("delay", path=TRANSACTIONS, method="POST", seconds=0.5)
+    with guarded(tmp_path, expires_in_s=6) as world:
+        slow = Fault("delay", path=TRANSACTIONS, method="POST", seconds=0.7)
         world.destination.add_fault(slow)
         ran = world.cli("transfer", world.request(), "--json", env=SECRET)
         assert tokens(world) > 1
