@@ -83,11 +83,11 @@ def test_over_a_bad_line_all_of_it_stands_there_once(tmp_path: Path, hapi: HapiP
 
 
 def spoil(line: Toxiproxy) -> None:
-    """Slow for all; each connection ends after some answers or inside of some request, a few are
-    reset or fall silent.
+    """Slow for all; each connection ends inside of some request, some in an answer, a few are
+    reset or fall silent. A CapabilityStatement has to get through now and then.
     """
     line.spoil("latency", {"latency": 10, "jitter": 8})
-    line.spoil("limit_data", {"bytes": 60_000})
+    line.spoil("limit_data", {"bytes": 400_000}, share=0.3)
     line.spoil("limit_data", {"bytes": 300_000}, "upstream")  # several writes long
     line.spoil("reset_peer", {"timeout": 5_000}, share=0.2)
     line.spoil("timeout", {"timeout": 5_000}, "upstream", share=0.1)
