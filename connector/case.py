@@ -36,16 +36,24 @@ TABLE: dict[State, tuple[Exit, frozenset[State]]] = {
     State.OPENED: (Exit.WAITING, _STOPS | {State.PULLED, State.SOURCE_FAILED}),
     State.PULLED: (
         Exit.WAITING,
-        _STOPS | {State.OPENED, State.READY, State.UNAPPROVED, State.SOURCE_FAILED},
+        _STOPS
+        | {State.OPENED, State.READY, State.UNAPPROVED, State.SOURCE_FAILED}
+        | {State.VERIFIED, State.DELIVERED},  # nothing new
     ),
     State.READY: (Exit.WAITING, _STOPS | _BEFORE_SENDING | {State.SENDING, State.REFUSED}),
     State.UNAPPROVED: (Exit.HELD, _STOPS | _BEFORE_SENDING),
     State.SENDING: (Exit.WAITING, _STOPS | {State.DELIVERED, State.REFUSED, State.DIFFERS}),
     State.DELIVERED: (
         Exit.WAITING,
-        _STOPS | {State.SENDING, State.VERIFIED, State.REFUSED, State.DIFFERS},
+        _STOPS
+        | {State.SENDING, State.VERIFIED, State.REFUSED, State.DIFFERS}
+        | {State.OPENED, State.PULLED},
     ),
-    State.VERIFIED: (Exit.DELIVERED, _STOPS | {State.DIFFERS, State.REFUSED}),
+    # An update begins where the first packet began.
+    State.VERIFIED: (
+        Exit.DELIVERED,
+        _STOPS | {State.DIFFERS, State.REFUSED, State.OPENED, State.PULLED},
+    ),
     State.WAITING: (Exit.WAITING, frozenset(State)),
     State.HELD: (Exit.HELD, frozenset(State)),
     State.SOURCE_FAILED: (Exit.SOURCE_FAILED, _STOPS | _BEFORE_SENDING),
@@ -55,7 +63,9 @@ TABLE: dict[State, tuple[Exit, frozenset[State]]] = {
     ),
     State.DIFFERS: (
         Exit.DIFFERS,
-        _STOPS | {State.SENDING, State.DELIVERED, State.VERIFIED, State.REFUSED},
+        _STOPS
+        | {State.SENDING, State.DELIVERED, State.VERIFIED, State.REFUSED}
+        | {State.OPENED, State.PULLED},
     ),
     State.CANCELLED: (Exit.DELIVERED, _STOPS | {State.REFUSED, State.DIFFERS}),
     State.RECALLED: (Exit.DELIVERED, _STOPS | {State.REFUSED}),

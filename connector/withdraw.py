@@ -17,6 +17,7 @@ from .push import proof
 from .store import delivery, export
 from .store.casefile import CaseFile
 from .store.recalled import Recalled
+from .store.update import has_left
 
 How = Literal["cancel", "recall"]
 _DONE = {"cancel": State.CANCELLED, "recall": State.RECALLED}
@@ -59,7 +60,7 @@ def go_on(job: Job, desk: push.Desk) -> None:
     case, made = desk.case, desk.case.fact("withdrawal")
     if case.fact("withdrawn") is None:
         left = []
-        if case.fact("sending"):
+        if has_left(case):
             left = _cancel(job, desk, made) if made["how"] == "cancel" else _recall(job, desk, made)
         case.set_fact("withdrawn", {"left": left})
     enter(case, _DONE[made["how"]])
@@ -67,7 +68,7 @@ def go_on(job: Job, desk: push.Desk) -> None:
 
 def outlook(desk: push.Desk) -> list[Recalled]:
     """What a recall would do with each resource. Writes nothing there."""
-    return push.look(desk) if desk.case.fact("sending") else []
+    return push.look(desk) if has_left(desk.case) else []
 
 
 def _cancel(job: Job, desk: push.Desk, made: dict[str, Any]) -> list[str]:

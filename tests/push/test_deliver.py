@@ -1,5 +1,6 @@
 """What arrives, in which writes, and what is never written over."""
 
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ from tests.push.conftest import (
     one,
     writes,
 )
-from tests.push.packets import MRN, NOW, Resource, chart, observation, patient, push_all
+from tests.push.packets import NOW, Resource, chart, observation, push_all
 
 DeskOf = Callable[..., Desk]
 
@@ -255,9 +256,7 @@ def test_the_ledger_knows_every_write_and_no_patient(
     desk_of: DeskOf, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     sandbox.add_fault(Fault("drop-after", path=TRANSACTIONS, times=1))
-    # A number that no hash holds by chance.
-    known_by = patient(identifier=[{"system": MRN, "value": "no-4711"}])
-    push_all(desk_of([*chart()[:-1], known_by], bundle=SMALL))
+    push_all(desk_of(bundle=SMALL))
     with sqlite3.connect(tmp_path / "ledger.db") as db:
         rows = db.execute("SELECT write_no, entries, status, outcome FROM ledger_write").fetchall()
     assert rows == [
@@ -267,6 +266,7 @@ def test_the_ledger_knows_every_write_and_no_patient(
         (4, 1, 200, "done"),
         (5, 2, 200, "done"),
     ]
-    kept = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
-    for secret in ("Müller".encode(), b"no-4711", b"1970-03-04", b"Patient/", b"Glucose"):
+    files = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
+    kept = re.sub(rb"[0-9a-f]{32,}", b"", files)  # a hash may hold any four digits
+    for secret in ("Müller".encode(), b"4711", b"1970-03-04", b"Patient/", b"Glucose"):
         assert secret not in kept
