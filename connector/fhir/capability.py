@@ -1,6 +1,6 @@
 """What a server says it can do (FHIR R4 capabilitystatement.html). Said, not proved."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .lossless import UndecodableError, decode
@@ -16,6 +16,7 @@ class Capability:
     operations: frozenset[str]  # names of operations on Patient or on the system
     interactions: frozenset[str]  # of the system: transaction, batch, …
     publisher: str = ""
+    update_create: dict[str, bool] = field(default_factory=dict)  # type → what it says of itself
     export: str = ""  # canonical of the OperationDefinition of Patient/$export
 
     @property
@@ -48,6 +49,11 @@ def parse(body: bytes) -> Capability:
         search={r["type"]: frozenset(_names(r.get("searchParam"))) for r in resources},
         operations=frozenset(name.lstrip("$") for name in operations),
         interactions=frozenset(str(i.get("code")) for i in _dicts(rest.get("interaction"))),
+        update_create={
+            r["type"]: r["updateCreate"]
+            for r in resources
+            if isinstance(r.get("updateCreate"), bool)
+        },
         publisher=str(statement.get("publisher", "")),
         export=exports[0] if exports else "",
     )
