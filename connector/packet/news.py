@@ -1,5 +1,6 @@
 """What an update has to say: which records are new, changed or withdrawn, and what was moved."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,20 @@ class News:
             self.new.append(reference)
         elif self.former[reference] != digest:
             (self.in_error if in_error else self.changed).append(reference)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many records of each type are new, changed, entered-in-error, gone."""
+        lists = {
+            "new": self.new,
+            "changed": self.changed,
+            "entered-in-error": self.in_error,
+            "gone": self.gone,
+        }
+        return {
+            how: dict(sorted(Counter(each.partition("/")[0] for each in found).items()))
+            for how, found in lists.items()
+            if found
+        }
 
     def payload(self, moved: Iterable[str]) -> Iterator[dict[str, Any]]:
         """What the receiving team is told: a sentence, then the records that it is about."""

@@ -51,6 +51,7 @@ class Outline:
     advice: str
     independence: tuple[str, ...]
     withheld: tuple[Decision, ...]
+    news: dict[str, dict[str, int]]  # how an update differs from what was told: how → type → number
 
 
 def outline(
@@ -60,6 +61,7 @@ def outline(
     findings: Iterable[Finding],
     advice: str,
     independence: Iterable[str],
+    news: dict[str, dict[str, int]],
 ) -> Outline:
     """Sum up. `ConnectorError` if a pulled record has no decision or has two."""
     outcomes = Counter(decision.outcome for decision in decisions)
@@ -79,6 +81,7 @@ def outline(
         advice=advice,
         independence=tuple(independence),
         withheld=tuple(d for d in decisions if d.outcome == "withheld"),
+        news=news,
     )
 
 

@@ -180,6 +180,7 @@ def map_case(
         findings,
         advise(request, mappings.advice, hinge, findings, status, free.values(), amount),
         independence(case, request, source, destination, links),
+        news.counts() if revision.number else {},
     )
 
 

@@ -116,8 +116,19 @@ def outline(values: dict[str, Any]) -> list[str]:
     lines.append(f"Advice: {values['advice']}")
     lines += [f"Independence: {finding}" for finding in values["independence"]]
     lines += _asked(values.get("asked", []))
+    lines += _news(values.get("news", {}))
     lines.append(f"Hash: {values['packet_hash']}")
     return lines
+
+
+def _news(counts: dict[str, dict[str, int]]) -> list[str]:
+    """What an update has that the packet before had not, or otherwise."""
+    lines = [
+        f"  {number:6} {name} {how}"
+        for how, types in counts.items()
+        for name, number in types.items()
+    ]
+    return ["Since the packet that was told:", *lines] if lines else []
 
 
 _COUNTED = ("carried", "translated", "changed", "dropped", "untranslated")

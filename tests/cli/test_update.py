@@ -306,6 +306,8 @@ def test_an_update_needs_its_own_approval(world: support.World) -> None:
     plant(world, lab("new"))
     held = transfer(world, request, "--update")
     assert (held["state"], held["exit_code"]) == ("awaiting-approval", 5)
+    shown = world.cli("transfer", request, "--dry-run")
+    assert "Since the packet that was told:\n       1 Observation new\n" in shown.out
     assert labs(world, "new") == letters(world) == []
     assert world.cli("approve", "SO-1", "--hash", held["packet_hash"]).code == SPARSE
     assert transfer(world, request)["update"]["told_at"]
