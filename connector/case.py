@@ -17,6 +17,7 @@ class State(StrEnum):
     SENDING = "sending"  # some of it may stand at the destination
     DELIVERED = "delivered"  # all records read back, not yet announced
     VERIFIED = "verified"  # announced and read back
+    ACCEPTED = "accepted"  # announced and taken, where nothing may be read back
     WAITING = "waiting"  # a server asked us to come back
     HELD = "held"
     SOURCE_FAILED = "source-failed"
@@ -27,6 +28,7 @@ class State(StrEnum):
 
 
 _STOPS = frozenset({State.WAITING, State.HELD})
+ARRIVED = frozenset({State.VERIFIED, State.ACCEPTED})  # as far as a destination lets it be proved
 _WITHDRAWN = frozenset({State.CANCELLED, State.RECALLED})
 _BEFORE_SENDING = frozenset({State.OPENED, State.PULLED, State.READY, State.UNAPPROVED})
 
@@ -40,22 +42,26 @@ TABLE: dict[State, tuple[Exit, frozenset[State]]] = {
     ),
     State.READY: (Exit.WAITING, _STOPS | _BEFORE_SENDING | {State.SENDING, State.REFUSED}),
     State.UNAPPROVED: (Exit.HELD, _STOPS | _BEFORE_SENDING),
-    State.SENDING: (Exit.WAITING, _STOPS | {State.DELIVERED, State.REFUSED, State.DIFFERS}),
+    State.SENDING: (
+        Exit.WAITING,
+        _STOPS | ARRIVED | {State.DELIVERED, State.REFUSED, State.DIFFERS},
+    ),
     State.DELIVERED: (
         Exit.WAITING,
-        _STOPS | {State.SENDING, State.VERIFIED, State.REFUSED, State.DIFFERS},
+        _STOPS | ARRIVED | {State.SENDING, State.REFUSED, State.DIFFERS},
     ),
     State.VERIFIED: (Exit.DELIVERED, _STOPS | {State.DIFFERS, State.REFUSED}),
+    State.ACCEPTED: (Exit.DELIVERED, _STOPS | {State.VERIFIED, State.DIFFERS, State.REFUSED}),
     State.WAITING: (Exit.WAITING, frozenset(State)),
     State.HELD: (Exit.HELD, frozenset(State)),
     State.SOURCE_FAILED: (Exit.SOURCE_FAILED, _STOPS | _BEFORE_SENDING),
     State.REFUSED: (
         Exit.DESTINATION_REFUSED,
-        _STOPS | {State.SENDING, State.DELIVERED, State.VERIFIED, State.DIFFERS, *_BEFORE_SENDING},
+        _STOPS | ARRIVED | {State.SENDING, State.DELIVERED, State.DIFFERS, *_BEFORE_SENDING},
     ),
     State.DIFFERS: (
         Exit.DIFFERS,
-        _STOPS | {State.SENDING, State.DELIVERED, State.VERIFIED, State.REFUSED},
+        _STOPS | ARRIVED | {State.SENDING, State.DELIVERED, State.REFUSED},
     ),
     State.CANCELLED: (Exit.DELIVERED, _STOPS | {State.REFUSED, State.DIFFERS}),
     State.RECALLED: (Exit.DELIVERED, _STOPS | {State.REFUSED}),
@@ -63,20 +69,10 @@ TABLE: dict[State, tuple[Exit, frozenset[State]]] = {
 
 # What counts as reached when only a step was asked for (`pull`, `map`, `--dry-run`).
 _REACHED = {
-    State.PULLED: frozenset(
-        {
-            State.PULLED,
-            State.READY,
-            State.UNAPPROVED,
-            State.SENDING,
-            State.DELIVERED,
-            State.VERIFIED,
-        }
-    ),
-    State.READY: frozenset(
-        {State.READY, State.UNAPPROVED, State.SENDING, State.DELIVERED, State.VERIFIED}
-    ),
-    State.VERIFIED: frozenset({State.VERIFIED}),
+    State.PULLED: ARRIVED
+    | {State.PULLED, State.READY, State.UNAPPROVED, State.SENDING, State.DELIVERED},
+    State.READY: ARRIVED | {State.READY, State.UNAPPROVED, State.SENDING, State.DELIVERED},
+    State.VERIFIED: ARRIVED,
 }
 
 

@@ -4,7 +4,7 @@ Laws of this room (docs/architecture.md): never the wrong patient, never twice, 
 over the receiver's work, never silently. Every step can run again, alone, after a crash.
 """
 
-from . import choice
+from . import choice, doubt, unread
 from .announce import announce
 from .cancel import cancel
 from .candidates import Judged
@@ -27,6 +27,7 @@ __all__ = [
     "candidates",
     "choice",
     "deliver",
+    "doubt",
     "hand_over",
     "look",
     "read_back",
@@ -35,6 +36,7 @@ __all__ = [
     "resolve",
     "signed",
     "signing_key",
+    "unread",
     "verify",
     "way_of",
 ]

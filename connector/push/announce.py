@@ -22,7 +22,7 @@ from .lookup import read
 
 
 @dataclass
-class _Signal:
+class Signal:
     """ServiceRequest or Task: what it has to become, and the version of it that is ours."""
 
     key: str
@@ -41,11 +41,11 @@ def announce(desk: Desk, now: str) -> None:
     """
     begun = desk.case.fact("announcing")
     if begun is None:
-        _everything_is_there(desk)
+        everything_is_there(desk)
     at = begun["at"] if begun else now
     check_again(desk)
     with at_destination():
-        signals = _signals(desk, at)
+        signals = signals_of(desk, at)
         readings = _until_told(desk, signals, at)
     if begun:
         desk.ledger.answer(desk.handle, begun["write_no"], None, "settled by reading")
@@ -61,28 +61,30 @@ def announce(desk: Desk, now: str) -> None:
         )
 
 
-def _everything_is_there(desk: Desk) -> None:
+def everything_is_there(desk: Desk) -> None:
     """Never half: the last guard, whoever calls in whatever order."""
     missing = desk.case.row(
         "SELECT count(*) FROM entry LEFT JOIN delivery USING (type, id) WHERE coalesce"
-        "(delivery.status, '') NOT IN ('verified', 'precision-changed', 'rejected')"
+        "(delivery.status, '') NOT IN ('verified', 'precision-changed', 'accepted',"
+        " 'rejected')"
     )
     if missing != (0,):
         raise ConnectorError("internal: nothing is announced before everything is read back")
 
 
-def _signals(desk: Desk, at: str) -> dict[str, _Signal]:
+def signals_of(desk: Desk, at: str) -> dict[str, Signal]:
+    """ServiceRequest and Task by key, in the order in which they are announced."""
     expected = Expected(desk, at)
     rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(desk.case)}
     signals = {}
     for key, name in expected.signals.items():
         row = rows[key]
         assert row.target_id is not None
-        signals[key] = _Signal(key, name, row.target_id, row.version, expected.of(key))
+        signals[key] = Signal(key, name, row.target_id, row.version, expected.of(key))
     return signals
 
 
-def _until_told(desk: Desk, signals: dict[str, _Signal], at: str) -> dict[str, Reading]:
+def _until_told(desk: Desk, signals: dict[str, Signal], at: str) -> dict[str, Reading]:
     failure = ""
     for attempt in count(1):
         readings = {key: _told(desk, signal) for key, signal in signals.items()}
@@ -90,17 +92,13 @@ def _until_told(desk: Desk, signals: dict[str, _Signal], at: str) -> dict[str, R
         if len(told) == len(signals):
             return told
         if failure:
-            raise DestinationRefused(
-                f"announce: {failure}",
-                "All records are there, not announced yet. Ask the people who run the"
-                " destination; the same command goes on from here.",
-            )
+            raise not_announced(failure)
         # On a server whose transactions do not hold together one of the two may be done already.
         failure = _write(desk, [s for key, s in signals.items() if key not in told], at, attempt)
     raise AssertionError("the retry decision ends the loop")
 
 
-def _told(desk: Desk, signal: _Signal) -> Reading | None:
+def _told(desk: Desk, signal: Signal) -> Reading | None:
     """The reading of a signal that is out; None: still our draft. `Held` if it is theirs by now."""
     resource_type = parts(signal.key)[0]
     body = read(desk, f"{resource_type}/{signal.target_id}")
@@ -113,7 +111,12 @@ def _told(desk: Desk, signal: _Signal) -> Reading | None:
             return None
         if status == ANNOUNCED[signal.name]:
             return reading  # our own write, which the server did not store as sent
-    raise Held(
+    raise changed(resource_type)
+
+
+def changed(resource_type: str) -> Held:
+    """Somebody was at it before us."""
+    return Held(
         "theirs",
         f"the {resource_type} was changed or removed at the destination before it was announced",
         "Ask the people who run the destination what was changed and why; nothing was written"
@@ -121,7 +124,16 @@ def _told(desk: Desk, signal: _Signal) -> Reading | None:
     )
 
 
-def _write(desk: Desk, pending: list[_Signal], at: str, attempt: int) -> str:
+def not_announced(why: str) -> DestinationRefused:
+    """The last write did not pass."""
+    return DestinationRefused(
+        f"announce: {why}",
+        "All records are there, not announced yet. Ask the people who run the destination; the"
+        " same command goes on from here.",
+    )
+
+
+def _write(desk: Desk, pending: list[Signal], at: str, attempt: int) -> str:
     """One try. Returns why there must be no other; empty: there may be.
 
     Without transactions the ServiceRequest goes first: the Task, by which they see it, is last.
@@ -130,7 +142,7 @@ def _write(desk: Desk, pending: list[_Signal], at: str, attempt: int) -> str:
     now = pending if together else pending[:1]
     write_no = desk.ledger.next_write_no(desk.handle)
     desk.case.set_fact("announcing", {"at": at, "write_no": write_no})
-    answer = post(desk, write_no, list(map(_put, now)), "announce", "announce")
+    answer = post(desk, write_no, list(map(put, now)), "announce", "announce")
     kind, words, found = judged([signal.key for signal in now], answer)
     desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)
     if answer is not None and kind is not Kind.DONE:
@@ -145,7 +157,8 @@ def _write(desk: Desk, pending: list[_Signal], at: str, attempt: int) -> str:
     return words or "said to be done, and it is not"
 
 
-def _put(signal: _Signal) -> Write:
+def put(signal: Signal) -> Write:
+    """The write that announces one of the two, over the version that is ours."""
     resource_type = parts(signal.key)[0]
     reference = f"{resource_type}/{signal.target_id}"
     condition = {"ifMatch": f'W/"{signal.version}"'} if signal.version else {}

@@ -42,15 +42,16 @@ class Courier:
         """Settle by reading what an earlier run may have sent without hearing the answer."""
         rows = delivery.deliveries(self._desk.case, "intended")
         self._look([[f"{row.type}/{row.id}"] for row in rows])
+        settled = "settled by reading" if self._desk.reads else "to be sent again"
         for write_no in sorted({row.write_no for row in rows}):
-            self._desk.ledger.answer(self._desk.handle, write_no, None, "settled by reading")
+            self._desk.ledger.answer(self._desk.handle, write_no, None, settled)
 
     def meet(self, keys: Collection[str]) -> None:
         """Find those of `keys` that an earlier delivery of ours brought: they are not sent again.
 
         Raises `Held` (`deleted`) if one of them is not there any more.
         """
-        brought = list(self._desk.known(keys))
+        brought = list(self._desk.known(keys)) if self._desk.reads else []
         if not brought:
             return
         self._intend(brought)
@@ -193,8 +194,9 @@ class Courier:
         raise self._no_more(words, _flat(left))
 
     def _no_more(self, words: str, left: Collection[str]) -> DestinationRefused:
+        there = "are not there" if self._desk.reads else "are not known to be there"
         return DestinationRefused(
-            f"push: {words}; {len(left)} resources of this write are not there",
+            f"push: {words}; {len(left)} resources of this write {there}",
             "Look at the destination with `connector doctor`; the same command goes on from here.",
         )
 
@@ -204,6 +206,9 @@ class Courier:
         left = self._open(units)
         sent, keys = _flat(units), _flat(left)
         if len(sent) == len(keys) == 1:
+            taken = answer is not None and answer.ok and not found.failed
+            if taken and not self._desk.reads:
+                raise self._no_more(words, keys)  # it may be there, and did not say where
             self._refused(keys[0], words, answer)
         elif len(keys) < len(sent):
             self.carry(left)  # some were done, so the others may refer to them now
@@ -247,6 +252,8 @@ class Courier:
         self.addresses.lost.add(key)
 
     def _look(self, units: list[Unit], note: str = "") -> None:
+        if not self._desk.reads:
+            return  # what is unclear is sent again: the server looks itself (If-None-Exist)
         self._settle(find(self._desk, _flat(units)), note)
 
     def _settle(self, found: dict[str, Place], note: str = "") -> None:

@@ -10,7 +10,7 @@ from ..errors import Answered, ConnectorError, DestinationRefused, EndpointError
 from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
 from ..request import Request
-from ..settings import Destination, Source
+from ..settings import Destination, Kind, Source
 from ..store import packet
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
@@ -56,6 +56,17 @@ class Desk:
     def source_patient(self) -> str | None:
         """The id of the patient at the source. A case made from a receipt knows the request's."""
         found: str | None = self.case.fact("source_patient") or self.request.patient.id
+        return found
+
+    @property
+    def reads(self) -> bool:
+        """Whether anything but the Patient may be read there."""
+        return self.settings.read_back == "granted"
+
+    @property
+    def kind(self) -> Kind:
+        """How the packet travels there; what began in one way goes on in it."""
+        found: Kind = self.case.fact("kind") or self.settings.kind
         return found
 
     def way(self) -> Way:
@@ -125,11 +136,11 @@ def at_destination() -> Iterator[None]:
     try:
         yield
     except Answered as error:
-        hint = (
-            "Check `auth` of this destination and what its account may read and write."
-            if error.status in (401, 403)
-            else "Ask the people who run the destination; then run the same command again."
-        )
+        hint = "Ask the people who run the destination; then run the same command again."
+        if error.status in (401, 403):
+            hint = "Check `auth` of this destination and what its account may read and write."
+        if error.status == 403:
+            hint += ' If it is meant to read nothing but the Patient, set read_back = "none".'
         raise DestinationRefused(str(error), hint) from None
     except EndpointError as error:
         hint = error.what_to_do or "Look at the destination with `connector doctor`."

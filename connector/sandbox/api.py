@@ -17,7 +17,7 @@ from connector.sandbox.guard import Guard
 from connector.sandbox.match import match
 from connector.sandbox.outcome import Refusal, Resource, outcome
 from connector.sandbox.pages import Pages, Result
-from connector.sandbox.quirks import Quirks, check, heeded
+from connector.sandbox.quirks import Quirks, check, heeded, readable
 from connector.sandbox.search import Query, included, search, updated
 from connector.sandbox.store import Store, Version
 from connector.sandbox.transaction import Change, apply, declared, types
@@ -105,6 +105,7 @@ class Api:
 
     def _read(self, request: Request, reference: str, number: str | None) -> Response:
         declared(self._quirks, reference.partition("/")[0])
+        readable(self._quirks, reference.partition("/")[0])
         latest = self._store.latest(reference)
         found = self._store.version(reference, number) if number else latest
         if found is None:
@@ -117,6 +118,7 @@ class Api:
 
     def _search(self, request: Request, name: str, query: Query) -> Response:
         declared(self._quirks, name)
+        readable(self._quirks, name)
         check(self._quirks, name, query)
         found = search(self._store, name, heeded(self._quirks, query))
         strict = "handling=strict" in request.headers.get("prefer", "")

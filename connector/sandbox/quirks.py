@@ -21,7 +21,8 @@ class Quirks:
     further pages all results are forgotten, once: what was being read answers 410.
     `drop_elements` names top-level elements (`note`, or `Condition.note`) a write
     loses without a word. `reject` is a regular expression: a resource whose JSON it finds is
-    refused with 422. `match` is what `Patient/$match` answers whoever is asked about: the id of a
+    refused with 422. `readable` are the types that may be read or searched for (None: all); for
+    others the answer is 403. `match` is what `Patient/$match` answers whoever is asked about: the id of a
     Patient → its grade (empty: ungraded), as far as stored; None: no such operation.
     Limits: `page_max` matches a page, `entry_limit` entries a bundle,
     `body_limit` bytes a request (beyond either of the last two: 413).
@@ -54,6 +55,7 @@ class Quirks:
     conditional_create: bool = True  # False: If-None-Exist is ignored
     own_ids: bool = False  # a PUT of an id not yet there creates one with another id
     reject: str | None = None
+    readable: frozenset[str] | None = None
     bulk: BulkQuirks | None = None  # None: no exports
     match: Mapping[str, str] | None = None
     match_tells_all: bool = False  # `onlyCertainMatches` is passed over without a word
@@ -72,6 +74,12 @@ def check(quirks: Quirks, name: str, query: Sequence[tuple[str, str]]) -> None:
     for parameter, value in query:
         if f"{parameter}={value}" in quirks.refuses:
             raise Refusal(400, "processing", f"{parameter} has a value that is not supported")
+
+
+def readable(quirks: Quirks, name: str) -> None:
+    """Raise `Refusal` for a type of which nothing may be read."""
+    if quirks.readable is not None and name not in quirks.readable:
+        raise Refusal(403, "forbidden", f"No {name} may be read")
 
 
 def heeded(quirks: Quirks, query: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from .casefile import CaseFile
 
 _COUNTED = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
 _ARRIVED = ("verified", "precision-changed")
+_UNPROVED = ("sent", "accepted", "differs")
 
 # A sentence for each exit code; a more exact one stands in `obstacle` when a step was stopped.
 _WORDS = {
@@ -125,7 +126,8 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
 
 
 def counts(case: CaseFile) -> dict[str, int]:
-    """pulled = selected + not_selected + withheld + entered_in_error + merged; sent; verified."""
+    """pulled = selected + not_selected + withheld + entered_in_error + merged; sent; accepted;
+    verified."""
     decided = dict(case.rows("SELECT outcome, count(*) FROM decision GROUP BY outcome"))
     placed = dict(
         case.rows("SELECT status, count(*) FROM delivery WHERE write_no > 0 GROUP BY status")
@@ -134,7 +136,8 @@ def counts(case: CaseFile) -> dict[str, int]:
     return {
         "pulled": chart.count_records(case),
         **{name.replace("-", "_"): decided.get(name, 0) for name in _COUNTED},
-        "sent": arrived + placed.get("sent", 0) + placed.get("differs", 0),
+        "sent": arrived + sum(placed.get(status, 0) for status in _UNPROVED),
+        "accepted": placed.get("accepted", 0),
         "verified": arrived,
     }
 

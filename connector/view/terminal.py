@@ -45,7 +45,7 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
     if values["coverage"]:
         lines.append(_coverage(values["coverage"]))
     if counts["sent"]:
-        lines.append(f"Arrived {counts['verified']} of {counts['sent']}, read back and compared")
+        lines.append(_arrived(counts))
         places = [values[name] for name in ("service_request", "task", "patient") if values[name]]
         lines += [f"  {place}" for place in places]
     if chosen := values["patient_chosen"]:
@@ -73,6 +73,12 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
         if reason["what_to_do"]:
             lines.append(f"  {reason['what_to_do']}")
     return lines
+
+
+def _arrived(counts: dict[str, int]) -> str:
+    if not counts["accepted"]:
+        return f"Arrived {counts['verified']} of {counts['sent']}, read back and compared"
+    return f"Accepted {counts['accepted']} of {counts['sent']}, not read back"
 
 
 _AIMED = {

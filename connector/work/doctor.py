@@ -24,6 +24,10 @@ _WAYS = {
     "batch": "as batches: transactions are not offered",
     "single": "one by one: neither transactions nor batches are offered",
 }
+_READ_BACK = {
+    "granted": "everything, record by record",
+    "none": "not granted: what is delivered is accepted there, never verified",
+}
 _PACKET_TYPES = ("Composition", "Device", "Organization", "Provenance", "ServiceRequest", "Task")
 
 
@@ -155,11 +159,13 @@ def _destination(
 ) -> Iterator[Check]:
     endpoint = Endpoint(settings, "destination", types=types)
     refused = Exit.DESTINATION_REFUSED
-    capability = yield from _common(name, endpoint, settings, "Task", refused)
+    probe = "Task" if settings.read_back == "granted" else "Patient"
+    capability = yield from _common(name, endpoint, settings, probe, refused)
     if capability is None:
         return
     yield from _scopes(name, endpoint, _PACKET_TYPES, refused)
     yield Check(name, "writes", True, _WAYS[way_of(settings, capability)])
+    yield Check(name, "read back", True, _READ_BACK[settings.read_back])
     absent = [t for t in _PACKET_TYPES if t not in capability.search]
     yield Check(
         name, "packet", not absent,
@@ -168,7 +174,9 @@ def _destination(
     )  # fmt: skip
     yield _owner(name, endpoint, settings)
     yield Check(name, "$match", True, _matching(capability, settings))
-    if write_test:
+    if write_test and settings.read_back == "none":
+        yield Check(name, "write test", True, "not done: what was written can't be read")
+    elif write_test:
         for seen in trial.write_test(settings, way_of(settings, capability)):
             fine = seen.ok or not trial.needed(seen.name, settings)
             yield Check(name, f"write test: {seen.name}", fine, seen.detail, seen.fix, refused)
@@ -185,6 +193,8 @@ def _owner(name: str, endpoint: Endpoint, settings: Destination) -> Check:
         return Check(
             name, "owner", True, "not configured: Task.owner is a name without a reference"
         )
+    if settings.read_back == "none":
+        return Check(name, "owner", True, "not looked up: nothing may be read there")
     if "|" in settings.owner:
         return Check(name, "owner", True, "an identifier: looked up before the first write")
     try:
