@@ -15,7 +15,7 @@ class State(StrEnum):
     READY = "ready"  # packet authored, may leave
     UNAPPROVED = "awaiting-approval"  # packet authored, a person must approve its hash
     SENDING = "sending"  # some of it may stand at the destination
-    DELIVERED = "delivered"  # all records read back, not yet announced
+    DELIVERED = "delivered"  # all records read back (or accepted), not yet announced
     VERIFIED = "verified"  # announced and read back
     ACCEPTED = "accepted"  # announced and taken, where nothing may be read back
     WAITING = "waiting"  # a server asked us to come back
@@ -42,10 +42,7 @@ TABLE: dict[State, tuple[Exit, frozenset[State]]] = {
     ),
     State.READY: (Exit.WAITING, _STOPS | _BEFORE_SENDING | {State.SENDING, State.REFUSED}),
     State.UNAPPROVED: (Exit.HELD, _STOPS | _BEFORE_SENDING),
-    State.SENDING: (
-        Exit.WAITING,
-        _STOPS | ARRIVED | {State.DELIVERED, State.REFUSED, State.DIFFERS},
-    ),
+    State.SENDING: (Exit.WAITING, _STOPS | {State.DELIVERED, State.REFUSED, State.DIFFERS}),
     State.DELIVERED: (
         Exit.WAITING,
         _STOPS | ARRIVED | {State.SENDING, State.REFUSED, State.DIFFERS},

@@ -4,9 +4,10 @@ The only module that knows it. Every step leaves committed rows, so a case goes 
 rows say it is, whoever runs it and however the last run ended.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 
 from . import packet, push, withdraw
 from .case import ARRIVED, State
@@ -102,36 +103,57 @@ def _push(job: Job, desk: push.Desk) -> None:
     case = desk.case
     with _receipt(job, desk):
         push.resolve(desk)
+        send = _way(job, desk)
         with case.commit():
             enter(desk.case, State.SENDING)
             case.set_fact("sending", True)
-        _in_writes(job, desk)
-    enter(case, _end(case))
+            case.set_fact("kind", desk.kind)
+        send(iso(job.clock()))
+    _arrived(case)
 
 
-def _in_writes(job: Job, desk: push.Desk) -> None:
+def _way(job: Job, desk: push.Desk) -> Callable[[str], None]:
+    """How the packet of this case travels: what is to be called with the moment of now.
+
+    Raises what makes it impossible, before anything is sent.
+    """
+    if desk.kind == "document":
+        return partial(push.document.deliver, desk, _whole(desk))
+    return partial(_in_writes, job, desk)
+
+
+def _whole(desk: push.Desk) -> push.Whole:
+    assert desk.kind in ("document", "message")
+    return push.whole.gather(desk, packet.render(desk.case, desk.kind))
+
+
+def _in_writes(job: Job, desk: push.Desk, now: str) -> None:
     """Record by record, then announced."""
-    now = iso(job.clock())
     push.deliver(desk, job.progress)
     if desk.reads:
         push.read_back(desk, job.progress)
-        enter(desk.case, State.DELIVERED)
-        push.announce(desk, now)
     else:
         push.unread.accept(desk)
-        push.unread.announce(desk, now)
+    enter(desk.case, State.DELIVERED)
+    announce = push.announce if desk.reads else push.unread.announce
+    announce(desk, now)
 
 
-def _end(case: CaseFile) -> State:
-    return State.ACCEPTED if delivery.deliveries(case, "accepted") else State.VERIFIED
+def _arrived(case: CaseFile) -> None:
+    """Announced, and proved as far as the destination lets it be."""
+    if State(case.fact("state")) is State.SENDING:
+        enter(case, State.DELIVERED)
+    enter(case, State.ACCEPTED if delivery.deliveries(case, "accepted") else State.VERIFIED)
 
 
 def verify(job: Job, desk: push.Desk) -> None:
     """Read everything that was announced once more, and write the receipt anew."""
     with _receipt(job, desk):
-        if desk.reads:
+        if desk.reads and desk.kind == "document":
+            push.document.verify(desk, _whole(desk))
+        elif desk.reads:
             push.verify(desk, job.progress)
-    enter(desk.case, _end(desk.case))
+    _arrived(desk.case)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def _case() -> dict[str, Any]:
     )["items"]  # fmt: skip
     chosen = table(patient=text, by=text, at=text, differs=names)["items"]
     counted = ("pulled", "selected", "not_selected", "withheld", "entered_in_error", "merged")
-    counts = dict.fromkeys((*counted, "sent", "verified"), number)
+    counts = dict.fromkeys((*counted, "sent", "accepted", "verified"), number)
     properties: dict[str, Any] = {
         "case": text,
         "state": {"enum": [state.value for state in State]},

@@ -5,6 +5,7 @@ from .cancellation import cancellation
 from .check import check
 from .explain import explain
 from .handover import Shape, write
+from .kinds import render
 from .loading import load
 from .mappings import Mappings
 from .media import HEAD, media_type
@@ -30,6 +31,7 @@ __all__ = [
     "load",
     "map_case",
     "media_type",
+    "render",
     "settled",
     "write",
 ]

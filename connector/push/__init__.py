@@ -4,7 +4,7 @@ Laws of this room (docs/architecture.md): never the wrong patient, never twice, 
 over the receiver's work, never silently. Every step can run again, alone, after a crash.
 """
 
-from . import choice, doubt, unread
+from . import choice, document, doubt, unread, whole
 from .announce import announce
 from .cancel import cancel
 from .candidates import Judged
@@ -15,11 +15,13 @@ from .identity import candidates, resolve
 from .readback import read_back, verify
 from .recall import look, recall
 from .receipt import Signing, receipt, signed, signing_key
+from .whole import Whole
 
 __all__ = [
     "Desk",
     "Judged",
     "Signing",
+    "Whole",
     "account",
     "announce",
     "approver",
@@ -27,6 +29,7 @@ __all__ = [
     "candidates",
     "choice",
     "deliver",
+    "document",
     "doubt",
     "hand_over",
     "look",
@@ -39,4 +42,5 @@ __all__ = [
     "unread",
     "verify",
     "way_of",
+    "whole",
 ]

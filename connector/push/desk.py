@@ -1,7 +1,7 @@
 """What every step of the push works with, and how the destination's failures are told."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,6 +57,11 @@ class Desk:
         """The id of the patient at the source. A case made from a receipt knows the request's."""
         found: str | None = self.case.fact("source_patient") or self.request.patient.id
         return found
+
+    @property
+    def turn(self) -> AbstractContextManager[None]:
+        """Be the only one who writes at the destination."""
+        return self.ledger.turn(str(self.settings.id), self.settings.wait_max_s)
 
     @property
     def reads(self) -> bool:

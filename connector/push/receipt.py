@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 from ..config import ReceiptSettings
 from ..keys import SigningKey, read
 from ..request import Model
+from ..settings import Kind
 from ..signature import sign
 from ..store import delivery, packet
 from . import seal
@@ -20,7 +21,7 @@ class Line(Model):
     """One resource of the packet at the destination."""
 
     packet: str  # Type/<derived id>, as in packet.json
-    there: str | None  # Type/id; None: nothing of it stands there
+    there: str | None  # Type/id; Bundle/id#fullUrl; None: nothing of it stands there, or unknown
     version: str | None
     sha256_packet: str | None  # of its bytes in packet.json; None: they are part of another entry
     sha256_sent: str | None  # of the canonical form it was to arrive in; None: never written
@@ -46,6 +47,14 @@ class Who(Model):
     approved_by: str | None
 
 
+class Response(Model):
+    """What the destination answered to a message (R4 MessageHeader.response)."""
+
+    message: str  # id of our MessageHeader
+    code: Literal["ok"]
+    answer: str | None  # id of the answering MessageHeader
+
+
 class LogRow(Model):
     """The last row of the disclosure log when this was written."""
 
@@ -62,6 +71,8 @@ class Receipt(Model):
     packet_hash: str
     verified_at: str
     announced_at: str | None
+    kind: Kind
+    response: Response | None
     by: Who
     source: Place
     destination: Place
@@ -78,7 +89,7 @@ def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
 
     `verified_at`: when it was read back last, UTC, ISO 8601.
     """
-    there = delivery.id_map(desk.case)
+    there = delivery.places(desk.case)
     hashes = packet.hashes(desk.case)
     head = desk.ledger.disclosure_head()
     values = {
@@ -88,6 +99,8 @@ def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
         "packet_hash": packet_hash,
         "verified_at": verified_at,
         "announced_at": desk.case.fact("announced_at"),
+        "kind": desk.kind,
+        "response": desk.case.fact("response"),
         "by": {"operator": desk.operator, "approved_by": approver(desk)},
         "source": _place(desk.source),
         "destination": _place(desk.settings),

@@ -22,8 +22,8 @@ class Quirks:
     `drop_elements` names top-level elements (`note`, or `Condition.note`) a write
     loses without a word. `reject` is a regular expression: a resource whose JSON it finds is
     refused with 422. `readable` are the types that may be read or searched for (None: all); for
-    others the answer is 403. `match` is what `Patient/$match` answers whoever is asked about: the id of a
-    Patient → its grade (empty: ungraded), as far as stored; None: no such operation.
+    others the answer is 403. `match` is what `Patient/$match` answers whoever is asked about: the
+    id of a Patient → its grade (empty: ungraded), as far as stored; None: no such operation.
     Limits: `page_max` matches a page, `entry_limit` entries a bundle,
     `body_limit` bytes a request (beyond either of the last two: 413).
     """

@@ -148,6 +148,29 @@ def id_map(case: CaseFile) -> dict[str, str]:
     return {f"{t}/{i}": f"{t}/{target}" for t, i, target in rows}
 
 
+def places(case: CaseFile) -> dict[str, str]:
+    """`Type/<derived id>` → where it stands: `Type/id there`, or within what was sent whole."""
+    whole = case.fact("whole")
+    if whole is None:
+        return id_map(case)
+    rows = case.rows("SELECT type, id FROM delivery WHERE write_no > 0")
+    return id_map(case) | {f"{t}/{i}": f"{whole['place']}#urn:uuid:{i}" for t, i in rows}
+
+
+def take(case: CaseFile, status: str, version: str | None = None) -> None:
+    """Say of all that was sent whole that it is `sent` or `accepted`."""
+    with case.commit():
+        case.execute(
+            "UPDATE delivery SET status = ?, version = ? WHERE write_no > 0", (status, version)
+        )
+
+
+def take_back(case: CaseFile, write_no: int) -> None:
+    """Say that nothing of a write stands there."""
+    with case.commit():
+        case.execute("DELETE FROM delivery WHERE write_no = ?", (write_no,))
+
+
 def next_write_no(case: CaseFile) -> int:
     """The number of the next write of this case, from 1."""
     found = case.row("SELECT coalesce(max(write_no), 0) + 1 FROM delivery")

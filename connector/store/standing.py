@@ -81,7 +81,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         now=now,
     )
     codes = exit_codes(facts, goal)
-    there = delivery.id_map(case)
+    there = delivery.places(case)
     outline = case.fact("outline", {})
     return Standing(
         case=case.folder.name,

@@ -75,6 +75,12 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
     return lines
 
 
+def _proved(counts: dict[str, int]) -> str:
+    if not counts["accepted"]:
+        return f"{counts['verified']} of {counts['sent']} verified"
+    return f"{counts['accepted']} of {counts['sent']} taken, not read back"
+
+
 def _arrived(counts: dict[str, int]) -> str:
     if not counts["accepted"]:
         return f"Arrived {counts['verified']} of {counts['sent']}, read back and compared"
@@ -209,7 +215,7 @@ def gaps(found: Iterable[dict[str, Any]]) -> list[str]:
 def brief(values: dict[str, Any]) -> str:
     """A case in one line, for cron."""
     counts = values["counts"]
-    text = f"{values['case']} {values['state']}: {counts['verified']} of {counts['sent']} verified"
+    text = f"{values['case']} {values['state']}: {_proved(counts)}"
     wanting = [item["item"] for item in values["missing"] if item["required"]]
     if wanting and not values["taken_back"]:
         text += f"; missing {', '.join(wanting)}"
