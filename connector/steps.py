@@ -12,7 +12,7 @@ from functools import partial
 from . import packet, push, withdraw
 from .case import ARRIVED, State
 from .endpoint import Endpoint
-from .errors import ReadBackDiffers
+from .errors import ReadBackDiffers, UsageError
 from .fhir.lossless import encode
 from .job import Job, enter, forget, iso
 from .pull import pull_chart, pull_files, types_of_chart
@@ -93,6 +93,11 @@ def author(job: Job, desk: push.Desk) -> None:
             told = {**asdict(outline), "withheld": [d._asdict() for d in outline.withheld]}
             case.set_fact("outline", told)
             case.set_fact("mapped", job.mappings.identity)
+    try:
+        packet.must_be_sendable(case, desk.kind)
+    except UsageError:
+        forget(case, "mapped")  # what lacks may stand in the request or in the configuration
+        raise
     approval = case.fact("approval") or {}
     approved = approval.get("hash") == case.fact("packet_hash")
     free = job.destination.release == "auto" or approved
@@ -108,17 +113,18 @@ def _push(job: Job, desk: push.Desk) -> None:
             enter(desk.case, State.SENDING)
             case.set_fact("sending", True)
             case.set_fact("kind", desk.kind)
-        send(iso(job.clock()))
+        send()
     _arrived(case)
 
 
-def _way(job: Job, desk: push.Desk) -> Callable[[str], None]:
-    """How the packet of this case travels: what is to be called with the moment of now.
-
-    Raises what makes it impossible, before anything is sent.
-    """
+def _way(job: Job, desk: push.Desk) -> Callable[[], None]:
+    """How the packet of this case travels. Raises what makes it impossible before it leaves."""
     if desk.kind == "document":
-        return partial(push.document.deliver, desk, _whole(desk))
+        return partial(push.document.deliver, desk, _whole(desk), iso(job.clock()))
+    if desk.kind == "message":
+        message = _whole(desk)
+        cache_min = push.message.ready(desk, message)
+        return partial(push.message.deliver, desk, message, cache_min, job.clock)
     return partial(_in_writes, job, desk)
 
 
@@ -127,8 +133,9 @@ def _whole(desk: push.Desk) -> push.Whole:
     return push.whole.gather(desk, packet.render(desk.case, desk.kind))
 
 
-def _in_writes(job: Job, desk: push.Desk, now: str) -> None:
+def _in_writes(job: Job, desk: push.Desk) -> None:
     """Record by record, then announced."""
+    now = iso(job.clock())
     push.deliver(desk, job.progress)
     if desk.reads:
         push.read_back(desk, job.progress)
@@ -149,11 +156,16 @@ def _arrived(case: CaseFile) -> None:
 def verify(job: Job, desk: push.Desk) -> None:
     """Read everything that was announced once more, and write the receipt anew."""
     with _receipt(job, desk):
-        if desk.reads and desk.kind == "document":
-            push.document.verify(desk, _whole(desk))
-        elif desk.reads:
-            push.verify(desk, job.progress)
+        if desk.can_verify:
+            _look_again(job, desk)
     _arrived(desk.case)
+
+
+def _look_again(job: Job, desk: push.Desk) -> None:
+    if desk.kind == "document":
+        push.document.verify(desk, _whole(desk))
+    else:
+        push.verify(desk, job.progress)
 
 
 @contextmanager

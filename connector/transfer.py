@@ -64,9 +64,9 @@ def verify(job: Job) -> Standing:
     with at_work(job) as desk:
         if not desk.case.fact("announced_at") or desk.case.fact("withdrawal"):
             return standing(desk.case, job.clock())
-        if not desk.reads:
+        if not desk.can_verify:
             raise UsageError(
-                "the destination grants no reading: there is nothing to compare with",
+                "the destination gives nothing to read back: there is nothing to compare with",
                 "The receipt says what it accepted. Call them, if it has to be known more exactly.",
             )
         return _attempt(job, desk, State.VERIFIED, lambda: steps.verify(job, desk))

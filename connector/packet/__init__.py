@@ -5,7 +5,7 @@ from .cancellation import cancellation
 from .check import check
 from .explain import explain
 from .handover import Shape, write
-from .kinds import render
+from .kinds import must_be_sendable, render
 from .loading import load
 from .mappings import Mappings
 from .media import HEAD, media_type
@@ -31,6 +31,7 @@ __all__ = [
     "load",
     "map_case",
     "media_type",
+    "must_be_sendable",
     "render",
     "settled",
     "write",

@@ -4,7 +4,7 @@ Laws of this room (docs/architecture.md): never the wrong patient, never twice, 
 over the receiver's work, never silently. Every step can run again, alone, after a crash.
 """
 
-from . import choice, document, doubt, unread, whole
+from . import choice, document, doubt, message, unread, whole
 from .announce import announce
 from .cancel import cancel
 from .candidates import Judged
@@ -33,6 +33,7 @@ __all__ = [
     "doubt",
     "hand_over",
     "look",
+    "message",
     "read_back",
     "recall",
     "receipt",

@@ -74,6 +74,11 @@ class Desk:
         found: Kind = self.case.fact("kind") or self.settings.kind
         return found
 
+    @property
+    def can_verify(self) -> bool:
+        """Whether what was delivered can be read once more."""
+        return self.kind == "files" or (self.reads and self.kind != "message")
+
     def way(self) -> Way:
         """How writes travel to this destination: settled with the patient, before the first."""
         found: Way = self.case.fact("way", "transaction")

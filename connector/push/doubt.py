@@ -17,21 +17,17 @@ _ASK = (
 )
 
 
-def in_doubt(desk: Desk, what: str) -> Held:
+def in_doubt(desk: Desk, what: str, why: str = "its answer was lost") -> Held:
     """Keep that nobody knows whether `what` arrived: the error to raise."""
-    desk.case.set_fact("doubt", what)
-    return Held(
-        "unclear",
-        f"{what}: the answer was lost, and nothing there may be read: it may have arrived",
-        _ASK,
-    )
+    desk.case.set_fact("doubt", {"what": what, "why": why})
+    return Held("unclear", f"{what} may have arrived, and may not: {why}", _ASK)
 
 
 def say(desk: Desk, answer: str, by: str, at: str) -> None:
     """Record what somebody was told (`arrived`, `absent`). `UsageError` for another word."""
     if answer not in ("arrived", "absent"):
         raise UsageError("expected `arrived` or `absent`", "Run the same command again.")
-    said = {"what": desk.case.fact("doubt"), "said": answer, "by": by, "at": at}
+    said = {**desk.case.fact("doubt"), "said": answer, "by": by, "at": at}
     with desk.case.commit():
         desk.case.set_fact("doubts", [*desk.case.fact("doubts", []), said])
         desk.case.set_fact("doubt", None)
@@ -40,8 +36,8 @@ def say(desk: Desk, answer: str, by: str, at: str) -> None:
 
 def told(desk: Desk) -> Said | None:
     """What somebody said since the doubt, once. Raises `Held` again while nobody has."""
-    if what := desk.case.fact("doubt"):
-        raise in_doubt(desk, what)
+    if open_doubt := desk.case.fact("doubt"):
+        raise in_doubt(desk, **open_doubt)
     said = desk.case.fact("told")
     if said is None:
         return None

@@ -15,6 +15,7 @@ from connector.sandbox.everything import everything
 from connector.sandbox.exchange import Request, Response
 from connector.sandbox.guard import Guard
 from connector.sandbox.match import match
+from connector.sandbox.messages import Messages
 from connector.sandbox.outcome import Refusal, Resource, outcome
 from connector.sandbox.pages import Pages, Result
 from connector.sandbox.quirks import Quirks, check, heeded, readable
@@ -50,6 +51,7 @@ class Api:
             base, quirks.page_links, quirks.expires_after, totals=quirks.page_totals
         )
         self.bulk = Bulk(store, quirks.bulk, base) if quirks.bulk else None
+        self.messages = Messages(quirks)
         self._started = datetime.now(UTC)
 
     def answer(self, request: Request) -> Response:
@@ -84,6 +86,8 @@ class Api:
                 return self._bundle(request)
             case "POST", "Patient", "$match" if self._quirks.match is not None:
                 return Response(200, encode(match(self._store, self._quirks, _resource(request))))
+            case "POST", "$process-message" if self._quirks.messages is not None:
+                return self.messages.process(_resource(request))
             case "GET", name:
                 return self._search(request, name, request.query)
             case "POST", name, "_search":

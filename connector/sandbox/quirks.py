@@ -24,6 +24,9 @@ class Quirks:
     refused with 422. `readable` are the types that may be read or searched for (None: all); for
     others the answer is 403. `match` is what `Patient/$match` answers whoever is asked about: the
     id of a Patient → its grade (empty: ungraded), as far as stored; None: no such operation.
+    `messages`: the operation `$process-message` is there, and knows a message that came before for
+    so many minutes (0: not at all; None: no such operation). The first messages are answered with
+    `message_codes` in turn, all others with ok; without `message_answers`, with 202 and nothing.
     Limits: `page_max` matches a page, `entry_limit` entries a bundle,
     `body_limit` bytes a request (beyond either of the last two: 413).
     """
@@ -56,6 +59,9 @@ class Quirks:
     own_ids: bool = False  # a PUT of an id not yet there creates one with another id
     reject: str | None = None
     readable: frozenset[str] | None = None
+    messages: int | None = None
+    message_codes: tuple[str, ...] = ()
+    message_answers: bool = True
     bulk: BulkQuirks | None = None  # None: no exports
     match: Mapping[str, str] | None = None
     match_tells_all: bool = False  # `onlyCertainMatches` is passed over without a word

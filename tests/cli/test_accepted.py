@@ -41,7 +41,7 @@ def test_it_cant_be_verified_and_says_so(blind: support.World) -> None:
     blind.cli("transfer", blind.request())
     told = blind.cli("verify", "SO-1")
     assert told.code == 2
-    assert "grants no reading" in told.err
+    assert "nothing to read back" in told.err
     assert blind.cli("show", "SO-1", "--json").json["state"] == "accepted"
 
 

@@ -1,4 +1,4 @@
-"""A destination that lets nobody read but the Patient: accepted, once, and never called verified."""
+"""A destination that lets us read the Patient and no more: accepted, once, never verified."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -96,9 +96,9 @@ def test_its_hashes_are_those_of_what_stands_there(blind: DeskOf, sandbox: Sandb
 
 def test_a_refused_reading_names_the_setting(blind: DeskOf) -> None:
     desk = blind(read_back="granted")
+    push.resolve(desk)
+    push.deliver(desk)
     with pytest.raises(DestinationRefused) as refused:
-        push.resolve(desk)
-        push.deliver(desk)
         push.read_back(desk)
     assert 'read_back = "none"' in refused.value.what_to_do
 
