@@ -107,7 +107,8 @@ def author(job: Job, desk: push.Desk) -> None:
 def _push(job: Job, desk: push.Desk) -> None:
     case = desk.case
     with _receipt(job, desk):
-        push.resolve(desk)
+        if desk.kind != "files":  # a folder can't be asked who the patient is
+            push.resolve(desk)
         send = _way(job, desk)
         with case.commit():
             enter(desk.case, State.SENDING)
@@ -119,8 +120,13 @@ def _push(job: Job, desk: push.Desk) -> None:
 
 def _way(job: Job, desk: push.Desk) -> Callable[[], None]:
     """How the packet of this case travels. Raises what makes it impossible before it leaves."""
+    now = iso(job.clock())
+    if desk.kind == "files":
+        write = partial(packet.write, desk.case, "files")
+        document = partial(packet.render, desk.case, "document")
+        return partial(push.folder.deliver, desk, write, document, now)
     if desk.kind == "document":
-        return partial(push.document.deliver, desk, _whole(desk), iso(job.clock()))
+        return partial(push.document.deliver, desk, _whole(desk), now)
     if desk.kind == "message":
         message = _whole(desk)
         cache_min = push.message.ready(desk, message)
@@ -164,6 +170,8 @@ def verify(job: Job, desk: push.Desk) -> None:
 def _look_again(job: Job, desk: push.Desk) -> None:
     if desk.kind == "document":
         push.document.verify(desk, _whole(desk))
+    elif desk.kind == "files":
+        push.folder.verify(desk)
     else:
         push.verify(desk, job.progress)
 

@@ -11,6 +11,8 @@ from .desk import Desk
 
 Said = Literal["arrived", "absent"]
 
+ARRIVED = "arrived, as the people there say"  # the note of what was in doubt
+
 _ASK = (
     "Ask the people who run the destination. Then say which it is:"
     " `echo arrived | connector resolve CASE --choose -`, or `absent`, which sends it again."

@@ -113,7 +113,7 @@ class _Sending:
         said = doubt.told(desk)
         if said == "arrived":
             desk.ledger.answer(desk.handle, self._kept["write_no"], None, "settled by asking")
-            self._arrived(None, "arrived, as the people there say")
+            self._arrived(None, doubt.ARRIVED)
             return True
         if said == "absent":
             self._keep(open=False, first=None)

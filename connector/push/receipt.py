@@ -55,6 +55,13 @@ class Response(Model):
     answer: str | None  # id of the answering MessageHeader
 
 
+class File(Model):
+    """The one file that was put into the destination's folder."""
+
+    name: str
+    sha256: str
+
+
 class LogRow(Model):
     """The last row of the disclosure log when this was written."""
 
@@ -73,6 +80,7 @@ class Receipt(Model):
     announced_at: str | None
     kind: Kind
     response: Response | None
+    file: File | None
     by: Who
     source: Place
     destination: Place
@@ -101,6 +109,7 @@ def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
         "announced_at": desk.case.fact("announced_at"),
         "kind": desk.kind,
         "response": desk.case.fact("response"),
+        "file": _file(desk),
         "by": {"operator": desk.operator, "approved_by": approver(desk)},
         "source": _place(desk.source),
         "destination": _place(desk.settings),
@@ -146,6 +155,11 @@ def signing_key(settings: ReceiptSettings) -> Signing | None:
 def signed(proof: bytes, signing: Signing) -> bytes:
     """receipt.jws: the bytes of receipt.json, signed (RFC 7515, compact)."""
     return sign(proof, signing.key, signing.kid, {"cty": "json"}).encode() + b"\n"
+
+
+def _file(desk: Desk) -> dict[str, str] | None:
+    kept = desk.case.fact("file")
+    return kept and {name: kept[name] for name in ("name", "sha256")}
 
 
 def _place(settings: Any) -> dict[str, str]:

@@ -119,11 +119,11 @@ def reject(case: CaseFile, resource_type: str, resource_id: str, note: str) -> N
 
 
 def read_back(
-    case: CaseFile, results: Iterable[tuple[str, str, str, str, str | None, str | None, str]]
+    case: CaseFile, results: Iterable[tuple[str, str, str, str | None, str | None, str | None, str]]
 ) -> None:
     """Keep what was read: (type, derived id, status, sent and read sha256, version, note).
 
-    The read sha256 is None where nothing may be read."""
+    A sha256 is None where nothing may be read, or what was sent whole was compared whole."""
     with case.commit():
         case.executemany(
             "UPDATE delivery SET status = ?, sent_sha256 = ?, read_sha256 = ?, version = ?,"

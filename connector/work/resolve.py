@@ -27,6 +27,8 @@ def look(job: Job) -> tuple[list[dict[str, Any]], Standing]:
             raise UsageError(
                 "the case has no packet yet", "`connector transfer REQUEST --dry-run` first."
             )
+        if desk.kind == "files":
+            raise UsageError("a folder can't be asked who the patient is", "Look there yourself.")
         own = desk.patient()
         judged = push.candidates(desk)
         rows = push.choice.listing(desk, own, judged)
