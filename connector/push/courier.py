@@ -16,7 +16,7 @@ from ..store import delivery
 from ..store.written import Written
 from .addresses import Addresses
 from .answers import NOTHING, Kind, Proof, judged, named
-from .desk import Desk, parts
+from .desk import PATIENT, Desk, parts
 from .exchange import may_try_again, post
 from .limits import learn, limits_of
 from .lookup import Place, find
@@ -252,9 +252,11 @@ class Courier:
         self.addresses.lost.add(key)
 
     def _look(self, units: list[Unit], note: str = "") -> None:
+        keys = _flat(units)
         if not self._desk.reads:
-            return  # what is unclear is sent again: the server looks itself (If-None-Exist)
-        self._settle(find(self._desk, _flat(units)), note)
+            # What else is unclear is sent again: the server looks itself (If-None-Exist).
+            keys = [key for key in keys if parts(key)[0] == PATIENT]
+        self._settle(find(self._desk, keys), note)
 
     def _settle(self, found: dict[str, Place], note: str = "") -> None:
         delivery.settle(

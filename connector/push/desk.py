@@ -24,6 +24,7 @@ Way = Literal["transaction", "batch", "single"]
 REQUEST = "ServiceRequest"
 TASK = "Task"
 CONTENTS = "Composition"
+PATIENT = "Patient"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ class Desk:
         """How the packet travels there; what began in one way goes on in it."""
         found: Kind = self.case.fact("kind") or self.settings.kind
         return found
+
+    @property
+    def record_by_record(self) -> bool:
+        """Whether what was delivered stands there as records that we may read."""
+        return self.kind == "transaction" and self.reads
 
     @property
     def can_verify(self) -> bool:

@@ -36,7 +36,7 @@ def deliver(desk: Desk, document: Whole, now: str) -> None:
     with at_destination():
         whole.settle(desk, "settled by reading" if desk.reads else "to be sent again")
         with desk.turn:
-            place = _find(desk, document) or _until_there(desk, document)
+            place = _find(desk, document.identifier) or _until_there(desk, document)
         desk.case.set_fact("whole", {"place": place.reference, "version": place.version})
         if desk.reads:
             delivery.take(desk.case, "sent", place.version)
@@ -79,11 +79,18 @@ def compare(desk: Desk, document: Whole) -> None:
         )
 
 
-def _find(desk: Desk, document: Whole) -> Place | None:
+def looked_for(desk: Desk) -> dict[str, Any] | None:
+    """Place and version of a document that may have been sent without an answer being heard."""
+    identifier = desk.case.fact("document")
+    place = _find(desk, (identifier[0], identifier[1])) if identifier else None
+    return {"place": place.reference, "version": place.version} if place else None
+
+
+def _find(desk: Desk, identifier: tuple[str, str]) -> Place | None:
     """Where it stands, by its identifier. Raises `Held` (`doubled`)."""
     if not desk.reads:
         return None
-    system, value = document.identifier
+    system, value = identifier
     asked = {"identifier": f"{system}|{value}", "_elements": "identifier"}
     found = []
     for resource in search(desk, BUNDLE, asked):
@@ -104,6 +111,7 @@ def _find(desk: Desk, document: Whole) -> Place | None:
 
 def _until_there(desk: Desk, document: Whole) -> Place:
     check_again(desk)
+    desk.case.set_fact("document", list(document.identifier))
     condition = {"ifNoneExist": "identifier={}|{}".format(*document.identifier)}
     kept = condition if desk.settings.write == "conditional" else {}
     write = Write("", "POST", BUNDLE, document.body, kept)
@@ -120,7 +128,7 @@ def _until_there(desk: Desk, document: Whole) -> Place:
         if kind is not Kind.UNCLEAR:
             raise whole.not_taken(desk, write_no, words, _REFUSED)
         again = may_try_again(desk, attempt, answer)
-        if desk.reads and (place := _find(desk, document)) is not None:
+        if desk.reads and (place := _find(desk, document.identifier)) is not None:
             return place
         if not again:
             raise DestinationRefused(

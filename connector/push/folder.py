@@ -55,15 +55,19 @@ def verify(desk: Desk) -> None:
 
     One that is not there any more was taken, as it should be: its rows say so.
     """
-    kept = desk.case.fact("file")
-    with _on_disk():
-        target = _folder(desk) / kept["name"]
-        gone = not target.exists()
-        same = gone or _sha256(target) == kept["sha256"]
-    note = "not in the folder any more: whoever watches it took it" if gone else ""
+    found = look(desk, desk.case.fact("file"))
+    same = found is None or found[1]
+    note = "" if found else "not in the folder any more: whoever watches it took it"
     _mark(desk, "verified" if same else "differs", note)
     if not same:
         raise _differs()
+
+
+def look(desk: Desk, kept: dict[str, Any]) -> tuple[Path, bool] | None:
+    """Where the file stands, and whether it is as it was put. None: it is not there."""
+    with _on_disk():
+        path = _folder(desk) / str(kept.get("name"))
+        return (path, _sha256(path) == kept["sha256"]) if path.is_file() else None
 
 
 class _File:
