@@ -194,9 +194,9 @@ class Courier:
         raise self._no_more(words, _flat(left))
 
     def _no_more(self, words: str, left: Collection[str]) -> DestinationRefused:
-        there = "are not there" if self._desk.reads else "are not known to be there"
+        unknown = "" if self._desk.reads else " for sure"
         return DestinationRefused(
-            f"push: {words}; {len(left)} resources of this write {there}",
+            f"push: {words}; {len(left)} resources of this write are not there{unknown}",
             "Look at the destination with `connector doctor`; the same command goes on from here.",
         )
 
