@@ -146,7 +146,10 @@ def _readings(document: Whole, body: bytes | None) -> Iterator[tuple[str, Readin
     there = dict(entries(body)) if body is not None else {}
     for key, sent in document.entries():
         derived = parts(key)[1]
-        yield key, judge(derived, sent, there.get(f"urn:uuid:{derived}"))
+        resource = there.get(f"urn:uuid:{derived}")
+        # Its name is the fullUrl; HAPI drops the id beside it.
+        named = resource is not None and "id" in members(resource)
+        yield key, judge(derived if named else None, sent, resource)
 
 
 def _same_frame(document: Whole, body: bytes) -> bool:

@@ -133,6 +133,11 @@ def test_what_the_server_changes_is_found(tmp_path: Path) -> None:
         ]
         world.destination.put(bundle)
         assert world.cli("verify", "SO-1", "--json").json["state"] == "verified"
+        nameless = deepcopy(bundle)
+        for entry in nameless["entry"]:
+            del entry["resource"]["id"]  # as HAPI does: the fullUrl is its name
+        world.destination.put(nameless)
+        assert world.cli("verify", "SO-1", "--json").json["state"] == "verified"
         changed = {**bundle, "entry": bundle["entry"][:-1]}
         world.destination.put(changed)
         assert world.cli("verify", "SO-1").code == 8
