@@ -90,7 +90,7 @@ def test_a_lost_answer_is_settled_by_searching(
 
 def test_a_server_error_after_it_was_stored_is_no_second_one(document: support.World) -> None:
     for kind in ("drop-after", "status"):
-        document.destination.add_fault(Fault(kind, "/fhir/Bundle$", "POST", times=1))  # type: ignore[arg-type]
+        document.destination.add_fault(Fault(kind, "/fhir/Bundle$", "POST", times=1))
     assert sent(document)["state"] == "verified"
     stands(document)
 

@@ -11,7 +11,9 @@ import pytest
 from connector.sandbox import Fault, Quirks
 from tests import support
 
-TELECOM = {"performer": {"organization": {"name": "Second Clinic"}, "telecom": {"phone": "+1 555"}}}
+TELECOM: dict[str, Any] = {
+    "performer": {"organization": {"name": "Second Clinic"}, "telecom": {"phone": "+1 555"}}
+}
 OPERATION = r"process-message"
 
 
