@@ -29,6 +29,7 @@ class State(StrEnum):
 
 _STOPS = frozenset({State.WAITING, State.HELD})
 ARRIVED = frozenset({State.VERIFIED, State.ACCEPTED})  # as far as a destination lets it be proved
+_UPDATE = frozenset({State.OPENED, State.PULLED})
 _WITHDRAWN = frozenset({State.CANCELLED, State.RECALLED})
 _BEFORE_SENDING = frozenset({State.OPENED, State.PULLED, State.READY, State.UNAPPROVED})
 
@@ -38,16 +39,19 @@ TABLE: dict[State, tuple[Exit, frozenset[State]]] = {
     State.OPENED: (Exit.WAITING, _STOPS | {State.PULLED, State.SOURCE_FAILED}),
     State.PULLED: (
         Exit.WAITING,
-        _STOPS | {State.OPENED, State.READY, State.UNAPPROVED, State.SOURCE_FAILED},
+        _STOPS
+        | {State.OPENED, State.READY, State.UNAPPROVED, State.SOURCE_FAILED}
+        | {State.VERIFIED, State.DELIVERED},  # nothing new
     ),
     State.READY: (Exit.WAITING, _STOPS | _BEFORE_SENDING | {State.SENDING, State.REFUSED}),
     State.UNAPPROVED: (Exit.HELD, _STOPS | _BEFORE_SENDING),
     State.SENDING: (Exit.WAITING, _STOPS | {State.DELIVERED, State.REFUSED, State.DIFFERS}),
     State.DELIVERED: (
         Exit.WAITING,
-        _STOPS | ARRIVED | {State.SENDING, State.REFUSED, State.DIFFERS},
+        _STOPS | ARRIVED | {State.SENDING, State.REFUSED, State.DIFFERS} | _UPDATE,
     ),
-    State.VERIFIED: (Exit.DELIVERED, _STOPS | {State.DIFFERS, State.REFUSED}),
+    # An update begins where the first packet began.
+    State.VERIFIED: (Exit.DELIVERED, _STOPS | {State.DIFFERS, State.REFUSED} | _UPDATE),
     State.ACCEPTED: (Exit.DELIVERED, _STOPS | {State.VERIFIED, State.DIFFERS, State.REFUSED}),
     State.WAITING: (Exit.WAITING, frozenset(State)),
     State.HELD: (Exit.HELD, frozenset(State)),
@@ -58,7 +62,7 @@ TABLE: dict[State, tuple[Exit, frozenset[State]]] = {
     ),
     State.DIFFERS: (
         Exit.DIFFERS,
-        _STOPS | ARRIVED | {State.SENDING, State.DELIVERED, State.REFUSED},
+        _STOPS | ARRIVED | {State.SENDING, State.DELIVERED, State.REFUSED} | _UPDATE,
     ),
     State.CANCELLED: (Exit.DELIVERED, _STOPS | {State.REFUSED, State.DIFFERS}),
     State.RECALLED: (Exit.DELIVERED, _STOPS | {State.REFUSED}),

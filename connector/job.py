@@ -10,7 +10,7 @@ from . import packet, push
 from .case import State, may_follow
 from .config import Config, same_environment
 from .endpoint import Endpoint
-from .errors import ConnectorError, Held, UsageError
+from .errors import ConnectorError, UsageError
 from .fhir.ids import case_handle
 from .progress import Progress, silent
 from .pull import types_of_chart
@@ -19,6 +19,7 @@ from .settings import Destination, Source
 from .store.casefile import CaseFile
 from .store.ledger import Ledger
 from .store.lock import only_one
+from .store.update import has_left, possible, told
 
 REASON_MAX = 4000  # characters
 
@@ -78,7 +79,7 @@ def at_work(job: Job) -> Iterator[push.Desk]:
         ledger = Ledger(job.config.ledger_url(), job.config.store.path / "ledger.key")
         try:
             ids = str(job.source.id), str(job.destination.id)
-            _accept(job, case)
+            request = accept(job, case)
             fence = ledger.take(job.handle, *ids, job.request.due)
             case.take(fence)
             types = types_of_chart(job.mappings.never_types)
@@ -90,7 +91,7 @@ def at_work(job: Job) -> Iterator[push.Desk]:
                 fence=fence,
                 endpoint=endpoint,
                 settings=job.destination,
-                request=job.request,
+                request=request,
                 source=job.source,
                 operator=job.config.operator(),
             )
@@ -98,8 +99,12 @@ def at_work(job: Job) -> Iterator[push.Desk]:
             ledger.close()
 
 
-def _accept(job: Job, case: CaseFile) -> None:
-    """Compare the request with the one this case was opened with: same case, update or neither."""
+def accept(job: Job, case: CaseFile) -> Request:
+    """Compare the request with the one this case was opened with: same case, update or neither.
+
+    The one that the case works on now: while a packet is on its way, that of the packet. An edited
+    request is taken up when all of it is told. `UsageError` for another patient or destination.
+    """
     wanted = job.request.model_dump(mode="json")
     known = case.fact("request")
     identity = {
@@ -113,24 +118,40 @@ def _accept(job: Job, case: CaseFile) -> None:
             case.set_fact("identity", identity)
             case.set_fact("needed_by", job.request.due)
             case.set_fact("state", State.OPENED)
-        return
+        return job.request
     if case.fact("identity") != identity:
         raise UsageError(
             "request_id: this id stands for another patient or destination already",
             "A new second opinion needs a new request_id.",
         )
     # Through the model, so that a field the program has learned since is no edit.
-    if Request.model_validate(known).model_dump(mode="json") != wanted:
-        if case.fact("sending"):
-            raise Held(
-                "edited-after-sending",
-                "the request was edited after its packet began to leave",
-                "Put the request back as it was, or ask anew under a new request_id.",
+    standing = Request.model_validate(known)
+    if standing.model_dump(mode="json") == wanted:
+        return job.request
+    if has_left(case) and standing.destination_patient != job.request.destination_patient:
+        raise UsageError(
+            "destination_patient: the packet stands under another choice already",
+            "Put it back as it was; if it was wrong, `connector recall` the packet and ask anew.",
+        )
+    if case.fact("sending") and not told(case):
+        return standing
+    with case.commit():
+        case.set_fact("request", wanted)
+        case.set_fact("needed_by", job.request.due)
+        edited(case)
+    return job.request
+
+
+def edited(case: CaseFile) -> None:
+    """Say that the packet is to be made anew; one that was told gets an update."""
+    forget(case, "mapped")
+    if told(case):
+        if not possible(case):
+            raise UsageError(
+                "what was delivered can't be updated: it stands there whole, or can't be read",
+                "Put the request back as it was; what is new is asked anew under a new request_id.",
             )
-        with case.commit():
-            case.set_fact("request", wanted)
-            case.set_fact("needed_by", job.request.due)
-            forget(case, "mapped")
+        case.set_fact("edited", True)
 
 
 def enter(case: CaseFile, state: State) -> None:

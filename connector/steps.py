@@ -6,52 +6,70 @@ rows say it is, whoever runs it and however the last run ended.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
-from . import packet, push, withdraw
+from . import packet, push, revision, withdraw
 from .case import ARRIVED, State
 from .endpoint import Endpoint
 from .errors import ReadBackDiffers, UsageError
 from .fhir.lossless import encode
-from .job import Job, enter, forget, iso
+from .job import Job, accept, enter, forget, iso
 from .pull import pull_chart, pull_files, types_of_chart
-from .store import chart, delivery, export
+from .store import chart, delivery, export, update
 from .store.casefile import CaseFile
 
 
-def go_on(job: Job, desk: push.Desk, goal: State) -> None:
-    """Take a case from where it is to `goal`, or to what stops it (the errors say)."""
+def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False) -> None:
+    """Take a case from where it is to `goal`, or to what stops it (the errors say).
+
+    `news`: ask the source what is new since a packet that was told, and tell that as well.
+    """
     case = desk.case
     if case.fact("withdrawal"):
         if goal is State.VERIFIED:
             withdraw.go_on(job, desk)
         return
-    if case.fact("announced_at"):
-        if State(case.fact("state")) not in ARRIVED:
-            verify(job, desk)  # a run ended between the last write and the receipt, or it differed
-        return
-    if not case.fact("sending"):
-        _pull(job, desk)
-        if goal is State.PULLED:
+    if case.fact("sending") and not update.told(case):
+        if goal is not State.VERIFIED:
             return
-        author(job, desk)
-        if goal is State.READY or State(case.fact("state")) is State.UNAPPROVED:
-            return
-    elif goal is not State.VERIFIED:
+        _push(job, desk)
+        if desk.request != job.request:  # it was edited meanwhile
+            desk = replace(desk, request=accept(job, case))
+    wanted = news or case.fact("edited")
+    if update.told(case) and not (wanted and update.possible(case)):
+        _stand(job, desk)
         return
-    _push(job, desk)
+    if update.told(case) or (news and update.opened(case)):
+        revision.begin(job, case, pull=news)
+    _pull(job, desk)
+    if goal is State.PULLED:
+        return
+    author(job, desk)
+    if update.told(case):
+        _stand(job, desk)  # nothing new
+    elif goal is not State.READY and State(case.fact("state")) is not State.UNAPPROVED:
+        _push(job, desk)
+
+
+def _stand(job: Job, desk: push.Desk) -> None:
+    """Read back what was told, if a run ended before the receipt, or if something differed."""
+    if State(desk.case.fact("state")) not in ARRIVED:
+        verify(job, desk)
 
 
 def _pull(job: Job, desk: push.Desk) -> None:
     case = desk.case
-    broken = any(gap.kind in chart.BROKEN and not gap.expected for gap in chart.gaps(case))
+    kinds = {gap.kind for gap in chart.gaps(case) if not gap.expected}
+    broken = not kinds.isdisjoint(chart.FAILED)
     if case.fact("pull_complete") and not broken:
         if State(case.fact("state")) is State.OPENED:
             enter(desk.case, State.PULLED)  # a run ended just before this
         return
     if case.fact("as_of") is None:
-        case.set_fact("as_of", iso(job.clock()))
+        with case.commit():
+            case.set_fact("as_of", iso(job.clock()))
+            case.set_fact("pulled_at", case.fact("as_of"))
     forget(case, "mapped")
     with case.rebuildable():
         _gather(job, case)
@@ -75,24 +93,18 @@ def _gather(job: Job, case: CaseFile) -> None:
 
 
 def author(job: Job, desk: push.Desk) -> None:
-    """The map step: the packet as chart, request and mappings are now, and whether it may leave."""
+    """The map step: the packet as chart, request and mappings are now, and whether it may leave.
+
+    An update of which nothing comes ends here: the case then stands as before.
+    """
     case = desk.case
     if case.fact("mapped") != job.mappings.identity:
-        outline = packet.map_case(
-            case,
-            job.request,
-            job.source,
-            job.destination,
-            job.mappings,
-            as_of=case.fact("as_of"),
-            environment=job.destination.environment,
-            progress=job.progress,
-        )
-        export.packet(case)
-        with case.commit():
-            told = {**asdict(outline), "withheld": [d._asdict() for d in outline.withheld]}
-            case.set_fact("outline", told)
-            case.set_fact("mapped", job.mappings.identity)
+        found = update.opened(case)
+        if found is not None and not found["settled"]:
+            _map(job, case)
+            if not revision.settle(case):
+                return
+        _map(job, case)
     try:
         packet.must_be_sendable(case, desk.kind)
     except UsageError:
@@ -102,6 +114,26 @@ def author(job: Job, desk: push.Desk) -> None:
     approved = approval.get("hash") == case.fact("packet_hash")
     free = job.destination.release == "auto" or approved
     enter(desk.case, State.READY if free else State.UNAPPROVED)
+
+
+def _map(job: Job, case: CaseFile) -> None:
+    outline = packet.map_case(
+        case,
+        job.request,
+        job.source,
+        job.destination,
+        job.mappings,
+        as_of=case.fact("as_of"),
+        asked_at=case.fact("asked_at", ""),
+        environment=job.destination.environment,
+        revision=revision.which(case),
+        progress=job.progress,
+    )
+    export.packet(case)
+    with case.commit():
+        told = {**asdict(outline), "withheld": [d._asdict() for d in outline.withheld]}
+        case.set_fact("outline", told)
+        case.set_fact("mapped", job.mappings.identity)
 
 
 def _push(job: Job, desk: push.Desk) -> None:
@@ -114,7 +146,9 @@ def _push(job: Job, desk: push.Desk) -> None:
             enter(desk.case, State.SENDING)
             case.set_fact("sending", True)
             case.set_fact("kind", desk.kind)
+            update.drop_former(case, all_known=False)
         send()
+    revision.told(case)
     _arrived(case)
 
 
@@ -142,7 +176,12 @@ def _whole(desk: push.Desk) -> push.Whole:
 def _in_writes(job: Job, desk: push.Desk) -> None:
     """Record by record, then announced."""
     now = iso(job.clock())
+    again = update.opened(desk.case) is not None
+    if again:
+        push.catch_up(desk, job.progress)
     push.deliver(desk, job.progress)
+    if again:
+        push.refresh(desk)
     if desk.reads:
         push.read_back(desk, job.progress)
     else:

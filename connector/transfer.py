@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from . import push, steps, withdraw
+from . import push, revision, steps, withdraw
 from .case import State
 from .errors import (
     ConnectorError,
@@ -15,8 +15,8 @@ from .errors import (
     UsageError,
     Waiting,
 )
-from .job import Job, at_work, enter, forget, iso
-from .store import chart
+from .job import Job, at_work, edited, enter, forget, iso
+from .store import chart, update
 from .store.casefile import CaseFile
 from .store.standing import Standing, standing
 
@@ -29,20 +29,22 @@ _STATE_OF: tuple[tuple[type[ConnectorError], State], ...] = (
 )
 
 
-def advance(job: Job, goal: State = State.VERIFIED) -> Standing:
+def advance(job: Job, goal: State = State.VERIFIED, *, news: bool = False) -> Standing:
     """Bring a case as far as `goal` and say how it stands. Does nothing that is done already.
+
+    `news`: of a packet that was told, tell also what is new at the source since.
 
     What stops a case (a server, a rule, a person who has to decide) becomes its state, not an
     exception; errors in the command and faults of this machine are raised.
     """
     with at_work(job) as desk:
-        return _attempt(job, desk, goal, lambda: steps.go_on(job, desk, goal))
+        return _attempt(job, desk, goal, lambda: steps.go_on(job, desk, goal, news=news))
 
 
 def pull_again(job: Job) -> Standing:
     """Pull once more, with a new `as_of`, and compare, unless something was sent already."""
     with at_work(job) as desk:
-        untouched = not (desk.case.fact("sending") or desk.case.fact("withdrawal"))
+        untouched = not (update.has_left(desk.case) or desk.case.fact("withdrawal"))
         if untouched and desk.case.fact("pull_complete"):
             with desk.case.commit():
                 chart.begin_again(desk.case, desk.case.fact("as_of"))
@@ -62,7 +64,7 @@ def pull_again(job: Job) -> Standing:
 def verify(job: Job) -> Standing:
     """Read everything that was announced once more and compare it."""
     with at_work(job) as desk:
-        if not desk.case.fact("announced_at") or desk.case.fact("withdrawal"):
+        if not update.told(desk.case) or desk.case.fact("withdrawal"):
             return standing(desk.case, job.clock())
         if not desk.can_verify:
             raise UsageError(
@@ -90,19 +92,21 @@ def approve(job: Job, digest: str, by: str) -> Standing:
 def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
     """Let a person add to a case, and map it again if its chart is there. Asks no server.
 
-    `UsageError` once the packet began to leave.
+    What is added to a packet that was told makes an update. `UsageError` while one is on its way.
     """
     with at_work(job) as desk:
         case = desk.case
         _not_taken_back(case)
-        if case.fact("sending"):
+        if case.fact("sending") and not update.told(case):
             raise UsageError(
-                "the packet began to leave: nothing can be added to it or taken from it",
-                "Ask anew under a new request_id.",
+                "the packet is on its way: nothing can be added to it or taken from it",
+                "Let it arrive first: `connector transfer CASE`; what comes then is an update.",
             )
         with case.commit():
             change(case)
-            forget(case, "mapped")
+            edited(case)
+            if case.fact("edited"):
+                revision.begin(job, case, pull=False)
         if not case.fact("pull_complete"):
             return standing(case, job.clock())
         if State(case.fact("state")) is State.OPENED:

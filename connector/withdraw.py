@@ -17,6 +17,7 @@ from .push import proof
 from .store import delivery, export
 from .store.casefile import CaseFile
 from .store.recalled import Recalled
+from .store.update import has_left
 
 How = Literal["cancel", "recall"]
 _DONE = {"cancel": State.CANCELLED, "recall": State.RECALLED}
@@ -55,7 +56,7 @@ def decide(job: Job, case: CaseFile, decision: Decision) -> None:
 
 def _must_be_cancellable(job: Job, case: CaseFile) -> None:
     kind = case.fact("kind") or job.destination.kind
-    if not case.fact("sending") or (kind == "transaction" and job.destination.read_back != "none"):
+    if not has_left(case) or (kind == "transaction" and job.destination.read_back != "none"):
         return
     why = (
         "the destination grants no reading: nobody can see whether its Task is still ours"
@@ -76,7 +77,7 @@ def go_on(job: Job, desk: push.Desk) -> None:
     case, made = desk.case, desk.case.fact("withdrawal")
     if case.fact("withdrawn") is None:
         left = []
-        if case.fact("sending"):
+        if has_left(case):
             left = _cancel(job, desk, made) if made["how"] == "cancel" else _recall(job, desk, made)
         case.set_fact("withdrawn", {"left": left})
     enter(case, _DONE[made["how"]])
@@ -84,7 +85,7 @@ def go_on(job: Job, desk: push.Desk) -> None:
 
 def outlook(desk: push.Desk) -> list[Recalled]:
     """What a recall would do with each resource. Writes nothing there."""
-    if not desk.case.fact("sending"):
+    if not has_left(desk.case):
         return []
     return push.look(desk) if desk.record_by_record else push.discard.look(desk)
 

@@ -52,9 +52,10 @@ def _case() -> dict[str, Any]:
         how={"enum": ["cancel", "recall"]}, by=text, at=text, left=names, report=maybe,
         fates={"type": "object", "additionalProperties": number},
     )["items"]  # fmt: skip
+    update = table(number=number, told_at=maybe)["items"]
     chosen = table(patient=text, by=text, at=text, differs=names)["items"]
     counted = ("pulled", "selected", "not_selected", "withheld", "entered_in_error", "merged")
-    counts = dict.fromkeys((*counted, "sent", "accepted", "verified"), number)
+    counts = dict.fromkeys((*counted, "sent", "accepted", "verified", "theirs"), number)
     properties: dict[str, Any] = {
         "case": text,
         "state": {"enum": [state.value for state in State]},
@@ -70,6 +71,7 @@ def _case() -> dict[str, Any]:
         "gaps": table(what=text, kind=text, why=text, expected=truth),
         "changes": table(type=text, how=text, records=number),
         "independence": {"type": "array", "items": text},
+        "update": {"anyOf": [{"type": "null"}, update]},
         "taken_back": {"anyOf": [{"type": "null"}, taken_back]},
         "patient_chosen": {"anyOf": [{"type": "null"}, chosen]},
     }

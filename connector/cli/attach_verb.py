@@ -37,7 +37,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Add a document to a case: a scanned pathology report, a photo. The packet is made anew with
-    it; the item then counts as supplied. Not possible once the packet began to leave.
+    it; the item then counts as supplied. After delivery it is an update.
 
     \b
     Examples:

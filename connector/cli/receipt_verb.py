@@ -54,7 +54,8 @@ def check(file: Path, jwks: Path | None, packet: Path | None, as_json: bool) -> 
             )
         else:
             jws, data = data, proof.content(data, keys)
-        beside = file.with_name("packet.json")
+        # receipt-0.json has packet-0.json beside it.
+        beside = file.with_name(file.stem.replace("receipt", "packet", 1) + ".json")
         packet = packet or (beside if beside.exists() else None)
         found = proof.check(data, jws, keys, _read(packet) if packet else None)
     except proof.BadSignature as error:

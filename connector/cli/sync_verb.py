@@ -14,9 +14,15 @@ from . import common
 
 @click.command("sync")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--update",
+    "news",
+    is_flag=True,
+    help="Ask the sources what is new for cases that were sent and are still to come.",
+)
 @common.json_option
 @click.pass_obj
-def command(config: Path, folder: Path, as_json: bool) -> int:
+def command(config: Path, folder: Path, news: bool, as_json: bool) -> int:
     """Advance every request file (.yaml, .yml, .json) of FOLDER, the nearest need first.
 
     Prints a line for each case that needs somebody, and one summary line. Two runs at once: the
@@ -25,6 +31,7 @@ def command(config: Path, folder: Path, as_json: bool) -> int:
     \b
     Example (crontab):
       */15 * * * *  connector -c /etc/connector.toml sync /srv/requests
+      7 5 * * *     connector -c /etc/connector.toml sync /srv/requests --update
     """
 
     def told(line: dict[str, Any]) -> None:
@@ -34,7 +41,7 @@ def command(config: Path, folder: Path, as_json: bool) -> int:
 
     settings = load(config)
     mappings = common.mappings_of(settings)
-    summary = sync(settings, folder, mappings, common.progress(), told)
+    summary = sync(settings, folder, mappings, common.progress(), told, news=news)
     if as_json:
         values = {"exit_code": int(summary.exit_code), "requests": summary.lines}
         click.echo(json.dumps(values, indent=2))

@@ -16,10 +16,13 @@ from . import common
 @click.option(
     "--dry-run", is_flag=True, help="Pull and author; send nothing; show what would leave."
 )
+@click.option(
+    "--update", "news", is_flag=True, help="Ask the source what is new since, and send that too."
+)
 @common.json_option
 @common.progress_option
 @click.pass_obj
-def command(config: Path, request: str, dry_run: bool, as_json: bool, told: str) -> int:
+def command(config: Path, request: str, dry_run: bool, news: bool, as_json: bool, told: str) -> int:
     """Bring one second opinion's records to the outside team, or go on where the last run ended.
 
     REQUEST is a request file (YAML or JSON) or the name of a case.
@@ -29,11 +32,12 @@ def command(config: Path, request: str, dry_run: bool, as_json: bool, told: str)
       connector transfer request.yaml --dry-run    what would leave, to whom, under which rule
       connector transfer request.yaml              pull, map, push, read back, announce
       connector transfer request.yaml --json       the same, for a program
+      connector transfer request.yaml --update     what is new since it was sent, too
 
-    Running it again is safe: what was done is not done twice.
+    Running it again is safe: what was done is not done twice. An edited request is an update.
     """
     job = common.job_of(config, request, told)
-    stands = transfer.advance(job, State.READY if dry_run else State.VERIFIED)
+    stands = transfer.advance(job, State.READY if dry_run else State.VERIFIED, news=news)
     if not dry_run:
         return common.tell(stands, as_json)
     outline = report.outline(job)

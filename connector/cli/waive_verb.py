@@ -33,7 +33,7 @@ def command(
 ) -> int:
     """Do without an item of the checklist: it no longer counts as missing. The reason is read from
     standard input and stays in the case file; the receiving team reads that the item is left out,
-    not why. Not possible once the packet began to leave.
+    not why. After delivery it is an update.
 
     \b
     Examples:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from .lossless import UndecodableError, decode, encode, members
+from .systems import TAG
 
 # Set anew by whichever server stores the resource (FHIR R4 resource.html#Meta).
 SERVER_META = ("versionId", "lastUpdated", "source")
@@ -71,3 +72,12 @@ def identified(
         encode(name) + b":" + bytes(value) for name, value in top.items() if name not in _FIRST
     ]
     return b"{" + b",".join(parts) + b"}"
+
+
+def retagged(data: bytes, resource_id: str) -> bytes:
+    """`data`, in packet form, under another derived id: id and our tag say so."""
+    top = members(data)
+    meta = decode(top["meta"])
+    tags = [tag for tag in meta.pop("tag") if tag.get("system") != TAG]
+    top["meta"] = msgspec.Raw(encode({**meta, "tag": tags}))
+    return identified(top, resource_id, [{"system": TAG, "code": resource_id}])

@@ -10,6 +10,7 @@ from .loading import load
 from .mappings import Mappings
 from .media import HEAD, media_type
 from .moments import interval
+from .news import Revision
 from .outline import Line, Outline, Tally
 from .programme import settled
 from .rules import Checklist
@@ -21,6 +22,7 @@ __all__ = [
     "Line",
     "Mappings",
     "Outline",
+    "Revision",
     "Shape",
     "Tally",
     "cancellation",

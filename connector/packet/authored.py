@@ -18,12 +18,15 @@ from .author import Authored, author, in_hundreds
 from .coverage import ChangedBy
 from .index import Row
 from .mappings import Mappings
+from .news import News, Revision, moved
 from .rules import Release
 from .supplied import Document
 
 _CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"  # sensitivity, policy, obligation
 _LEVELS = "ULMNRV"  # v3-Confidentiality, least to most
+# What each packet of a case has anew; all else of ours stays the same resource.
+_ANEW = frozenset({"Change", "Communication", "Composition", "Provenance"})
 _UNNAMED = Organization(name="Sending organisation (not named in the configuration)")
 
 
@@ -39,7 +42,6 @@ class Content:
     separately: Sequence[str]
     sections: Sequence[dict[str, Any]]
     confidentiality: str
-    replaces: dict[str, str] | None = None  # identifier of the Composition that this one updates
 
 
 class Writer:
@@ -52,19 +54,29 @@ class Writer:
         destination: Destination,
         mappings: Mappings,
         as_of: str,
+        asked_at: str,
         environment: Literal["test", "production"],
+        revision: Revision,
     ) -> None:
         self._request = request
         self._source = source
         self._mappings = mappings
         self._wanted_tags = mappings.destination(destination.programme).tags
+        self._revision = revision
         self._test = environment == "test"
         self._purpose = "TREAT" if request.basis.kind == "treatment" else "PATRQT"
         self.owner_entry = parties.owner_entry(source, destination)
+        placer = f"{source.id}/{request.request_id}"
+        number = revision.number
+        former = [Revision(number - 1).label(placer)] if number else []
         self._names: dict[str, Any] = {
             "asOf": as_of,
+            "askedAt": asked_at,
             # The same request of the same source has the same placer number for ever.
-            "placer": {"system": systems.PLACER, "value": f"{source.id}/{request.request_id}"},
+            "placer": {"system": systems.PLACER, "value": placer},
+            # Each packet of it has its own summary, which takes the place of the one before.
+            "contents": {"system": systems.PLACER, "value": revision.label(placer)},
+            "replaces": [{"system": systems.PLACER, "value": value} for value in former],
             "inputSystem": systems.TASK_INPUT,
             "purpose": self._purpose,
             "title": ": ".join(filter(None, ("Second opinion", request.performer.specialty))),
@@ -142,12 +154,12 @@ class Writer:
             "missing": list(content.missing),
             "separately": list(content.separately),
             "confidentiality": content.confidentiality,
-            "replaces": [content.replaces] if content.replaces else [],
         }
         made = []
         if self._request.basis.document is not None:
             made.append(self._own("Consent", "Consent", document=_document(self._request)))
         made.append(self._own("Composition", "Composition", sections=list(content.sections)))
+        self._names["composition"] = {"reference": made[-1].reference}
         supporting = [
             *(authored.reference for authored in reversed(made)),
             *content.hinge,
@@ -159,6 +171,12 @@ class Writer:
         made.append(self._own("Task", "Task"))
         self._names["task"] = {"reference": made[-1].reference}
         return made
+
+    def update(self, news: News) -> Authored:
+        """What tells the receiving team of an update. After `letters`."""
+        told = self._revision.told
+        edited = moved(told, self._request) if told else []
+        return self._own("Communication", "Communication", payload=list(news.payload(edited)))
 
     def document(self, document: Document, body: bytes) -> Authored:
         """A document that somebody brought. After `letters`, which bring its subject and labels."""
@@ -216,7 +234,8 @@ class Writer:
     def _own(self, template: str, resource_type: str, label: str = "", **extra: Any) -> Authored:
         label = label or template
         request_id = self._request.request_id
-        new_id = authored_id(self._source.id, request_id, resource_type, label)
+        name = self._revision.label(label) if template in _ANEW else label
+        new_id = authored_id(self._source.id, request_id, resource_type, name)
         labels = [
             {"system": _CONFIDENTIALITY, "code": self._names["confidentiality"]},
             {"system": systems.ACT_REASON, "code": self._purpose},

@@ -4,7 +4,7 @@ Deterministic: the same chart, request, mappings and `as_of` give the same bytes
 the chart: the first keeps a row per record, the second writes packet bodies as it reads.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Literal
@@ -14,17 +14,18 @@ from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Destination, Source
 from ..store import answers as said
-from ..store import chart
+from ..store import chart, delivery
 from ..store.casefile import CaseFile
 from ..store.content import attached
 from ..store.coverage import replace_coverage
 from ..store.packet import Decision, replace_packet
+from ..store.update import former_hashes, vanished
+from . import bodies
 from .advice import Amount, advise
 from .answers import answers
 from .apart import Places
 from .assess import Known, assess
 from .attach import Attached
-from .author import Authored
 from .authored import Content, Writer, high_water
 from .carry import Carrier
 from .change import Rule
@@ -37,15 +38,16 @@ from .index import Links, Row, Unreadable, read_rows
 from .mappings import Mappings
 from .match import Shelf
 from .moments import interval
+from .news import News, Revision
 from .outline import Outline, outline
 from .release import UNREADABLE, Barrier, must_travel, named
 from .select import decide, select
-from .supplied import Document, documents
+from .supplied import documents
 from .told import tell
 from .twins import merge, same_notes, same_records
 from .withhold import spread
 
-_EVERY = 200  # records between two words of progress
+_FIRST = Revision()
 
 
 def map_case(
@@ -56,12 +58,15 @@ def map_case(
     mappings: Mappings,
     *,
     as_of: str,
+    asked_at: str = "",
     environment: Literal["test", "production"],
+    revision: Revision = _FIRST,
     progress: Progress = silent,
 ) -> Outline:
     """Make the packet of a pulled case and put it in place of the one before.
 
-    `as_of`: the case's one clock, a FHIR instant. Sets the facts `packet_hash` and `owner_entry`
+    `as_of`: the case's one clock, a FHIR instant. `asked_at`: what it was in the first packet;
+    empty: this is the first. Sets the facts `packet_hash` and `owner_entry`
     (the reference that stands for the destination's own Organization, or None) and `envelope` (what
     a Bundle of the packet has around its entries).
 
@@ -90,9 +95,9 @@ def map_case(
     # What is merged travels in the record that it is the same as.
     staying = [row for key, row in rows.items() if key in barred and key not in merged]
     shelf = Shelf.of(free.values(), _instant(as_of))
-    brought = documents(case, checklist, source.id, request.request_id)
+    supplied = documents(case, checklist, source.id, request.request_id)
     answered = answers(
-        checklist, request, destination, mappings.selection, brought, said.waivers(case)
+        checklist, request, destination, mappings.selection, supplied, said.waivers(case)
     )
     known = Known(request, shelf, staying, chart.gaps(case), mappings.status, answered)
     findings = assess(checklist, known)
@@ -113,7 +118,9 @@ def map_case(
         lambda url: _attached(case, url),
         rules,
     )
-    writer = Writer(request, source, destination, mappings, as_of, environment)
+    writer = Writer(
+        request, source, destination, mappings, as_of, asked_at or as_of, environment, revision
+    )
     actors = writer.actors()
     letters = writer.letters(
         Content(
@@ -124,29 +131,36 @@ def map_case(
             missing=told.asks,
             separately=told.separately,
             sections=sections(
-                leaving, request, findings, brought, told, mappings, carrier.packet_id
+                leaving, request, findings, supplied, told, mappings, carrier.packet_id
             ),
             confidentiality=high_water(leaving, mappings.release),
-            replaces=case.fact("replaced_composition"),
         )
     )
     # Not the Patient: it may be the destination's own, of which we know nothing.
     carried = [carrier.packet_id(row.key) for row in leaving if row.key != patient]
     targets = [
         *(a.reference for a in actors), *carried, *(a.reference for a in letters),
-        *(document.reference for document in brought),
+        *(document.reference for document in supplied),
     ]  # fmt: skip
     provenances = list(writer.provenances(targets))
 
     coverage = Coverage()
+    delivered = delivery.id_map(case).keys()
+    passed_on = {
+        key
+        for key, decision in decided.items()
+        if decision.outcome == "entered-in-error" and carrier.packet_id(key) in delivered
+    }
+    news = News(former_hashes(case), gone=vanished(case))
     entries = chain(
-        map(_entry, actors),
-        _carried(case, carrier, decided, coverage, progress),
-        map(_entry, letters),
-        (_entry(_written(case, writer, document)) for document in brought),
-        map(_entry, provenances),
+        map(bodies.entry, actors),
+        bodies.carried(case, carrier, decided, passed_on, coverage, news, progress),
+        map(bodies.entry, letters),
+        bodies.brought(case, writer, supplied, news),
+        map(bodies.entry, provenances),
         # What was changed is known when all that goes before is written.
-        map(_entry, writer.changes(coverage.changed_by(rules, carrier.packet_id))),
+        map(bodies.entry, writer.changes(coverage.changed_by(rules, carrier.packet_id))),
+        bodies.update(writer, revision, news),
     )
     with case.commit():
         _tell_unreadable(case, barred)
@@ -180,35 +194,9 @@ def _read(
             rows[row.key] = row
         else:
             unreadable.append(row)
-        if number % _EVERY == 0 or number == total:
+        if number % bodies.EVERY == 0 or number == total:
             progress("map", number, total)
     return rows, unreadable
-
-
-def _carried(
-    case: CaseFile,
-    carrier: Carrier,
-    decided: dict[str, Decision],
-    coverage: Coverage,
-    progress: Progress,
-) -> Iterator[tuple[str, str, str, str, bytes]]:
-    """Second pass: the records that leave, each put in packet form when it is asked for."""
-    total = sum(decision.outcome == "selected" for decision in decided.values())
-    number = 0
-    for record in chart.records(case):
-        key = f"{record.type}/{record.id}"
-        if decided[key].outcome != "selected":
-            continue
-        form = carrier.form(key, record.body)
-        coverage.add(record, form.members, form.notes)
-        yield record.type, form.id, "carried", key, form.body
-        number += 1
-        if number % _EVERY == 0 or number == total:
-            progress("author", number, total)
-
-
-def _entry(authored: Authored) -> tuple[str, str, str, str, bytes]:
-    return authored.type, authored.id, "authored", authored.name, authored.body
 
 
 def _has_patient(patient: str, rows: dict[str, Row]) -> None:
@@ -227,10 +215,6 @@ def _tell_unreadable(case: CaseFile, barred: dict[str, Decision]) -> None:
         if decision.rule == UNREADABLE:
             what = f"{decision.type} (a record that can't be read)"
             chart.add_gap(case, what, "failed", "its JSON can't be decoded")
-
-
-def _written(case: CaseFile, writer: Writer, document: Document) -> Authored:
-    return writer.document(document, said.supplied_body(case, document.said.sha256))
 
 
 def _attached(case: CaseFile, url: str) -> Attached | None:

@@ -15,6 +15,7 @@ from .identity import candidates, resolve
 from .readback import read_back, verify
 from .recall import look, recall
 from .receipt import Signing, receipt, signed, signing_key
+from .update import catch_up, refresh
 from .whole import Whole
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "approver",
     "cancel",
     "candidates",
+    "catch_up",
     "choice",
     "deliver",
     "discard",
@@ -39,6 +41,7 @@ __all__ = [
     "read_back",
     "recall",
     "receipt",
+    "refresh",
     "resolve",
     "signed",
     "signing_key",

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from ..fhir.lossless import decode, encode
 from ..fhir.references import make_logical, spans, splice
-from ..store import delivery, packet
+from ..store import delivery, packet, update
 from . import parcels
 from .desk import Desk, key_of
 
@@ -12,8 +12,9 @@ from .desk import Desk, key_of
 class Addresses:
     """Where each entry of the packet stands, and which the destination does not take.
 
-    `places`: `Type/<derived id>` → `Type/<id there>`. `lost`: rejected entries. In what refers to
-    one of those, or to one without a place yet, an identifier stands in (references.html#logical).
+    `places`: `Type/<derived id>` → `Type/<id there>`. `lost`: entries that were rejected, or that
+    somebody deleted there. In what refers to one of those, or to one without a place yet, an
+    identifier stands in (references.html#logical). What goes anew is meant under its new id.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -22,7 +23,9 @@ class Addresses:
         self._names = packet.names(desk.case)
         self._parcels = parcels.opened(desk.case)
         self.places = delivery.id_map(desk.case)
-        self.lost = {f"{row.type}/{row.id}" for row in delivery.deliveries(desk.case, "rejected")}
+        self._renewed = update.renewed(desk.case)
+        absent = delivery.deliveries(desk.case, "rejected", "removed")
+        self.lost = {f"{row.type}/{row.id}" for row in absent}
         if (theirs := desk.case.fact("owner")) and (ours := desk.case.fact("owner_entry")):
             self.places[ours] = theirs
 
@@ -42,11 +45,18 @@ class Addresses:
         if own := self._parcels.get(key_of(entry)):
             body = parcels.emptied(body, own, self.places)
         out = {*self.lost, *without, *self.missing(entry, here)}
-        if out and any(span.value in out for span in spans(body)):
+        if out and any(self.now(span.value) in out for span in spans(body)):
             resource = decode(body)
-            make_logical(resource, lambda key: self.stand_in(key) if key in out else None)
+            make_logical(resource, lambda key: self.stand_in(key) if self.now(key) in out else None)
             body = encode(resource)
-        return splice(body, lambda value: here.get(value) or self.places.get(value))
+        return splice(body, lambda value: self._place(self.now(value), here))
+
+    def now(self, key: str) -> str:
+        """The key under which the entry `key` goes."""
+        return self._renewed.get(key, key)
+
+    def _place(self, key: str, here: Mapping[str, str]) -> str | None:
+        return here.get(key) or self.places.get(key)
 
     def missing(self, entry: packet.Entry, beside: Mapping[str, str]) -> set[str]:
         """Entries that `entry` refers to and that will be there later: neither now nor with it.
@@ -57,7 +67,8 @@ class Addresses:
         there = beside.keys() | self.places.keys() | self.lost
         if not self._ids_are_ours and key_of(entry) not in self.places:
             there = there - {key_of(entry)}
-        found = {span.value for span in spans(entry.body) if span.value in self._names} - there
+        named = {span.value for span in spans(entry.body) if span.value in self._names}
+        found = set(map(self.now, named)) - there
         # An address within an attachment is not one that a server fills in (hapi-fhir#854).
         ahead = self._parcels.get(key_of(entry), ())
         return found | {key for key in ahead if key not in self.places and key not in self.lost}

@@ -1,18 +1,21 @@
-"""Announce: the last write, by which the receiving team sees the request at all.
+"""Announce: the last write, by which the receiving team sees the request, or an update, at all.
 
 One transaction makes the ServiceRequest `active` and the Task `requested`, each only over the
-version that our delivery holds. Reading both is what settles every answer, clear or not.
+version that our delivery holds. An update completes its Communication, and writes those two again
+where they are still as we left them: once they are the receiving team's, the Communication says it
+all. Reading them is what settles every answer, clear or not.
 """
 
 from dataclasses import dataclass
 from itertools import count
+from typing import Literal
 
 from ..errors import ConnectorError, DestinationRefused, Held, ReadBackDiffers
 from ..fhir.bundle import Write
-from ..fhir.lossless import decode
 from ..fhir.record import with_identity
 from ..store import delivery
-from ..store.packet import ANNOUNCED
+from ..store.packet import ANNOUNCED, LETTER
+from ..store.update import announced, opened
 from .answers import Kind, judged
 from .desk import Desk, at_destination, parts
 from .exchange import may_try_again, post
@@ -20,22 +23,33 @@ from .expected import Expected, Reading, judge
 from .identity import check_again
 from .lookup import read
 
+_OURS_YET: Literal["ours yet"] = "ours yet"
+_THEIRS: Literal["theirs"] = "theirs"
+
 
 @dataclass
 class Signal:
-    """ServiceRequest or Task: what it has to become, and the version of it that is ours."""
+    """What is to be announced: what it has to become, and what of it is ours.
+
+    `version`: what our last write made; `left`: canonical SHA-256 of the form before. `pending`: no
+    answer said yet that it is written. `again`: it was announced before, and this is an update.
+    """
 
     key: str
     name: str
     target_id: str
     version: str | None
+    left: str | None
     wanted: bytes
+    again: bool
+    pending: bool = True
 
 
 def announce(desk: Desk, now: str) -> None:
-    """Make ServiceRequest and Task visible, and read them back. `now`: FHIR dateTime with offset.
+    """Announce the packet, or the update, and read that back. `now`: FHIR dateTime with offset.
 
-    Sets the case fact `announced_at`; an announcement begun earlier keeps its own moment. Raises
+    Sets the facts `announced_at` (the first packet's) and `told_at` (this one's); what was begun
+    earlier keeps its own moment. Raises
     `Held` (`theirs`) if somebody changed one of the two, `ReadBackDiffers`, `DestinationRefused`,
     `Waiting`.
     """
@@ -53,7 +67,7 @@ def announce(desk: Desk, now: str) -> None:
         delivery.read_back(desk.case, ((*parts(key), *r) for key, r in readings.items()))
         differing = [signals[key].name for key, r in readings.items() if r.status == "differs"]
         if not differing:
-            desk.case.set_fact("announced_at", at)
+            announced(desk.case, at)
     if differing:
         raise ReadBackDiffers(
             f"what stands at the destination is not what was announced: {', '.join(differing)}",
@@ -63,24 +77,30 @@ def announce(desk: Desk, now: str) -> None:
 
 def everything_is_there(desk: Desk) -> None:
     """Never half: the last guard, whoever calls in whatever order."""
+    settled = "('verified', 'precision-changed', 'accepted', 'rejected', 'theirs', 'removed')"
     missing = desk.case.row(
-        "SELECT count(*) FROM entry LEFT JOIN delivery USING (type, id) WHERE coalesce"
-        "(delivery.status, '') NOT IN ('verified', 'precision-changed', 'accepted',"
-        " 'rejected')"
+        "SELECT count(*) FROM entry LEFT JOIN delivery USING (type, id)"  # noqa: S608
+        f" WHERE coalesce(delivery.status, '') NOT IN {settled}"
     )
-    if missing != (0,):
+    open_yet = desk.case.row(f"SELECT count(*) FROM delivery WHERE status NOT IN {settled}")  # noqa: S608
+    if (missing, open_yet) != ((0,), (0,)):
         raise ConnectorError("internal: nothing is announced before everything is read back")
 
 
 def signals_of(desk: Desk, at: str) -> dict[str, Signal]:
-    """ServiceRequest and Task by key, in the order in which they are announced."""
+    """What is to be announced, by key, in the order in which it is."""
     expected = Expected(desk, at)
     rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(desk.case)}
+    update = opened(desk.case) is not None
     signals = {}
     for key, name in expected.signals.items():
         row = rows[key]
         assert row.target_id is not None
-        signals[key] = Signal(key, name, row.target_id, row.version, expected.of(key))
+        if row.status != "theirs":
+            again = update and name != LETTER
+            signals[key] = Signal(
+                key, name, row.target_id, row.version, row.read_sha256, expected.of(key), again
+            )
     return signals
 
 
@@ -88,7 +108,9 @@ def _until_told(desk: Desk, signals: dict[str, Signal], at: str) -> dict[str, Re
     failure = ""
     for attempt in count(1):
         readings = {key: _told(desk, signal) for key, signal in signals.items()}
-        told = {key: reading for key, reading in readings.items() if reading is not None}
+        told = {key: found for key, found in readings.items() if isinstance(found, Reading)}
+        if _THEIRS in readings.values():
+            _leave(desk, signals, [key for key in signals if key not in told])
         if len(told) == len(signals):
             return told
         if failure:
@@ -98,19 +120,24 @@ def _until_told(desk: Desk, signals: dict[str, Signal], at: str) -> dict[str, Re
     raise AssertionError("the retry decision ends the loop")
 
 
-def _told(desk: Desk, signal: Signal) -> Reading | None:
-    """The reading of a signal that is out; None: still our draft. `Held` if it is theirs by now."""
+def _told(desk: Desk, signal: Signal) -> Reading | Literal["ours yet", "theirs"]:
+    """The reading of a signal that is out; or that it is still as we left it; or theirs by now.
+
+    Raises `Held` if a draft of ours was changed.
+    """
     resource_type = parts(signal.key)[0]
     body = read(desk, f"{resource_type}/{signal.target_id}")
     reading = judge(signal.target_id, signal.wanted, body)
     if reading.status != "differs":
         return reading
-    status = decode(body).get("status") if body is not None else None
-    if body is not None and reading.version == signal.version:
-        if status == "draft":
-            return None
-        if status == ANNOUNCED[signal.name]:
+    if body is not None:
+        as_left = reading.read_sha256 == signal.left
+        if reading.version == signal.version if signal.version is not None else as_left:
+            return _OURS_YET if signal.pending else reading
+        if signal.version is None and not signal.pending:
             return reading  # our own write, which the server did not store as sent
+    if signal.again:
+        return _THEIRS
     raise changed(resource_type)
 
 
@@ -133,6 +160,15 @@ def not_announced(why: str) -> DestinationRefused:
     )
 
 
+def _leave(desk: Desk, signals: dict[str, Signal], keys: list[str]) -> None:
+    """Leave what they have taken up, ServiceRequest and Task together: only the letter goes."""
+    left = [key for key in keys if signals[key].again]
+    note = "the receiving team's by now"
+    delivery.leave(desk.case, map(parts, left), "theirs", note)
+    for key in left:
+        del signals[key]
+
+
 def _write(desk: Desk, pending: list[Signal], at: str, attempt: int) -> str:
     """One try. Returns why there must be no other; empty: there may be.
 
@@ -150,6 +186,7 @@ def _write(desk: Desk, pending: list[Signal], at: str, attempt: int) -> str:
     for signal in now:
         if signal.key in found.places:
             signal.version = found.places[signal.key].version
+            signal.pending = False
     if kind is Kind.DONE and not together and attempt <= desk.settings.attempts + len(ANNOUNCED):
         return ""  # the other one is next
     if may_try_again(desk, attempt, answer):
@@ -158,7 +195,7 @@ def _write(desk: Desk, pending: list[Signal], at: str, attempt: int) -> str:
 
 
 def put(signal: Signal) -> Write:
-    """The write that announces one of the two, over the version that is ours."""
+    """The write that announces, over the version that is ours."""
     resource_type = parts(signal.key)[0]
     reference = f"{resource_type}/{signal.target_id}"
     condition = {"ifMatch": f'W/"{signal.version}"'} if signal.version else {}

@@ -21,7 +21,7 @@ from ..store.disclosures import Event
 from .addresses import Addresses
 from .answers import Kind
 from .deliver import settle
-from .desk import REQUEST, TASK, Desk, at_destination, key_of, parts
+from .desk import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
 from .disclosure import conclude
 from .exchange import may_try_again
 from .expected import Expected, canonical_sha256, judge
@@ -29,11 +29,6 @@ from .identity import check_again
 from .lookup import find, read, version_of
 from .second import send, settle_begun
 
-# R4 request-status and task-status: nothing is asked any more.
-_ENDED = {
-    REQUEST: frozenset({"revoked", "completed", "entered-in-error"}),
-    TASK: frozenset({"cancelled", "rejected", "completed", "failed", "entered-in-error"}),
-}
 _OURS_YET = frozenset({"draft", "requested"})  # of a Task: nobody has taken it up
 
 
@@ -47,7 +42,7 @@ class _Signal:
 
     @property
     def asks(self) -> bool:
-        return self.resource.get("status") not in _ENDED[self.row.type]
+        return self.resource.get("status") not in ENDED[self.row.type]
 
     @property
     def may_write(self) -> bool:
@@ -138,7 +133,7 @@ def _known_content(desk: Desk) -> set[str]:
     """What a write of ours whose answer was never heard may have made of the two."""
     known = set(desk.case.fact("taken_back", []))
     begun = desk.case.fact("announcing")
-    if begun is not None and not desk.case.fact("announced_at"):
+    if begun is not None:
         announced = Expected(desk, begun["at"])
         known |= {canonical_sha256(announced.of(key)) for key in announced.signals}
     return known

@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ..errors import ConnectorError
-from ..fhir.lossless import decode
 from ..progress import Progress, silent
 from ..store import chart, delivery, packet
 from ..store.casefile import CaseFile
 from .courier import Courier
-from .desk import CONTENTS, REQUEST, TASK, Desk, at_destination, key_of, parts
+from .desk import CONTENTS, LETTER, REQUEST, TASK, Desk, at_destination, key_of, parts
 from .identity import check_again
 from .parcels import BINARY
 from .plan import Survey, pack, survey
@@ -24,9 +23,8 @@ def deliver(desk: Desk, progress: Progress = silent) -> None:
     """
     if not desk.case.fact("patient_resolved"):
         raise ConnectorError("internal: nothing is sent before the patient is resolved")
-    for name in (REQUEST, TASK):
-        if decode(desk.authored(name).body).get("status") != "draft":
-            raise ConnectorError(f"internal: the packet's {name} is not a draft")
+    for entry in packet.drafts(desk.case):
+        packet.announced(entry)  # raises where one is not a draft
     with at_destination():
         bytes_max = desk.settings.bundle.max_megabytes * 1_000_000
         whole = survey(desk.case, bytes_max)
@@ -45,7 +43,7 @@ def settle(desk: Desk) -> None:
 
 
 def _send(desk: Desk, whole: Survey, courier: Courier, progress: Progress) -> None:
-    due = _due(whole, courier)
+    due = _due(desk.case, whole, courier)
     courier.meet(due)
     megabytes = desk.settings.bundle.max_megabytes
     large = [key for key in due if whole.sizes[key] > megabytes * 1_000_000]
@@ -67,22 +65,23 @@ def _send(desk: Desk, whole: Survey, courier: Courier, progress: Progress) -> No
         courier.finish()
 
 
-def _due(whole: Survey, courier: Courier) -> list[str]:
+def _due(case: CaseFile, whole: Survey, courier: Courier) -> list[str]:
     """What has to be sent, in packet order.
 
     While something else has to be sent, what was refused before is tried again (a person may have
     mended the destination), unless something that stands there was already told that it is lost.
+    What somebody deleted there is not sent again.
     """
     places, lost = courier.addresses.places, courier.addresses.lost
     if all(key in places or key in lost for key in whole.sizes):
         return []
     told = whole.referred_by(whole.sizes.keys() & places.keys())
-    lost &= told
+    lost &= told | {f"{row.type}/{row.id}" for row in delivery.deliveries(case, "removed")}
     return [key for key in whole.sizes if key not in places and key not in lost]
 
 
 def _essential(desk: Desk) -> frozenset[str]:
-    authored = (packet.authored(desk.case, name) for name in (REQUEST, TASK, CONTENTS))
+    authored = (packet.authored(desk.case, name) for name in (REQUEST, TASK, CONTENTS, LETTER))
     return frozenset(key_of(entry) for entry in (desk.patient(), *authored) if entry)
 
 

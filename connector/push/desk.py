@@ -11,7 +11,7 @@ from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
 from ..request import Request
 from ..settings import Destination, Kind, Source
-from ..store import packet
+from ..store import packet, update
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
 from ..store.written import Known, Written
@@ -25,6 +25,12 @@ REQUEST = "ServiceRequest"
 TASK = "Task"
 CONTENTS = "Composition"
 PATIENT = "Patient"
+LETTER = packet.LETTER
+# R4 request-status and task-status: nothing is asked any more.
+ENDED = {
+    REQUEST: frozenset({"revoked", "completed", "entered-in-error"}),
+    TASK: frozenset({"cancelled", "rejected", "completed", "failed", "entered-in-error"}),
+}
 
 
 @dataclass(frozen=True)
@@ -113,11 +119,16 @@ class Desk:
         return entry
 
     def entry(self, key: str) -> packet.Entry:
-        """One entry of the packet, or a Binary that goes ahead of one, by `Type/<derived id>`."""
+        """One entry of the packet, or of one before, or a Binary that goes ahead of an entry.
+
+        By `Type/<derived id>`.
+        """
         resource_type, resource_id = parts(key)
         entry = packet.entry(self.case, resource_type, resource_id)
         if entry is None and resource_type == parcels.BINARY:
             entry = parcels.binary(self.case, resource_id)
+        if entry is None:
+            entry = update.former(self.case, resource_type, resource_id)
         if entry is None:
             raise ConnectorError("internal: a row of the delivery without its packet entry")
         return entry

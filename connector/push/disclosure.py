@@ -10,6 +10,7 @@ from typing import Any
 from ..fhir.lossless import decode, sha256
 from ..store import delivery, packet
 from ..store.disclosures import Disclosure, Event, Outcome
+from ..store.update import number, opened
 from . import audit
 from .desk import Desk
 
@@ -19,6 +20,8 @@ _STANDING = ("sent", "accepted", "verified", "precision-changed", "differs")
 
 def attempt(desk: Desk, event: Event, resources: int) -> Disclosure:
     """A write of `resources` that is about to leave."""
+    if event in ("deliver", "announce") and opened(desk.case):
+        event = "update"
     return _told(desk, event, "attempted", resources, 0)
 
 
@@ -35,6 +38,8 @@ def account(desk: Desk) -> None:
         if any(row.status == word for row in rows):
             outcome = word
     event: Event = "announce" if desk.case.fact("announced_at") else "deliver"
+    if number(desk.case):
+        event = "update"
     told = _told(desk, event, outcome, standing, rejected)
     desk.ledger.disclosed(desk.handle, desk.fence, told)
     audit.keep_up(desk)

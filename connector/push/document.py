@@ -13,6 +13,7 @@ from ..errors import DestinationRefused, Held, ReadBackDiffers
 from ..fhir.bundle import Write, entries
 from ..fhir.lossless import UndecodableError, decode, members
 from ..store import delivery
+from ..store.update import announced
 from . import whole
 from .answers import Kind, judged
 from .desk import Desk, at_destination, parts
@@ -43,7 +44,7 @@ def deliver(desk: Desk, document: Whole, now: str) -> None:
             compare(desk, document)
         else:
             whole.accept(desk, document, place.version)
-    desk.case.set_fact("announced_at", now)
+    announced(desk.case, now)
 
 
 def verify(desk: Desk, document: Whole) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ..fhir.equality import Verdict, comparable, compare
 from ..fhir.lossless import UndecodableError, canonical, decode, encode, sha256
-from ..store.packet import ANNOUNCED, announced
+from ..store.packet import announced, drafts
 from .addresses import Addresses
 from .desk import Desk, key_of
 from .lookup import version_of
@@ -24,7 +24,7 @@ class Expected:
         self._desk = desk
         self._addresses = Addresses(desk)
         self._at = announced_at
-        self.signals = {key_of(desk.authored(name)): name for name in ANNOUNCED}
+        self.signals = {key_of(entry): entry.source for entry in drafts(desk.case)}
 
     def of(self, key: str) -> bytes:
         """The entry `key` (`Type/<derived id>`) as the destination should hold it."""

@@ -16,6 +16,7 @@ from typing import IO, Any
 from ..errors import DestinationRefused, ReadBackDiffers
 from ..failpoint import reach
 from ..store import delivery
+from ..store.update import announced
 from . import audit, doubt, whole
 from .desk import Desk
 from .disclosure import attempt
@@ -47,7 +48,7 @@ def deliver(
         doubt.settled(desk)
         desk.case.set_fact("whole", {"place": file.name, "version": None})
         _mark(desk, *file.proved)
-        desk.case.set_fact("announced_at", now)
+        announced(desk.case, now)
 
 
 def verify(desk: Desk) -> None:

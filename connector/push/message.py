@@ -23,6 +23,7 @@ from ..fhir import capability
 from ..fhir.bundle import Write, entries
 from ..fhir.lossless import UndecodableError, decode
 from ..store import delivery
+from ..store.update import announced
 from . import doubt, whole
 from .desk import Desk, at_destination
 from .exchange import ask, may_try_again
@@ -189,7 +190,7 @@ class _Sending:
             whole.accept(desk, self._message, None, note)
             self._keep(open=False)
             desk.case.set_fact("response", response and {"message": self._id, **response})
-            desk.case.set_fact("announced_at", self._clock().strftime("%Y-%m-%dT%H:%M:%SZ"))
+            announced(desk.case, self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
             doubt.settled(desk)
 
     def _may_repeat(self) -> bool:

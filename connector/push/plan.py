@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..fhir.references import reference_order, spans
-from ..store import packet
+from ..store import update
 from ..store.casefile import CaseFile
 from . import parcels
 from .desk import key_of
@@ -50,7 +50,8 @@ def survey(case: CaseFile, bytes_max: float) -> Survey:
     patients = {
         f"{t}/{i}" for t, i in case.rows("SELECT type, id FROM entry WHERE type = 'Patient'")
     }
-    for entry in packet.entries(case):
+    renewed = update.renewed(case)
+    for entry in update.outgoing(case):
         key = key_of(entry)
         sizes[key] = len(entry.body) + _ENVELOPE_BYTES
         values[key] = {span.value for span in spans(entry.body)}
@@ -61,7 +62,11 @@ def survey(case: CaseFile, bytes_max: float) -> Survey:
             sizes |= {binary: size + _ENVELOPE_BYTES for binary, size in ahead.items()}
             values |= dict.fromkeys(ahead, patients)
     # Each Binary says whose it is.
-    edges = {key: sorted(found & sizes.keys()) for key, found in values.items()}
+    # What refers to an entry that goes anew means the new one.
+    edges = {
+        key: sorted({renewed.get(value, value) for value in found} & sizes.keys())
+        for key, found in values.items()
+    }
     return Survey(sizes, edges)
 
 

@@ -3,26 +3,24 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..errors import Held, ReadBackDiffers
+from ..fhir.lossless import decode
 from ..progress import Progress, silent
 from ..store import delivery
 from ..store.delivery import STOOD, Delivery
+from ..store.update import left_behind
 from ..store.written import Written
 from .desk import REQUEST, TASK, Desk, at_destination
-from .expected import Expected, Reading, judge
+from .expected import Expected, Reading, canonical_sha256, judge
 from .identity import check_again
-from .lookup import read, read_many
+from .lookup import read, version_of
+from .reading import AT_ONCE, shown
 from .revise import Revision, revise
 from .standing import Whose
 from .weigh import weigh
-
-# How many are read between two commits: what a crash makes us read again.
-_AT_ONCE = 500
-_IN_ONE_SEARCH = 100
-_WORTH_A_SEARCH = 10  # of one type
 
 # What the receiving team changes while it works on the request (R4 task.html#statemachine): their
 # work is no difference in what we delivered.
@@ -68,8 +66,8 @@ def verify(desk: Desk, progress: Progress = silent) -> None:
     rows = delivery.deliveries(
         desk.case, "sent", "accepted", "verified", "precision-changed", "differs"
     )
-    expected = Expected(desk, desk.case.fact("announced_at"))
-    aside = {key: _WORKFLOW[name] for key, name in expected.signals.items()}
+    expected = Expected(desk, desk.case.fact("told_at") or desk.case.fact("announced_at"))
+    aside = {key: _WORKFLOW.get(name, ()) for key, name in expected.signals.items()}
     with at_destination():
         reader = _Reader(desk, expected, progress, aside)
         found = list(reader.read([row for row in rows if row.write_no > 0]))
@@ -96,14 +94,18 @@ class _Reader:
     progress: Progress
     aside: Mapping[str, Collection[str]] | None = None
     refused: Mapping[str, str] | None = None
+    _gone: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._gone = left_behind(self.desk.case)
 
     def read(self, rows: Sequence[Delivery]) -> Iterator[_Finding]:
         """Read `rows`: those that differ."""
         desk = self.desk
         unfinished = delivery.unfinished(desk.case)
         with ThreadPoolExecutor(desk.settings.connections) as pool:
-            for start in range(0, len(rows), _AT_ONCE):
-                some = rows[start : start + _AT_ONCE]
+            for start in range(0, len(rows), AT_ONCE):
+                some = rows[start : start + AT_ONCE]
                 shown = self._shown(pool, some)
                 rest = [row for row in some if row not in shown]
                 bodies = pool.map(self._read, rest)
@@ -130,16 +132,9 @@ class _Reader:
         """
         if self.aside is not None:
             return {}
-        groups = list(_groups(rows))
-        found = pool.map(
-            lambda some: read_many(self.desk, some[0].type, [str(r.target_id) for r in some]),
-            groups,
-        )
         readings = {
             row: judge(row.target_id, self.expected.of(f"{row.type}/{row.id}"), body)
-            for some, bodies in zip(groups, found, strict=True)
-            for row in some
-            if (body := bodies.get(str(row.target_id))) is not None
+            for row, body in shown(self.desk, pool, rows).items()
         }
         return {row: reading for row, reading in readings.items() if reading.status != "differs"}
 
@@ -147,6 +142,8 @@ class _Reader:
         self, row: Delivery, body: bytes | None, missing: Collection[str] | None
     ) -> tuple[Reading, Whose | None, Revision | None]:
         key = f"{row.type}/{row.id}"
+        if self.aside is not None and body is not None and _as_before(row, body):
+            return self._proved(row, body), None, None
         wanted = self.expected.of(key)
         aside = (self.aside or {}).get(key, ())
         reading = judge(row.target_id, wanted, body, aside)
@@ -154,7 +151,14 @@ class _Reader:
         if reading.status == "differs":
             first = self.expected.first(key, missing) if missing is not None else None
             reading, verdict, wanted = weigh(
-                self.desk, row, body, wanted, first, aside, only_look=self.aside is not None
+                self.desk,
+                row,
+                body,
+                wanted,
+                first,
+                aside,
+                self._gone,
+                only_look=self.aside is not None,
             )
         if verdict is Whose.OLDER:
             words = (self.refused or {}).get(key)
@@ -164,6 +168,10 @@ class _Reader:
             else:
                 revision = Revision.of(row, reading.version, wanted)
         return self._noted(row, reading), verdict, revision
+
+    def _proved(self, row: Delivery, body: bytes) -> Reading:
+        sent, read = str(row.sent_sha256), str(row.read_sha256)
+        return self._noted(row, Reading(row.status, sent, read, version_of(decode(body)), row.note))
 
     def _noted(self, row: Delivery, reading: Reading) -> Reading:
         note = reading.note or (row.note if row.note == STOOD else "")
@@ -185,16 +193,13 @@ class _Reader:
             )
 
 
-def _groups(rows: Sequence[Delivery]) -> Iterator[list[Delivery]]:
-    """Rows of one type that are worth a search, no more than fit into one."""
-    types: dict[str, list[Delivery]] = {}
-    for row in rows:
-        types.setdefault(row.type, []).append(row)
-    for some in types.values():
-        if len(some) >= _WORTH_A_SEARCH:
-            yield from (
-                some[at : at + _IN_ONE_SEARCH] for at in range(0, len(some), _IN_ONE_SEARCH)
-            )
+def _as_before(row: Delivery, body: bytes) -> bool:
+    """Whether a resource stands as it was proved before: then it is proved again.
+
+    What an earlier packet brought is told by this, though a neighbour of it has moved since.
+    """
+    proved = row.status in ("verified", "precision-changed")
+    return proved and canonical_sha256(body) == row.read_sha256
 
 
 def _as_read(row: Delivery, reading: Reading) -> Written:

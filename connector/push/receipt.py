@@ -8,11 +8,12 @@ from ..request import Model
 from ..settings import Kind
 from ..signature import sign
 from ..store import delivery, packet
+from ..store.update import number
 from . import seal
 from .desk import REQUEST, TASK, Desk, key_of
 from .disclosure import approver
 
-VERSION = 2
+VERSION = 3
 # The name of the form that `sha256_sent` and `sha256_read` are taken of; docs/proof.md says it.
 CANONICAL = "second-opinion-connector/comparable-1"
 
@@ -27,7 +28,15 @@ class Line(Model):
     sha256_sent: str | None  # of the canonical form it was to arrive in; None: never written
     sha256_read: str | None  # of the canonical form that was read back
     status: Literal[
-        "intended", "sent", "accepted", "verified", "precision-changed", "differs", "rejected"
+        "intended",
+        "sent",
+        "accepted",
+        "verified",
+        "precision-changed",
+        "differs",
+        "rejected",
+        "theirs",
+        "removed",
     ]
     note: str
 
@@ -72,12 +81,14 @@ class LogRow(Model):
 class Receipt(Model):
     """receipt.json. docs/receipt.schema.json is made from this class."""
 
-    version: Literal[2]
+    version: Literal[3]
     canonical: Literal["second-opinion-connector/comparable-1"]
     case: str
     packet_hash: str
     verified_at: str
     announced_at: str | None
+    update: int  # 0: the first packet
+    told_at: str | None  # when this packet was announced
     kind: Kind
     response: Response | None
     file: File | None
@@ -107,6 +118,8 @@ def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
         "packet_hash": packet_hash,
         "verified_at": verified_at,
         "announced_at": desk.case.fact("announced_at"),
+        "update": number(desk.case),
+        "told_at": desk.case.fact("told_at"),
         "kind": desk.kind,
         "response": desk.case.fact("response"),
         "file": _file(desk),

@@ -4,7 +4,7 @@ The ledger says what we wrote last (store/written.py). What stands exactly as we
 brought up to date; anything else is somebody's work, and nothing is written over it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -72,16 +72,17 @@ def united(
     same: Callable[[dict[str, Any], set[str]], str | None],
     *,
     targets: bool,
+    gone: Collection[str] = (),
 ) -> bytes:
     """`ours` with those links of what stands that this case lacks: nothing is taken from a record.
 
     Another case may have brought a neighbour that this one does not carry: where ours holds only
     an identifier, the reference that stands there under the same identifier is kept, or the one of
     which `same` (identifier, references there) says that it is meant. `targets`: also keep the
-    targets of a Provenance.
+    targets of a Provenance. `gone`: places to which nothing of ours refers any more.
     """
     resource, other = decode(ours), decode(there)
-    links = list(_links(other))
+    links = [link for link in _links(other) if link[1] not in gone]
     references = {reference for _, reference in links}
     for node in _logical(resource):
         under = {reference for identifier, reference in links if identifier == node["identifier"]}
@@ -91,7 +92,8 @@ def united(
             del node["identifier"]
             node["reference"] = meant
     if targets and resource.get("resourceType") == "Provenance":
-        own, more = resource.get("target") or [], other.get("target") or []
+        own = resource.get("target") or []
+        more = [t for t in other.get("target") or [] if t.get("reference") not in gone]
         resource["target"] = [*more, *(target for target in own if target not in more)]
     return encode(resource)
 

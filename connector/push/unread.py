@@ -14,6 +14,7 @@ from ..fhir.record import with_identity
 from ..fhir.systems import TAG
 from ..store import delivery
 from ..store.delivery import STOOD, Delivery
+from ..store.update import announced
 from . import doubt
 from .addresses import Addresses
 from .announce import Signal, changed, everything_is_there, not_announced, put, signals_of
@@ -57,7 +58,7 @@ def announce(desk: Desk, now: str) -> None:
         out = _Announcement(desk, begun or {"at": now, "done": [], "now": []})
         out.settle()
         out.go_on()
-    desk.case.set_fact("announced_at", out.at)
+    announced(desk.case, out.at)
 
 
 def _complete(desk: Desk, key: str) -> None:
@@ -65,7 +66,7 @@ def _complete(desk: Desk, key: str) -> None:
     if row.status != "sent" or row.note == STOOD or row.version is None or row.target_id is None:
         return  # not known to be as we left it
     wanted = Expected(desk, None).of(key)
-    write = put(Signal(key, "", row.target_id, row.version, wanted))
+    write = put(Signal(key, "", row.target_id, row.version, None, wanted, again=False))
     for attempt in count(1):
         answer, kind, _, found = _send(desk, [key], [write], "push")
         if kind is Kind.DONE:

@@ -20,12 +20,14 @@ def weigh(
     wanted: bytes,
     first: bytes | None,
     aside: Collection[str],
+    gone: Collection[str] = (),
     *,
     only_look: bool,
 ) -> tuple[Reading, Whose | None, bytes]:
     """(reading, whose it is, form it should have) of a resource that differs from `wanted`.
 
-    `first`: the form in which it left, if that was not the whole. Whose is None if it differs only
+    `gone`: places that something else of ours has taken over, or that were deleted. `first`: the
+    form in which it left, if that was not the whole. Whose is None if it differs only
     in links that another case of ours brought: the form it should have holds them too. `only_look`:
     nothing is going to be brought up to date.
     """
@@ -45,7 +47,7 @@ def weigh(
         return next(fitting, None)
 
     try:
-        wanted = united(wanted, body, same, targets=left and first is None)
+        wanted = united(wanted, body, same, targets=left and first is None, gone=gone)
     except UndecodableError:
         return reading, Whose.CHANGED, wanted  # what can't be read is not what was sent
     reading = judge(row.target_id, wanted, body, aside)

@@ -106,6 +106,14 @@ CREATE TABLE IF NOT EXISTS coverage (
   path TEXT PRIMARY KEY, carried INTEGER NOT NULL, translated INTEGER NOT NULL,
   changed INTEGER NOT NULL, dropped INTEGER NOT NULL, untranslated INTEGER NOT NULL) STRICT;
 
+-- update: entries as an earlier packet had them, where this one has them otherwise or no more; and
+-- those that go anew under another id, since theirs was changed or deleted
+CREATE TABLE IF NOT EXISTS former (
+  type TEXT NOT NULL, id TEXT NOT NULL, origin TEXT NOT NULL, source TEXT NOT NULL,
+  sha256 TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (type, id)) STRICT;
+CREATE TABLE IF NOT EXISTS renewed (
+  type TEXT NOT NULL, id TEXT NOT NULL, new_id TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
+
 -- push: what was sent in which write, where it stands now, what was read back
 CREATE TABLE IF NOT EXISTS delivery _DELIVERY;
 -- entries that left before something they refer to: `missing` are those, as a JSON list of keys

@@ -12,6 +12,7 @@ from .casefile import CaseFile
 GAP_KINDS = ("searched-none", "refused", "failed", "unsupported", "rejected", "not-asked")
 # Gaps that mean something offered was not had: they alone make a case incomplete.
 BROKEN = ("refused", "failed", "rejected")
+FAILED = ("refused", "failed")  # of those, what another pull may mend
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +175,9 @@ def begin_again(case: CaseFile, since: str) -> None:
     with case.commit():
         case.execute("DELETE FROM earlier")
         case.execute("INSERT INTO earlier SELECT type, id, sha256 FROM record")
-        for table in ("query", "page", "counted", "gap", "change"):
+        for table in ("query", "page", "counted", "change"):
             case.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
+        case.execute("DELETE FROM gap WHERE kind <> 'rejected'")
         case.set_fact("pulled_before", since)
 
 
@@ -217,7 +219,7 @@ def compare_with_earlier(case: CaseFile) -> None:
     """
     if case.fact("pulled_before") is None:
         return
-    broken = {re.split(r"[ ?]", gap.what)[0] for gap in gaps(case) if gap.kind in BROKEN}
+    broken = broken_types(case)
     marks = ", ".join("?" * len(broken))
     with case.commit():
         case.execute("DELETE FROM change")
@@ -232,6 +234,11 @@ def compare_with_earlier(case: CaseFile) -> None:
             f" AND type NOT IN ({marks})",
             sorted(broken),
         )
+
+
+def broken_types(case: CaseFile) -> set[str]:
+    """Types of which something was offered and not had."""
+    return {re.split(r"[ ?]", gap.what)[0] for gap in gaps(case) if gap.kind in BROKEN}
 
 
 def changes(case: CaseFile) -> list[tuple[str, str, int]]:

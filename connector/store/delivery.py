@@ -135,6 +135,23 @@ def read_back(
         )
 
 
+def leave(
+    case: CaseFile, resources: Iterable[tuple[str, str]], status: str, note: str = ""
+) -> None:
+    """Say of these (type, derived id) that they are `theirs` or `removed`: never written again."""
+    with case.commit():
+        case.executemany(
+            "UPDATE delivery SET status = ?, note = ? WHERE type = ? AND id = ?",
+            ((status, note, t, i) for t, i in resources),
+        )
+
+
+def unsettled(case: CaseFile, resources: Iterable[tuple[str, str]]) -> None:
+    """Say of these (type, derived id), which stand there, that they are to be read and compared."""
+    with case.commit():
+        case.executemany("UPDATE delivery SET status = 'sent' WHERE type = ? AND id = ?", resources)
+
+
 def deliveries(case: CaseFile, *statuses: str) -> list[Delivery]:
     """All rows, or only those in one of `statuses`, in the order they were first intended."""
     where = f" WHERE status IN ({', '.join('?' * len(statuses))})" if statuses else ""
@@ -143,8 +160,11 @@ def deliveries(case: CaseFile, *statuses: str) -> list[Delivery]:
 
 
 def id_map(case: CaseFile) -> dict[str, str]:
-    """`Type/<derived id>` → `Type/<id there>` for everything whose place there is known."""
-    rows = case.rows("SELECT type, id, target_id FROM delivery WHERE target_id IS NOT NULL")
+    """`Type/<derived id>` → `Type/<id there>` for everything that stands there, as far as known."""
+    rows = case.rows(
+        "SELECT type, id, target_id FROM delivery"
+        " WHERE target_id IS NOT NULL AND status <> 'removed'"
+    )
     return {f"{t}/{i}": f"{t}/{target}" for t, i, target in rows}
 
 

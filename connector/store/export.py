@@ -32,6 +32,20 @@ def receipt(case: CaseFile, proof: bytes, signed: bytes | None = None) -> None:
         write_private(signature, signed)
 
 
+def keep_told(case: CaseFile, number: int) -> None:
+    """Keep packet `number` (0: the first) and its receipt, before the next takes their place.
+
+    `packet-0.json`, `receipt-0.json`, `receipt-0.jws`.
+    """
+    for name in ("packet.json", "receipt.json", "receipt.jws"):
+        path = case.folder / name
+        if path.exists():
+            # Both are replaced, never written over: the second name keeps the bytes of today.
+            kept = path.with_stem(f"{path.stem}-{number}")
+            kept.unlink(missing_ok=True)
+            kept.hardlink_to(path)
+
+
 def recall(case: CaseFile, report: bytes) -> None:
     """Write recall.json: what became of each resource of a packet that was recalled."""
     write_private(case.folder / "recall.json", report)

@@ -5,10 +5,14 @@ from typing import NamedTuple
 
 from ..errors import ConnectorError
 from ..fhir.lossless import decode, encode, sha256
+from ..fhir.record import retagged
 from .casefile import CaseFile
 
-# The two that carry the request are drafts in the packet; with these statuses they are announced.
-ANNOUNCED = {"ServiceRequest": "active", "Task": "requested"}
+LETTER = "Communication"  # the authored resource by which an update is told
+# What carries the request, or an update of it, is a draft in the packet; with these statuses it is
+# announced. The last is what the receiving team looks out for.
+ANNOUNCED = {"ServiceRequest": "active", "Task": "requested", LETTER: "completed"}
+_DRAFT = {"ServiceRequest": "draft", "Task": "draft", LETTER: "preparation"}
 
 
 class Decision(NamedTuple):
@@ -134,12 +138,22 @@ def count(case: CaseFile) -> int:
 
 
 def entry(case: CaseFile, resource_type: str, resource_id: str) -> Entry | None:
-    """One entry by type and derived id."""
+    """One entry by type and derived id, or by the id under which it goes anew (store/update.py)."""
+    columns = "seq, entry.type, entry.id, origin, source, sha256, body"
+    key = (resource_type, resource_id)
+    found = case.row(f"SELECT {columns} FROM entry WHERE type = ? AND id = ?", key)  # noqa: S608
+    if found:
+        return Entry(*found)
     found = case.row(
-        "SELECT seq, type, id, origin, source, sha256, body FROM entry WHERE type = ? AND id = ?",
-        (resource_type, resource_id),
+        f"SELECT {columns} FROM entry JOIN renewed USING (type, id)"  # noqa: S608
+        " WHERE type = ? AND new_id = ?",
+        key,
     )
-    return Entry(*found) if found else None
+    if found is None:
+        return None
+    anew = Entry(*found)
+    body = retagged(anew.body, resource_id)
+    return anew._replace(id=resource_id, body=body, sha256=sha256(body))
 
 
 def authored(case: CaseFile, name: str) -> Entry | None:
@@ -152,14 +166,20 @@ def authored(case: CaseFile, name: str) -> Entry | None:
     return Entry(*found) if found else None
 
 
+def drafts(case: CaseFile) -> list[Entry]:
+    """The entries that are announced when all of the packet is there."""
+    return [entry for name in ANNOUNCED if (entry := authored(case, name)) is not None]
+
+
 def announced(entry: Entry, at: str | None = None) -> bytes:
-    """The authored ServiceRequest or Task as it is announced, at a FHIR dateTime if given."""
+    """One of `ANNOUNCED` as it is announced, at a FHIR dateTime if given."""
     resource = decode(entry.body)
-    if resource.get("status") != "draft":
+    if resource.get("status") != _DRAFT[entry.source]:
         raise ConnectorError(f"internal: the packet's {entry.source} is not a draft")
     resource["status"] = ANNOUNCED[entry.source]
-    if at is not None and entry.type == "Task":
-        resource["lastModified"] = at
+    moment = {"Task": "lastModified", LETTER: "sent"}.get(entry.type)
+    if at is not None and moment is not None:
+        resource[moment] = at
     return encode(resource)
 
 

@@ -10,6 +10,7 @@ from ..errors import Exit
 from ..request import due_at
 from . import chart, coverage, delivery, packet, recalled
 from .casefile import CaseFile
+from .update import number, opened
 
 _COUNTED = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
 _ARRIVED = ("verified", "precision-changed")
@@ -58,6 +59,7 @@ class Standing:
     task: str | None
     patient: str | None
     patient_chosen: dict[str, Any] | None  # the last decision of a person about it
+    update: dict[str, Any] | None  # the last one after the first packet; told_at None: on its way
     taken_back: dict[str, Any] | None  # cancelled or recalled: by whom, when, what is left
     packet: str | None
     receipt: str | None
@@ -119,6 +121,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         task=_place(case, "Task", there),
         patient=case.fact("destination_patient") or _patient(there),
         patient_chosen=_chosen(case),
+        update=_update(case),
         taken_back=_taken_back(case),
         packet=_file(case, "packet.json"),
         receipt=_file(case, "receipt.json"),
@@ -126,8 +129,11 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
 
 
 def counts(case: CaseFile) -> dict[str, int]:
-    """pulled = selected + not_selected + withheld + entered_in_error + merged; sent; accepted;
-    verified."""
+    """pulled = selected + not_selected + withheld + entered_in_error + merged; what became of it.
+
+    `accepted`: taken, and nothing there can be read. `theirs`: sent once, changed or deleted there
+    before an update, and left so.
+    """
     decided = dict(case.rows("SELECT outcome, count(*) FROM decision GROUP BY outcome"))
     placed = dict(
         case.rows("SELECT status, count(*) FROM delivery WHERE write_no > 0 GROUP BY status")
@@ -139,6 +145,7 @@ def counts(case: CaseFile) -> dict[str, int]:
         "sent": arrived + sum(placed.get(status, 0) for status in _UNPROVED),
         "accepted": placed.get("accepted", 0),
         "verified": arrived,
+        "theirs": placed.get("theirs", 0) + placed.get("removed", 0),
     }
 
 
@@ -177,6 +184,14 @@ def _patient(there: dict[str, str]) -> str | None:
 def _chosen(case: CaseFile) -> dict[str, Any] | None:
     made = case.fact("patient_choices")
     return {name: made[-1][name] for name in ("patient", "by", "at", "differs")} if made else None
+
+
+def _update(case: CaseFile) -> dict[str, Any] | None:
+    found, told = opened(case), number(case)
+    if found is None and told == 0:
+        return None
+    at = None if found else case.fact("told_at")
+    return {"number": found["number"] if found else told, "told_at": at}
 
 
 def _taken_back(case: CaseFile) -> dict[str, Any] | None:

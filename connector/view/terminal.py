@@ -48,6 +48,11 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
         lines.append(_arrived(counts))
         places = [values[name] for name in ("service_request", "task", "patient") if values[name]]
         lines += [f"  {place}" for place in places]
+    if counts["theirs"]:
+        lines.append(f"Theirs by now, changed or deleted there, and left so: {counts['theirs']}")
+    if update := values["update"]:
+        when = f"told at {update['told_at']}" if update["told_at"] else "not told yet"
+        lines.append(f"Update {update['number']}: {when}")
     if chosen := values["patient_chosen"]:
         differs = f", differing in: {', '.join(chosen['differs'])}" if chosen["differs"] else ""
         lines.append(f"{chosen['patient']} chosen by {chosen['by']} at {chosen['at']}{differs}")

@@ -10,6 +10,7 @@ from ..job import Job, at_work, enter, forget, iso
 from ..store.casefile import CaseFile
 from ..store.private import write_private
 from ..store.standing import Standing, standing
+from ..store.update import told
 from ..view.patients import side_by_side, title
 
 FILE = "patients.txt"
@@ -65,7 +66,7 @@ def choose(job: Job, chosen: str, by: str) -> Standing:
 
 
 def _before_the_hold(case: CaseFile) -> State:
-    if case.fact("announced_at"):
+    if told(case):
         return State.DELIVERED
     return State.SENDING if case.fact("sending") else State.READY
 

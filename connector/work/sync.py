@@ -34,8 +34,12 @@ def sync(
     mappings: packet.Mappings,
     progress: Progress,
     told: Callable[[dict[str, Any]], None],
+    *,
+    news: bool = False,
 ) -> Summary:
     """Advance every request in `folder`. One that is bad, held or failed never stops the others.
+
+    `news`: of cases that were sent and whose need has not passed, tell also what is new since.
 
     The exit code is the worst that stands, but for cases that are past their need and did not
     change: a meeting that is over is history, and must not hide tomorrow's.
@@ -50,7 +54,7 @@ def sync(
             summary.codes.append(Exit.USAGE)
             told(line)
         for name, request in requests:
-            line, code = _one(config, name, request, mappings, progress)
+            line, code = _one(config, name, request, mappings, progress, news)
             summary.lines.append(line)
             if code is not None:
                 summary.codes.append(code)
@@ -72,16 +76,21 @@ def _read(folder: Path) -> tuple[list[tuple[str, Request]], list[dict[str, Any]]
 
 
 def _one(
-    config: Config, name: str, request: Request, mappings: packet.Mappings, progress: Progress
+    config: Config,
+    name: str,
+    request: Request,
+    mappings: packet.Mappings,
+    progress: Progress,
+    news: bool,
 ) -> tuple[dict[str, Any], Exit | None]:
     try:
         job = prepare(config, request, mappings, progress)
         before = report.last_known(job)
-        stands = transfer.advance(job)
+        over = due_at(request.due) < datetime.now(UTC)
+        stands = transfer.advance(job, news=news and not over)
     except ConnectorError as error:
         return _problem(name, error), error.exit
     values = {"file": name, **stands.as_json()}
-    over = due_at(request.due) < datetime.now(UTC)
     unchanged = before == (stands.state, stands.counts)
     return values, None if over and unchanged else stands.exit_code
 

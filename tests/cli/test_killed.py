@@ -67,7 +67,7 @@ def named(value: Any, ids: dict[str, str]) -> Any:
         return {
             k: ids.get(v, v) if k == "reference" and isinstance(v, str) else named(v, ids)
             for k, v in value.items()
-            if k not in ("authoredOn", "recorded", "date", "lastModified")
+            if k not in ("authoredOn", "recorded", "date", "lastModified", "sent")
         }
     if isinstance(value, list):
         return [named(item, ids) for item in value]

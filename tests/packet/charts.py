@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.fhir.lossless import decode, encode, sha256
-from connector.packet import Mappings, Outline, load, map_case
+from connector.packet import Mappings, Outline, Revision, load, map_case
 from connector.request import Request
 from connector.settings import Destination, Source
 from connector.store import chart
@@ -142,6 +142,7 @@ def run(
     destination: Destination = DESTINATION,
     as_of: str = AS_OF,
     mappings: Mappings = MAPPINGS,
+    revision: Revision | None = None,
 ) -> Outline:
     """The map step on a case file."""
     return map_case(
@@ -152,6 +153,7 @@ def run(
         mappings,
         as_of=as_of,
         environment=source.environment,
+        revision=revision or Revision(),
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from connector.errors import ConnectorError
 from connector.fhir import systems
 from connector.fhir.gate import check
+from connector.packet import Revision
 from connector.packet.author import author
 from connector.packet.compose import RECONCILE
 from connector.packet.rules import Template
@@ -221,11 +222,13 @@ def test_an_owner_by_identifier_is_told_by_it_too(case: CaseFile) -> None:
 def test_a_composition_that_updates_another_names_it(case: CaseFile) -> None:
     run(case)
     assert "relatesTo" not in only(case, "Composition")
-    before = {"system": "urn:ietf:rfc:3986", "value": "urn:uuid:0"}
-    case.set_fact("replaced_composition", before)
-    run(case)
-    related = [{"code": "replaces", "targetIdentifier": before}]
-    assert only(case, "Composition")["relatesTo"] == related
+    before = only(case, "Composition")["identifier"]
+    run(case, revision=Revision(1))
+    first = only(case, "Composition")
+    assert first["relatesTo"] == [{"code": "replaces", "targetIdentifier": before}]
+    run(case, revision=Revision(2))
+    last = only(case, "Composition")["relatesTo"]
+    assert last == [{"code": "replaces", "targetIdentifier": first["identifier"]}]
 
 
 def test_provenance_covers_every_entry_but_the_patient_a_hundred_at_a_time(case: CaseFile) -> None:

@@ -1,5 +1,6 @@
 """What arrives, in which writes, and what is never written over."""
 
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -231,6 +232,7 @@ def test_the_ledger_knows_every_write_and_no_patient(
         (4, 1, 200, "done"),
         (5, 2, 200, "done"),
     ]
-    kept = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
+    files = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
+    kept = re.sub(rb"[0-9a-f]{32,}", b"", files)  # a hash may hold any four digits
     for secret in ("Müller".encode(), b"4711", b"1970-03-04", b"Patient/", b"Glucose"):
         assert secret not in kept

@@ -13,8 +13,10 @@ from typing import Any, get_args
 
 import pytest
 
+from connector.packet import Revision
 from connector.packet.kinds import Kind, render
-from connector.store import packet
+from connector.request import Meeting
+from connector.store import packet, update
 from connector.store.casefile import CaseFile
 from tests.packet.charts import MAPPINGS, QUESTIONS, full_request, put_chart, run
 from tests.real.charts import chart_files
@@ -75,6 +77,7 @@ def material(folder: Path) -> Iterator[tuple[str, Any]]:
                 for entry in packet.entries(case, "authored"):
                     yield f"authored {name} {entry.source}", claiming(json.loads(entry.body))
         yield f"whole {chart}", b"".join(render(case, "document"))
+        yield from updated(case, chart)
         run(case, full_request(case, "diagnosis", "general", scope="whole-chart"))
         for entry in packet.entries(case, "carried"):
             yield f"packet {chart} {entry.source}", entry.body
@@ -82,6 +85,31 @@ def material(folder: Path) -> Iterator[tuple[str, Any]]:
             assert body
             yield f"source {chart} {entry.source}", body[0]
     yield from planted(case)
+
+
+def updated(case: CaseFile, chart: str) -> Iterator[tuple[str, Any]]:
+    """The packet of an update: a result corrected, a meeting moved, the letter that says so."""
+    told = full_request(case, "treatment", "general", scope="whole-chart")
+    run(case, told)
+    update.keep_former(case, "2026-01-01T00:00:00Z")
+    with case.commit():
+        case.execute(
+            "UPDATE record SET body = CAST(replace(body, 'final', 'corrected') AS BLOB)"
+            " WHERE type = 'Observation'"
+        )
+    moved = told.model_copy(update={"meeting": Meeting(start="2098-02-02T10:00:00Z")})
+    run(case, moved, revision=Revision(1, told=told))
+    assert packet.authored(case, packet.LETTER)
+    for kind in get_args(Kind):
+        yield f"shell {chart} update {kind}", shell(case, kind, chart)
+    for entry in packet.entries(case, "authored"):
+        yield f"authored {chart} update {entry.source}", claiming(json.loads(entry.body))
+    with case.commit():
+        case.execute("DELETE FROM former")
+        case.execute(
+            "UPDATE record SET body = CAST(replace(body, 'corrected', 'final') AS BLOB)"
+            " WHERE type = 'Observation'"
+        )
 
 
 def planted(case: CaseFile) -> Iterator[tuple[str, Any]]:

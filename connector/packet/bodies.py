@@ -1,0 +1,75 @@
+"""Second pass: the packet's entries body by body, each made when it is asked for."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from ..fhir.lossless import sha256
+from ..progress import Progress
+from ..store import answers as said
+from ..store import chart
+from ..store.casefile import CaseFile
+from ..store.packet import Decision
+from .author import Authored
+from .authored import Writer
+from .carry import Carrier
+from .coverage import Coverage
+from .news import News, Revision
+from .supplied import Document
+
+# Type, derived id, origin, source and body of an entry, as `replace_packet` wants it.
+Line = tuple[str, str, str, str, bytes]
+
+EVERY = 200  # records between two words of progress
+
+
+def entry(authored: Authored) -> Line:
+    """A resource of ours."""
+    return authored.type, authored.id, "authored", authored.name, authored.body
+
+
+def carried(
+    case: CaseFile,
+    carrier: Carrier,
+    decided: Mapping[str, Decision],
+    passed_on: Collection[str],
+    coverage: Coverage,
+    news: News,
+    progress: Progress,
+) -> Iterator[Line]:
+    """Second pass: the records that leave, each put in packet form when it is asked for.
+
+    `passed_on`: of those that were entered in error, what was delivered before anybody said so.
+    """
+    total = sum(decision.outcome == "selected" for decision in decided.values())
+    number = 0
+    for record in chart.records(case):
+        key = f"{record.type}/{record.id}"
+        if decided[key].outcome != "selected" and key not in passed_on:
+            continue
+        form = carrier.form(key, record.body)
+        if news.former:
+            news.add(f"{record.type}/{form.id}", sha256(form.body), in_error=key in passed_on)
+        if key not in passed_on:
+            coverage.add(record, form.members, form.notes)
+        yield record.type, form.id, "carried", key, form.body
+        number += 1
+        if number % EVERY == 0 or number == total:
+            progress("author", number, total)
+
+
+def brought(
+    case: CaseFile, writer: Writer, documents: Sequence[Document], news: News
+) -> Iterator[Line]:
+    """The documents that people brought."""
+    for document in documents:
+        made = writer.document(document, said.supplied_body(case, document.said.sha256))
+        if news.former:
+            news.add(made.reference, sha256(made.body))
+        yield entry(made)
+
+
+def update(writer: Writer, revision: Revision, news: News) -> Iterator[Line]:
+    """What tells of an update, when all before it is compared; a first packet has none."""
+    if letter := revision.letter:
+        yield letter.type, letter.id, letter.origin, letter.source, letter.body
+    elif revision.number:
+        yield entry(writer.update(news))

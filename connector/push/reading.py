@@ -1,0 +1,51 @@
+"""Many resources that we brought, as they stand there now."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+from ..store.delivery import Delivery
+from .desk import Desk
+from .lookup import read, read_many
+
+# How many are read between two commits: what a crash makes us read again.
+AT_ONCE = 500
+_IN_ONE_SEARCH = 100
+_WORTH_A_SEARCH = 10  # of one type
+
+
+def shown(desk: Desk, pool: Executor, rows: Sequence[Delivery]) -> dict[Delivery, bytes]:
+    """What searches show of `rows`; not all of them, and perhaps not the latest."""
+    groups = list(_groups(rows))
+    found = pool.map(
+        lambda some: read_many(desk, some[0].type, [str(row.target_id) for row in some]), groups
+    )
+    return {
+        row: body
+        for some, bodies in zip(groups, found, strict=True)
+        for row in some
+        if (body := bodies.get(str(row.target_id))) is not None
+    }
+
+
+def standing(desk: Desk, rows: Sequence[Delivery]) -> Iterator[tuple[Delivery, bytes | None]]:
+    """Each of `rows` as it stands; None where nothing does any more."""
+    with ThreadPoolExecutor(desk.settings.connections) as pool:
+        for start in range(0, len(rows), AT_ONCE):
+            some = rows[start : start + AT_ONCE]
+            found = shown(desk, pool, some)
+            yield from found.items()
+            rest = [row for row in some if row not in found]
+            bodies = pool.map(lambda row: read(desk, f"{row.type}/{row.target_id}"), rest)
+            yield from zip(rest, bodies, strict=True)
+
+
+def _groups(rows: Sequence[Delivery]) -> Iterator[list[Delivery]]:
+    """Rows of one type that are worth a search, no more than fit into one."""
+    types: dict[str, list[Delivery]] = {}
+    for row in rows:
+        types.setdefault(row.type, []).append(row)
+    for some in types.values():
+        if len(some) >= _WORTH_A_SEARCH:
+            yield from (
+                some[at : at + _IN_ONE_SEARCH] for at in range(0, len(some), _IN_ONE_SEARCH)
+            )

@@ -1,0 +1,82 @@
+"""An update of a packet that was told: something is new at the source, or a person edited it.
+
+The packet of an update is whole, like the first; push sends of it what is not there yet. Whether
+there is anything to tell is known when the chart as it is now, mapped as before, gives another
+packet. Only then `as_of` moves and the packet gets a number, a summary and a letter of its own.
+"""
+
+from . import packet
+from .case import State
+from .job import Job, enter, forget, iso
+from .request import Request
+from .store import chart, export, update
+from .store.casefile import CaseFile
+from .store.packet import LETTER, authored
+from .store.update import Open
+
+
+def begin(job: Job, case: CaseFile, *, pull: bool) -> None:
+    """Open an update of a packet that was told, or go on with the one that is open.
+
+    `pull`: also ask the source what is new.
+    """
+    found = update.opened(case)
+    with case.commit():
+        if found is None:
+            export.keep_told(case, update.number(case))
+            update.keep_former(case, case.fact("told_at") or case.fact("announced_at"))
+            found = Open(
+                number=update.number(case) + 1,
+                before=case.fact("packet_hash"),
+                as_of=None,
+                settled=False,
+                state=case.fact("state"),
+            )
+            forget(case, "sending", "announcing", "edited")
+        if pull:
+            found = {**found, "as_of": iso(job.clock())}
+            chart.begin_again(case, case.fact("pulled_at") or case.fact("as_of"))
+            case.set_fact("pulled_at", found["as_of"])
+            forget(case, "pull_complete", "filled", "everything_types", "export")
+        forget(case, "mapped")
+        case.set_fact("update", found)
+        enter(case, State.OPENED if pull else State.PULLED)
+
+
+def settle(case: CaseFile) -> bool:
+    """Whether there is something to tell, after the chart was mapped as the packet before was."""
+    found = update.opened(case)
+    assert found is not None
+    with case.commit():
+        if case.fact("packet_hash") != found["before"]:
+            case.set_fact("update", {**found, "settled": True})
+            case.set_fact("asked_at", case.fact("asked_at") or case.fact("as_of"))
+            case.set_fact("as_of", found["as_of"] or case.fact("as_of"))
+            case.set_fact("revision", found["number"])
+            return True
+        update.drop_former(case, all_known=True)
+        case.set_fact("sending", True)
+        forget(case, "update")
+        # What did not stand as it should is read again.
+        was = State(found["state"])
+        enter(case, was if was is State.VERIFIED else State.DELIVERED)
+        return False
+
+
+def told(case: CaseFile) -> None:
+    """The packet as it is now was announced: what an update kept for that is done with."""
+    with case.commit():
+        case.set_fact("request_told", case.fact("request"))
+        update.drop_former(case, all_known=True)
+        forget(case, "update")
+
+
+def which(case: CaseFile) -> packet.Revision:
+    """Which packet of the case the map step makes next."""
+    found, number = update.opened(case), update.number(case)
+    if number == 0:
+        return packet.Revision()
+    if found is not None and not found["settled"]:
+        return packet.Revision(number, letter=authored(case, LETTER))
+    before = case.fact("request_told")
+    return packet.Revision(number, told=before and Request.model_validate(before))
