@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from .errors import UsageError
@@ -106,6 +107,23 @@ def thumbprint(public: dict[str, str]) -> str:
     """RFC 7638: SHA-256 of the required members, in order, without white space."""
     text = json.dumps(public, sort_keys=True, separators=(",", ":"))
     return _base64url(hashlib.sha256(text.encode()).digest())
+
+
+def life_of_certificate(pem: bytes) -> tuple[datetime, datetime]:
+    """From when until when (UTC) every certificate of a PEM file is good: ours and what signed it.
+
+    `UsageError` if there is none in it.
+    """
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        raise UsageError(
+            "client_cert_file: no certificate can be read there", "Name a PEM file."
+        ) from None
+    begins = max(certificate.not_valid_before_utc for certificate in found)
+    return begins, min(certificate.not_valid_after_utc for certificate in found)
 
 
 def _number(value: int, size: int = 0) -> str:

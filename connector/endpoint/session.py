@@ -19,6 +19,7 @@ import requests
 from requests.auth import AuthBase
 from urllib3 import exceptions as wire_errors
 
+from .. import keys
 from ..errors import Answered, Forbidden, TooLarge, Unreachable, Waiting
 from ..failpoint import reach
 from ..settings import EndpointSettings
@@ -83,7 +84,12 @@ class Endpoint:
         own = (settings.client_cert_file, settings.client_key_file)
         self._abroad = context(settings.ca_file)
         self._at_home = context(settings.ca_file, *own) if own[0] else self._abroad
+        self._certificate = own[0].read_bytes() if own[0] else b""
         self._local = threading.local()
+
+    def own_certificate(self) -> tuple[datetime, datetime] | None:
+        """From when until when (UTC) the certificate that we show is good; None: we show none."""
+        return keys.life_of_certificate(self._certificate) if self._certificate else None
 
     def grant(self) -> Grant | None:
         """What our token allows; None where there is no token to ask about.
@@ -280,9 +286,16 @@ class Endpoint:
         return whole.getvalue()
 
     def _unreachable(self, what: str, why: str) -> Unreachable:
+        life = self.own_certificate()
+        if life and life[1] < datetime.now(UTC):
+            # A server may hang up without saying so.
+            why += f"; our certificate ended on {life[1]:%Y-%m-%d}"
         return Unreachable(
             f"{what}: no whole answer from the {self.role} ({why})",
-            "Check the network, the address and the certificate with `connector doctor`.",
+            "Perhaps the server does not accept our certificate any more: `connector doctor` tells"
+            " its end. Put a good one where client_cert_file points."
+            if life and "TLS" in why
+            else "Check the network, the address and the certificate with `connector doctor`.",
         )
 
     def _session(self, to: str) -> requests.Session:

@@ -217,7 +217,8 @@ class Tokens:
                 problem = SignInFailed(str(error), error.what_to_do)
             status = answer.status if answer else None
             retry_after = answer.headers.get("retry-after") if answer else None
-            decision = decide(attempt, status, retry_after, datetime.now(UTC), self._limits)
+            date = answer.headers.get("date") if answer else None
+            decision = decide(attempt, status, retry_after, datetime.now(UTC), self._limits, date)
             if isinstance(decision, Park):
                 until = decision.until.strftime("%Y-%m-%dT%H:%M:%SZ")
                 raise Waiting(f"{WHAT}: the server asks us to come back", until)

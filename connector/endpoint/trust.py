@@ -57,6 +57,41 @@ def _load_certificate(made: ssl.SSLContext, certificate: Path, key: Path | None)
         ) from None
 
 
+# X509_V_ERR_…, as OpenSSL's verify(1) lists them.
+_EXPIRED = 10
+_OTHER_NAME = (62, 64)  # a host name, an address
+
+
+def refusal(error: BaseException) -> str:
+    """Why a TLS connection failed, in words of ours, from an exception of any library around it."""
+    found = _inner(error)
+    reason = (found.reason or "") if found else ""
+    if isinstance(found, ssl.SSLCertVerificationError):
+        if found.verify_code == _EXPIRED:
+            return "TLS: the server's certificate has expired"
+        if found.verify_code in _OTHER_NAME:
+            return "TLS: the server's certificate is for another name"
+        return "TLS: the server's certificate is not trusted"
+    if "ALERT" not in reason:
+        return "TLS: the server hung up" if isinstance(found, ssl.SSLEOFError) else "TLS"
+    # The server's own words about us (RFC 8446 6.2).
+    if "CERTIFICATE_EXPIRED" in reason:
+        return "TLS: the server says that our certificate has expired"
+    if "CERTIFICATE_REQUIRED" in reason:
+        return "TLS: the server asks for a certificate of ours"
+    if "CERTIFICATE" in reason or "UNKNOWN_CA" in reason or "ACCESS_DENIED" in reason:
+        return "TLS: the server does not accept our certificate"
+    return "TLS: the server refuses the connection"
+
+
+def _inner(error: BaseException | None) -> ssl.SSLError | None:
+    """The exception of OpenSSL's inside: libraries wrap it as an argument, a reason or a cause."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        inside = next((one for one in error.args if isinstance(one, BaseException)), None)
+        error = getattr(error, "reason", None) or inside or error.__cause__
+    return error
+
+
 class TrustAdapter(HTTPAdapter):
     """Makes every TLS connection, direct or through a proxy, with one context."""
 

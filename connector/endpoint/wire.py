@@ -21,7 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from .. import __version__
-from .trust import TrustAdapter
+from .trust import TrustAdapter, refusal
 
 CHUNK = 256 * 1024
 _READ = 64 * 1024
@@ -158,12 +158,12 @@ def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def broken(error: requests.RequestException | exceptions.HTTPError) -> str:
     """What went wrong in words of ours: the library's text would hold the URL."""
+    if isinstance(error, exceptions.SSLError | requests.exceptions.SSLError):
+        return refusal(error)
     for kind, words in (
-        (exceptions.SSLError, "TLS"),
         (exceptions.ReadTimeoutError, "time limit while reading"),
         (exceptions.DecodeError, "the answer could not be decompressed"),
         (exceptions.HTTPError, "the answer was cut short"),
-        (requests.exceptions.SSLError, "TLS"),
         (requests.exceptions.ProxyError, "proxy"),
         (requests.exceptions.ConnectTimeout, "time limit while connecting"),
         (requests.exceptions.ReadTimeout, "time limit while reading"),

@@ -1,6 +1,6 @@
 """What a server says it can do (FHIR R4 capabilitystatement.html). Said, not proved."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .lossless import UndecodableError, decode
@@ -18,6 +18,7 @@ class Capability:
     publisher: str = ""
     messages: bool = False  # whether it says that it takes part in messaging
     reliable_cache_min: int = 0  # how long it knows a message that came before; 0: not at all
+    update_create: dict[str, bool] = field(default_factory=dict)  # type → what it says of itself
     export: str = ""  # canonical of the OperationDefinition of Patient/$export
 
     @property
@@ -51,6 +52,11 @@ def parse(body: bytes) -> Capability:
         search={r["type"]: frozenset(_names(r.get("searchParam"))) for r in resources},
         operations=frozenset(name.lstrip("$") for name in operations),
         interactions=frozenset(str(i.get("code")) for i in _dicts(rest.get("interaction"))),
+        update_create={
+            r["type"]: r["updateCreate"]
+            for r in resources
+            if isinstance(r.get("updateCreate"), bool)
+        },
         publisher=str(statement.get("publisher", "")),
         messages=bool(messaging) or "process-message" in {n.lstrip("$") for n in operations},
         reliable_cache_min=max(map(_minutes, messaging), default=0),

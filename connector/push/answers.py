@@ -18,7 +18,7 @@ _LOCATION = re.compile(
 # How servers name the entry that an issue is about: `Bundle.entry[3].resource`, `entry[3]`.
 _ENTRY = re.compile(r"\bentry\[(\d{1,5})\]")
 # Refusals that may be about one entry: what is left when it is taken out may pass.
-_REFUSALS = frozenset({400, 404, 409, 410, 412, 413, 422})
+_REFUSALS = frozenset({400, 404, 405, 409, 410, 412, 413, 422})
 
 
 class Kind(Enum):

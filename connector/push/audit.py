@@ -43,10 +43,7 @@ def audit_event(desk: Desk, row: Row) -> dict[str, Any]:
     return {
         "resourceType": "AuditEvent",
         "id": authored_id(desk.source.id, desk.request.request_id, "AuditEvent", name),
-        "meta": {"profile": [PROFILE], **_label(desk)},
-        "type": {"system": _DICOM, "code": "110106", "display": "Export"},
-        "subtype": [{"system": f"{_TERMS}/iso-21089-lifecycle", "code": "disclose"}],
-        "action": "R",
+        **_kind(desk, row),
         "recorded": row.at,
         "outcome": _OUTCOME[row.outcome],
         "outcomeDesc": f"{row.event}: {row.outcome}",
@@ -75,6 +72,22 @@ def audit_event(desk: Desk, row: Row) -> dict[str, Any]:
                 "detail": _details(desk, row),
             },
         ],
+    }
+
+
+def _kind(desk: Desk, row: Row) -> dict[str, Any]:
+    """Looking for the patient is a query, without a profile: one row stands for several requests,
+    and BALP's profiles are for one each, with the query itself.
+    """
+    if row.event == "look-up":
+        query = {"system": _DICOM, "code": "110112", "display": "Query"}
+        label = _label(desk)
+        return {**({"meta": label} if label else {}), "type": query, "action": "E"}
+    return {
+        "meta": {"profile": [PROFILE], **_label(desk)},
+        "type": {"system": _DICOM, "code": "110106", "display": "Export"},
+        "subtype": [{"system": f"{_TERMS}/iso-21089-lifecycle", "code": "disclose"}],
+        "action": "R",
     }
 
 

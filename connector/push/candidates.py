@@ -5,7 +5,8 @@ comparison agrees. What the others find only ever holds a case. Nothing here dec
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from ..errors import Held
@@ -15,6 +16,7 @@ from ..store import delivery, packet
 from . import match
 from .compare import different_person, out_of_use, same_demographics
 from .desk import Desk, key_of, parts
+from .disclosure import look_up
 from .lookup import by_tag, read, search, tags_of
 
 Identifier = tuple[str, str]  # (system, value)
@@ -67,10 +69,11 @@ def gather(
 ) -> list[Candidate]:
     """Every record found. `wide`: for a person who chooses, also what no way is sure of.
 
+    The first request that says who the patient is stands in the disclosure log before it leaves.
     Raises `Held` where a search can't be believed or too little is known to search at all.
     """
     merged: dict[str, Candidate] = {}
-    for one in _ways(desk, own, statement, wide=wide):
+    for one in _ways(desk, own, statement, cache(partial(look_up, desk)), wide=wide):
         known = merged.setdefault(one.id, one)
         if one.found not in known.found:
             merged[one.id] = Candidate(
@@ -108,13 +111,15 @@ def carriers(
 
 
 def _ways(
-    desk: Desk, own: packet.Entry, statement: Capability, *, wide: bool
+    desk: Desk, own: packet.Entry, statement: Capability, tell: Callable[[], None], *, wide: bool
 ) -> Iterator[Candidate]:
+    """`tell`: called before each request that says who the patient is."""
     named = desk.request.destination_patient
     if named and named.id:
         yield Candidate(named.id, "named by the request", True)
     elif named and named.identifier:
         system, _, value = named.identifier.partition("|")
+        tell()
         for patient in carriers(desk, "Patient", [(system, value)], "identity"):
             yield Candidate(patient["id"], "has the identifier that the request names", True)
     if named and not named.create and not wide:
@@ -122,15 +127,18 @@ def _ways(
     ours = decode(own.body)
     for place in by_tag(desk, [key_of(own)]).values():
         yield Candidate(place.id, "created by an earlier packet of ours", True)
-    for patient in carriers(desk, "Patient", _identifiers(desk, ours, wide=wide), "identity"):
+    if identifiers := _identifiers(desk, ours, wide=wide):
+        tell()
+    for patient in carriers(desk, "Patient", identifiers, "identity"):
         yield Candidate(patient["id"], "has an identifier of the patient's", True)
     wide = wide or may_create(desk)  # before one is created, who might be it has to be known
     if asks_match(desk, statement) and match.weight(ours) >= match.WEIGHT_MIN:
+        tell()
         for found in match.ask(desk, ours, certain_only=not wide):
             graded = found.grade or "without a grade"
             yield Candidate(found.patient_id, f"$match: {graded}", found.grade == match.CERTAIN)
     if wide:
-        yield from _namesakes(desk, ours)
+        yield from _namesakes(desk, ours, tell)
 
 
 def asks_match(desk: Desk, statement: Capability) -> bool:
@@ -149,7 +157,7 @@ def _identifiers(desk: Desk, ours: dict[str, Any], *, wide: bool) -> list[Identi
     return matching or (known if wide or may_create(desk) else [])
 
 
-def _namesakes(desk: Desk, ours: dict[str, Any]) -> Iterator[Candidate]:
+def _namesakes(desk: Desk, ours: dict[str, Any], tell: Callable[[], None]) -> Iterator[Candidate]:
     """Those of the same family name, as the server searches, born on the same day.
 
     `Held` if they can't be searched for and a new Patient is allowed: "none" has to be an answer.
@@ -165,6 +173,7 @@ def _namesakes(desk: Desk, ours: dict[str, Any]) -> Iterator[Candidate]:
             "Have family name and birth date completed at the source.",
         )
     wanted = {"family": ",".join(map(_escaped, families)), "birthdate": born}
+    tell()
     for patient in search(desk, "Patient", wanted):
         if not str(patient.get("birthDate", "")).startswith(born):
             raise _not_believed("identity", "Patient search by family and birthdate")

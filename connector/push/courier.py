@@ -14,6 +14,7 @@ from ..fhir.record import with_identity
 from ..fhir.systems import TAG
 from ..store import delivery
 from ..store.written import Written
+from . import risen
 from .addresses import Addresses
 from .answers import NOTHING, Kind, Proof, judged, named
 from .desk import PATIENT, Desk, parts
@@ -86,7 +87,7 @@ class Courier:
         attempt = 0
         while units := self._open(units):
             attempt += 1
-            kind, words, answer, found = self._send(_flat(units))
+            kind, words, answer, found = self._send(_flat(units), first=attempt == 1)
             if kind is Kind.DONE:
                 return
             if kind is Kind.FORBIDDEN:
@@ -114,7 +115,7 @@ class Courier:
         if self._suspects:
             raise self._no_more("; ".join(sorted(set(self._suspects.values()))), self._suspects)
 
-    def _send(self, keys: list[str]) -> tuple[Kind, str, Answer | None, Proof]:
+    def _send(self, keys: list[str], *, first: bool) -> tuple[Kind, str, Answer | None, Proof]:
         desk = self._desk
         together = desk.way() == "transaction"
         own_ids = desk.settings.write == "put"
@@ -130,6 +131,9 @@ class Courier:
         # In this order: rows that are still `intended` after a crash get a ledger answer anyway.
         desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)
         self._proved(found)
+        if first and own_ids:
+            # A second try may write over what the first one made after all.
+            risen.look(desk, found.places)
         return kind, words, answer, found
 
     def _proved(self, found: Proof) -> None:

@@ -19,10 +19,19 @@ _STANDING = ("sent", "accepted", "verified", "precision-changed", "differs")
 
 
 def attempt(desk: Desk, event: Event, resources: int) -> Disclosure:
-    """A write of `resources` that is about to leave."""
+    """A request with `resources` that is about to leave."""
     if event in ("deliver", "announce") and opened(desk.case):
         event = "update"
     return _told(desk, event, "attempted", resources, 0)
+
+
+def look_up(desk: Desk) -> None:
+    """Tell that the patient is about to be asked for by identifiers, or by name and birth date.
+
+    Call just before the first such request of a run. Raises `LockHeld`.
+    """
+    desk.ledger.disclosing(desk.handle, desk.fence, attempt(desk, "look-up", 0))
+    audit.keep_up(desk)
 
 
 def account(desk: Desk) -> None:

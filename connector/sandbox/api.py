@@ -96,6 +96,8 @@ class Api:
                 return self._everything(request, id_)
             case "GET", name, id_ if not id_.startswith(("$", "_")):
                 return self._read(request, f"{name}/{id_}", None)
+            case "GET", name, id_, "_history":
+                return self._history(f"{name}/{id_}")
             case "GET", name, id_, "_history", number:
                 return self._read(request, f"{name}/{id_}", number)
             case "POST", name if not name.startswith("$"):
@@ -114,11 +116,31 @@ class Api:
         found = self._store.version(reference, number) if number else latest
         if found is None:
             raise Refusal(404, "not-found", f"Resource {reference} is not known")
+        if found.deleted and self._quirks.gone_status == 404:
+            raise Refusal(404, "not-found", f"Resource {reference} is not known")
         if found.deleted:
             raise Refusal(410, "deleted", f"Resource was deleted at {found.last_updated}")
         if found.type == "Binary" and not _asks_for_fhir(request):
             return _raw(found)
         return Response(200, found.body, self._headers(found))
+
+    def _history(self, reference: str) -> Response:
+        """All versions on one page, the latest first; a deletion has no resource."""
+        declared(self._quirks, reference.partition("/")[0])
+        versions = self._store.history(reference)
+        if not versions:
+            raise Refusal(404, "not-found", f"Resource {reference} is not known")
+        entries = [
+            {"request": {"method": "DELETE", "url": reference}}
+            if version.deleted
+            else {
+                "resource": decode(version.body),
+                "request": {"method": "PUT", "url": reference},
+            }
+            for version in versions
+        ]
+        bundle = {"resourceType": "Bundle", "type": "history", "entry": entries}
+        return Response(200, encode(bundle))
 
     def _search(self, request: Request, name: str, query: Query) -> Response:
         declared(self._quirks, name)

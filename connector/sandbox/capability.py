@@ -54,6 +54,8 @@ def _type(name: str, quirks: Quirks, base: str) -> Resource:
         "searchRevInclude": _revincludes(name, quirks),
         "searchParam": [{"name": key, "type": kind} for key, kind in kinds.items()],
     }
+    if quirks.update_create is not None and name in quirks.update_create:
+        described["updateCreate"] = quirks.update_create[name]
     if name == "Patient" and quirks.everything:
         definition = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
         described["operation"] = [{"name": "everything", "definition": definition}]

@@ -37,9 +37,9 @@ class Sandbox:
         bearer_token: str | None = None,
         protection: Protection | None = None,
     ) -> None:
-        self._store = Store()
+        self._store = Store(quirks.clock_ahead_s)
         self._faults = FaultPlan(faults)
-        self._server = Server((host, port), self._faults, quirks.body_limit)
+        self._server = Server((host, port), self._faults, quirks.body_limit, quirks.clock_ahead_s)
         root = f"http://{host}:{self._server.server_port}"
         self.base_url = f"{root}{BASE_PATH}"
         self._guard = None if protection is None else Guard(protection, root)

@@ -9,8 +9,10 @@ import json
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -47,12 +49,16 @@ class Authority:
 
 @dataclass(frozen=True)
 class Protection:
-    """How a sandbox is protected. `supported`: scopes_supported as it is told (None: not told)."""
+    """How a sandbox is protected. `supported`: scopes_supported as it is told (None: not told).
+
+    `uses_max`: a token is refused after so many requests, whatever life it was given.
+    """
 
     clients: Sequence[Client] = ()
     expires_in_s: float = 300
     capabilities: tuple[str, ...] = ("client-confidential-asymmetric", "permission-v2")
     supported: tuple[str, ...] | None = None
+    uses_max: float = inf
     authority: Authority | None = None
 
 
@@ -66,6 +72,7 @@ class Guard:
         self.token_url = authority.token_url if authority else f"{root}{TOKEN_PATH}"
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[frozenset[str], float]] = {}
+        self._uses: Counter[str] = Counter()
         self._seen: set[tuple[str, str]] = set()
 
     def revoke(self) -> None:
@@ -126,7 +133,9 @@ class Guard:
             return _signed_scopes(token, self._protection.authority)
         with self._lock:
             scopes, until = self._tokens.get(token, (frozenset[str](), 0.0))
-        return scopes if time.monotonic() < until else None
+            self._uses[token] += 1
+            used_up = self._uses[token] > self._protection.uses_max
+        return scopes if time.monotonic() < until and not used_up else None
 
     def _client(self, headers: Mapping[str, str], form: Mapping[str, str]) -> Client | None:
         if form.get("client_assertion_type") == _ASSERTION:

@@ -56,12 +56,17 @@ class Quirks:
     scale_max: int | None = None  # a number with more decimals is refused
     if_match: bool = True  # False: ignored
     conditional_create: bool = True  # False: If-None-Exist is ignored
+    update_create: Mapping[str, bool] | None = (
+        None  # declared by type, and what is False answers 405
+    )
+    gone_status: Literal[404, 410] = 410  # of what was deleted; 404 hides that it ever was
     own_ids: bool = False  # a PUT of an id not yet there creates one with another id
     reject: str | None = None
     readable: frozenset[str] | None = None
     messages: int | None = None
     message_codes: tuple[str, ...] = ()
     message_answers: bool = True
+    clock_ahead_s: float = 0  # of ours; behind, where negative
     bulk: BulkQuirks | None = None  # None: no exports
     match: Mapping[str, str] | None = None
     match_tells_all: bool = False  # `onlyCertainMatches` is passed over without a word

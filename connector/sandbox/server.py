@@ -4,6 +4,7 @@ import gzip
 import socket
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
@@ -34,8 +35,11 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], faults: FaultPlan, body_limit: int) -> None:
+    def __init__(
+        self, address: tuple[str, int], faults: FaultPlan, body_limit: int, clock_ahead_s: float
+    ) -> None:
         super().__init__(address, _Handler)
+        self.clock_ahead_s = clock_ahead_s
         self.api: Api | None = None  # set once the port is known
         self.faults = faults
         self.body_limit = body_limit
@@ -148,6 +152,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _record(self, status: int) -> None:
         path, _, query = self.path.partition("?")
         self.server.records.append(RequestRecord(self.command, path, query, status))
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The time by this server's own clock, for `Date`."""
+        now = time.time() if timestamp is None else timestamp
+        return super().date_time_string(now + self.server.clock_ahead_s)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the base class cannot parse is answered as FHIR too."""

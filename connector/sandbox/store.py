@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from connector.fhir.lossless import canonical, decode, encode
@@ -50,7 +50,8 @@ class Version:
 class Store:
     """Versions are made by `successor` and `tombstone` and count once they are committed."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_ahead_s: float = 0) -> None:
+        self._ahead = timedelta(seconds=clock_ahead_s)
         self._history: dict[str, list[Version]] = {}
         self._alive: dict[str, dict[str, Version]] = {}
         self._index: dict[tuple[str, Term], Ids] = {}
@@ -75,6 +76,10 @@ class Store:
         """One version by its number."""
         history = self._history.get(reference, [])
         return next((version for version in history if str(version.number) == number), None)
+
+    def history(self, reference: str) -> list[Version]:
+        """Every version of `Type/id`, the latest first."""
+        return list(reversed(self._history.get(reference, [])))
 
     def of_type(self, name: str) -> dict[str, Version]:
         """Current versions of a type by id, oldest entry first."""
@@ -107,7 +112,7 @@ class Store:
             if canonical(content) == canonical(standing):
                 return before
         number = before.number + 1 if before else 1
-        now = datetime.now(UTC)
+        now = self._now()
         name, _, identifier = reference.partition("/")
         meta = {"versionId": str(number), "lastUpdated": instant(now), **content.pop("meta", {})}
         stamped: Resource = {"resourceType": name, "id": identifier, "meta": meta, **content}
@@ -117,7 +122,10 @@ class Store:
 
     def tombstone(self, version: Version) -> Version:
         """The version that deletes `version`."""
-        return Version(version.type, version.id, version.number + 1, datetime.now(UTC), b"")
+        return Version(version.type, version.id, version.number + 1, self._now(), b"")
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
 
     def commit(self, versions: Iterable[Version]) -> None:
         """Make versions current, in order; one that already is stays as it is."""

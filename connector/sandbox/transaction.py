@@ -70,6 +70,8 @@ def _target(store: Store, quirks: Quirks, change: Change) -> _Target:
         raise Refusal(400, "processing", f"The body must be a {name}")
     if change.method == "PUT" and id_:
         found = _by_id(store, change, path)
+        if found.found is None and not (quirks.update_create or {}).get(name, True):
+            raise Refusal(405, "not-supported", f"A client may not name a new {name}")
         if quirks.own_ids and found.found is None:
             return _Target(f"{name}/{store.new_id(name)}", None)
         return found

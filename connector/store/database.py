@@ -1,6 +1,5 @@
-"""The ledger's database and key, opened and made where they are missing."""
+"""The ledger's database, opened and made where it is missing."""
 
-import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..errors import UsageError
 from .lock import in_turn
 from .private import private_folder
-
-_KEY_BYTES = 32
 
 
 def engine_for(url: str) -> Engine:
@@ -49,28 +46,3 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin_immediate(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def key_in(file: Path) -> bytes:
-    """The key in `file`; made there first if need be, whole or not at all, by whoever is first."""
-    private_folder(file.parent)
-    if not file.exists():
-        part = file.with_name(f"{file.name}.{os.getpid()}")
-        descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as out:
-            out.write(os.urandom(_KEY_BYTES).hex() + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(part, file)
-        part.unlink()
-    try:
-        key = bytes.fromhex(file.read_text(encoding="ascii"))
-    except ValueError:
-        key = b""
-    if len(key) != _KEY_BYTES:
-        raise UsageError(
-            f"{file}: not the ledger's key ({2 * _KEY_BYTES} hex digits)",
-            "Put the file back from a backup: hashes under another key tell nothing.",
-        )
-    return key

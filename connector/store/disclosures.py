@@ -24,9 +24,10 @@ from sqlalchemy import (
     update,
 )
 
-# What was done. `export`: the packet was written for others to carry, nobody knows how far it went.
+# What was done. `look-up`: the patient was asked for there, by who they are; nothing else was sent.
+# `export`: the packet was written for others to carry, nobody knows how far it went.
 # `update`, `cancel` and `recall` are words for later writes about the same packet.
-Event = Literal["deliver", "announce", "export", "update", "cancel", "recall"]
+Event = Literal["look-up", "deliver", "announce", "export", "update", "cancel", "recall"]
 # attempted: intended, bytes may have left. verified: all read back. partial: the same, but some
 # records the destination did not take. differs: read back, and something is not as sent.
 # accepted: taken, and the destination grants no reading.
@@ -177,6 +178,12 @@ def last(db: Connection, case_hmac: str) -> Row | None:
     query = select(_rows).where(_rows.c.case_hmac == case_hmac).order_by(_rows.c.seq.desc())
     found = db.execute(query.limit(1)).first()
     return Row(*found) if found else None
+
+
+def hashed_with(db: Connection, keyed: Keyed) -> bool:
+    """Whether the last row, if there is any, was hashed with this key."""
+    found = db.execute(select(_rows).order_by(_rows.c.seq.desc()).limit(1)).first()
+    return found is None or found.hash == _hash(keyed, Row(*found))
 
 
 def says(row: Row, told: Disclosure) -> bool:

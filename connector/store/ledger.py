@@ -6,7 +6,7 @@ with a key kept beside the store: a leaked ledger can't be matched against known
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,13 +29,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
 from ..request import due_at
-from . import disclosures, written
-from .database import engine_for, key_in
+from . import disclosures, ledgerkey, written
+from .database import engine_for
 from .disclosures import Anchor, Break, Disclosure, Row
+from .ledgerkey import LedgerKey
 from .lock import only_one
 from .written import Known, Written
 
-SCHEMA_VERSION = 2  # 1: without the disclosure log
+SCHEMA_VERSION = 3  # 1: without the disclosure log; 2: without knowing its own key
 _BRING_UP = 0x5EC0D  # one process at a time makes or brings up the tables
 
 _metadata = MetaData()
@@ -93,15 +94,23 @@ class Ledger:
     """An open ledger."""
 
     def __init__(self, url: str, key_file: Path) -> None:
-        """Open (and create) the ledger at a SQLAlchemy URL; `key_file` is made when missing."""
+        """Open the ledger at a SQLAlchemy URL, or make it together with its key.
+
+        `UsageError` if only one of the two is there, or the key belongs to another ledger.
+        """
         self._engine = engine_for(url)
-        self._key = key_in(key_file)
         self._turn: tuple[str, int] | None = None
         # Where locks are that everybody who shares this ledger on this machine has to find.
         sqlite = self._engine.dialect.name == "sqlite"
         self._folder = Path(str(self._engine.url.database)).parent if sqlite else key_file.parent
-        with self._begin() as db:
-            _bring_up(db)
+        key = LedgerKey(key_file)
+        try:
+            with self._begin() as db:
+                self._key = _bring_up(db, key)
+        except ConnectorError:
+            self.close()
+            raise
+        key.settle()
 
     def close(self) -> None:
         self._engine.dispose()
@@ -214,6 +223,15 @@ class Ledger:
             self._check_fence(db, handle, fence)
             written.forget(db, self.keyed, destination_id, list(keys))
 
+    def disclosing(self, handle: str, fence: int, told: Disclosure) -> None:
+        """Tell in the disclosure log, before bytes leave, of a request that writes nothing.
+
+        Raises `LockHeld` if another process has taken the case since.
+        """
+        with self._begin() as db:
+            self._check_fence(db, handle, fence)
+            disclosures.append(db, self.keyed, handle, told, _now())
+
     def disclosed(self, handle: str, fence: int, told: Disclosure) -> None:
         """Tell in the disclosure log what became of a case's packet, unless its last row says so.
 
@@ -281,7 +299,7 @@ class Ledger:
 
     def keyed(self, text: str) -> str:
         """The keyed hash under which something may be written here."""
-        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
+        return _keyed_by(self._key)(text)
 
     def _check_fence(self, db: Connection, handle: str, fence: int) -> None:
         query = select(_cases.c.fence).where(_cases.c.handle == handle).with_for_update()
@@ -318,25 +336,34 @@ class Ledger:
         reach("ledger.after")
 
 
-def _bring_up(db: Connection) -> None:
-    """Make what is missing: everything in a new database, what came later in an older one."""
+def _bring_up(db: Connection, key: LedgerKey) -> bytes:
+    """Make what is missing: everything in a new database, what came later in an older one.
+
+    Returns the ledger's key.
+    """
     if db.dialect.name == "postgresql":  # on SQLite a transaction is alone from its beginning
         db.execute(select(func.pg_advisory_xact_lock(_BRING_UP)))
     _metadata.create_all(db)
     written.metadata.create_all(db)
+    ledgerkey.metadata.create_all(db)
     version = db.execute(select(_schema.c.version)).scalar()
     if version is not None and version > SCHEMA_VERSION:
         raise UsageError(
             f"the ledger has schema {version}, this program knows {SCHEMA_VERSION}",
             "Use the version of connector that wrote it.",
         )
-    if version == SCHEMA_VERSION:
-        return
-    disclosures.create(db)
     if version is None:
         db.execute(insert(_schema).values(version=SCHEMA_VERSION))
-    else:
+        disclosures.create(db)
+        return key.of_new_ledger(db, _keyed_by)
+    if version < SCHEMA_VERSION:
+        disclosures.create(db)
         db.execute(update(_schema).values(version=SCHEMA_VERSION))
+    return key.of_ledger(db, _keyed_by, lambda keyed: disclosures.hashed_with(db, keyed))
+
+
+def _keyed_by(key: bytes) -> Callable[[str], str]:
+    return lambda text: hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def _now() -> str:

@@ -180,6 +180,8 @@ def _destination(
         "takes every type of the packet" if not absent else f"does not take {', '.join(absent)}",
         "" if not absent else "Ask its administrator to allow these types.", refused,
     )  # fmt: skip
+    if settings.write == "put":
+        yield _own_ids(name, capability, types | set(_PACKET_TYPES))
     yield _owner(name, endpoint, settings)
     yield Check(name, "$match", True, _matching(capability, settings))
     if write_test and settings.read_back == "none":
@@ -211,6 +213,21 @@ def _matching(capability: Capability, settings: Destination) -> str:
     return "offered, and asked" if settings.match == "certain" else "offered, switched off"
 
 
+def _own_ids(name: str, capability: Capability, types: Collection[str]) -> Check:
+    """Whether ids of ours are taken, as far as the server says so; HAPI does it and says nothing.
+
+    R4 capabilitystatement.html, rest.resource.updateCreate.
+    """
+    said = capability.update_create
+    no = sorted(one for one in types if said.get(one) is False)
+    if not any(said.values()):
+        tried = "declared for no type: `connector doctor --write-test` tries it"
+        return Check(name, "ids of ours", True, tried)
+    detail = f"not taken for: {', '.join(no)}" if no else "taken, as the server says"
+    fix = "" if not no else 'Ask for them to be allowed, or set write = "conditional".'
+    return Check(name, "ids of ours", not no, detail, fix, Exit.DESTINATION_REFUSED)
+
+
 def _owner(name: str, endpoint: Endpoint, settings: Destination) -> Check:
     if settings.owner is None:
         return Check(
@@ -232,6 +249,7 @@ def _common(
     name: str, endpoint: Endpoint, settings: EndpointSettings, probe: str, exit_code: Exit
 ) -> Generator[Check, None, Capability | None]:
     """The checks of both kinds of end; returns what the server says it can do, None: stop here."""
+    yield from _certificate(name, endpoint, exit_code)
     try:
         grant = endpoint.grant()
         if grant is not None:
@@ -259,6 +277,23 @@ def _common(
     yield _clock(name, answer)
     yield _signed_in(name, endpoint, probe, exit_code)
     return capability if capability.is_r4 else None
+
+
+def _certificate(name: str, endpoint: Endpoint, exit_code: Exit) -> Iterator[Check]:
+    """How long the certificate that we show is good; nothing where we show none."""
+    life = endpoint.own_certificate()
+    if life is None:
+        return
+    begins, ends = life
+    now = datetime.now(UTC)
+    detail = f"until {ends:%Y-%m-%d}, {(ends - now).days} days left"
+    if now < begins:
+        detail = f"good from {begins:%Y-%m-%d} only"
+    elif now > ends:
+        detail = f"ended on {ends:%Y-%m-%d}"
+    ok = begins <= now <= ends
+    fix = "" if ok else "Put a good certificate where client_cert_file points."
+    yield Check(name, "our certificate", ok, detail, fix, exit_code)
 
 
 def _described(grant: Grant) -> str:

@@ -60,10 +60,11 @@ def test_the_receipt_lists_each_entry_by_its_place_in_it(document: support.World
     assert document.cli("receipt", "check", values["receipt"]).code == 0
     log = document.cli("audit", "show", "--json").json
     assert [(row["event"], row["outcome"]) for row in log] == [
+        ("look-up", "attempted"),
         ("deliver", "attempted"),
         ("announce", "verified"),
     ]
-    assert log[0]["resources"] == len(bundle["entry"])
+    assert log[1]["resources"] == len(bundle["entry"])
 
 
 def test_who_the_patient_is_comes_first(document: support.World) -> None:

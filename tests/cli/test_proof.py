@@ -111,6 +111,7 @@ def test_the_log_is_shown_checked_and_exported(sent: support.World) -> None:
     shown = sent.cli("audit", "show", "--json").json
     count = len(receipt(sent)["resources"])
     assert [(row["event"], row["outcome"], row["resources"]) for row in shown] == [
+        ("look-up", "attempted", 0),
         ("deliver", "attempted", count),
         ("announce", "attempted", 2),
         ("announce", "verified", count),
@@ -121,7 +122,7 @@ def test_the_log_is_shown_checked_and_exported(sent: support.World) -> None:
     assert sent.cli("audit", "show", "SO-1", "--json").json == shown
     assert "Records office" in sent.cli("audit", "show").out
     ran = sent.cli("audit", "verify", "--json")
-    assert (ran.code, ran.json["rows"], ran.json["anchors"], ran.json["broken"]) == (0, 3, 4, None)
+    assert (ran.code, ran.json["rows"], ran.json["anchors"], ran.json["broken"]) == (0, 4, 5, None)
 
     assert sent.cli("audit", "export", "--out", "events.ndjson").code == 0
     exported = sent.folder / "events.ndjson"
@@ -135,18 +136,37 @@ def test_a_log_that_was_touched_is_told(sent: support.World) -> None:
     kept = sent.folder / "kept.json"
     kept.write_bytes((folder(sent) / "receipt.json").read_bytes())
     with closing(sqlite3.connect(sent.store / "ledger.db")) as db, db:
-        db.execute("DELETE FROM ledger_disclosure WHERE seq = 3")
-        hashes = db.execute("SELECT hash FROM ledger_disclosure WHERE seq = 2").fetchone()
-        db.execute("UPDATE ledger_disclosure_head SET seq = 2, hash = ?", hashes)
+        db.execute("DELETE FROM ledger_disclosure WHERE seq = 4")
+        hashes = db.execute("SELECT hash FROM ledger_disclosure WHERE seq = 3").fetchone()
+        db.execute("UPDATE ledger_disclosure_head SET seq = 3, hash = ?", hashes)
     ran = sent.cli("audit", "verify", "--json")
-    assert (ran.code, ran.json["broken"]["seq"], ran.json["broken"]["kind"]) == (8, 3, "cut")
+    assert (ran.code, ran.json["broken"]["seq"], ran.json["broken"]["kind"]) == (8, 4, "cut")
     for name in ("receipt.json", "audit.ndjson"):  # what the store itself remembers
         (folder(sent) / name).unlink()
     assert sent.cli("audit", "verify").code == 0
     ran = sent.cli("audit", "verify", "--receipt", kept)
-    assert (ran.code, "kept.json knows row 3" in ran.out) == (8, True)
+    assert (ran.code, "kept.json knows row 4" in ran.out) == (8, True)
     kept.write_text("[]")
     assert sent.cli("audit", "verify", "--receipt", kept).code == 2
+
+
+def test_without_the_ledgers_key_nothing_is_done(sent: support.World) -> None:
+    """Not even looked at the destination: what was brought earlier would seem to be theirs."""
+    key = sent.store / "ledger.key"
+    key.rename(sent.folder / "backup.key")
+    asked = len(sent.destination.requests)
+    for arguments in (["status"], ["audit", "verify"], ["transfer", "request.yaml"], ["verify"]):
+        ran = sent.cli(*arguments, *(["SO-1"] if arguments == ["verify"] else []))
+        assert (ran.code, "its key" in ran.err, "beginning anew" in ran.out) == (2, True, False)
+        assert "from the backup" in ran.err
+    assert len(sent.destination.requests) == asked
+    assert not key.exists()
+    (sent.folder / "backup.key").rename(key)
+    key.chmod(0o644)
+    ran = sent.cli("status")
+    assert (ran.code, "chmod 600" in ran.err) == (2, True)
+    key.chmod(0o600)
+    assert sent.cli("verify", "SO-1").code == 3
 
 
 def test_a_store_without_disclosures(world: support.World) -> None:

@@ -85,6 +85,41 @@ def test_nothing_is_written_to_production_or_unasked(tmp_path: Path) -> None:
         assert world.there() == []
 
 
+@pytest.mark.parametrize(
+    ("declared", "ok", "detail"),
+    [
+        (None, True, "declared for no type"),
+        ({"Task": False, "Condition": False}, True, "declared for no type"),
+        ({"Task": True, "Patient": True}, True, "taken, as the server says"),
+        ({"Task": True, "Condition": False, "Consent": False}, False, "for: Condition, Consent"),
+    ],
+)
+def test_types_that_take_no_ids_of_ours(
+    tmp_path: Path, declared: dict[str, bool] | None, ok: bool, detail: str
+) -> None:
+    with support.world(tmp_path, destination={"quirks": Quirks(update_create=declared)}) as world:
+        world.configure(destination='write = "put"')
+        ran = world.cli("doctor", "--json")
+        (check,) = [c for c in ran.json["checks"] if c["name"] == "ids of ours"]
+        assert (check["ok"], detail in check["detail"]) == (ok, True), check
+        assert ran.code == (0 if ok else 7)
+        world.configure(destination='write = "conditional"')
+        assert "ids of ours" not in world.cli("doctor").out
+
+
+def test_a_type_that_takes_no_ids_of_ours_is_rejected_and_the_rest_goes(tmp_path: Path) -> None:
+    quirks = Quirks(update_create={"Task": True, "Immunization": False})
+    with support.world(tmp_path, destination={"quirks": quirks}) as world:
+        world.configure(destination='write = "put"')
+        ran = world.cli("transfer", world.request(), "--json")
+        assert (ran.code, ran.json["state"]) == (3, "verified"), ran
+        gaps = {gap["what"]: gap for gap in ran.json["gaps"]}
+        assert gaps["Immunization"]["kind"] == "rejected"
+        assert "405" in gaps["Immunization"]["why"]
+        assert world.there("Immunization") == []
+        assert len(world.there("Condition")) > 0
+
+
 def test_a_way_without_transactions_is_not_tried_with_them(tmp_path: Path) -> None:
     with Sandbox() as source, Sandbox(quirks=Quirks(transactions=False)) as single:
         site = support.World(tmp_path, source, single, "")

@@ -23,7 +23,9 @@ STATEMENT: dict[str, Any] = {
                     "searchParam": [{"name": "identifier"}, {"name": "_id"}],
                     "operation": [{"name": "$everything"}, {"name": "match"}],
                 },
-                {"type": "Group", "operation": [{"name": "purge"}]},
+                {"type": "Group", "operation": [{"name": "purge"}], "updateCreate": False},
+                {"type": "List", "updateCreate": True},
+                {"type": "Task", "updateCreate": "true"},
             ],
         },
     ],
@@ -33,7 +35,10 @@ STATEMENT: dict[str, Any] = {
 def test_a_statement_is_read() -> None:
     said = parse(encode(STATEMENT))
     assert (said.fhir_version, said.software, said.is_r4) == ("4.0.1", "Server", True)
-    assert said.search == {"Patient": {"identifier", "_id"}, "Group": frozenset()}
+    assert said.search == {"Patient": {"identifier", "_id"}} | dict.fromkeys(
+        ("Group", "List", "Task"), frozenset()
+    )
+    assert said.update_create == {"Group": False, "List": True}
     assert said.operations == {"export", "everything", "match"}
     assert said.interactions == {"transaction", "batch"}
 

@@ -14,9 +14,10 @@ from connector.push import Desk, account, audit, deliver, resolve, verify
 from connector.sandbox import Quirks, Sandbox
 from connector.store import auditfile
 from tests.push.conftest import WHOLE
-from tests.push.packets import chart, push_all
+from tests.push.packets import MRN, chart, patient, push_all
 
 DeskOf = Callable[..., Desk]
+QUERY = "110112"
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
 SCT = "http://snomed.info/sct"
 
@@ -26,8 +27,13 @@ def told(desk: Desk) -> list[tuple[str, str, int, int]]:
     return [(row.event, row.outcome, row.resources, row.rejected) for row in rows]
 
 
+LOOK_UP = ("look-up", "attempted", 0, 0)
+
+
 def events(desk: Desk) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in auditfile.lines(desk.case.folder).splitlines()]
+    """The AuditEvents about the packet: those of looking for the patient left out."""
+    found = map(json.loads, auditfile.lines(desk.case.folder).splitlines())
+    return [event for event in found if event["type"]["code"] != QUERY]
 
 
 def agent(event: dict[str, Any], system: str, code: str) -> dict[str, Any] | None:
@@ -69,20 +75,21 @@ def test_each_attempt_and_what_came_of_it(desk_of: DeskOf) -> None:
     account(desk)
     account(desk)
     assert told(desk) == [
+        LOOK_UP,
         ("deliver", "attempted", 8, 0),
         ("deliver", "attempted", 2, 0),
         ("announce", "attempted", 2, 0),
         ("announce", "verified", 10, 0),
     ]
     made = events(desk)
-    assert [event["outcomeDesc"] for event in made] == [f"{e}: {o}" for e, o, *_ in told(desk)]
+    assert [event["outcomeDesc"] for event in made] == [f"{e}: {o}" for e, o, *_ in told(desk)[1:]]
     assert len({event["id"] for event in made}) == 4
     for event in made:
         assert_balp(event)
         assert event["meta"]["security"][0]["code"] == "HTEST"
         assert event["purposeOfEvent"][0]["coding"][0]["code"] == "TREAT"
         assert agent(event, SCT, "429577009") is None
-    assert desk.ledger.check_disclosures(auditfile.anchors(desk.case.folder)) == (4, None)
+    assert desk.ledger.check_disclosures(auditfile.anchors(desk.case.folder)) == (5, None)
     mode = (desk.case.folder / auditfile.NAME).stat().st_mode & 0o777
     assert mode == 0o600
 
@@ -108,9 +115,52 @@ def test_people_and_authorization(desk_of: DeskOf) -> None:
     assert custodian["who"] == {"display": "Dr Roe"}
     assert authorizer is not None
     assert authorizer["who"] == event["entity"][0]["what"]
-    row = desk.ledger.disclosures()[0]
+    row = desk.ledger.disclosures()[-1]
     assert (row.basis, row.approver) == ("patient-authorization", "Dr Roe")
     assert row.document_hmac == desk.ledger.keyed(f"document {sha256(b'signed')}")
+
+
+def test_looking_for_the_patient_is_told_before_it_is_asked(
+    desk_of: DeskOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By identifiers, by name and birth date, by `$match`: once a run, whatever comes of it."""
+    with Sandbox(quirks=Quirks(match={})) as matching:
+        desk = desk_of(url=matching.base_url, match_systems=(MRN,))
+        ask, told_then = desk.endpoint.search, []
+
+        def search(resource_type: str, parameters: Any, what: str) -> Any:
+            if resource_type == "Patient" and "_tag" not in parameters:
+                told_then.append(told(desk))
+            return ask(resource_type, parameters, what)
+
+        monkeypatch.setattr(desk.endpoint, "search", search)
+        for run in (1, 2):
+            resolve(desk)
+            assert told(desk) == [LOOK_UP] * run
+        asked = [r.path for r in matching.requests]
+        assert sum(path.endswith("$match") for path in asked) == 2
+    assert told_then == [[LOOK_UP]] * 2 + [[LOOK_UP] * 2] * 2  # by identifier, by name
+    lines = auditfile.lines(desk.case.folder).splitlines()
+    assert len(lines) == 2
+    event = json.loads(lines[-1])
+    assert check(event) == []
+    assert event["type"] == {"system": DCM, "code": QUERY, "display": "Query"}
+    assert "profile" not in event["meta"]
+    assert (event["action"], event["outcomeDesc"]) == ("E", "look-up: attempted")
+    assert agent(event, DCM, "110153") is not None
+    assert agent(event, DCM, "110152") is not None
+    assert event["entity"][0]["what"]["reference"].endswith("Patient/p1")
+    assert desk.ledger.check_disclosures(auditfile.anchors(desk.case.folder)) == (2, None)
+
+
+def test_a_patient_named_by_id_is_not_looked_for(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    """The number is theirs: it is read, and nothing of ours is sent."""
+    sandbox.put(patient(id="there"))
+    desk = desk_of(
+        request={"destination_patient": {"id": "there"}}, new_patient="hold", match="off"
+    )
+    push_all(desk)
+    assert LOOK_UP not in told(desk)
 
 
 def test_no_label_in_production(desk_of: DeskOf) -> None:
@@ -128,14 +178,14 @@ def test_a_disclosure_that_never_ended_is_told(
     resolve(desk)
 
     def cut(*_: Any, **__: Any) -> None:
-        assert told(desk) == [("deliver", "attempted", 10, 0)]
+        assert told(desk) == [LOOK_UP, ("deliver", "attempted", 10, 0)]
         assert len(events(desk)) == 1
         raise KeyboardInterrupt
 
     monkeypatch.setattr(desk.endpoint, "write", cut)
     with pytest.raises(KeyboardInterrupt):
         deliver(desk)
-    assert len(told(desk)) == 1
+    assert len(told(desk)) == 2
 
 
 def test_records_that_were_not_taken(desk_of: DeskOf, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused, Held, ReadBackDiffers
 from connector.fhir.lossless import decode
 from connector.fhir.systems import TAG
-from connector.push import Desk
+from connector.push import Desk, risen
+from connector.push.lookup import Place
 from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store import packet
 from tests.push.conftest import (
@@ -107,6 +108,39 @@ def test_a_record_they_deleted_does_not_rise_again(desk_of: DeskOf, sandbox: San
         push_all(desk)
     assert held.value.code == "deleted"
     assert writes(sandbox) == 0
+
+
+@pytest.mark.parametrize("way", ["transaction", "single"])
+def test_a_deletion_that_the_server_hides_is_told_by_its_history(desk_of: DeskOf, way: str) -> None:
+    """Read before the write it was not there, nor anything said that it had been."""
+    quirks = Quirks(gone_status=404, transactions=way == "transaction", batches=False)
+    with Sandbox(quirks=quirks) as hiding:
+        desk = desk_of(write="put", url=hiding.base_url)
+        entry = next(e for e in push_entries(desk) if e.type == "Practitioner")
+        reference = f"Practitioner/{entry.id}"
+        hiding.put({"resourceType": "Practitioner", "id": entry.id, "active": True})
+        hiding.delete(reference)
+        for _ in range(2):  # whoever starts it again is told again
+            with pytest.raises(Held, match="stand there again by our write: Practitioner") as held:
+                push_all(desk)
+            assert held.value.code == "deleted"
+            assert {one["status"] for one in hiding.resources("Task")} <= {"draft"}
+        taken_back = {"how": "recall", "by": "A. Person", "reason": "x", "at": NOW}
+        desk.case.set_fact("withdrawal", taken_back)
+        assert {row.fate for row in push.recall(desk, NOW)} == {"deleted"}
+        assert hiding.resources() == []
+
+
+def test_a_first_version_need_not_be_called_1(desk_of: DeskOf) -> None:
+    """Some servers number the versions of all resources together: no deletion, no word."""
+    with Sandbox(quirks=Quirks(gone_status=404)) as other:
+        desk = desk_of(write="put", url=other.base_url)
+        push_all(desk)
+        known = Place("Practitioner", other.resources("Practitioner")[0]["id"], "42")
+        risen.look(desk, {known.reference: known})
+        risen.hold(desk)
+        asked = [r.path for r in other.requests if r.path.endswith("_history")]
+        assert len(asked) == 1  # and none for those whose version is 1
 
 
 def test_a_server_that_ignores_tags_is_not_believed(desk_of: DeskOf, sandbox: Sandbox) -> None:

@@ -5,6 +5,7 @@ Without Java the suite is skipped by name; in continuous integration (CI=true) t
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import NoReturn
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.real.hapi_pair import HapiPair, JavaMissingError, empty
 from tests.real.keycloak_server import SCOPES, Keycloak, KeycloakMissingError
 from tests.real.proxy import Proxy, proxy_before
+from tests.real.toxiproxy import GoMissingError, Toxiproxy, toxiproxy
 
 _skipped: list[str] = []
 
@@ -35,6 +37,17 @@ def keycloak() -> Iterator[Keycloak]:
         skip("Keycloak", error)
     yield server
     server.stop()
+
+
+@contextmanager
+def bad_line(upstream: str) -> Iterator[Toxiproxy]:
+    """toxiproxy before a server, passing everything on until it is told otherwise."""
+    with ExitStack() as running:
+        try:
+            proxy = running.enter_context(toxiproxy(upstream))
+        except GoMissingError as error:
+            skip("toxiproxy", error)
+        yield proxy
 
 
 def skip(suite: str, error: Exception) -> NoReturn:

@@ -1,6 +1,5 @@
 """Between us and a real HAPI a bad line: all stands there once, at once or a run later."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,11 @@ from connector.fhir.systems import TAG
 from tests.push.conftest import WHOLE
 from tests.push.packets import chart, open_desk, push_all, put_packet
 from tests.push.test_deliver import circle
+from tests.real.conftest import bad_line
 from tests.real.destination import Destination
 from tests.real.hapi_pair import HapiPair, empty
 from tests.real.proxy import Fault, Proxy
-from tests.real.toxiproxy import GoMissingError, Toxiproxy, toxiproxy
+from tests.real.toxiproxy import Toxiproxy
 
 IMPATIENT: dict[str, Any] = {
     "read_timeout_s": 2,
@@ -49,13 +49,8 @@ FAULTS = [
 
 @pytest.fixture(scope="module")
 def line(hapi: HapiPair) -> Iterator[Toxiproxy]:
-    try:
-        with toxiproxy(hapi.destination_url) as proxy:
-            yield proxy
-    except GoMissingError as error:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(f"the toxiproxy suite must run in CI: {error}")
-        pytest.skip(f"toxiproxy suite: {error}")
+    with bad_line(hapi.destination_url) as proxy:
+        yield proxy
 
 
 def pushed(folder: Path, base_url: str, **options: Any) -> None:

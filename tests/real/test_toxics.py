@@ -1,6 +1,5 @@
 """Between us and a real HAPI a bad line: a pull is whole, or says what is missing."""
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,9 +8,10 @@ import pytest
 from connector.errors import SourceFailed
 from tests.pull.support import Pulled, pull, source
 from tests.real.charts import chart_files, read_chart
+from tests.real.conftest import bad_line
 from tests.real.hapi_pair import HapiPair
 from tests.real.loader import load
-from tests.real.toxiproxy import GoMissingError, Toxiproxy, toxiproxy
+from tests.real.toxiproxy import Toxiproxy
 
 CHART = read_chart(chart_files()[0])
 PATIENT = CHART.patient["id"]
@@ -30,14 +30,9 @@ TOXICS: list[tuple[str, dict[str, int], bool]] = [
 
 @pytest.fixture(scope="module")
 def line(hapi: HapiPair) -> Iterator[Toxiproxy]:
-    try:
-        with toxiproxy(hapi.source_url) as proxy:
-            load(hapi.source_url, CHART)
-            yield proxy
-    except GoMissingError as error:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(f"the toxiproxy suite must run in CI: {error}")
-        pytest.skip(f"toxiproxy suite: {error}")
+    with bad_line(hapi.source_url) as proxy:
+        load(hapi.source_url, CHART)
+        yield proxy
 
 
 @pytest.fixture(scope="module")

@@ -31,12 +31,20 @@ class Toxiproxy:
     base_url: str
     _api: str
 
-    def spoil(self, toxic: str, attributes: Mapping[str, int], stream: str = "downstream") -> None:
+    def spoil(
+        self,
+        toxic: str,
+        attributes: Mapping[str, int],
+        stream: str = "downstream",
+        share: float = 1,
+    ) -> None:
         """Do this to all that comes back from the server (toxiproxy's README lists the toxics).
 
-        `stream` "upstream": to all that goes there.
+        `stream` "upstream": to all that goes there. `share`: of the connections, by lot.
         """
-        body = {"type": toxic, "stream": stream, "attributes": dict(attributes)}
+        name = f"{toxic}_{stream}"
+        body = {"name": name, "type": toxic, "stream": stream, "toxicity": share}
+        body["attributes"] = dict(attributes)
         requests.post(f"{self._api}/toxics", json=body, timeout=10).raise_for_status()
 
     def heal(self) -> None:

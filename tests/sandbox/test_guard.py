@@ -126,6 +126,15 @@ def test_a_token_ends(guarded: Sandbox) -> None:
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
+def test_a_token_is_used_up() -> None:
+    client = Client("app", jwks(), scopes=("system/Patient.rs",))
+    with Sandbox(protection=Protection([client], uses_max=2)) as server:
+        server.put(patient())
+        headers, url = bearer(server, "system/Patient.rs"), f"{server.base_url}/Patient/pa"
+        found = [requests.get(url, headers=headers, timeout=10).status_code for _ in range(3)]
+    assert found == [200, 200, 401]
+
+
 def test_what_is_open_without_a_token(guarded: Sandbox) -> None:
     base = guarded.base_url
     assert requests.get(f"{base}/metadata", timeout=10).status_code == 200

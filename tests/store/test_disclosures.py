@@ -30,8 +30,8 @@ TOLD = Disclosure(
 )
 
 
-def opened(folder: Path, key: str = "ledger.key") -> Ledger:
-    return Ledger(f"sqlite:///{folder / 'ledger.db'}", folder / key)
+def opened(folder: Path) -> Ledger:
+    return Ledger(f"sqlite:///{folder / 'ledger.db'}", folder / "ledger.key")
 
 
 def filled(folder: Path, number: int = 5) -> Ledger:
@@ -141,13 +141,6 @@ def test_a_cut_with_the_head_set_back_is_found_by_who_remembers(tmp_path: Path) 
     _, broken = ledger.check_disclosures([last])
     assert broken is not None
     assert (broken.seq, broken.kind) == (5, "changed")
-
-
-def test_another_key_proves_nothing(tmp_path: Path) -> None:
-    filled(tmp_path).close()
-    _, broken = opened(tmp_path, "other.key").check_disclosures()
-    assert broken is not None
-    assert (broken.seq, broken.kind) == (1, "changed")
 
 
 @given(data=st.data())

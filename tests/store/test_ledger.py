@@ -32,8 +32,8 @@ TOLD = Disclosure(
 )
 
 
-def opened(folder: Path, key: str = "ledger.key") -> Ledger:
-    return Ledger(f"sqlite:///{folder / 'ledger.db'}", folder / key)
+def opened(folder: Path) -> Ledger:
+    return Ledger(f"sqlite:///{folder / 'ledger.db'}", folder / "ledger.key")
 
 
 @pytest.fixture
@@ -143,8 +143,8 @@ def test_nothing_plain_stands_in_the_file(ledger: Ledger, tmp_path: Path) -> Non
 
 
 def test_hashes_depend_on_the_key(tmp_path: Path) -> None:
-    one, other = opened(tmp_path, "one.key"), opened(tmp_path, "other.key")
-    assert one.keyed("x") == opened(tmp_path, "one.key").keyed("x")
+    one, other = opened(tmp_path / "one"), opened(tmp_path / "other")
+    assert one.keyed("x") == opened(tmp_path / "one").keyed("x")
     assert one.keyed("x") != other.keyed("x")
     assert one.keyed("x") != one.keyed("y")
 
@@ -157,7 +157,8 @@ def test_only_the_owner_can_read_them(ledger: Ledger, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n", "00ff", "no hex", "é"])
-def test_a_key_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_key_that_is_none_is_refused(ledger: Ledger, tmp_path: Path, text: str) -> None:
+    ledger.close()
     (tmp_path / "ledger.key").write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match="not the ledger's key"):
         opened(tmp_path)
