@@ -25,7 +25,7 @@ test: setup
 
 # Killed at each step of a transfer; `make test` takes every seventh.
 test-killed: setup
-	CONNECTOR_EVERY_STEP=1 $(PYTHON) -m pytest $(PARALLEL) --timeout=1800 tests/cli/test_killed.py
+	CONNECTOR_EVERY_STEP=1 $(PYTHON) -m pytest $(PARALLEL) --timeout=1800 tests/cli/test_killed*.py
 
 # Deliveries killed at random steps over a bad line. MINUTES=60 make soak
 soak: setup

@@ -98,7 +98,8 @@ def author(job: Job, desk: push.Desk) -> None:
     An update of which nothing comes ends here: the case then stands as before.
     """
     case = desk.case
-    if case.fact("mapped") != job.mappings.identity:
+    # An older program left no envelope.
+    if case.fact("mapped") != job.mappings.identity or case.fact("envelope") is None:
         found = update.opened(case)
         if found is not None and not found["settled"]:
             _map(job, case)

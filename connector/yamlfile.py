@@ -156,10 +156,11 @@ def _expected(item: Any) -> str:
 
 
 def _line(where: tuple[str | int, ...], lines: Lines) -> int:
-    for length in range(len(where), -1, -1):
-        if where[:length] in lines:
-            return lines[where[:length]]
-    return 1
+    known: tuple[str | int, ...] = ()
+    for part in where:  # pydantic puts the kind of a value in between, which is in no file
+        if (*known, part) in lines:
+            known = (*known, part)
+    return lines.get(known, 1)
 
 
 def _mark(node: yaml.Node, where: tuple[str | int, ...], lines: Lines, name: str) -> None:

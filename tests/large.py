@@ -10,6 +10,8 @@ from typing import Any
 
 import requests
 
+from tests.support import Site
+
 Resource = dict[str, Any]
 
 PATIENT = "large-1"
@@ -122,6 +124,21 @@ def looking(base_url: str, wanted: int, pause_s: float) -> Iterator[Looker]:
         end.set()
         thread.join()
     looker.look()
+
+
+def assert_never_half(
+    site: Site, records: Sequence[Resource], looked_at: str, pause_s: float
+) -> None:
+    """Transfer `records` while somebody looks, who sees no request before all of them are there."""
+    wanted = sum(r["resourceType"] == "Observation" for r in records)
+    site.configure(source=f'files = "{write_files(site.folder, records)}"', destination=LIMITS)
+    request = site.request(scope="whole-chart", patient={"id": PATIENT})
+    with looking(looked_at, wanted, pause_s) as looker:
+        ran = site.cli("transfer", request, "--json")
+    assert ran.json["state"] == "verified", ran
+    assert looker.half == []
+    assert looker.looks > 20
+    assert looker.seen.keys() == {"ServiceRequest", "Task"}
 
 
 def assert_resolved(resources: Sequence[Resource]) -> None:

@@ -26,6 +26,17 @@ FACILITIES = (
 )
 NEEDED_BY = "2099-01-01"
 
+# Each point of a transfer at which a process may be ended (`connector.failpoint`).
+STEPS = (
+    "send.before",
+    "receive.before",
+    "receive.after",
+    "commit.before",
+    "commit.after",
+    "ledger.before",
+    "ledger.after",
+)
+
 # Modules that a forked command line finds loaded already, so that hundreds of runs are cheap.
 _PRELOAD = [
     "connector.cli.transfer_verb",
@@ -33,6 +44,8 @@ _PRELOAD = [
     "fhirpathpy.models",
     "fpml",
     "connector.push",
+    "fhir.resources.R4B.auditevent",
+    "sqlalchemy.dialects.sqlite",
 ]
 
 

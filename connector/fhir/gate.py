@@ -37,6 +37,24 @@ def required(type_name: str, *path: str) -> bool:
     One of a choice that R4 demands counts as demanded. Raises `LookupError` for a type that the
     models don't know; a name they don't know is not demanded.
     """
+    field = _field(type_name, path)
+    extra = getattr(field, "json_schema_extra", None) or {}
+    demanded = extra.get("element_required") or extra.get("one_of_many_required")
+    return bool(demanded or (field is not None and field.is_required()))
+
+
+def has(type_name: str, *path: str) -> bool:
+    """Whether R4 has an element at `path` (member names, without positions) of a type.
+
+    Anything below `contained` may be there. Raises `LookupError` for a type that the models don't
+    know.
+    """
+    inside = path.index("contained") + 1 if "contained" in path else len(path)
+    return _field(type_name, path[:inside]) is not None
+
+
+def _field(type_name: str, path: tuple[str, ...]) -> Any:
+    """The model's field for an element; None if it has none of that name."""
     from fhir.resources.R4B import get_fhir_model_class
 
     field = None
@@ -48,11 +66,9 @@ def required(type_name: str, *path: str) -> bool:
         fields = model.model_fields.values() if model else ()
         field = next((each for each in fields if each.alias == name), None)
         if field is None:
-            return False
+            return None
         model = _model(field.annotation)
-    extra = getattr(field, "json_schema_extra", None) or {}
-    demanded = extra.get("element_required") or extra.get("one_of_many_required")
-    return bool(demanded or (field is not None and field.is_required()))
+    return field
 
 
 def _model(annotation: Any) -> Any:

@@ -11,7 +11,8 @@ from ..fhir.lossless import decode
 from ..fhir.references import Kind
 from ..store import chart
 from ..store.casefile import CaseFile
-from .index import Links, Row
+from .index import Row
+from .links import Links
 
 _UID = "urn:dicom:uid"
 _OID = "urn:oid:"

@@ -20,7 +20,7 @@ from .attach import Attached, embed
 from .change import Note, Rule, apply
 from .coverage import CUT, TRIMMED, lost
 from .cut import Withheld, cut
-from .index import Links
+from .links import Links
 from .twins import Twin
 
 # A conditional reference says itself which identifier it means.

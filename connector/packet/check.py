@@ -8,8 +8,9 @@ from ..fhir import gate
 from ..mappingfiles import Checked, MappingFiles
 from .loading import Read, load, model_of, read
 from .mappings import Mappings
-from .outcomes import Bench, covers, outcome, rules_of
-from .rules import File, Template, Terminology
+from .outcomes import Bench, outcome
+from .rules import File, Programme, Template, Terminology
+from .wanting import covers, rules_of
 
 
 def check(files: MappingFiles) -> Checked:
@@ -48,6 +49,7 @@ def _run(found: dict[str, Read[File]], mappings: Mappings) -> Checked:
         for name, file in found.items():
             number += len(_examples(file))
             wrong += _not_fhir(file)
+            wrong += _no_element(file)
             wrong += _differing(bench, name, file)
             bare += _without(file)
     return Checked(len(found), number, tuple(wrong), tuple(bare))
@@ -83,6 +85,29 @@ def _not_fhir(found: Read[File]) -> Iterator[str]:
         line = found.lines[("resource",)]
         for finding in gate.check(dict(found.file.resource)):
             yield f"{found.path}, line {line}: not valid FHIR: {finding}"
+
+
+def _no_element(found: Read[File]) -> Iterator[str]:
+    """Element paths of rules that no record can have: such a rule would never do anything."""
+    for where, path in _elements(found.file):
+        type_name, *names = path.split(".")
+        place = f"{found.path}, line {found.lines[where]}"
+        try:
+            if not gate.has(type_name, *names):
+                yield f"{place}: {path}: R4 has no such element"
+        except LookupError:
+            yield f"{place}: {path}: {type_name} is no resource type"
+
+
+def _elements(file: File) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Where each element path of a file stands, and the path."""
+    if isinstance(file, Terminology) and file.applies is not None:
+        for number, path in enumerate(file.applies.elements):
+            yield ("applies", "elements", number), path
+    if isinstance(file, Programme):
+        for rule, change in enumerate(file.changes):
+            for number, path in enumerate(getattr(change, "elements", ())):
+                yield ("changes", rule, "elements", number), path
 
 
 def _otherwise(file: File, said: Any, got: Any) -> str:

@@ -13,7 +13,8 @@ from ..request import ConsentReview, Request
 from ..settings import Destination
 from ..store.casefile import CaseFile
 from .consent import Denial, Disclosure, Json, Reading, Records, Truth, read_consent, tells
-from .index import Links, Row, Unreadable, body, identifier_token
+from .index import Row, Unreadable, body
+from .links import Links, identifier_token
 from .mappings import Mappings
 
 _NOT_A_TEAM = ("Patient", "RelatedPerson", "Device")  # actors that a receiving team never is

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..fhir.gate import required
 from ..fhir.references import objects, other_names
-from .index import Links, identifier_token
+from .links import Links, identifier_token
 
 # Elements that R4 allows only with at least one of these in them: invariants app-1, apr-1, cmp-1,
 # con-1, con-2, pat-1, rqg-1, which the models don't know.

@@ -16,7 +16,7 @@ from ..request import Organization, Practitioner, Request
 from ..settings import LOOPBACK, Destination, Source
 from ..store import chart
 from ..store.casefile import CaseFile
-from .index import Links
+from .links import Links
 
 Name = tuple[tuple[str, ...], tuple[str, ...]]  # family, first given name
 _DEPTH_MAX = 20  # of a partOf chain

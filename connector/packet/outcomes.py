@@ -24,7 +24,8 @@ from .changes import rule_of
 from .compose import in_order, ordered, section_of
 from .consent import Disclosure, read_consent
 from .examples import AS_OF, NOTHING, OrderExample, ProgrammeExample
-from .index import Links, Row, read_rows
+from .index import Row, read_rows
+from .links import Links
 from .mappings import Mappings
 from .match import Shelf, any_means
 from .moments import interval
@@ -104,45 +105,6 @@ def outcome(bench: Bench, name: str, file: File, example: Any) -> Any:
     if isinstance(file, ChecklistFile):
         return _item(bench, bench.mappings.checklist(name).items, example.item, row)
     return _ruled(bench, file, row)
-
-
-def rules_of(file: File) -> dict[str, tuple[str | int, ...]]:
-    """What wants an example of its own, by what `covers` says, and where it stands in the file."""
-
-    def listed(where: str, ids: Sequence[str]) -> dict[str, tuple[str | int, ...]]:
-        return {rule: (where, number, "id") for number, rule in enumerate(ids)}
-
-    if isinstance(file, ChecklistFile):
-        return listed("items", [str(item.get("id")) for item in file.items])
-    if isinstance(file, Status):
-        return {name: ("types", name) for name in file.types}
-    if isinstance(file, Selection):
-        return listed("safety", [rule.id for rule in file.safety])
-    if isinstance(file, Release) and (notes := file.notes_of_withheld_encounters):
-        place = ("notes_of_withheld_encounters",)
-        return listed("rules", [rule.id for rule in file.rules]) | {notes.id: place}
-    if isinstance(file, Release | Heuristic | Never):
-        return listed("rules", [rule.id for rule in file.rules])
-    if isinstance(file, Sections):
-        return listed("sections", [s.id for s in file.sections if not s.text])
-    if isinstance(file, Programme):
-        return listed("items", [item.id for item in file.items]) | listed(
-            "changes", [change.id for change in file.changes]
-        )
-    return {"": ()}  # the file as a whole
-
-
-def covers(example: Any, file: File) -> str:
-    """Which of `rules_of` an example is about."""
-    if isinstance(file, ChecklistFile):
-        return str(example.item)
-    if isinstance(file, Status):
-        return str(example.record.get("resourceType"))
-    if isinstance(file, Programme):
-        return example.item or example.change or ""
-    if isinstance(file, Selection | Release | Heuristic | Never | Sections):
-        return str(example.found)
-    return ""
 
 
 def _item(bench: Bench, items: Sequence[ChecklistItem], name: str, row: Row) -> str:

@@ -34,6 +34,15 @@ def _window(text: str) -> str:
 Window = Annotated[str, AfterValidator(_window)]
 
 
+def _element(text: str) -> str:
+    if not re.fullmatch(r"[A-Z]\w*(\.\w+)+", text):
+        raise ValueError("expected a type and element names such as `Observation.component.code`")
+    return text
+
+
+Element = Annotated[str, AfterValidator(_element)]
+
+
 class Match(Model):
     """Which records: of one type, and where given with one of these codes, categories, statuses.
 
@@ -277,7 +286,7 @@ class Applies(Model):
 
     id: Text
     reason: Text
-    elements: tuple[Text, ...]
+    elements: tuple[Element, ...]
 
 
 class Terminology(File):
@@ -304,7 +313,7 @@ class RoundDecimals(Model):
     id: Text
     reason: Text
     kind: Literal["round-decimals"]
-    elements: tuple[Text, ...]
+    elements: tuple[Element, ...]
     places: int = Field(ge=0, le=30)
 
 

@@ -34,7 +34,8 @@ from .compose import sections
 from .consents import gather
 from .coverage import Coverage
 from .independence import independence
-from .index import Links, Row, Unreadable, read_rows
+from .index import Row, Unreadable, read_rows
+from .links import Links
 from .mappings import Mappings
 from .match import Shelf
 from .moments import interval

@@ -15,7 +15,8 @@ from ..fhir.lossless import UndecodableError, canonical, sha256
 from ..fhir.references import objects
 from ..store.casefile import CaseFile
 from ..store.packet import Decision
-from .index import Links, Row, body
+from .index import Row, body
+from .links import Links
 
 _APART = frozenset({"Patient", "Provenance", "Binary"})
 # Two equal ones of one instant may be two, and their amounts add up: only an identifier tells.

@@ -12,7 +12,8 @@ from ..request import Request
 from ..store.casefile import CaseFile
 from ..store.packet import Decision
 from .cut import UncuttableError, Withheld, cut
-from .index import Links, Row, body
+from .index import Row, body
+from .links import Links
 from .release import Barrier
 from .rules import EncounterNotes
 from .twins import Groups

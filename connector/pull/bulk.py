@@ -1,8 +1,9 @@
 """A bulk export of one patient: started, waited for, fetched, deleted at the server.
 
-What is kept of it between runs is the fact `export`: the address of its status (so that it can be
-waited for, and deleted, whatever happens to us) and the files that are committed already. A line
-of another patient stops it: then the export is not what was asked for.
+What is kept of it between runs is the fact `export`: that it was begun, the address of its status
+(so that it can be waited for, and deleted, whatever happens to us) and the files that are committed
+already. One whose address never came can't be deleted: that is told. A line of another patient
+stops it: then the export is not what was asked for.
 """
 
 import time
@@ -14,12 +15,16 @@ from ..endpoint.retry import Again, Limits, Park, decide
 from ..errors import EndpointError, SourceFailed, Waiting
 from ..failpoint import reach
 from .bulk_files import QUERY, Stranger, Unusable, fetch, manifest
-from .bulk_start import start
+from .bulk_start import Start, start
 from .context import Pull
 
 _HEADERS = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
 _PATIENCE = 10  # as many of the longest pauses (wait_max_s) before the case is parked
 _POLL_MAX_S = 30.0
+_LOST = (
+    "an export begun earlier may still run at the source or lie there: its address never came, so"
+    " it could not be deleted"
+)
 _ANOTHER_WAY = 'Run again; if it stays so, ask who runs it, or set pull = "search".'
 
 
@@ -36,15 +41,16 @@ def export(pull: Pull) -> None:
         state = _delete(pull, state)
         if not state.get("problems"):
             return
-        state = {}  # what was missing is asked for anew
+        state = _remembered(state)  # what was missing is asked for anew
     if "status" not in state:
-        state = {"status": _kick_off(pull)}
-        pull.case.set_fact("export", state)
+        state = _begin(pull, state)
+    if state.get("lost"):
+        pull.gap("export", "not-asked", _LOST)
     try:
         listed = manifest(pull, _wait(pull, state["status"]), state["status"])
     except Unusable as error:  # nothing to come back to
         _delete(pull, state)
-        pull.case.set_fact("export", None)
+        pull.case.set_fact("export", _remembered(state))
         raise SourceFailed(str(error), _ANOTHER_WAY) from None
     try:
         fetch(pull, listed, state)
@@ -59,9 +65,26 @@ def export(pull: Pull) -> None:
     _delete(pull, {**state, "finished": True})
 
 
-def _kick_off(pull: Pull) -> str:
-    """Start the export. Returns the address of its status."""
-    begin = start(pull)
+def _begin(pull: Pull, before: dict[str, Any]) -> dict[str, Any]:
+    """Start an export: the intent is kept before it leaves, the address of its status after."""
+    state = _remembered(before)
+    request = start(pull)
+    pull.case.set_fact("export", {**state, "begun": True})
+    state["status"] = _kick_off(pull, request, state)
+    pull.case.set_fact("export", state)
+    return state
+
+
+def _remembered(state: dict[str, Any]) -> dict[str, Any]:
+    """What outlives an export that is done with: that there may be another one."""
+    return {"lost": True} if state.get("lost") or state.get("begun") else {}
+
+
+def _kick_off(pull: Pull, begin: Start, before: dict[str, Any]) -> str:
+    """Send the request. Returns the address of the export's status.
+
+    `before`: what is kept again if the source says that it began nothing.
+    """
     what = "bulk export"
     attempt = 0
     while True:
@@ -73,6 +96,8 @@ def _kick_off(pull: Pull) -> str:
             raise SourceFailed(f"the export can't be started: {error}", error.what_to_do) from None
         if answer.status == 202 and "content-location" in answer.headers:
             return answer.headers["content-location"]
+        if 400 <= answer.status < 500:
+            pull.case.set_fact("export", before)
         try:
             _pause(pull.source, attempt, answer, what)
         except Unusable as error:
@@ -144,7 +169,7 @@ def _abandon(pull: Pull, state: dict[str, Any]) -> None:
     with pull.case.commit():
         pull.case.execute("DELETE FROM record WHERE query = ?", (QUERY,))
     _delete(pull, state)
-    pull.case.set_fact("export", None)
+    pull.case.set_fact("export", _remembered(state))
     raise SourceFailed(
         "the export holds records of other patients: it was stopped and is deleted at the source",
         'Set pull = "search"; tell the people who run the server (or who keep that Group).',

@@ -6,9 +6,9 @@ what is theirs, what was said about that (Provenance); so nothing has to be held
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
-from ..errors import Held
 from ..fhir.lossless import UndecodableError, decode, members, sha256
 from ..fhir.record import peek
 from ..progress import Progress, silent
@@ -20,17 +20,17 @@ from ..store.chart import Record
 from . import closure
 from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Gathering
-from .files_closure import QUERY, attach, resolve
+from .files_closure import CONTRADICT, QUERY, attach, resolve
 from .files_patient import find_patient
 from .gaps import Missing
 from .given import Files, Given
+from .patient import stay_with
 from .people import People
 from .provenance import DIRECTORY
 from .records import UNREADABLE, Problem, Sieve
 from .register import Key, Register
 
 _BATCH = 500  # records in one transaction
-_CONTRADICT = Problem("failed", "the files hold different records under one id, none the later")
 
 
 def pull_files(
@@ -53,12 +53,7 @@ def pull_files(
     assert settings.files is not None
     given = Files(settings.files, settings.page_bytes_max)
     patient, people = find_patient(given, request.patient)
-    if case.fact("source_patient", patient.id) != patient.id:
-        raise Held(
-            "patient",
-            "the request now comes to another patient than when this case was opened",
-            "Open a new case with another request_id, or correct the request.",
-        )
+    stay_with(case, patient.id)
     gathering = Gathering(
         case=case,
         settings=settings,
@@ -80,7 +75,7 @@ def pull_files(
         chart.reopen_failed(case)
         chart.keep_only(case, ())  # the files are read from the beginning each time
         chart.put_record(case, patient, QUERY)
-    with Register() as register:
+    with closing(Register()) as register:
         for name in people.ours:
             register.call(name, Key("Patient", patient.id))
         _take(gathering, register, given, people)
@@ -135,7 +130,7 @@ def _sift(
         return record
     standing = register.add(found.full_url, record, keep=whose == "nobody")
     if standing == "contradicts" and seen.type in OWN_TYPES:
-        return _CONTRADICT
+        return CONTRADICT
     return record if standing == "new" and whose == "ours" else None
 
 

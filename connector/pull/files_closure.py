@@ -14,6 +14,7 @@ from .records import Problem
 from .register import Key, Register
 
 QUERY = "files"  # under which all records of files are stored
+CONTRADICT = Problem("failed", "the files hold different records under one id, none the later")
 _ABSENT = Problem("failed", "not among the files")
 _SEVERAL = Problem("failed", "several records of the files answer a reference")
 _ELSEWHERE = Problem("not-asked", "references to other servers are not followed")
@@ -68,7 +69,11 @@ def _bring(gathering: Gathering, register: Register, key: Key) -> bool:
         return True  # there, but perhaps not walked before something referred to it
     body = register.body(key)
     record = gathering.sieve.examine(body) if body is not None else None
-    return isinstance(record, Record) and chart.put_record(gathering.case, record, QUERY)
+    if not isinstance(record, Record):
+        return False
+    if register.contradicted(key):  # of those that nothing refers to nobody needs to hear
+        gathering.missing.add(key.type, "referenced", *CONTRADICT)
+    return chart.put_record(gathering.case, record, QUERY)
 
 
 def attach(gathering: Gathering, register: Register) -> None:

@@ -1,5 +1,7 @@
 """Exactly one patient among those that the files hold, or nothing at all."""
 
+from contextlib import closing
+
 from ..errors import Held, SourceFailed
 from ..fhir.lossless import UndecodableError, decode, sha256
 from ..fhir.record import peek
@@ -11,7 +13,10 @@ from .people import People
 from .records import Problem
 from .register import Register, tokens
 
-_CHECK = "Look at the files: which Patient is meant, and name that id in the request."
+_CHECK = (
+    "Look at the files: which Patient is meant? Name that id in a request with a new request_id;"
+    " `connector cancel` ends this one."
+)
 
 
 def find_patient(given: Files, choice: PatientChoice) -> tuple[Record, People]:
@@ -21,7 +26,7 @@ def find_patient(given: Files, choice: PatientChoice) -> tuple[Record, People]:
     """
     matches: dict[str, Record] = {}
     names: dict[str, set[str]] = {}
-    with Register() as register:
+    with closing(Register()) as register:
         for found in given.of_type("Patient"):
             seen = peek(found.body)
             called = {f"Patient?identifier={token}" for token in tokens(found.body)}

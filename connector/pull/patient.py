@@ -11,11 +11,15 @@ from ..fhir.lossless import UndecodableError, decode, sha256
 from ..fhir.record import peek
 from ..fhir.references import Kind, Target, parse
 from ..request import PatientChoice
+from ..store.casefile import CaseFile
 from ..store.chart import Record
 from .lookup import find, read
 
 _MERGES_MAX = 5  # of records merged one into the next
-_CHECK = "Find out which record at the source is this person's, and name it in the request."
+_CHECK = (
+    "Find out which record at the source is this person's, and name it in a request with a new"
+    " request_id; `connector cancel` ends this one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,17 @@ def read_again(source: Endpoint, patient_id: str) -> Record:
         raise Held("patient", "this patient record was merged while it was pulled", _CHECK)
     _check_active(patient)
     return record
+
+
+def stay_with(case: CaseFile, patient_id: str) -> None:
+    """Raise `Held` if the case was opened for another patient than the one found now."""
+    if case.fact("source_patient", patient_id) != patient_id:
+        raise Held(
+            "patient",
+            "the request now comes to another patient than when this case was opened",
+            "If that is the right record, ask anew under a new request_id; `connector cancel` ends"
+            " this one.",
+        )
 
 
 def links(record: Record) -> list[Any]:

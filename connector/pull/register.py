@@ -8,7 +8,6 @@ whole records that are nobody's (practitioners, medications), until something re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -21,7 +20,8 @@ Standing = Literal["new", "same", "older", "contradicts"]
 
 _SCHEMA = """
 CREATE TABLE known (
-  type TEXT, id TEXT, sha256 TEXT, updated TEXT, body BLOB, PRIMARY KEY (type, id));
+  type TEXT, id TEXT, sha256 TEXT, updated TEXT, body BLOB, contradicted INTEGER DEFAULT 0,
+  PRIMARY KEY (type, id));
 CREATE TABLE name (reference TEXT, type TEXT, id TEXT, PRIMARY KEY (reference, type, id));
 BEGIN;
 """
@@ -35,29 +35,22 @@ class Key(NamedTuple):
 
 
 class Register:
-    """Used by one thread. Close it, or use `with`."""
+    """Used by one thread; to be closed (`contextlib.closing`)."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.executescript(_SCHEMA)
         self._bases: set[str] = set()
 
-    def __enter__(self) -> "Register":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Forget everything."""
         self._db.close()
 
     def add(self, full_url: str, record: Record, *, keep: bool) -> Standing:
         """Note a record, its body too if `keep`; says how it stands to one of the same id.
 
         Of two versions the one updated later counts (Resource.meta.lastUpdated), whatever their
-        order; without that nobody can tell, and the first stays.
+        order; without that nobody can tell, and the first stays (`contradicted` says so later).
         """
         self._note(full_url, record)
         key = (record.type, record.id)
@@ -69,11 +62,12 @@ class Register:
             if before[0] == record.sha256:
                 return "same"
             if not (updated and before[1]) or updated == before[1]:
+                self._db.execute("UPDATE known SET contradicted = 1 WHERE type = ? AND id = ?", key)
                 return "contradicts"
             if updated < before[1]:
                 return "older"
         self._db.execute(
-            "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO known (type, id, sha256, updated, body) VALUES (?, ?, ?, ?, ?)",
             (*key, record.sha256, updated, record.body if keep else None),
         )
         return "new"
@@ -107,6 +101,12 @@ class Register:
         """A record that was added with `keep`."""
         found = self._db.execute("SELECT body FROM known WHERE type = ? AND id = ?", key).fetchone()
         return found[0] if found else None
+
+    def contradicted(self, key: Key) -> bool:
+        """Whether the files hold another record under this id, and nobody can tell which counts."""
+        sql = "SELECT contradicted FROM known WHERE type = ? AND id = ?"
+        found = self._db.execute(sql, key).fetchone()
+        return bool(found and found[0])
 
     def _note(self, full_url: str, record: Record) -> None:
         names = {f"{record.type}?identifier={token}" for token in tokens(record.body)}

@@ -1,9 +1,10 @@
 """The pull, in its order: who, what to ask, ask, follow references, Provenance, attachments."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from ..endpoint import Endpoint
-from ..errors import EndpointError, Held, SourceFailed
+from ..errors import EndpointError, SourceFailed
 from ..fhir import capability as capabilities
 from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
@@ -19,7 +20,7 @@ from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import Missing, gap_name
 from .granted import not_granted
-from .patient import Found, find_patient, links, read_again
+from .patient import Found, find_patient, links, read_again, stay_with
 from .plan import plan, unsupported
 from .records import Sieve
 from .servers import known
@@ -59,13 +60,8 @@ def pull_chart(
         capability, began = _capability(source)
         found = finding.result()
     patient = found.record
-    if case.fact("source_patient", patient.id) != patient.id:
-        raise Held(
-            "patient",
-            "the request now comes to another patient than when this case was opened",
-            "Open a new case with another request_id, or correct the request.",
-        )
-    with Workers(settings.connections) as workers:
+    stay_with(case, patient.id)
+    with closing(Workers(settings.connections)) as workers:
         pull = Pull(
             case=case,
             source=source,

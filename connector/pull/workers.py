@@ -3,28 +3,20 @@
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
-from types import TracebackType
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
 class Workers:
-    """Threads that live as long as one pull, so that each keeps its connection."""
+    """Threads that live as long as one pull, so that each keeps its connection. To be closed."""
 
     def __init__(self, connections: int) -> None:
         self._pool = ThreadPoolExecutor(connections, thread_name_prefix="pull")
         self._stop = threading.Event()
 
-    def __enter__(self) -> "Workers":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Stop what is going on, and wait for it."""
         self._stop.set()
         self._pool.shutdown(cancel_futures=True)
 

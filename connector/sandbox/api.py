@@ -4,6 +4,7 @@ import base64
 import binascii
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from threading import RLock
 from urllib.parse import parse_qsl
 
@@ -151,7 +152,7 @@ class Api:
         if found.ignored and (strict or self._quirks.unknown_parameter == "refuse"):
             text = f"Unknown search parameter {found.ignored[0]} for {name}"
             raise Refusal(400, "processing", text)
-        served = types(self._quirks)
+        served = self._shown(request)
         matches = [
             (match, [v for v in included(self._store, match, query) if v.type in served])
             for match in found.matches
@@ -166,11 +167,16 @@ class Api:
             name for key, value in request.query if key == "_type" for name in value.split(",")
         ]
         since = dict(heeded(self._quirks, request.query)).get("_since")
-        found = everything(self._store, patient, types(self._quirks), asked)
+        found = everything(self._store, patient, self._shown(request), asked)
         if since is not None:
             found = [version for version in found if updated(version, f"ge{since}")]
         result = Result("Patient", [(version, ()) for version in found])
         return self._first_page(request, result, request.query)
+
+    def _shown(self, request: Request) -> list[str]:
+        """The types that are served, as far as the token reaches."""
+        served, guard = types(self._quirks), self.guard
+        return [name for name in served if guard is None or guard.shows(request, name)]
 
     def _first_page(self, request: Request, result: Result, query: Query) -> Response:
         asked = dict(query)
@@ -206,13 +212,14 @@ class Api:
         bundle = _resource(request)
         if bundle["resourceType"] != "Bundle":
             raise Refusal(400, "processing", "Only a Bundle can be posted to the base")
-        response = bundles.process(self._store, self._quirks, bundle, self._get)
+        get = partial(self._get, request.headers.get("authorization", ""))
+        response = bundles.process(self._store, self._quirks, bundle, get)
         return Response(200, encode(response))
 
-    def _get(self, url: str) -> bytes:
+    def _get(self, authorization: str, url: str) -> bytes:
         """The body that answers a GET inside a Bundle. Raises `Refusal`."""
         path, _, query = url.partition("?")
-        headers = {"accept": "application/fhir+json"}
+        headers = {"accept": "application/fhir+json", "authorization": authorization}
         inner = Request("GET", f"{self._base}/{url}", path.split("/"), parse_qsl(query), headers)
         return self._route(inner).body
 

@@ -97,8 +97,7 @@ class Guard:
         """Raise `Refusal`: 401 without a good token, 403 where its scopes do not reach."""
         if list(request.path) in _OPEN and request.method == "GET":
             return
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        scopes = self._scopes(token) if scheme.lower() == "bearer" else None
+        scopes = self._bearing(request)
         if scopes is None:
             raise Refusal(401, "login", "A valid access token is needed")
         bundle = None
@@ -127,6 +126,14 @@ class Guard:
             self._tokens[token] = frozenset(granted), time.monotonic() + life_s
         said = {"access_token": token, "token_type": "bearer", "scope": " ".join(granted)}
         return _json(200, {**said, "expires_in": life_s})
+
+    def shows(self, request: Request, resource_type: str) -> bool:
+        """Whether who asks may see records of a type that come along with others."""
+        return covers(rights(self._bearing(request) or ()), [(resource_type, "r")])
+
+    def _bearing(self, request: Request) -> frozenset[str] | None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        return self._scopes(token) if scheme.lower() == "bearer" else None
 
     def _scopes(self, token: str) -> frozenset[str] | None:
         if self._protection.authority is not None:

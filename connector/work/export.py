@@ -19,6 +19,11 @@ def export(job: Job, shape: packet.Shape, path: Path) -> Standing:
         case = desk.case
         if not case.fact("mapped"):
             raise UsageError("the case has no packet yet", "Author it: `connector map REQUEST`.")
+        if case.fact("envelope") is None:
+            raise UsageError(
+                "the packet was authored by an older version of this program",
+                "Author it again: `connector map REQUEST`. One that began to leave stays as it is.",
+            )
         if job.destination.release != "auto" and push.approver(desk) is None:
             raise Held(
                 "approval",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 
+from connector.store.casefile import CaseFile
 from tests.support import World
 
 FHIR = {"Content-Type": "application/fhir+json"}
@@ -30,6 +31,18 @@ def test_it_asks_for_a_packet_and_for_a_person_who_let_it_go(world: World) -> No
     assert world.cli("export", request, "-o", "out").code == 3
     assert (world.folder / "out" / "packet.html").exists()
     assert not world.written()
+
+
+def test_a_packet_of_an_older_program_is_authored_again(world: World) -> None:
+    request = world.request(**WORDS)
+    digest = world.cli("map", request, "--json").json["packet_hash"]
+    [folder] = world.store.glob("cases/*")
+    with CaseFile.open(folder) as case:
+        case.set_fact("envelope", None)
+    ran = world.cli("export", request, "-o", "carry.zip")
+    assert (ran.code, "`connector map REQUEST`" in ran.err) == (2, True)
+    assert world.cli("map", request, "--json").json["packet_hash"] == digest
+    assert world.cli("export", request, "-o", "carry.zip").code == 3
 
 
 def test_every_shape_by_any_name_of_the_case(world: World) -> None:

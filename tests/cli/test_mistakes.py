@@ -2,6 +2,8 @@
 
 import json
 
+from connector.fhir.lossless import encode
+from connector.sandbox import Fault
 from tests import support
 
 
@@ -56,3 +58,26 @@ def test_json_errors_are_json_too(world: support.World) -> None:
     error = json.loads(ran.out)
     assert error["exit_code"] == ran.code == 2
     assert "nowhere" in error["error"]
+
+
+def test_who_was_merged_in_the_middle_is_asked_for_anew_and_the_words_say_so(
+    world: support.World,
+) -> None:
+    [old] = [r for r in world.source.resources("Patient") if r["id"] == world.patient]
+    merged = {**old, "link": [{"type": "replaced-by", "other": {"reference": "Patient/kept"}}]}
+    world.source.put({**old, "id": "kept"})
+    reading = f"Patient/{world.patient}$"
+    world.source.add_fault(Fault("status", path=reading, status=200, body=encode(merged), skip=1))
+    for words in ("while it was pulled", "to another patient than when"):
+        ran = world.cli("transfer", world.request(), "--json")
+        told = ran.json["reasons"][0]
+        assert (ran.code, told["code"]) == (5, "patient")
+        assert words in told["why"]
+        assert "new request_id" in told["what_to_do"]
+        assert "connector cancel" in told["what_to_do"]
+        world.source.clear_faults()
+        world.source.put(merged)
+    assert world.cli("cancel", "SO-1", stdin="merged into another record").code == 0
+    assert not world.written()
+    anew = world.request("b.yaml", request_id="SO-2", patient={"id": "kept"})
+    assert world.cli("transfer", anew, "--json").json["state"] == "verified"

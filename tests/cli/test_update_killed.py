@@ -10,7 +10,8 @@ import pytest
 from connector.sandbox import Quirks, Sandbox
 from connector.store.ledger import Ledger
 from tests import support
-from tests.cli.test_killed import PARTS, STRIDE, TYPES, content
+from tests.cli.ends import content
+from tests.cli.test_killed import PARTS, STRIDE, TYPES
 
 Resource = dict[str, Any]
 QUIRKS = Quirks(types=frozenset({*TYPES, "Communication"}))

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import io
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from connector.settings import Accepts
 from connector.store import answers, packet
 from connector.store.casefile import CaseFile
 
-from .charts import DESTINATION, PATIENT, put, request, resources, run
+from .charts import DESTINATION, put, request, resources, run
 from .missing import own_checklist
 
 SUBJECT = {"reference": "Patient/p"}
@@ -29,13 +28,6 @@ RESTRICTED = {
         ]
     }
 }
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> CaseFile:
-    case = CaseFile.open(tmp_path)
-    put(case, PATIENT)
-    return case
 
 
 def study(id: str = "ct", when: str = "2026-10-02", **more: Any) -> dict[str, Any]:

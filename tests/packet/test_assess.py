@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,17 +6,10 @@ from connector.packet import Line, Outline
 from connector.store import chart
 from connector.store.casefile import CaseFile
 
-from .charts import PATIENT, put, put_attachment, request, run
+from .charts import put, put_attachment, request, run
 
 SUBJECT = {"reference": "Patient/p"}
 LAB = [{"coding": [{"code": "laboratory"}]}]
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> CaseFile:
-    case = CaseFile.open(tmp_path)
-    put(case, PATIENT)
-    return case
 
 
 def line(outline: Outline, item: str) -> Line:

@@ -1,5 +1,4 @@
 import html
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -16,16 +15,9 @@ from connector.request import Organization, Telecom
 from connector.store import packet
 from connector.store.casefile import CaseFile
 
-from .charts import AS_OF, DESTINATION, PATIENT, SOURCE, put, request, resources, run
+from .charts import AS_OF, DESTINATION, SOURCE, put, request, resources, run
 
 SUBJECT = {"reference": "Patient/p"}
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> CaseFile:
-    case = CaseFile.open(tmp_path)
-    put(case, PATIENT)
-    return case
 
 
 def only(case: CaseFile, name: str) -> Any:

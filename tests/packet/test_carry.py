@@ -15,13 +15,12 @@ from connector.fhir.lossless import canonical, decode, encode, members
 from connector.fhir.references import named, plain_names
 from connector.packet.carry import Carrier
 from connector.packet.cut import Withheld
-from connector.packet.index import Links
+from connector.packet.links import Links
 from connector.store import coverage
 from connector.store.casefile import CaseFile
 from tests.fhir.texts import FEWER, values
 
 from .charts import (
-    PATIENT,
     SOURCE,
     carried,
     put,
@@ -35,13 +34,6 @@ from .charts import (
 SUBJECT = {"reference": "Patient/p"}
 WHOLE = request(scope="whole-chart")
 URI = "urn:ietf:rfc:3986"
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> CaseFile:
-    case = CaseFile.open(tmp_path)
-    put(case, PATIENT)
-    return case
 
 
 def packet_reference(key: str) -> str:

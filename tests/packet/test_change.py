@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +13,15 @@ from connector.fhir.ids import derived_id
 from connector.fhir.lossless import decode, encode, members
 from connector.packet.change import Note, Rounding, Rule, Stripping, apply, rounded
 from connector.packet.changes import changing
-from connector.packet.index import Links, Row, read_rows
+from connector.packet.index import Row, read_rows
+from connector.packet.links import Links
 from connector.packet.rules import Applies, Programme, RoundDecimals, StripProfile, Terminology
 from connector.packet.translate import Translation
 from connector.store import coverage
 from connector.store.casefile import CaseFile
 from tests.fhir.texts import FEWER, NUMBERS
 
-from .charts import DESTINATION, MAPPINGS, PATIENT, SOURCE, carried, put, request, resources, run
+from .charts import DESTINATION, MAPPINGS, SOURCE, carried, put, request, resources, run
 
 SUBJECT = {"reference": "Patient/p"}
 WHOLE = request(scope="whole-chart")
@@ -232,13 +232,6 @@ def mappings(*changes: dict[str, Any]) -> Any:
     labs = Terminology.model_validate({**HEAD, "applies": APPLIES, "resource": LABS})
     theirs = Programme.model_validate({**HEAD, "changes": list(changes)})
     return replace(MAPPINGS, terminology={"labs": labs}, programmes={"theirs": theirs})
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> CaseFile:
-    case = CaseFile.open(tmp_path)
-    put(case, PATIENT)
-    return case
 
 
 def lab(id: str, code: str, value: str = "1.5") -> bytes:

@@ -103,6 +103,59 @@ def test_a_terminology_file_that_is_no_fhir_is_named(tmp_path: Path) -> None:
     assert told.startswith(f"{path}, line {line}: not valid FHIR: CodeSystem.contant")
 
 
+ROUNDED = """version: "1"
+about: A destination that takes two decimals.
+changes:
+  - id: two-decimals
+    reason: its database
+    kind: round-decimals
+    elements:
+      - Observation.valueQuantity.value
+      - {path}
+    places: 2
+"""
+MAPPED = """version: "1"
+about: Local codes.
+applies:
+  id: labs
+  reason: known codes
+  elements: [Observation.code, {path}]
+resource: {{resourceType: ConceptMap, status: active, group: []}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("Observation.component.extension.valueDecimal", None),
+        ("Observation.contained.valueQuantity.value", None),
+        ("Observation.valueQuantity.valu", "R4 has no such element"),
+        ("Observation.value.value", "R4 has no such element"),
+        ("Observation.status.code", "R4 has no such element"),
+        ("Observatoin.code", "Observatoin is no resource type"),
+        ("Observation", "expected a type and element names"),
+        ("Observation..code", "expected a type and element names"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [("destinations/rounding.yaml", ROUNDED, 9), ("terminology/labs.yaml", MAPPED, 6)],
+)
+def test_an_element_that_r4_does_not_have_is_told(
+    tmp_path: Path, name: str, text: str, line: int, path: str, said: str | None
+) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(parents=True)
+    file.write_text(text.format(path=path))
+    wrong = [told for told in check(MappingFiles(tmp_path)).wrong if "not valid FHIR" not in told]
+    if said is None:
+        assert wrong == []
+    else:
+        [told] = wrong
+        assert told.startswith(f"{file}, line {line}: ")
+        assert said in told
+
+
 def test_a_rule_without_an_example_is_told_and_is_no_error(tmp_path: Path) -> None:
     files, path, line = own(
         tmp_path,

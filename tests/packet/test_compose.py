@@ -1,6 +1,5 @@
 from dataclasses import fields
 from decimal import Decimal
-from pathlib import Path
 from random import Random
 from typing import Any
 from xml.etree import ElementTree
@@ -15,7 +14,7 @@ from connector.packet.moments import interval
 from connector.packet.told import Told
 from connector.store.casefile import CaseFile
 
-from .charts import MAPPINGS, PATIENT, carried, put, request, resources, run
+from .charts import MAPPINGS, carried, put, request, resources, run
 
 SUBJECT = {"reference": "Patient/p"}
 LOINC = "http://loinc.org"
@@ -39,13 +38,6 @@ BLANK: dict[str, Any] = {
     for field in fields(Row)
     if field.name not in ("key", "type", "id", "when", "targets")
 }
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> CaseFile:
-    case = CaseFile.open(tmp_path)
-    put(case, PATIENT)
-    return case
 
 
 def lab(id: str, when: str, code: str) -> dict[str, Any]:

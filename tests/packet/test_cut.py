@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connector.fhir.gate import check, required
 from connector.fhir.lossless import decode, encode
 from connector.packet.cut import UncuttableError, Withheld, cut
-from connector.packet.index import Links
+from connector.packet.links import Links
 from connector.store.casefile import CaseFile
 
 from .charts import FIXTURES, SOURCE, put, put_target

@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -6,18 +5,11 @@ import pytest
 from connector.request import Organization
 from connector.store.casefile import CaseFile
 
-from .charts import DESTINATION, PATIENT, SOURCE, put, request, run
+from .charts import DESTINATION, SOURCE, put, request, run
 
 OURS, THEIRS = "1245319599", "1234567893"
 NPI = "http://hl7.org/fhir/sid/us-npi"
 HOME = SOURCE.model_copy(update={"organization": Organization(name="General Hospital", npi=OURS)})
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> CaseFile:
-    case = CaseFile.open(tmp_path)
-    put(case, PATIENT)
-    return case
 
 
 def npi(value: str) -> dict[str, Any]:

@@ -25,13 +25,6 @@ SUBJECT = {"reference": "Patient/p"}
 SUD = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "SUD"}]}
 
 
-@pytest.fixture
-def case(tmp_path: Path) -> CaseFile:
-    case = CaseFile.open(tmp_path)
-    put(case, PATIENT)
-    return case
-
-
 def condition(id: str, **more: Any) -> dict[str, Any]:
     made = {"resourceType": "Condition", "id": id, "subject": SUBJECT, "code": {"text": "x"}}
     return made | more

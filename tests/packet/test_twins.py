@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from connector.fhir.lossless import encode
 from connector.store.casefile import CaseFile
 
 from .charts import (
-    PATIENT,
     SOURCE,
     carried,
     put,
@@ -29,13 +27,6 @@ WHOLE = request(scope="whole-chart")
 TIME = "2024-03-05T10:11:12Z"
 TEXT = b"The knee is swollen."
 DATA = base64.b64encode(TEXT).decode()
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> CaseFile:
-    case = CaseFile.open(tmp_path)
-    put(case, PATIENT)
-    return case
 
 
 def observation(id: str, **more: Any) -> dict[str, Any]:

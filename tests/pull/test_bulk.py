@@ -134,6 +134,41 @@ def test_a_killed_export_is_taken_up_and_deleted(tmp_path: Path) -> None:
             assert server.exports == []
 
 
+def test_an_export_whose_address_never_came_is_told(tmp_path: Path) -> None:
+    with exporting(faults=[Fault("drop-after", r"\$export", times=1)]) as server:
+        settings = source(server.base_url, pull="bulk")
+        with pytest.raises(SourceFailed, match="can't be started"):
+            pull(tmp_path, settings, id="pat")
+        for _ in range(2):
+            pulled = pull(tmp_path, settings, id="pat")
+            assert len(server.exports) == 1  # nobody knows where
+            gap = pulled.gap("export")
+            assert (gap.kind, "may still run" in gap.why) == ("not-asked", True)
+            assert "Condition/c" in pulled.records
+
+
+def test_a_refused_kick_off_began_nothing(tmp_path: Path) -> None:
+    with exporting(faults=[Fault("status", r"\$export", status=403, times=1)]) as server:
+        settings = source(server.base_url, pull="bulk")
+        with pytest.raises(SourceFailed, match="not started"):
+            pull(tmp_path, settings, id="pat")
+        assert pull(tmp_path, settings, id="pat").gaps == []
+        assert server.exports == []
+
+
+def test_killed_at_the_kick_off_an_export_is_deleted_or_told(tmp_path: Path) -> None:
+    told = []
+    for number in range(3, 7):
+        with exporting() as server:
+            folder, step = tmp_path / str(number), f"receive.after:{number}"
+            run = in_a_process(folder, server.base_url, "pat", "bulk", CONNECTOR_FAILPOINT=step)
+            assert run == EXIT_KILLED
+            pulled = pull(folder, source(server.base_url, pull="bulk"), id="pat")
+            told.append([gap.what for gap in pulled.gaps] == ["export"])
+            assert len(server.exports) == told[-1]
+    assert sorted(told) == [False, False, False, True]
+
+
 def test_429_at_the_kick_off_and_at_the_status_is_waited_for(tmp_path: Path) -> None:
     faults = [
         Fault("status", r"\$export", status=429, times=1, headers={"Retry-After": "0"}),

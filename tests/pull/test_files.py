@@ -209,6 +209,25 @@ def test_the_later_of_two_versions_counts_and_a_contradiction_is_told(tmp_path: 
     assert [(g.what, g.kind) for g in pulled.gaps] == [("files", "failed")]
 
 
+def test_two_people_under_one_id_are_told_where_a_record_names_them(tmp_path: Path) -> None:
+    asserted = condition("c", asserter={"reference": "Practitioner/p"})
+    twice = [
+        {"resourceType": "Practitioner", "id": name, "name": [{"family": family}]}
+        for name in ("p", "nobody-refers-to-this")
+        for family in ("Roe", "Doe", "Roe")
+    ]
+    files = ndjson(tmp_path / "export", PATIENT, asserted, *twice)
+    for _ in range(2):
+        pulled = take(tmp_path / "case", files, id="pat")
+        assert pulled.records["Practitioner/p"]["name"] == [{"family": "Roe"}]
+        [gap] = pulled.gaps
+        assert (gap.what, gap.kind) == ("Practitioner (1 referenced)", "failed")
+        assert "different records under one id" in gap.why
+    lines = [encode(r) + b"\n" for r in twice if r["name"] == [{"family": "Roe"}]]
+    (files / "Practitioner.ndjson").write_bytes(b"".join(lines))
+    assert take(tmp_path / "case", files, id="pat").gaps == []
+
+
 def test_what_cannot_be_read_is_told_and_fails_alone(tmp_path: Path) -> None:
     files = ndjson(tmp_path / "export", PATIENT, condition("c1"))
     with (files / "Condition.ndjson").open("ab") as file:

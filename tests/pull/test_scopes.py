@@ -62,6 +62,16 @@ def test_no_other_way_asks_for_it_either(tmp_path: Path) -> None:
         assert site.asked(name) == []
 
 
+def test_everything_holds_what_the_token_reaches_and_the_rest_is_told(tmp_path: Path) -> None:
+    site = Site(tmp_path, "system/Patient.rs", "system/Condition.rs")
+    settings = site.settings.model_copy(update={"pull": "everything"})
+    with site.sandbox:
+        pulled = pull(tmp_path / "case", settings, id="pa")
+    assert any("everything" in request.path for request in site.sandbox.requests)
+    assert set(pulled.records) == {"Patient/pa", "Condition/condition"}
+    assert pulled.gap("Observation").why.startswith("not granted")
+
+
 def test_granted_later_it_is_asked(tmp_path: Path) -> None:
     some = "system/Patient.rs", "system/Provenance.rs"
     with (site := Site(tmp_path, *some)).sandbox:

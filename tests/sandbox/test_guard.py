@@ -117,6 +117,27 @@ def test_scopes_are_those_allowed_and_are_enforced(guarded: Sandbox) -> None:
     assert len(guarded.resources()) == 1
 
 
+@pytest.mark.parametrize("scope", ["system/Patient.rs", "system/*.rs"])
+def test_what_comes_along_is_within_the_scopes_too(scope: str) -> None:
+    client = Client("app", jwks(), scopes=("system/*.rs",))
+    with Sandbox(protection=Protection([client])) as sandbox:
+        sandbox.put({"resourceType": "Patient", "id": "pa"})
+        sandbox.put(observation("Patient/pa") | {"id": "o"})
+        headers = bearer(sandbox, scope)
+        include = "Patient?_revinclude=Observation:subject"
+        entries = [{"request": {"method": "GET", "url": include}}]
+        batch = {"resourceType": "Bundle", "type": "batch", "entry": entries}
+        found = [
+            requests.get(f"{sandbox.base_url}/{url}", headers=headers, timeout=10).json()
+            for url in ("Patient/pa/$everything", include)
+        ]
+        answer = requests.post(sandbox.base_url, json=batch, headers=headers, timeout=10)
+        found.append(answer.json()["entry"][0]["resource"])
+    for bundle in found:
+        names = {entry["resource"]["resourceType"] for entry in bundle["entry"]}
+        assert names == ({"Patient", "Observation"} if "*" in scope else {"Patient"})
+
+
 def test_a_token_ends(guarded: Sandbox) -> None:
     headers = bearer(guarded, "system/Patient.rs")
     url = f"{guarded.base_url}/Patient/pa"

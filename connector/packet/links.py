@@ -1,0 +1,72 @@
+"""What the records of a chart point to: other records of it, attachments, nothing that is here."""
+
+import base64
+from typing import Any
+
+from ..fhir.lossless import sha256
+from ..fhir.references import Kind, Target, parse
+from ..store.casefile import CaseFile
+
+_NOTHING = sha256(b"")
+
+
+class Links:
+    """What references point to: the record in the chart, when it is there.
+
+    The pull step resolved conditional, absolute and urn references and wrote them into `target`.
+    """
+
+    def __init__(self, case: CaseFile, base_url: str) -> None:
+        self._base_url = base_url
+        self._here = {f"{t}/{i}" for t, i in case.rows("SELECT type, id FROM record")}
+        self._resolved = {
+            reference: f"{t}/{i}"
+            for reference, t, i in case.rows(
+                "SELECT reference, type, id FROM target WHERE status = 'had'"
+            )
+        }
+        self._keys: dict[str, str | None] = {}
+        self._contents = dict(case.rows("SELECT url, sha256 FROM attachment WHERE status = 'had'"))
+
+    def had(self, url: object) -> bool:
+        """Whether the attachment at `url` (as written) was fetched."""
+        return url in self._contents
+
+    def contents(self, attachment: dict[str, Any]) -> set[str]:
+        """Names of what an attachment holds: SHA-256 of its bytes, its URL, its Binary's key."""
+        url, data = attachment.get("url"), attachment.get("data")
+        names = {content_name(data)} if isinstance(data, str) else set()
+        if isinstance(url, str):
+            names |= {name for name in (url, self.key(url), self._contents.get(url)) if name}
+        return names - {_NOTHING}
+
+    def target(self, reference: str) -> Target:
+        """What kind of reference it is."""
+        return parse(reference, self._base_url)
+
+    def key(self, reference: str) -> str | None:
+        """`Type/id` of the record in the chart, or None."""
+        # Most references are to the patient, an encounter, a physician: looked up once.
+        if reference not in self._keys:
+            self._keys[reference] = self._look_up(reference)
+        return self._keys[reference]
+
+    def _look_up(self, reference: str) -> str | None:
+        if reference in self._here:
+            return reference
+        target = self.target(reference)
+        key = target.local if target.kind is Kind.LOCAL else self._resolved.get(reference)
+        return key if key in self._here else None
+
+
+def content_name(data: str) -> str:
+    """SHA-256 of what is in base64, whatever white space is in it."""
+    try:
+        return sha256(base64.b64decode(data))
+    except ValueError:
+        return sha256(data.encode("utf-8", "surrogatepass"))
+
+
+def identifier_token(identifier: dict[str, Any]) -> str:
+    """An Identifier as `system|value`."""
+    return f"{identifier.get('system', '')}|{identifier.get('value', '')}"

@@ -1,0 +1,60 @@
+"""How a transfer ended: what stands at the destination, what the receipt and the log say of it."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from connector.fhir import systems
+from connector.push import seal
+from connector.store import anchors
+from connector.store.ledger import Ledger
+from tests import support
+
+
+def content(world: support.World) -> Counter[str]:
+    """What stands at the destination, without what differs between two servers: ids and times.
+
+    The version is told: one that is higher was written once more than it had to be.
+    """
+    ids: dict[str, str] = {}
+    for resource in world.there():
+        for tag in resource.get("meta", {}).get("tag", []):
+            if tag["system"] == systems.TAG:
+                ids[f"{resource['resourceType']}/{resource['id']}"] = tag["code"]
+    text = Counter[str]()
+    for resource in world.there():
+        name = ids.get(f"{resource['resourceType']}/{resource['id']}", "untagged")
+        body = {k: v for k, v in resource.items() if k not in ("id", "meta")}
+        told = [name, resource["meta"]["versionId"], named(body, ids)]
+        text[json.dumps(told, sort_keys=True, default=str)] += 1
+    return text
+
+
+def named(value: Any, ids: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            k: ids.get(v, v) if k in ("reference", "url") and isinstance(v, str) else named(v, ids)
+            for k, v in value.items()
+            if k not in ("authoredOn", "recorded", "date", "lastModified", "sent")
+        }
+    if isinstance(value, list):
+        return [named(item, ids) for item in value]
+    return value
+
+
+def assert_proved(
+    world: support.World, receipt: Path, step: str, outcome: str = "verified"
+) -> None:
+    """The receipt is whole; the log holds, is told in audit.ndjson, and ends once."""
+    values = json.loads(receipt.read_bytes())
+    assert values["digest"] == seal.digest(values), step
+    remembered = list(anchors.of_store(world.store))
+    ledger = Ledger(f"sqlite:///{world.store / 'ledger.db'}", world.store / "ledger.key")
+    rows = ledger.disclosures()
+    assert ledger.check_disclosures(remembered) == (len(rows), None), step
+    ledger.close()
+    assert len(remembered) == len(rows) + 1, step  # audit.ndjson has each of them once
+    told = [(row.event, row.outcome) for row in rows]
+    assert told.count(("announce", outcome)) == 1, step
+    assert told[-1] == ("announce", outcome), step
