@@ -15,8 +15,9 @@ class State(StrEnum):
     READY = "ready"  # packet authored, may leave
     UNAPPROVED = "awaiting-approval"  # packet authored, a person must approve its hash
     SENDING = "sending"  # some of it may stand at the destination
-    DELIVERED = "delivered"  # all records read back, not yet announced
+    DELIVERED = "delivered"  # all records read back (or accepted), not yet announced
     VERIFIED = "verified"  # announced and read back
+    ACCEPTED = "accepted"  # announced and taken, where nothing may be read back
     WAITING = "waiting"  # a server asked us to come back
     HELD = "held"
     SOURCE_FAILED = "source-failed"
@@ -27,6 +28,8 @@ class State(StrEnum):
 
 
 _STOPS = frozenset({State.WAITING, State.HELD})
+ARRIVED = frozenset({State.VERIFIED, State.ACCEPTED})  # as far as a destination lets it be proved
+_UPDATE = frozenset({State.OPENED, State.PULLED})
 _WITHDRAWN = frozenset({State.CANCELLED, State.RECALLED})
 _BEFORE_SENDING = frozenset({State.OPENED, State.PULLED, State.READY, State.UNAPPROVED})
 
@@ -45,27 +48,21 @@ TABLE: dict[State, tuple[Exit, frozenset[State]]] = {
     State.SENDING: (Exit.WAITING, _STOPS | {State.DELIVERED, State.REFUSED, State.DIFFERS}),
     State.DELIVERED: (
         Exit.WAITING,
-        _STOPS
-        | {State.SENDING, State.VERIFIED, State.REFUSED, State.DIFFERS}
-        | {State.OPENED, State.PULLED},
+        _STOPS | ARRIVED | {State.SENDING, State.REFUSED, State.DIFFERS} | _UPDATE,
     ),
     # An update begins where the first packet began.
-    State.VERIFIED: (
-        Exit.DELIVERED,
-        _STOPS | {State.DIFFERS, State.REFUSED, State.OPENED, State.PULLED},
-    ),
+    State.VERIFIED: (Exit.DELIVERED, _STOPS | {State.DIFFERS, State.REFUSED} | _UPDATE),
+    State.ACCEPTED: (Exit.DELIVERED, _STOPS | {State.VERIFIED, State.DIFFERS, State.REFUSED}),
     State.WAITING: (Exit.WAITING, frozenset(State)),
     State.HELD: (Exit.HELD, frozenset(State)),
     State.SOURCE_FAILED: (Exit.SOURCE_FAILED, _STOPS | _BEFORE_SENDING),
     State.REFUSED: (
         Exit.DESTINATION_REFUSED,
-        _STOPS | {State.SENDING, State.DELIVERED, State.VERIFIED, State.DIFFERS, *_BEFORE_SENDING},
+        _STOPS | ARRIVED | {State.SENDING, State.DELIVERED, State.DIFFERS, *_BEFORE_SENDING},
     ),
     State.DIFFERS: (
         Exit.DIFFERS,
-        _STOPS
-        | {State.SENDING, State.DELIVERED, State.VERIFIED, State.REFUSED}
-        | {State.OPENED, State.PULLED},
+        _STOPS | ARRIVED | {State.SENDING, State.DELIVERED, State.REFUSED} | _UPDATE,
     ),
     State.CANCELLED: (Exit.DELIVERED, _STOPS | {State.REFUSED, State.DIFFERS}),
     State.RECALLED: (Exit.DELIVERED, _STOPS | {State.REFUSED}),
@@ -73,20 +70,10 @@ TABLE: dict[State, tuple[Exit, frozenset[State]]] = {
 
 # What counts as reached when only a step was asked for (`pull`, `map`, `--dry-run`).
 _REACHED = {
-    State.PULLED: frozenset(
-        {
-            State.PULLED,
-            State.READY,
-            State.UNAPPROVED,
-            State.SENDING,
-            State.DELIVERED,
-            State.VERIFIED,
-        }
-    ),
-    State.READY: frozenset(
-        {State.READY, State.UNAPPROVED, State.SENDING, State.DELIVERED, State.VERIFIED}
-    ),
-    State.VERIFIED: frozenset({State.VERIFIED}),
+    State.PULLED: ARRIVED
+    | {State.PULLED, State.READY, State.UNAPPROVED, State.SENDING, State.DELIVERED},
+    State.READY: ARRIVED | {State.READY, State.UNAPPROVED, State.SENDING, State.DELIVERED},
+    State.VERIFIED: ARRIVED,
 }
 
 

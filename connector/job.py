@@ -19,7 +19,7 @@ from .settings import Destination, Source
 from .store.casefile import CaseFile
 from .store.ledger import Ledger
 from .store.lock import only_one
-from .store.update import has_left, told
+from .store.update import has_left, possible, told
 
 REASON_MAX = 4000  # characters
 
@@ -146,6 +146,11 @@ def edited(case: CaseFile) -> None:
     """Say that the packet is to be made anew; one that was told gets an update."""
     forget(case, "mapped")
     if told(case):
+        if not possible(case):
+            raise UsageError(
+                "what was delivered can't be updated: it stands there whole, or can't be read",
+                "Put the request back as it was; what is new is asked anew under a new request_id.",
+            )
         case.set_fact("edited", True)
 
 

@@ -4,18 +4,19 @@ The only module that knows it. Every step leaves committed rows, so a case goes 
 rows say it is, whoever runs it and however the last run ended.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 
 from . import packet, push, revision, withdraw
-from .case import State
+from .case import ARRIVED, State
 from .endpoint import Endpoint
-from .errors import ReadBackDiffers
+from .errors import ReadBackDiffers, UsageError
 from .fhir.lossless import encode
 from .job import Job, accept, enter, forget, iso
 from .pull import pull_chart, pull_files, types_of_chart
-from .store import chart, export, update
+from .store import chart, delivery, export, update
 from .store.casefile import CaseFile
 
 
@@ -36,7 +37,7 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False) -> None
         if desk.request != job.request:  # it was edited meanwhile
             desk = replace(desk, request=accept(job, case))
     wanted = news or case.fact("edited")
-    if update.told(case) and not wanted:
+    if update.told(case) and not (wanted and update.possible(case)):
         _stand(job, desk)
         return
     if update.told(case) or (news and update.opened(case)):
@@ -53,7 +54,7 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False) -> None
 
 def _stand(job: Job, desk: push.Desk) -> None:
     """Read back what was told, if a run ended before the receipt, or if something differed."""
-    if State(desk.case.fact("state")) is not State.VERIFIED:
+    if State(desk.case.fact("state")) not in ARRIVED:
         verify(job, desk)
 
 
@@ -105,6 +106,11 @@ def author(job: Job, desk: push.Desk) -> None:
             if not revision.settle(case):
                 return
         _map(job, case)
+    try:
+        packet.must_be_sendable(case, desk.kind)
+    except UsageError:
+        forget(case, "mapped")  # what lacks may stand in the request or in the configuration
+        raise
     approval = case.fact("approval") or {}
     approved = approval.get("hash") == case.fact("packet_hash")
     free = job.destination.release == "auto" or approved
@@ -133,30 +139,81 @@ def _map(job: Job, case: CaseFile) -> None:
 
 def _push(job: Job, desk: push.Desk) -> None:
     case = desk.case
-    again = update.opened(case) is not None
     with _receipt(job, desk):
-        push.resolve(desk)
+        if desk.kind != "files":  # a folder can't be asked who the patient is
+            push.resolve(desk)
+        send = _way(job, desk)
         with case.commit():
             enter(desk.case, State.SENDING)
             case.set_fact("sending", True)
+            case.set_fact("kind", desk.kind)
             update.drop_former(case, all_known=False)
-        if again:
-            push.catch_up(desk, job.progress)
-        push.deliver(desk, job.progress)
-        if again:
-            push.refresh(desk)
-        push.read_back(desk, job.progress)
-        enter(desk.case, State.DELIVERED)
-        push.announce(desk, iso(job.clock()))
+        send()
     revision.told(case)
-    enter(desk.case, State.VERIFIED)
+    _arrived(case)
+
+
+def _way(job: Job, desk: push.Desk) -> Callable[[], None]:
+    """How the packet of this case travels. Raises what makes it impossible before it leaves."""
+    now = iso(job.clock())
+    if desk.kind == "files":
+        write = partial(packet.write, desk.case, "files")
+        document = partial(packet.render, desk.case, "document")
+        return partial(push.folder.deliver, desk, write, document, now)
+    if desk.kind == "document":
+        return partial(push.document.deliver, desk, _whole(desk), now)
+    if desk.kind == "message":
+        message = _whole(desk)
+        cache_min = push.message.ready(desk, message)
+        return partial(push.message.deliver, desk, message, cache_min, job.clock)
+    return partial(_in_writes, job, desk)
+
+
+def _whole(desk: push.Desk) -> push.Whole:
+    assert desk.kind in ("document", "message")
+    return push.whole.gather(desk, packet.render(desk.case, desk.kind))
+
+
+def _in_writes(job: Job, desk: push.Desk) -> None:
+    """Record by record, then announced."""
+    now = iso(job.clock())
+    again = update.opened(desk.case) is not None
+    if again:
+        push.catch_up(desk, job.progress)
+    push.deliver(desk, job.progress)
+    if again:
+        push.refresh(desk)
+    if desk.reads:
+        push.read_back(desk, job.progress)
+    else:
+        push.unread.accept(desk)
+    enter(desk.case, State.DELIVERED)
+    announce = push.announce if desk.reads else push.unread.announce
+    announce(desk, now)
+
+
+def _arrived(case: CaseFile) -> None:
+    """Announced, and proved as far as the destination lets it be."""
+    if State(case.fact("state")) is State.SENDING:
+        enter(case, State.DELIVERED)
+    enter(case, State.ACCEPTED if delivery.deliveries(case, "accepted") else State.VERIFIED)
 
 
 def verify(job: Job, desk: push.Desk) -> None:
     """Read everything that was announced once more, and write the receipt anew."""
     with _receipt(job, desk):
+        if desk.can_verify:
+            _look_again(job, desk)
+    _arrived(desk.case)
+
+
+def _look_again(job: Job, desk: push.Desk) -> None:
+    if desk.kind == "document":
+        push.document.verify(desk, _whole(desk))
+    elif desk.kind == "files":
+        push.folder.verify(desk)
+    else:
         push.verify(desk, job.progress)
-    enter(desk.case, State.VERIFIED)
 
 
 @contextmanager

@@ -66,6 +66,11 @@ def verify(job: Job) -> Standing:
     with at_work(job) as desk:
         if not update.told(desk.case) or desk.case.fact("withdrawal"):
             return standing(desk.case, job.clock())
+        if not desk.can_verify:
+            raise UsageError(
+                "the destination gives nothing to read back: there is nothing to compare with",
+                "The receipt says what it accepted. Call them, if it has to be known more exactly.",
+            )
         return _attempt(job, desk, State.VERIFIED, lambda: steps.verify(job, desk))
 
 

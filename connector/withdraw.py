@@ -42,6 +42,8 @@ def decide(job: Job, case: CaseFile, decision: Decision) -> None:
         if made["how"] != decision.how:
             raise UsageError("the case is recalled", "There is nothing left to cancel.")
         return
+    if decision.how == "cancel":
+        _must_be_cancellable(job, case)
     example = f"echo 'wrong team' | connector {decision.how} CASE --by NAME"
     reason = stated(decision.reason, example)
     at = iso(job.clock())
@@ -50,6 +52,21 @@ def decide(job: Job, case: CaseFile, decision: Decision) -> None:
             "withdrawal", {"how": decision.how, "by": decision.by, "at": at, "reason": reason}
         )
         forget(case, "withdrawn")
+
+
+def _must_be_cancellable(job: Job, case: CaseFile) -> None:
+    kind = case.fact("kind") or job.destination.kind
+    if not has_left(case) or (kind == "transaction" and job.destination.read_back != "none"):
+        return
+    why = (
+        "the destination grants no reading: nobody can see whether its Task is still ours"
+        if kind == "transaction"
+        else f"the packet travels as {kind}: no Task of ours stands there that could be ended"
+    )
+    raise UsageError(
+        f"{why}: it can't be cancelled from here",
+        "Call the receiving team. `connector recall` takes back what can be taken back.",
+    )
 
 
 def go_on(job: Job, desk: push.Desk) -> None:
@@ -68,7 +85,9 @@ def go_on(job: Job, desk: push.Desk) -> None:
 
 def outlook(desk: push.Desk) -> list[Recalled]:
     """What a recall would do with each resource. Writes nothing there."""
-    return push.look(desk) if has_left(desk.case) else []
+    if not has_left(desk.case):
+        return []
+    return push.look(desk) if desk.record_by_record else push.discard.look(desk)
 
 
 def _cancel(job: Job, desk: push.Desk, made: dict[str, Any]) -> list[str]:
@@ -78,7 +97,8 @@ def _cancel(job: Job, desk: push.Desk, made: dict[str, Any]) -> list[str]:
 
 
 def _recall(job: Job, desk: push.Desk, made: dict[str, Any]) -> list[str]:
-    fates = push.recall(desk, made["at"], job.progress)
+    recall = push.recall if desk.record_by_record else push.discard.recall
+    fates = recall(desk, made["at"], job.progress)
     export.recall(desk.case, _report(desk, made, fates))
     remaining = sum(fate.fate == "remains" for fate in fates)
     if remaining:
@@ -86,7 +106,8 @@ def _recall(job: Job, desk: push.Desk, made: dict[str, Any]) -> list[str]:
             "remains",
             f"{remaining} resources of the recalled packet still stand at the destination",
             "recall.json in the folder of the case lists them, and why: have the people there"
-            " remove them, then run the same command again.",
+            " remove them, then run the same command again. What can't be read there is gone when"
+            " you say so: `echo absent | connector resolve CASE --choose -`.",
         )
     return []
 
@@ -132,12 +153,26 @@ def from_receipt(job: Job, case: CaseFile, path: Path) -> None:
             "Set patient.id: the log of disclosures needs it.",
         )
     with case.commit():
-        for line in values["resources"]:
-            if line["there"] is not None:
-                _place(case, line)
+        if values["kind"] == "transaction":
+            for line in values["resources"]:
+                if line["there"] is not None:
+                    _place(case, line)
+        else:
+            _whole(case, values)
+        case.set_fact("kind", values["kind"])
         case.set_fact("packet_hash", values["packet_hash"])
         case.set_fact("announced_at", values["announced_at"])
         case.set_fact("sending", True)
+
+
+def _whole(case: CaseFile, values: dict[str, Any]) -> None:
+    """What was sent whole: the one place of it."""
+    for line in values["resources"]:
+        if line["there"] is not None and "#" in line["there"]:
+            place = line["there"].partition("#")[0]
+            case.set_fact("whole", {"place": place, "version": line["version"]})
+            break
+    case.set_fact("file", values["file"])
 
 
 def _place(case: CaseFile, line: dict[str, Any]) -> None:

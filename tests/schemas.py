@@ -55,7 +55,7 @@ def _case() -> dict[str, Any]:
     update = table(number=number, told_at=maybe)["items"]
     chosen = table(patient=text, by=text, at=text, differs=names)["items"]
     counted = ("pulled", "selected", "not_selected", "withheld", "entered_in_error", "merged")
-    counts = dict.fromkeys((*counted, "sent", "verified", "theirs"), number)
+    counts = dict.fromkeys((*counted, "sent", "accepted", "verified", "theirs"), number)
     properties: dict[str, Any] = {
         "case": text,
         "state": {"enum": [state.value for state in State]},

@@ -62,10 +62,10 @@ def test_a_state_may_follow_itself_and_any_may_be_held_or_wait(state: State) -> 
         (State.UNAPPROVED, State.DELIVERED),
         (State.READY, State.VERIFIED),
         (State.SENDING, State.VERIFIED),  # no announcement before all is read back
+        (State.SENDING, State.ACCEPTED),
         (State.SENDING, State.OPENED),  # something may stand there: no way back
         (State.SENDING, State.READY),
-        (State.DELIVERED, State.PULLED),
-        (State.VERIFIED, State.OPENED),
+        (State.ACCEPTED, State.OPENED),  # what can't be read gets no update
         (State.VERIFIED, State.SENDING),
         (State.SOURCE_FAILED, State.SENDING),
     ],
@@ -84,6 +84,7 @@ def test_no_step_is_skipped(state: State, following: State) -> None:
         (State.SENDING, Exit.WAITING),
         (State.DELIVERED, Exit.WAITING),
         (State.VERIFIED, Exit.DELIVERED),
+        (State.ACCEPTED, Exit.DELIVERED),
         (State.WAITING, Exit.WAITING),
         (State.HELD, Exit.HELD),
         (State.SOURCE_FAILED, Exit.SOURCE_FAILED),
@@ -155,10 +156,10 @@ def test_all_that_applies_worst_first(
     ("goal", "reached"),
     [
         (State.PULLED, {State.PULLED, State.READY, State.UNAPPROVED, State.SENDING,
-                        State.DELIVERED, State.VERIFIED}),
+                        State.DELIVERED, State.VERIFIED, State.ACCEPTED}),
         (State.READY, {State.READY, State.UNAPPROVED, State.SENDING, State.DELIVERED,
-                       State.VERIFIED}),
-        (State.VERIFIED, {State.VERIFIED}),
+                       State.VERIFIED, State.ACCEPTED}),
+        (State.VERIFIED, {State.VERIFIED, State.ACCEPTED}),
     ],
 )  # fmt: skip
 def test_a_step_that_was_asked_for_is_a_success_when_it_is_done(

@@ -4,12 +4,14 @@ import getpass
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from ..errors import UsageError
 from ..job import Job
+from ..push.doubt import Said
+from ..store.standing import Standing
 from ..view.patients import title
 from ..work import resolve
 from . import common
@@ -22,7 +24,7 @@ from . import common
     "source",
     metavar="-",
     default=None,
-    help="Read the choice from standard input: a Patient's id there, or `new`.",
+    help="Read the choice from standard input: a Patient's id, or `new`; `arrived`, `absent`.",
 )
 @click.option("--by", default=None, help="Who decides (default: the user who runs this).")
 @click.option("--show", is_flag=True, help="Show the values too, side by side, on this terminal.")
@@ -37,11 +39,15 @@ def command(
     stand side by side in a private file of the case. On a terminal it asks for the choice. Who
     decided, when, and what differed is recorded; the next transfer goes on with that record.
 
+    A case held because nobody knows whether its packet arrived is told what the people there say:
+    `arrived`, or `absent`, which sends it again.
+
     \b
     Examples:
       connector resolve request.yaml                     look, and choose on the terminal
       connector resolve request.yaml --show              the same, with the values
       echo 1042 | connector resolve SO-2026-0001 --choose - --by "A. Person"
+      echo arrived | connector resolve SO-2026-0001 --choose - --by "A. Person"
     """
     job = common.job_of(config, case)
     if source is not None:
@@ -51,6 +57,8 @@ def command(
                 "Write `--choose -`: a patient's id does not belong in a command line.",
             )
         return _chosen(job, sys.stdin.readline(), by, as_json)
+    if doubt := resolve.doubted(job):
+        return _told(*doubt, as_json)
     if show and not sys.stdout.isatty():
         raise UsageError("--show: only on a terminal", f"Read {resolve.FILE} in the case's folder.")
     rows, stands = resolve.look(job)
@@ -67,6 +75,16 @@ def command(
     click.echo(f"Side by side, with the values: {path}")
     answer = _asked(rows) if rows and sys.stdin.isatty() and sys.stdout.isatty() else ""
     return _chosen(job, answer, by, as_json) if answer else int(stands.exit_code)
+
+
+def _told(question: str, stands: Standing, as_json: bool) -> int:
+    """What nobody knows, and what can be said about it."""
+    if as_json:
+        values = {"question": question, "choices": list(get_args(Said))}
+        click.echo(json.dumps({**values, "exit_code": int(stands.exit_code)}, indent=2))
+    else:
+        click.echo(f"{question}. Say `arrived` or `absent` with --choose -.")
+    return int(stands.exit_code)
 
 
 def _asked(rows: list[dict[str, Any]]) -> str:

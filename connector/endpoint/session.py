@@ -74,7 +74,8 @@ class Endpoint:
         self.role = role
         self.base_url = settings.base_url
         self._body_max = body_max
-        self._origin = origin(settings.base_url)
+        # None where packets go into a folder: there is nobody to ask.
+        self._origin = origin(settings.base_url) if settings.base_url else ""
         self._origins = frozenset({self._origin, *map(origin, settings.allowed_origins)})
         self._limits = Limits(settings.attempts, settings.backoff_s, settings.wait_max_s)
         self._rights = (READ,) if role == "source" else (READ, WRITE)

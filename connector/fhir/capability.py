@@ -16,6 +16,8 @@ class Capability:
     operations: frozenset[str]  # names of operations on Patient or on the system
     interactions: frozenset[str]  # of the system: transaction, batch, …
     publisher: str = ""
+    messages: bool = False  # whether it says that it takes part in messaging
+    reliable_cache_min: int = 0  # how long it knows a message that came before; 0: not at all
     update_create: dict[str, bool] = field(default_factory=dict)  # type → what it says of itself
     export: str = ""  # canonical of the OperationDefinition of Patient/$export
 
@@ -36,6 +38,7 @@ def parse(body: bytes) -> Capability:
     operations = _names(rest.get("operation")) | {
         name for r in resources if r["type"] == "Patient" for name in _names(r.get("operation"))
     }
+    messaging = _dicts(statement.get("messaging"))
     exports = [
         str(operation.get("definition", "")).partition("|")[0]
         for r in resources
@@ -55,12 +58,19 @@ def parse(body: bytes) -> Capability:
             if isinstance(r.get("updateCreate"), bool)
         },
         publisher=str(statement.get("publisher", "")),
+        messages=bool(messaging) or "process-message" in {n.lstrip("$") for n in operations},
+        reliable_cache_min=max(map(_minutes, messaging), default=0),
         export=exports[0] if exports else "",
     )
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _minutes(messaging: dict[str, Any]) -> int:
+    found = messaging.get("reliableCache")
+    return found if isinstance(found, int) else 0
 
 
 def _names(value: Any) -> set[str]:

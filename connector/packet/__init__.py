@@ -5,6 +5,7 @@ from .cancellation import cancellation
 from .check import check
 from .explain import explain
 from .handover import Shape, write
+from .kinds import must_be_sendable, render
 from .loading import load
 from .mappings import Mappings
 from .media import HEAD, media_type
@@ -32,6 +33,8 @@ __all__ = [
     "load",
     "map_case",
     "media_type",
+    "must_be_sendable",
+    "render",
     "settled",
     "write",
 ]

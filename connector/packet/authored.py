@@ -82,7 +82,7 @@ class Writer:
             "title": ": ".join(filter(None, ("Second opinion", request.performer.specialty))),
             "specialty": request.performer.specialty,
             "sourceEndpoint": f"urn:uuid:{source.id}",
-            "destinationEndpoint": destination.base_url,
+            "destinationEndpoint": destination.base_url or f"urn:uuid:{destination.id}",
             "question": request.question,
             "due": request.due,
             "meeting": request.meeting.start if request.meeting else None,

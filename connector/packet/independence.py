@@ -49,6 +49,8 @@ def independence(
 
 
 def _servers(case: CaseFile, source: Source, destination: Destination) -> Iterator[str]:
+    if not destination.base_url:
+        return  # a folder
     ours, theirs = urlsplit(source.base_url), urlsplit(destination.base_url)
     # On one machine, or so it seems, ports tell servers apart.
     if theirs.netloc == ours.netloc or theirs.hostname == ours.hostname not in LOOPBACK:

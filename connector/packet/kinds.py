@@ -50,6 +50,12 @@ def render(case: CaseFile, kind: Kind) -> Iterator[bytes]:
     yield b"\n]}\n"
 
 
+def must_be_sendable(case: CaseFile, kind: str) -> None:
+    """`UsageError` if the packet can't be made into this kind, whatever its records are."""
+    if kind == "message":
+        _header(case.fact("envelope"))
+
+
 def _head(envelope: dict[str, Any], kind: Kind, digest: str) -> bytes:
     # Another content or another shape is another Bundle (bdl-9: a document's identifier is whole).
     name = uuid.uuid5(uuid.UUID(hex=digest[:32]), kind)

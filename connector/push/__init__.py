@@ -4,7 +4,7 @@ Laws of this room (docs/architecture.md): never the wrong patient, never twice, 
 over the receiver's work, never silently. Every step can run again, alone, after a crash.
 """
 
-from . import choice
+from . import choice, discard, document, doubt, folder, message, unread, whole
 from .announce import announce
 from .cancel import cancel
 from .candidates import Judged
@@ -16,11 +16,13 @@ from .readback import read_back, verify
 from .recall import look, recall
 from .receipt import Signing, receipt, signed, signing_key
 from .update import catch_up, refresh
+from .whole import Whole
 
 __all__ = [
     "Desk",
     "Judged",
     "Signing",
+    "Whole",
     "account",
     "announce",
     "approver",
@@ -29,8 +31,13 @@ __all__ = [
     "catch_up",
     "choice",
     "deliver",
+    "discard",
+    "document",
+    "doubt",
+    "folder",
     "hand_over",
     "look",
+    "message",
     "read_back",
     "recall",
     "receipt",
@@ -38,6 +45,8 @@ __all__ = [
     "resolve",
     "signed",
     "signing_key",
+    "unread",
     "verify",
     "way_of",
+    "whole",
 ]

@@ -15,7 +15,7 @@ from ..fhir.bundle import Write
 from ..fhir.record import with_identity
 from ..store import delivery
 from ..store.packet import ANNOUNCED, LETTER
-from ..store.update import opened
+from ..store.update import announced, opened
 from .answers import Kind, judged
 from .desk import Desk, at_destination, parts
 from .exchange import may_try_again, post
@@ -28,7 +28,7 @@ _THEIRS: Literal["theirs"] = "theirs"
 
 
 @dataclass
-class _Signal:
+class Signal:
     """What is to be announced: what it has to become, and what of it is ours.
 
     `version`: what our last write made; `left`: canonical SHA-256 of the form before. `pending`: no
@@ -55,11 +55,11 @@ def announce(desk: Desk, now: str) -> None:
     """
     begun = desk.case.fact("announcing")
     if begun is None:
-        _everything_is_there(desk)
+        everything_is_there(desk)
     at = begun["at"] if begun else now
     check_again(desk)
     with at_destination():
-        signals = _signals(desk, at)
+        signals = signals_of(desk, at)
         readings = _until_told(desk, signals, at)
     if begun:
         desk.ledger.answer(desk.handle, begun["write_no"], None, "settled by reading")
@@ -67,8 +67,7 @@ def announce(desk: Desk, now: str) -> None:
         delivery.read_back(desk.case, ((*parts(key), *r) for key, r in readings.items()))
         differing = [signals[key].name for key, r in readings.items() if r.status == "differs"]
         if not differing:
-            desk.case.set_fact("announced_at", desk.case.fact("announced_at") or at)
-            desk.case.set_fact("told_at", at)
+            announced(desk.case, at)
     if differing:
         raise ReadBackDiffers(
             f"what stands at the destination is not what was announced: {', '.join(differing)}",
@@ -76,9 +75,9 @@ def announce(desk: Desk, now: str) -> None:
         )
 
 
-def _everything_is_there(desk: Desk) -> None:
+def everything_is_there(desk: Desk) -> None:
     """Never half: the last guard, whoever calls in whatever order."""
-    settled = "('verified', 'precision-changed', 'rejected', 'theirs', 'removed')"
+    settled = "('verified', 'precision-changed', 'accepted', 'rejected', 'theirs', 'removed')"
     missing = desk.case.row(
         "SELECT count(*) FROM entry LEFT JOIN delivery USING (type, id)"  # noqa: S608
         f" WHERE coalesce(delivery.status, '') NOT IN {settled}"
@@ -88,7 +87,8 @@ def _everything_is_there(desk: Desk) -> None:
         raise ConnectorError("internal: nothing is announced before everything is read back")
 
 
-def _signals(desk: Desk, at: str) -> dict[str, _Signal]:
+def signals_of(desk: Desk, at: str) -> dict[str, Signal]:
+    """What is to be announced, by key, in the order in which it is."""
     expected = Expected(desk, at)
     rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(desk.case)}
     update = opened(desk.case) is not None
@@ -98,13 +98,13 @@ def _signals(desk: Desk, at: str) -> dict[str, _Signal]:
         assert row.target_id is not None
         if row.status != "theirs":
             again = update and name != LETTER
-            signals[key] = _Signal(
+            signals[key] = Signal(
                 key, name, row.target_id, row.version, row.read_sha256, expected.of(key), again
             )
     return signals
 
 
-def _until_told(desk: Desk, signals: dict[str, _Signal], at: str) -> dict[str, Reading]:
+def _until_told(desk: Desk, signals: dict[str, Signal], at: str) -> dict[str, Reading]:
     failure = ""
     for attempt in count(1):
         readings = {key: _told(desk, signal) for key, signal in signals.items()}
@@ -114,17 +114,13 @@ def _until_told(desk: Desk, signals: dict[str, _Signal], at: str) -> dict[str, R
         if len(told) == len(signals):
             return told
         if failure:
-            raise DestinationRefused(
-                f"announce: {failure}",
-                "All records are there, not announced yet. Ask the people who run the"
-                " destination; the same command goes on from here.",
-            )
+            raise not_announced(failure)
         # On a server whose transactions do not hold together one of the two may be done already.
         failure = _write(desk, [s for key, s in signals.items() if key not in told], at, attempt)
     raise AssertionError("the retry decision ends the loop")
 
 
-def _told(desk: Desk, signal: _Signal) -> Reading | Literal["ours yet", "theirs"]:
+def _told(desk: Desk, signal: Signal) -> Reading | Literal["ours yet", "theirs"]:
     """The reading of a signal that is out; or that it is still as we left it; or theirs by now.
 
     Raises `Held` if a draft of ours was changed.
@@ -142,7 +138,12 @@ def _told(desk: Desk, signal: _Signal) -> Reading | Literal["ours yet", "theirs"
             return reading  # our own write, which the server did not store as sent
     if signal.again:
         return _THEIRS
-    raise Held(
+    raise changed(resource_type)
+
+
+def changed(resource_type: str) -> Held:
+    """Somebody was at it before us."""
+    return Held(
         "theirs",
         f"the {resource_type} was changed or removed at the destination before it was announced",
         "Ask the people who run the destination what was changed and why; nothing was written"
@@ -150,7 +151,16 @@ def _told(desk: Desk, signal: _Signal) -> Reading | Literal["ours yet", "theirs"
     )
 
 
-def _leave(desk: Desk, signals: dict[str, _Signal], keys: list[str]) -> None:
+def not_announced(why: str) -> DestinationRefused:
+    """The last write did not pass."""
+    return DestinationRefused(
+        f"announce: {why}",
+        "All records are there, not announced yet. Ask the people who run the destination; the"
+        " same command goes on from here.",
+    )
+
+
+def _leave(desk: Desk, signals: dict[str, Signal], keys: list[str]) -> None:
     """Leave what they have taken up, ServiceRequest and Task together: only the letter goes."""
     left = [key for key in keys if signals[key].again]
     note = "the receiving team's by now"
@@ -159,7 +169,7 @@ def _leave(desk: Desk, signals: dict[str, _Signal], keys: list[str]) -> None:
         del signals[key]
 
 
-def _write(desk: Desk, pending: list[_Signal], at: str, attempt: int) -> str:
+def _write(desk: Desk, pending: list[Signal], at: str, attempt: int) -> str:
     """One try. Returns why there must be no other; empty: there may be.
 
     Without transactions the ServiceRequest goes first: the Task, by which they see it, is last.
@@ -168,7 +178,7 @@ def _write(desk: Desk, pending: list[_Signal], at: str, attempt: int) -> str:
     now = pending if together else pending[:1]
     write_no = desk.ledger.next_write_no(desk.handle)
     desk.case.set_fact("announcing", {"at": at, "write_no": write_no})
-    answer = post(desk, write_no, list(map(_put, now)), "announce", "announce")
+    answer = post(desk, write_no, list(map(put, now)), "announce", "announce")
     kind, words, found = judged([signal.key for signal in now], answer)
     desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)
     if answer is not None and kind is not Kind.DONE:
@@ -184,7 +194,8 @@ def _write(desk: Desk, pending: list[_Signal], at: str, attempt: int) -> str:
     return words or "said to be done, and it is not"
 
 
-def _put(signal: _Signal) -> Write:
+def put(signal: Signal) -> Write:
+    """The write that announces, over the version that is ours."""
     resource_type = parts(signal.key)[0]
     reference = f"{resource_type}/{signal.target_id}"
     condition = {"ifMatch": f'W/"{signal.version}"'} if signal.version else {}

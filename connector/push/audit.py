@@ -54,7 +54,7 @@ def audit_event(desk: Desk, row: Row) -> dict[str, Any]:
                 _DICOM,
                 "110152",
                 _party(row.destination_id, "second-opinion destination"),
-                desk.settings.base_url,
+                desk.settings.base_url or f"urn:uuid:{desk.settings.id}",
             ),
             *_people(desk, row),
         ],

@@ -17,7 +17,7 @@ from ..store.written import Written
 from . import risen
 from .addresses import Addresses
 from .answers import NOTHING, Kind, Proof, judged, named
-from .desk import Desk, parts
+from .desk import PATIENT, Desk, parts
 from .exchange import may_try_again, post
 from .limits import learn, limits_of
 from .lookup import Place, find
@@ -43,15 +43,16 @@ class Courier:
         """Settle by reading what an earlier run may have sent without hearing the answer."""
         rows = delivery.deliveries(self._desk.case, "intended")
         self._look([[f"{row.type}/{row.id}"] for row in rows])
+        settled = "settled by reading" if self._desk.reads else "to be sent again"
         for write_no in sorted({row.write_no for row in rows}):
-            self._desk.ledger.answer(self._desk.handle, write_no, None, "settled by reading")
+            self._desk.ledger.answer(self._desk.handle, write_no, None, settled)
 
     def meet(self, keys: Collection[str]) -> None:
         """Find those of `keys` that an earlier delivery of ours brought: they are not sent again.
 
         Raises `Held` (`deleted`) if one of them is not there any more.
         """
-        brought = list(self._desk.known(keys))
+        brought = list(self._desk.known(keys)) if self._desk.reads else []
         if not brought:
             return
         self._intend(brought)
@@ -197,8 +198,9 @@ class Courier:
         raise self._no_more(words, _flat(left))
 
     def _no_more(self, words: str, left: Collection[str]) -> DestinationRefused:
+        unknown = "" if self._desk.reads else " for sure"
         return DestinationRefused(
-            f"push: {words}; {len(left)} resources of this write are not there",
+            f"push: {words}; {len(left)} resources of this write are not there{unknown}",
             "Look at the destination with `connector doctor`; the same command goes on from here.",
         )
 
@@ -208,6 +210,9 @@ class Courier:
         left = self._open(units)
         sent, keys = _flat(units), _flat(left)
         if len(sent) == len(keys) == 1:
+            taken = answer is not None and answer.ok and not found.failed
+            if taken and not self._desk.reads:
+                raise self._no_more(words, keys)  # it may be there, and did not say where
             self._refused(keys[0], words, answer)
         elif len(keys) < len(sent):
             self.carry(left)  # some were done, so the others may refer to them now
@@ -251,7 +256,11 @@ class Courier:
         self.addresses.lost.add(key)
 
     def _look(self, units: list[Unit], note: str = "") -> None:
-        self._settle(find(self._desk, _flat(units)), note)
+        keys = _flat(units)
+        if not self._desk.reads:
+            # What else is unclear is sent again: the server looks itself (If-None-Exist).
+            keys = [key for key in keys if parts(key)[0] == PATIENT]
+        self._settle(find(self._desk, keys), note)
 
     def _settle(self, found: dict[str, Place], note: str = "") -> None:
         delivery.settle(

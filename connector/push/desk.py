@@ -1,7 +1,7 @@
 """What every step of the push works with, and how the destination's failures are told."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ from ..errors import Answered, ConnectorError, DestinationRefused, EndpointError
 from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
 from ..request import Request
-from ..settings import Destination, Source
+from ..settings import Destination, Kind, Source
 from ..store import packet, update
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
@@ -24,6 +24,7 @@ Way = Literal["transaction", "batch", "single"]
 REQUEST = "ServiceRequest"
 TASK = "Task"
 CONTENTS = "Composition"
+PATIENT = "Patient"
 LETTER = packet.LETTER
 # R4 request-status and task-status: nothing is asked any more.
 ENDED = {
@@ -63,6 +64,32 @@ class Desk:
         """The id of the patient at the source. A case made from a receipt knows the request's."""
         found: str | None = self.case.fact("source_patient") or self.request.patient.id
         return found
+
+    @property
+    def turn(self) -> AbstractContextManager[None]:
+        """Be the only one who writes at the destination."""
+        return self.ledger.turn(str(self.settings.id), self.settings.wait_max_s)
+
+    @property
+    def reads(self) -> bool:
+        """Whether anything but the Patient may be read there."""
+        return self.settings.read_back == "granted"
+
+    @property
+    def kind(self) -> Kind:
+        """How the packet travels there; what began in one way goes on in it."""
+        found: Kind = self.case.fact("kind") or self.settings.kind
+        return found
+
+    @property
+    def record_by_record(self) -> bool:
+        """Whether what was delivered stands there as records that we may read."""
+        return self.kind == "transaction" and self.reads
+
+    @property
+    def can_verify(self) -> bool:
+        """Whether what was delivered can be read once more."""
+        return self.kind == "files" or (self.reads and self.kind != "message")
 
     def way(self) -> Way:
         """How writes travel to this destination: settled with the patient, before the first."""
@@ -136,11 +163,11 @@ def at_destination() -> Iterator[None]:
     try:
         yield
     except Answered as error:
-        hint = (
-            "Check `auth` of this destination and what its account may read and write."
-            if error.status in (401, 403)
-            else "Ask the people who run the destination; then run the same command again."
-        )
+        hint = "Ask the people who run the destination; then run the same command again."
+        if error.status in (401, 403):
+            hint = "Check `auth` of this destination and what its account may read and write."
+        if error.status == 403:
+            hint += ' If it is meant to read nothing but the Patient, set read_back = "none".'
         raise DestinationRefused(str(error), hint) from None
     except EndpointError as error:
         hint = error.what_to_do or "Look at the destination with `connector doctor`."

@@ -15,7 +15,7 @@ from . import audit
 from .desk import Desk
 
 CONSENT = "Consent"  # the authored resource that holds the signed authorization
-_STANDING = ("sent", "verified", "precision-changed", "differs")
+_STANDING = ("sent", "accepted", "verified", "precision-changed", "differs")
 
 
 def attempt(desk: Desk, event: Event, resources: int) -> Disclosure:
@@ -43,8 +43,9 @@ def account(desk: Desk) -> None:
     standing = sum(row.status in _STANDING for row in rows)
     rejected = sum(row.status == "rejected" for row in rows)
     outcome: Outcome = "partial" if rejected else "verified"
-    if any(row.status == "differs" for row in rows):
-        outcome = "differs"
+    for word in ("accepted", "differs"):
+        if any(row.status == word for row in rows):
+            outcome = word
     event: Event = "announce" if desk.case.fact("announced_at") else "deliver"
     if number(desk.case):
         event = "update"

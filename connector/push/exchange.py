@@ -25,7 +25,7 @@ def post(
     """Commit the intent in the ledger, then send `writes` once. None: no whole answer came.
 
     They go as one transaction or batch, or alone (`desk.way`); the answer to one that went alone
-    is told as that to a transaction of one. The intent and the row of the disclosure log that
+    is told as that to a transaction of it. The intent and the row of the disclosure log that
     tells of it (`event`) are one commit.
 
     The caller has said in the case file what `write_no` holds, and says afterwards in the ledger
@@ -34,18 +34,38 @@ def post(
     """
     way = desk.way()
     _guard(desk, writes)
-    told = attempt(desk, event, len(writes))
     if way == "single":
         [write] = writes
-        method, body = write.method, write.body
-    else:
-        method, body = "POST", transaction(way, writes)
-    desk.ledger.intend(desk.handle, desk.fence, write_no, method, sha256(body), len(writes), told)
+        return alone(desk, write_no, write, what, event)
+    body = transaction(way, writes)
+    whole = Write("", "POST", desk.endpoint.base_url, body, {})
+    return ask(desk, write_no, whole, what, event, len(writes))
+
+
+def alone(
+    desk: Desk,
+    write_no: int,
+    write: Write,
+    what: str,
+    event: Event = "deliver",
+    resources: int = 1,
+) -> Answer | None:
+    """As `post`, for one write that goes by itself whatever the way; it holds `resources`."""
+    answer = ask(desk, write_no, write, what, event, resources)
+    return answer and _as_of_one(answer, write)
+
+
+def ask(
+    desk: Desk, write_no: int, write: Write, what: str, event: Event, resources: int
+) -> Answer | None:
+    """Commit the intent, then send `write` once: the answer as it is. None: no whole one came."""
+    told = attempt(desk, event, resources)
+    content = sha256(write.body)
+    desk.ledger.intend(desk.handle, desk.fence, write_no, write.method, content, resources, told)
     audit.keep_up(desk)
+    headers = _MINIMAL | {_CONDITIONS[name]: value for name, value in write.conditions.items()}
     try:
-        if way == "single":
-            return _alone(desk, write, what)
-        return desk.endpoint.write("POST", desk.endpoint.base_url, body, what, _MINIMAL)
+        return desk.endpoint.write(write.method, write.url, write.body, what, headers)
     except Unreachable:
         return None
 
@@ -64,9 +84,8 @@ def may_try_again(desk: Desk, attempt: int, answer: Answer | None) -> bool:
     return decision is not None
 
 
-def _alone(desk: Desk, write: Write, what: str) -> Answer:
-    headers = _MINIMAL | {_CONDITIONS[name]: value for name, value in write.conditions.items()}
-    answer = desk.endpoint.write(write.method, write.url, write.body, what, headers)
+def _as_of_one(answer: Answer, write: Write) -> Answer:
+    """The answer to a single write as that to a transaction of it."""
     if not answer.ok:
         return answer
     place = answer.headers.get("location") or answer.headers.get("content-location")
@@ -88,7 +107,7 @@ _OURS = {"PUT": ("draft", "requested"), "DELETE": ("draft", "requested", "cancel
 
 def _guard(desk: Desk, writes: Sequence[Write]) -> None:
     """Never over the receiver's work: no Task beyond `requested` is written, whoever asks."""
-    for write in writes:
+    for write in writes if desk.reads else ():  # else If-Match is all that keeps us off it
         if write.method in _OURS and parts(write.url)[0] == TASK:
             body = read(desk, write.url)
             if body is not None and decode(body).get("status") not in _OURS[write.method]:

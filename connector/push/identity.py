@@ -105,6 +105,8 @@ def _owner(desk: Desk) -> str | None:
     if "|" in owner:
         system, _, value = owner.partition("|")
         found = carriers(desk, "Organization", [(system, value)], "owner")
+    elif not desk.reads:
+        return owner  # as the operator says: nobody else can tell
     elif FHIR_ID.fullmatch(parts(owner)[1]) and (body := read(desk, owner)) is not None:
         found = [decode(body)]
     if len(found) != 1 or found[0].get("resourceType") != "Organization":

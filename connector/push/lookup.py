@@ -110,6 +110,12 @@ def version_of(resource: Any) -> str | None:
     return str(version) if version is not None else None
 
 
+def read_version(desk: Desk, reference: str) -> tuple[bool, str | None]:
+    """Whether a resource stands at `Type/id`, and in which version as it says."""
+    body = read(desk, reference)
+    return body is not None, version_of(decode(body)) if body is not None else None
+
+
 def tags_of(resource: Any) -> set[str]:
     """The codes of our own tag on a decoded resource: derived ids."""
     tags = (resource.get("meta") or {}).get("tag") or []

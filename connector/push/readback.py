@@ -43,7 +43,7 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
     """
     reader = _Reader(desk, Expected(desk, None), progress)
     with at_destination():
-        found = list(reader.read(delivery.deliveries(desk.case, "sent", "differs")))
+        found = list(reader.read(delivery.deliveries(desk.case, "sent", "accepted", "differs")))
         _hold(found)
         older = [one.revision for one in found if one.revision is not None]
         if older:
@@ -63,7 +63,9 @@ def verify(desk: Desk, progress: Progress = silent) -> None:
     on them, and what a later case of ours brought up to date.
     """
     check_again(desk)
-    rows = delivery.deliveries(desk.case, "sent", "verified", "precision-changed", "differs")
+    rows = delivery.deliveries(
+        desk.case, "sent", "accepted", "verified", "precision-changed", "differs"
+    )
     expected = Expected(desk, desk.case.fact("told_at") or desk.case.fact("announced_at"))
     aside = {key: _WORKFLOW.get(name, ()) for key, name in expected.signals.items()}
     with at_destination():

@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 from ..config import ReceiptSettings
 from ..keys import SigningKey, read
 from ..request import Model
+from ..settings import Kind
 from ..signature import sign
 from ..store import delivery, packet
 from ..store.update import number
@@ -21,7 +22,7 @@ class Line(Model):
     """One resource of the packet at the destination."""
 
     packet: str  # Type/<derived id>, as in packet.json
-    there: str | None  # Type/id; None: nothing of it stands there
+    there: str | None  # Type/id; Bundle/id#fullUrl; None: nothing of it stands there, or unknown
     version: str | None
     sha256_packet: str | None  # of its bytes in packet.json; None: they are part of another entry
     sha256_sent: str | None  # of the canonical form it was to arrive in; None: never written
@@ -55,6 +56,21 @@ class Who(Model):
     approved_by: str | None
 
 
+class Response(Model):
+    """What the destination answered to a message (R4 MessageHeader.response)."""
+
+    message: str  # id of our MessageHeader
+    code: Literal["ok"]
+    answer: str | None  # id of the answering MessageHeader
+
+
+class File(Model):
+    """The one file that was put into the destination's folder."""
+
+    name: str
+    sha256: str
+
+
 class LogRow(Model):
     """The last row of the disclosure log when this was written."""
 
@@ -73,6 +89,9 @@ class Receipt(Model):
     announced_at: str | None
     update: int  # 0: the first packet
     told_at: str | None  # when this packet was announced
+    kind: Kind
+    response: Response | None
+    file: File | None
     by: Who
     source: Place
     destination: Place
@@ -89,7 +108,7 @@ def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
 
     `verified_at`: when it was read back last, UTC, ISO 8601.
     """
-    there = delivery.id_map(desk.case)
+    there = delivery.places(desk.case)
     hashes = packet.hashes(desk.case)
     head = desk.ledger.disclosure_head()
     values = {
@@ -101,6 +120,9 @@ def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
         "announced_at": desk.case.fact("announced_at"),
         "update": number(desk.case),
         "told_at": desk.case.fact("told_at"),
+        "kind": desk.kind,
+        "response": desk.case.fact("response"),
+        "file": _file(desk),
         "by": {"operator": desk.operator, "approved_by": approver(desk)},
         "source": _place(desk.source),
         "destination": _place(desk.settings),
@@ -146,6 +168,11 @@ def signing_key(settings: ReceiptSettings) -> Signing | None:
 def signed(proof: bytes, signing: Signing) -> bytes:
     """receipt.jws: the bytes of receipt.json, signed (RFC 7515, compact)."""
     return sign(proof, signing.key, signing.kid, {"cty": "json"}).encode() + b"\n"
+
+
+def _file(desk: Desk) -> dict[str, str] | None:
+    kept = desk.case.fact("file")
+    return kept and {name: kept[name] for name in ("name", "sha256")}
 
 
 def _place(settings: Any) -> dict[str, str]:

@@ -16,9 +16,10 @@ from connector.sandbox.everything import everything
 from connector.sandbox.exchange import Request, Response
 from connector.sandbox.guard import Guard
 from connector.sandbox.match import match
+from connector.sandbox.messages import Messages
 from connector.sandbox.outcome import Refusal, Resource, outcome
 from connector.sandbox.pages import Pages, Result
-from connector.sandbox.quirks import Quirks, check, heeded
+from connector.sandbox.quirks import Quirks, check, heeded, readable
 from connector.sandbox.search import Query, included, search, updated
 from connector.sandbox.store import Store, Version
 from connector.sandbox.transaction import Change, apply, declared, types
@@ -51,6 +52,7 @@ class Api:
             base, quirks.page_links, quirks.expires_after, totals=quirks.page_totals
         )
         self.bulk = Bulk(store, quirks.bulk, base) if quirks.bulk else None
+        self.messages = Messages(quirks)
         self._started = datetime.now(UTC)
 
     def answer(self, request: Request) -> Response:
@@ -85,6 +87,8 @@ class Api:
                 return self._bundle(request)
             case "POST", "Patient", "$match" if self._quirks.match is not None:
                 return Response(200, encode(match(self._store, self._quirks, _resource(request))))
+            case "POST", "$process-message" if self._quirks.messages is not None:
+                return self.messages.process(_resource(request))
             case "GET", name:
                 return self._search(request, name, request.query)
             case "POST", name, "_search":
@@ -108,6 +112,7 @@ class Api:
 
     def _read(self, request: Request, reference: str, number: str | None) -> Response:
         declared(self._quirks, reference.partition("/")[0])
+        readable(self._quirks, reference.partition("/")[0])
         latest = self._store.latest(reference)
         found = self._store.version(reference, number) if number else latest
         if found is None:
@@ -140,6 +145,7 @@ class Api:
 
     def _search(self, request: Request, name: str, query: Query) -> Response:
         declared(self._quirks, name)
+        readable(self._quirks, name)
         check(self._quirks, name, query)
         found = search(self._store, name, heeded(self._quirks, query))
         strict = "handling=strict" in request.headers.get("prefer", "")

@@ -20,6 +20,11 @@ def capability_statement(base: str, quirks: Quirks, started: datetime) -> Resour
         "resource": [_type(name, quirks, base) for name in sorted(types(quirks))],
         "interaction": [{"code": code} for code in system],
     }
+    said: Resource = {}
+    if quirks.messages is not None:
+        definition = "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"
+        rest["operation"] = [{"name": "process-message", "definition": definition}]
+        said = {"messaging": [{"reliableCache": quirks.messages}]}
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -30,6 +35,7 @@ def capability_statement(base: str, quirks: Quirks, started: datetime) -> Resour
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
         "rest": [rest],
+        **said,
     }
 
 

@@ -95,6 +95,12 @@ class Sandbox:
         self._guard.revoke()
 
     @property
+    def messages(self) -> list[Resource]:
+        """The messages that were processed, in their order; one twice if it was."""
+        with self._api.lock:
+            return list(self._api.messages.processed)
+
+    @property
     def exports(self) -> list[str]:
         """The bulk exports that nobody deleted yet."""
         return self._api.bulk.open if self._api.bulk else []

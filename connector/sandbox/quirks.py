@@ -21,8 +21,12 @@ class Quirks:
     further pages all results are forgotten, once: what was being read answers 410.
     `drop_elements` names top-level elements (`note`, or `Condition.note`) a write
     loses without a word. `reject` is a regular expression: a resource whose JSON it finds is
-    refused with 422. `match` is what `Patient/$match` answers whoever is asked about: the id of a
-    Patient → its grade (empty: ungraded), as far as stored; None: no such operation.
+    refused with 422. `readable` are the types that may be read or searched for (None: all); for
+    others the answer is 403. `match` is what `Patient/$match` answers whoever is asked about: the
+    id of a Patient → its grade (empty: ungraded), as far as stored; None: no such operation.
+    `messages`: the operation `$process-message` is there, and knows a message that came before for
+    so many minutes (0: not at all; None: no such operation). The first messages are answered with
+    `message_codes` in turn, all others with ok; without `message_answers`, with 202 and nothing.
     Limits: `page_max` matches a page, `entry_limit` entries a bundle,
     `body_limit` bytes a request (beyond either of the last two: 413).
     """
@@ -58,6 +62,10 @@ class Quirks:
     gone_status: Literal[404, 410] = 410  # of what was deleted; 404 hides that it ever was
     own_ids: bool = False  # a PUT of an id not yet there creates one with another id
     reject: str | None = None
+    readable: frozenset[str] | None = None
+    messages: int | None = None
+    message_codes: tuple[str, ...] = ()
+    message_answers: bool = True
     clock_ahead_s: float = 0  # of ours; behind, where negative
     bulk: BulkQuirks | None = None  # None: no exports
     match: Mapping[str, str] | None = None
@@ -77,6 +85,12 @@ def check(quirks: Quirks, name: str, query: Sequence[tuple[str, str]]) -> None:
     for parameter, value in query:
         if f"{parameter}={value}" in quirks.refuses:
             raise Refusal(400, "processing", f"{parameter} has a value that is not supported")
+
+
+def readable(quirks: Quirks, name: str) -> None:
+    """Raise `Refusal` for a type of which nothing may be read."""
+    if quirks.readable is not None and name not in quirks.readable:
+        raise Refusal(403, "forbidden", f"No {name} may be read")
 
 
 def heeded(quirks: Quirks, query: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

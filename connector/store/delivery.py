@@ -119,9 +119,11 @@ def reject(case: CaseFile, resource_type: str, resource_id: str, note: str) -> N
 
 
 def read_back(
-    case: CaseFile, results: Iterable[tuple[str, str, str, str, str, str | None, str]]
+    case: CaseFile, results: Iterable[tuple[str, str, str, str | None, str | None, str | None, str]]
 ) -> None:
-    """Keep what was read: (type, derived id, status, sent and read sha256, version, note)."""
+    """Keep what was read: (type, derived id, status, sent and read sha256, version, note).
+
+    A sha256 is None where nothing may be read, or what was sent whole was compared whole."""
     with case.commit():
         case.executemany(
             "UPDATE delivery SET status = ?, sent_sha256 = ?, read_sha256 = ?, version = ?,"
@@ -164,6 +166,29 @@ def id_map(case: CaseFile) -> dict[str, str]:
         " WHERE target_id IS NOT NULL AND status <> 'removed'"
     )
     return {f"{t}/{i}": f"{t}/{target}" for t, i, target in rows}
+
+
+def places(case: CaseFile) -> dict[str, str]:
+    """`Type/<derived id>` → where it stands: `Type/id there`, or within what was sent whole."""
+    whole = case.fact("whole")
+    if whole is None:
+        return id_map(case)
+    rows = case.rows("SELECT type, id FROM delivery WHERE write_no > 0")
+    return id_map(case) | {f"{t}/{i}": f"{whole['place']}#urn:uuid:{i}" for t, i in rows}
+
+
+def take(case: CaseFile, status: str, version: str | None = None) -> None:
+    """Say of all that was sent whole that it is `sent` or `accepted`."""
+    with case.commit():
+        case.execute(
+            "UPDATE delivery SET status = ?, version = ? WHERE write_no > 0", (status, version)
+        )
+
+
+def take_back(case: CaseFile, write_no: int) -> None:
+    """Say that nothing of a write stands there."""
+    with case.commit():
+        case.execute("DELETE FROM delivery WHERE write_no = ?", (write_no,))
 
 
 def next_write_no(case: CaseFile) -> int:

@@ -37,6 +37,8 @@ def _ends(case: CaseFile) -> tuple[object, object]:
 
 
 def _add(found: Elsewhere, other: CaseFile) -> None:
+    if (other.fact("kind") or "transaction") != "transaction":
+        return  # its records stand within a Bundle or a file
     withdrawn = (other.fact("withdrawal") or {}).get("how") == "recall"
     for row in deliveries(other):
         if row.status == "rejected":

@@ -14,6 +14,7 @@ from .update import number, opened
 
 _COUNTED = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
 _ARRIVED = ("verified", "precision-changed")
+_UNPROVED = ("sent", "accepted", "differs")
 
 # A sentence for each exit code; a more exact one stands in `obstacle` when a step was stopped.
 _WORDS = {
@@ -82,7 +83,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         now=now,
     )
     codes = exit_codes(facts, goal)
-    there = delivery.id_map(case)
+    there = delivery.places(case)
     outline = case.fact("outline", {})
     return Standing(
         case=case.folder.name,
@@ -130,7 +131,8 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
 def counts(case: CaseFile) -> dict[str, int]:
     """pulled = selected + not_selected + withheld + entered_in_error + merged; what became of it.
 
-    `theirs`: sent once, changed or deleted there before an update, and left so.
+    `accepted`: taken, and nothing there can be read. `theirs`: sent once, changed or deleted there
+    before an update, and left so.
     """
     decided = dict(case.rows("SELECT outcome, count(*) FROM decision GROUP BY outcome"))
     placed = dict(
@@ -140,7 +142,8 @@ def counts(case: CaseFile) -> dict[str, int]:
     return {
         "pulled": chart.count_records(case),
         **{name.replace("-", "_"): decided.get(name, 0) for name in _COUNTED},
-        "sent": arrived + placed.get("sent", 0) + placed.get("differs", 0),
+        "sent": arrived + sum(placed.get(status, 0) for status in _UNPROVED),
+        "accepted": placed.get("accepted", 0),
         "verified": arrived,
         "theirs": placed.get("theirs", 0) + placed.get("removed", 0),
     }

@@ -45,6 +45,19 @@ def told(case: CaseFile) -> bool:
     return bool(case.fact("announced_at")) and opened(case) is None
 
 
+def announced(case: CaseFile, at: str) -> None:
+    """Say that the packet as it is now was announced. `at`: FHIR dateTime."""
+    with case.commit():
+        case.set_fact("announced_at", case.fact("announced_at") or at)
+        case.set_fact("told_at", at)
+
+
+def possible(case: CaseFile) -> bool:
+    """Whether a packet that was told can get an update: if it stands there as records we read."""
+    row = case.row("SELECT count(*) FROM delivery WHERE status = 'accepted'")
+    return (case.fact("kind") or "transaction") == "transaction" and row == (0,)
+
+
 def has_left(case: CaseFile) -> bool:
     """Whether anything of the case may stand at the destination."""
     return bool(case.fact("sending") or case.fact("announced_at"))

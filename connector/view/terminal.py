@@ -45,7 +45,7 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
     if values["coverage"]:
         lines.append(_coverage(values["coverage"]))
     if counts["sent"]:
-        lines.append(f"Arrived {counts['verified']} of {counts['sent']}, read back and compared")
+        lines.append(_arrived(counts))
         places = [values[name] for name in ("service_request", "task", "patient") if values[name]]
         lines += [f"  {place}" for place in places]
     if counts["theirs"]:
@@ -78,6 +78,18 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
         if reason["what_to_do"]:
             lines.append(f"  {reason['what_to_do']}")
     return lines
+
+
+def _proved(counts: dict[str, int]) -> str:
+    if not counts["accepted"]:
+        return f"{counts['verified']} of {counts['sent']} verified"
+    return f"{counts['accepted']} of {counts['sent']} taken, not read back"
+
+
+def _arrived(counts: dict[str, int]) -> str:
+    if not counts["accepted"]:
+        return f"Arrived {counts['verified']} of {counts['sent']}, read back and compared"
+    return f"Accepted {counts['accepted']} of {counts['sent']}, not read back"
 
 
 _AIMED = {
@@ -219,7 +231,7 @@ def gaps(found: Iterable[dict[str, Any]]) -> list[str]:
 def brief(values: dict[str, Any]) -> str:
     """A case in one line, for cron."""
     counts = values["counts"]
-    text = f"{values['case']} {values['state']}: {counts['verified']} of {counts['sent']} verified"
+    text = f"{values['case']} {values['state']}: {_proved(counts)}"
     wanting = [item["item"] for item in values["missing"] if item["required"]]
     if wanting and not values["taken_back"]:
         text += f"; missing {', '.join(wanting)}"

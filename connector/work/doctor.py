@@ -1,5 +1,6 @@
 """Check both ends before anything is needed of them. Reads only; asks for no patient's data."""
 
+import os
 from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,10 @@ _WAYS = {
     "transaction": "as transactions",
     "batch": "as batches: transactions are not offered",
     "single": "one by one: neither transactions nor batches are offered",
+}
+_READ_BACK = {
+    "granted": "everything, record by record",
+    "none": "not granted: what is delivered is accepted there, never verified",
 }
 _PACKET_TYPES = ("Composition", "Device", "Organization", "Provenance", "ServiceRequest", "Task")
 
@@ -153,13 +158,22 @@ def _files(name: str, settings: Source) -> Iterator[Check]:
 def _destination(
     name: str, settings: Destination, types: frozenset[str], write_test: bool
 ) -> Iterator[Check]:
-    endpoint = Endpoint(settings, "destination", types=types)
     refused = Exit.DESTINATION_REFUSED
-    capability = yield from _common(name, endpoint, settings, "Task", refused)
+    if settings.folder is not None:
+        writable = settings.folder.is_dir() and os.access(settings.folder, os.W_OK | os.X_OK)
+        said = "takes packets as files" if writable else "not there, or not writable"
+        fix = "" if writable else "Mount it, or correct `folder` and its permissions."
+        yield Check(name, "folder", writable, said, fix, refused)
+        return
+    endpoint = Endpoint(settings, "destination", types=types)
+    probe = "Task" if settings.read_back == "granted" else "Patient"
+    capability = yield from _common(name, endpoint, settings, probe, refused)
     if capability is None:
         return
     yield from _scopes(name, endpoint, _PACKET_TYPES, refused)
     yield Check(name, "writes", True, _WAYS[way_of(settings, capability)])
+    yield Check(name, "read back", True, _READ_BACK[settings.read_back])
+    yield _kind(name, capability, settings)
     absent = [t for t in _PACKET_TYPES if t not in capability.search]
     yield Check(
         name, "packet", not absent,
@@ -170,10 +184,27 @@ def _destination(
         yield _own_ids(name, capability, types | set(_PACKET_TYPES))
     yield _owner(name, endpoint, settings)
     yield Check(name, "$match", True, _matching(capability, settings))
-    if write_test:
+    if write_test and settings.read_back == "none":
+        yield Check(name, "write test", True, "not done: what was written can't be read")
+    elif write_test:
         for seen in trial.write_test(settings, way_of(settings, capability)):
             fine = seen.ok or not trial.needed(seen.name, settings)
             yield Check(name, f"write test: {seen.name}", fine, seen.detail, seen.fix, refused)
+
+
+def _kind(name: str, capability: Capability, settings: Destination) -> Check:
+    """How packets travel there, and whether they can."""
+    kind = settings.kind
+    takes, said = True, "record by record"
+    if kind == "document":
+        takes, said = "Bundle" in capability.search, "as one Bundle of type document"
+    elif kind == "message":
+        takes, minutes = capability.messages, capability.reliable_cache_min
+        again = f"known again for {minutes} min" if minutes else "never sent twice: not known again"
+        said = f"as one message, {again}"
+    fix = "" if takes else "Set bundle.kind to what it takes, or ask its administrator."
+    said = said if takes else f"does not say that it takes a {kind}"
+    return Check(name, "kind", takes, said, fix, Exit.DESTINATION_REFUSED)
 
 
 def _matching(capability: Capability, settings: Destination) -> str:
@@ -202,6 +233,8 @@ def _owner(name: str, endpoint: Endpoint, settings: Destination) -> Check:
         return Check(
             name, "owner", True, "not configured: Task.owner is a name without a reference"
         )
+    if settings.read_back == "none":
+        return Check(name, "owner", True, "not looked up: nothing may be read there")
     if "|" in settings.owner:
         return Check(name, "owner", True, "an identifier: looked up before the first write")
     try:

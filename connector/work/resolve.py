@@ -1,4 +1,4 @@
-"""Who the patient is at the destination, when a person has to say it."""
+"""What a person has to say: who the patient is at the destination, or whether a packet arrived."""
 
 from typing import Any
 
@@ -28,6 +28,8 @@ def look(job: Job) -> tuple[list[dict[str, Any]], Standing]:
             raise UsageError(
                 "the case has no packet yet", "`connector transfer REQUEST --dry-run` first."
             )
+        if desk.kind == "files":
+            raise UsageError("a folder can't be asked who the patient is", "Look there yourself.")
         own = desk.patient()
         judged = push.candidates(desk)
         rows = push.choice.listing(desk, own, judged)
@@ -35,15 +37,28 @@ def look(job: Job) -> tuple[list[dict[str, Any]], Standing]:
         return rows, standing(desk.case, job.clock())
 
 
-def choose(job: Job, chosen: str, by: str) -> Standing:
-    """Record who is chosen, by whom and when. The next transfer goes on with that.
+def doubted(job: Job) -> tuple[str, Standing] | None:
+    """What may have arrived and may not, in words; None where nothing is in doubt."""
+    with at_work(job) as desk:
+        found = desk.case.fact("doubt")
+        stands = standing(desk.case, job.clock())
+    return found and (f"{found['what']} may have arrived, and may not: {found['why']}", stands)
 
-    `UsageError` if it is not one of those that `look` found, or can't be chosen.
+
+def choose(job: Job, chosen: str, by: str) -> Standing:
+    """Record what is chosen, by whom and when. The next transfer goes on with that.
+
+    `UsageError` if it is not one of those that `look` found, or can't be chosen; where something
+    is in doubt, if it is neither `arrived` nor `absent`.
     """
     with at_work(job) as desk:
-        case = desk.case
-        push.choice.choose(desk, chosen, by, iso(job.clock()))
-        if (case.fact("obstacle") or {}).get("code") == "identity":
+        case, code = desk.case, "identity"
+        if case.fact("doubt"):
+            code = "unclear"
+            push.doubt.say(desk, chosen, by, iso(job.clock()))
+        else:
+            push.choice.choose(desk, chosen, by, iso(job.clock()))
+        if (case.fact("obstacle") or {}).get("code") == code:
             with case.commit():
                 forget(case, "obstacle")
                 enter(case, _before_the_hold(case))

@@ -1,0 +1,168 @@
+"""The packet as a FHIR document (R4 documents.html): one create of a Bundle, read back whole.
+
+Never twice: the Bundle's identifier is made from the packet, and the server looks for it before it
+creates (If-None-Exist); an unclear answer is settled by searching for it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+from ..errors import DestinationRefused, Held, ReadBackDiffers
+from ..fhir.bundle import Write, entries
+from ..fhir.lossless import UndecodableError, decode, members
+from ..store import delivery
+from ..store.update import announced
+from . import whole
+from .answers import Kind, judged
+from .desk import Desk, at_destination, parts
+from .exchange import alone, may_try_again
+from .expected import Reading, judge
+from .identity import check_again
+from .lookup import Place, read, search, version_of
+from .whole import Whole
+
+BUNDLE = "Bundle"
+# What makes it this document; a server may add links, and its own id and meta.
+_HEAD = ("type", "identifier", "timestamp")
+
+
+def deliver(desk: Desk, document: Whole, now: str) -> None:
+    """Send the document unless it stands there, and read it back. `now`: FHIR dateTime.
+
+    Sets the case fact `announced_at`: it is visible as soon as it is there. Raises
+    `DestinationRefused`, `ReadBackDiffers`, `Waiting`, `Held`.
+    """
+    with at_destination():
+        whole.settle(desk, "settled by reading" if desk.reads else "to be sent again")
+        with desk.turn:
+            place = _find(desk, document.identifier) or _until_there(desk, document)
+        desk.case.set_fact("whole", {"place": place.reference, "version": place.version})
+        if desk.reads:
+            delivery.take(desk.case, "sent", place.version)
+            compare(desk, document)
+        else:
+            whole.accept(desk, document, place.version)
+    announced(desk.case, now)
+
+
+def verify(desk: Desk, document: Whole) -> None:
+    """Read the document again, and the Patient. Raises `ReadBackDiffers`, `Held` (`identity`)."""
+    check_again(desk)
+    with at_destination():
+        compare(desk, document)
+
+
+def compare(desk: Desk, document: Whole) -> None:
+    """Compare every entry, by its `fullUrl`, with what stands there. `ReadBackDiffers`."""
+    stands = desk.case.fact("whole")
+    body = read(desk, stands["place"])
+    written = {f"{r.type}/{r.id}" for r in delivery.deliveries(desk.case) if r.write_no > 0}
+    version = version_of(_head(body)) if body is not None else None
+    differing: Counter[str] = Counter()
+
+    def readings() -> Iterator[tuple[str, str, str, str, str | None, str | None, str]]:
+        for key, reading in _readings(document, body):
+            if reading.status == "differs":
+                differing[parts(key)[0]] += 1
+            if key in written:
+                yield (*parts(key), *reading._replace(version=version))
+
+    delivery.read_back(desk.case, list(readings()))
+    same = body is not None and _same_frame(document, body)
+    if not same or differing:
+        what = ", ".join(f"{number} {name}" for name, number in sorted(differing.items()))
+        raise ReadBackDiffers(
+            f"the document at the destination is not what was sent: {what or 'its frame'}",
+            "Ask the people who run the destination what changes or removes documents: those who"
+            " look there see it as it is.",
+        )
+
+
+def looked_for(desk: Desk) -> dict[str, Any] | None:
+    """Place and version of a document that may have been sent without an answer being heard."""
+    identifier = desk.case.fact("document")
+    place = _find(desk, (identifier[0], identifier[1])) if identifier else None
+    return {"place": place.reference, "version": place.version} if place else None
+
+
+def _find(desk: Desk, identifier: tuple[str, str]) -> Place | None:
+    """Where it stands, by its identifier. Raises `Held` (`doubled`)."""
+    if not desk.reads:
+        return None
+    system, value = identifier
+    asked = {"identifier": f"{system}|{value}", "_elements": "identifier"}
+    found = []
+    for resource in search(desk, BUNDLE, asked):
+        if resource.get("identifier") != {"system": system, "value": value}:
+            raise DestinationRefused(
+                "the destination does not search Bundle by identifier: it returned another one",
+                "Send the packet as a transaction instead.",
+            )
+        found.append(Place(BUNDLE, str(resource["id"]), version_of(resource)))
+    if len(found) > 1:
+        raise Held(
+            "doubled",
+            "the document stands at the destination more than once",
+            "Ask the people who run the destination to remove the copy; then run again.",
+        )
+    return found[0] if found else None
+
+
+def _until_there(desk: Desk, document: Whole) -> Place:
+    check_again(desk)
+    desk.case.set_fact("document", list(document.identifier))
+    condition = {"ifNoneExist": "identifier={}|{}".format(*document.identifier)}
+    kept = condition if desk.settings.write == "conditional" else {}
+    write = Write("", "POST", BUNDLE, document.body, kept)
+    for attempt in count(1):
+        write_no = whole.intend(desk)
+        resources = len(delivery.deliveries(desk.case, "intended"))
+        answer = alone(desk, write_no, write, "push", resources=resources)
+        kind, words, found = judged([document.key], answer)
+        if answer is not None and kind is not Kind.DONE:
+            delivery.keep_words(desk.case, write_no, answer.status, answer.body)
+        desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)
+        if kind is Kind.DONE:
+            return found.places[document.key]
+        if kind is not Kind.UNCLEAR:
+            raise whole.not_taken(desk, write_no, words, _REFUSED)
+        again = may_try_again(desk, attempt, answer)
+        if desk.reads and (place := _find(desk, document.identifier)) is not None:
+            return place
+        if not again:
+            raise DestinationRefused(
+                f"push: {words}; the document is not known to be there",
+                "Look at the destination with `connector doctor`; the same command goes on from"
+                " here.",
+            )
+    raise AssertionError("the retry decision ends the loop")
+
+
+_REFUSED = "Ask the people who run the destination whether it takes documents, and of what size."
+
+
+def _readings(document: Whole, body: bytes | None) -> Iterator[tuple[str, Reading]]:
+    there = dict(entries(body)) if body is not None else {}
+    for key, sent in document.entries():
+        derived = parts(key)[1]
+        resource = there.get(f"urn:uuid:{derived}")
+        # Its name is the fullUrl; HAPI drops the id beside it.
+        named = resource is not None and "id" in members(resource)
+        yield key, judge(derived if named else None, sent, resource)
+
+
+def _same_frame(document: Whole, body: bytes) -> bool:
+    """Whether it is this document, with the same entries in the same order and no other."""
+    ours, theirs = _head(document.body), _head(body)
+    urls = [[url for url, _ in entries(one)] for one in (document.body, body)]
+    return urls[0] == urls[1] and all(ours.get(name) == theirs.get(name) for name in _HEAD)
+
+
+def _head(body: bytes) -> dict[str, Any]:
+    """A Bundle without its entries."""
+    top = members(body)
+    if b'"Bundle"' not in bytes(top.get("resourceType", b"")):
+        raise UndecodableError("not a Bundle")
+    return {name: decode(value) for name, value in top.items() if name != "entry"}

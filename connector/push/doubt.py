@@ -1,0 +1,57 @@
+"""What only people can find out: whether something arrived whose answer was lost.
+
+Nothing there may be read, and nothing says that the server would notice a second one: so nothing
+is sent again until somebody has asked them, and says what they were told.
+"""
+
+from typing import Literal
+
+from ..errors import Held, UsageError
+from .desk import Desk
+
+Said = Literal["arrived", "absent"]
+
+ARRIVED = "arrived, as the people there say"  # the note of what was in doubt
+
+_ASK = (
+    "Ask the people who run the destination. Then say which it is:"
+    " `echo arrived | connector resolve CASE --choose -`, or `absent`, which sends it again."
+)
+
+
+def in_doubt(desk: Desk, what: str, why: str = "its answer was lost") -> Held:
+    """Keep that nobody knows whether `what` arrived: the error to raise."""
+    desk.case.set_fact("doubt", {"what": what, "why": why})
+    return Held("unclear", f"{what} may have arrived, and may not: {why}", _ASK)
+
+
+def say(desk: Desk, answer: str, by: str, at: str) -> None:
+    """Record what somebody was told (`arrived`, `absent`). `UsageError` for another word."""
+    if answer not in ("arrived", "absent"):
+        raise UsageError("expected `arrived` or `absent`", "Run the same command again.")
+    said = {**desk.case.fact("doubt"), "said": answer, "by": by, "at": at}
+    with desk.case.commit():
+        desk.case.set_fact("doubts", [*desk.case.fact("doubts", []), said])
+        desk.case.set_fact("doubt", None)
+        desk.case.set_fact("told", said)
+
+
+def told(desk: Desk) -> Said | None:
+    """What somebody said since the doubt, once. Raises `Held` again while nobody has."""
+    if open_doubt := desk.case.fact("doubt"):
+        raise in_doubt(desk, **open_doubt)
+    said = desk.case.fact("told")
+    if said is None:
+        return None
+    answer: Said = said["said"]
+    return answer
+
+
+def told_if_any(desk: Desk) -> Said | None:
+    """As `told`, where something is done whatever anybody said."""
+    return (desk.case.fact("told") or {}).get("said")
+
+
+def settled(desk: Desk) -> None:
+    """Say, in the commit that acts on it, that what somebody said has been heard."""
+    desk.case.set_fact("told", None)

@@ -1,0 +1,209 @@
+"""The packet as a zip put into a folder that others watch: a share, a mount, a pick-up folder.
+
+Written under a hidden name, flushed, read back from there, and only then given its own name: who
+watches never sees a part of it. The name is the packet's hash, so the same packet is the same file.
+Nobody can be asked there who the patient is.
+"""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import DestinationRefused, ReadBackDiffers
+from ..failpoint import reach
+from ..store import delivery
+from ..store.update import announced
+from . import audit, doubt, whole
+from .desk import Desk
+from .disclosure import attempt
+
+DOCUMENT = "bundle.json"
+_WHAT = "the file"
+_MODE = 0o640  # who takes it reads it by the group of the folder
+_PIECE = 1 << 18
+
+
+def deliver(
+    desk: Desk,
+    write: Callable[[Path], None],
+    document: Callable[[], Iterable[bytes]],
+    now: str,
+) -> None:
+    """Put the packet there, unless it was. `write` makes the zip at a path; `document` renders
+    its bundle.json once more, to compare with. `now`: FHIR dateTime.
+
+    Sets the case facts `file` (name, sha256) and `announced_at`. Raises `DestinationRefused`,
+    `ReadBackDiffers`, `Held` (`unclear`).
+    """
+    with _on_disk():
+        file = _File(desk)
+        if not file.was_put():
+            file.make(write, document)
+            file.put()
+    with desk.case.commit():
+        doubt.settled(desk)
+        desk.case.set_fact("whole", {"place": file.name, "version": None})
+        _mark(desk, *file.proved)
+        announced(desk.case, now)
+
+
+def verify(desk: Desk) -> None:
+    """Compare the file with the one that was put there. `ReadBackDiffers`.
+
+    One that is not there any more was taken, as it should be: its rows say so.
+    """
+    found = look(desk, desk.case.fact("file"))
+    same = found is None or found[1]
+    note = "" if found else "not in the folder any more: whoever watches it took it"
+    _mark(desk, "verified" if same else "differs", note)
+    if not same:
+        raise _differs()
+
+
+def look(desk: Desk, kept: dict[str, Any]) -> tuple[Path, bool] | None:
+    """Where the file stands, and whether it is as it was put. None: it is not there."""
+    with _on_disk():
+        path = _folder(desk) / str(kept.get("name"))
+        return (path, _sha256(path) == kept["sha256"]) if path.is_file() else None
+
+
+class _File:
+    """The zip on its way. `_kept`, a case fact: its name and hash, and whether it was put."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.proved = ("verified", "")  # status and note
+        self.name = f"{desk.case.fact('packet_hash')}.zip"
+        folder = _folder(desk)
+        self._target, self._part = folder / self.name, folder / f".{self.name}"
+        kept = desk.case.fact("file") or {}
+        self._kept: dict[str, Any] = kept if kept.get("name") == self.name else {}
+
+    def was_put(self) -> bool:
+        """Settle what an earlier run did. Raises `Held` if nobody can know, `ReadBackDiffers`."""
+        desk = self._desk
+        if not self._kept:
+            return False
+        if self._target.exists():
+            self._same()
+        elif self._part.exists():
+            return False  # it had not been put yet
+        elif (said := doubt.told(desk)) is None:
+            raise doubt.in_doubt(desk, _WHAT, "a run ended as it was put, and it is not there now")
+        elif said == "absent":
+            self._keep({})
+            return False
+        else:
+            self.proved = ("accepted", doubt.ARRIVED)
+        desk.ledger.answer(desk.handle, self._kept["write_no"], None, "settled by reading")
+        return True
+
+    def make(self, write: Callable[[Path], None], document: Callable[[], Iterable[bytes]]) -> None:
+        """Write it under its hidden name, and read it back."""
+        self._part.unlink(missing_ok=True)
+        write(self._part)
+        self._part.chmod(_MODE)
+        _flush(self._part.parent)
+        with zipfile.ZipFile(self._part) as archive, archive.open(DOCUMENT) as file:
+            if archive.testzip() is not None or _digest(file) != _digest_of(document()):
+                raise _differs()
+
+    def put(self) -> None:
+        """Give it its name: from here on it is theirs."""
+        desk, sha256 = self._desk, _sha256(self._part)
+        write_no = whole.intend(desk)
+        stands = self._target.exists()  # put by another store, or not ours at all
+        self._keep({"name": self.name, "sha256": sha256, "write_no": write_no})
+        if stands:
+            self._same()
+        entries = len(delivery.deliveries(desk.case, "intended"))
+        told = attempt(desk, "deliver", entries)
+        desk.ledger.intend(desk.handle, desk.fence, write_no, "FILE", sha256, entries, told)
+        audit.keep_up(desk)
+        reach("send.before")
+        if stands:
+            self._part.unlink()
+        else:
+            self._part.rename(self._target)
+        _flush(self._target.parent)
+        reach("receive.after")
+        desk.ledger.answer(desk.handle, write_no, None, "put")
+
+    def _same(self) -> None:
+        if _sha256(self._target) != self._kept["sha256"]:
+            raise _differs()
+
+    def _keep(self, kept: dict[str, Any]) -> None:
+        self._kept = kept
+        with self._desk.case.commit():
+            self._desk.case.set_fact("file", kept or None)
+            doubt.settled(self._desk)
+
+
+def _mark(desk: Desk, status: str, note: str) -> None:
+    """Say the same of every entry: the file's hash is the proof of each."""
+    rows = delivery.deliveries(desk.case)
+    delivery.read_back(
+        desk.case, ((row.type, row.id, status, None, None, None, note) for row in rows)
+    )
+
+
+def _folder(desk: Desk) -> Path:
+    folder = desk.settings.folder
+    assert folder is not None
+    if not folder.is_dir():  # never made by us: a share that is not mounted is no place to write to
+        raise DestinationRefused(
+            "the folder of the destination is not there",
+            "Mount it, or correct `folder` in connector.toml.",
+        )
+    return folder
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return _digest(file)
+
+
+def _digest(file: IO[bytes]) -> str:
+    return _digest_of(iter(lambda: file.read(_PIECE), b""))
+
+
+def _digest_of(pieces: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _flush(folder: Path) -> None:
+    """The names in `folder` onto its disk; some shares know no such thing."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def _differs() -> ReadBackDiffers:
+    return ReadBackDiffers(
+        "the file in the folder of the destination is not the one that was written",
+        "Look at that disk or share; a file of theirs under our name has to be moved away.",
+    )
+
+
+@contextmanager
+def _on_disk() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, zipfile.BadZipFile) as error:
+        why = error.strerror if isinstance(error, OSError) else "it does not keep what is written"
+        raise DestinationRefused(
+            f"the folder of the destination: {why}",
+            "Check its permissions and space; then run the same command again.",
+        ) from None

@@ -1,0 +1,255 @@
+"""The packet as a FHIR message to `$process-message` (R4 messaging.html), sent once.
+
+The operation is not idempotent and nothing of it need be readable afterwards. The proof is the
+answering message: MessageHeader.response names our MessageHeader and says `ok`. Sent again is one
+whose answer was lost only where the server says that it knows a message that came before
+(CapabilityStatement.messaging.reliableCache), within that time, under the same two ids; else a
+person has to ask.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from itertools import count
+from typing import Any
+
+from ..endpoint import Answer
+from ..endpoint.retry import TRANSIENT
+from ..endpoint.shape import describe
+from ..errors import DestinationRefused, Waiting
+from ..fhir import capability
+from ..fhir.bundle import Write, entries
+from ..fhir.lossless import UndecodableError, decode
+from ..store import delivery
+from ..store.update import announced
+from . import doubt, whole
+from .desk import Desk, at_destination
+from .exchange import ask, may_try_again
+from .identity import check_again
+from .whole import Whole
+
+_WHERE = "$process-message?async=false"
+_WHAT = "the message"
+# Turned away at the door: RFC 6585 4 (too many requests), RFC 8470 5.2 (too early).
+_TURNED_AWAY = frozenset({425, 429})
+_BACK_AFTER = timedelta(minutes=15)  # a transient error of which nobody says how long it lasts
+
+
+class _Kind(Enum):
+    """What an answer says of a message."""
+
+    DONE = "done"
+    NOT_NOW = "not now"  # not processed, and may be later
+    REFUSED = "refused"  # not let in
+    FATAL = "fatal"  # not processed, and never will be as it is
+    SILENT = "silent"  # taken, and nothing said of what became of it
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """An answer, read. `answer`: id of the answering MessageHeader, if it says one."""
+
+    kind: _Kind
+    words: str
+    answer: str | None = None
+
+
+def ready(desk: Desk, message: Whole) -> int:
+    """For how many minutes the destination knows a message that came before; 0: not at all.
+
+    Raises `DestinationRefused` if it takes no messages at all, or has refused this one for good.
+    """
+    kept = desk.case.fact("message") or {}
+    if kept.get("fatal") and kept["name"] == message.name:
+        raise _fatal(kept["fatal"])
+    with at_destination():
+        body = desk.endpoint.get("metadata", "CapabilityStatement").body
+        statement = capability.parse(body)
+    if not statement.messages:
+        raise DestinationRefused(
+            "the destination does not say that it takes messages ($process-message)",
+            "Ask the people who run it, or send the packet as a transaction or document.",
+        )
+    return statement.reliable_cache_min
+
+
+def deliver(desk: Desk, message: Whole, cache_min: int, clock: Callable[[], datetime]) -> None:
+    """Send the message, unless it has arrived. `cache_min`: as `ready` says.
+
+    Sets the case facts `response` and `announced_at`. Raises `Held` (`unclear`, `identity`),
+    `DestinationRefused`, `Waiting`.
+    """
+    sending = _Sending(desk, message, cache_min, clock)
+    with at_destination():
+        if not sending.has_arrived():
+            check_again(desk)
+            with desk.turn:
+                sending.until_answered()
+
+
+class _Sending:
+    """One message on its way. `_kept`, a case fact: under which ids it left, when first."""
+
+    def __init__(
+        self, desk: Desk, message: Whole, cache_min: int, clock: Callable[[], datetime]
+    ) -> None:
+        self._desk = desk
+        self._message = message
+        self._cache = timedelta(minutes=cache_min)
+        self._clock = clock
+        [(key, _), *_] = message.entries()
+        self._id = key.partition("/")[2]
+        kept = desk.case.fact("message") or {}
+        same = kept.get("name") == message.name
+        self._kept: dict[str, Any] = kept if same else {"name": message.name}
+
+    def has_arrived(self) -> bool:
+        """Settle what an earlier run sent. Raises `Held` if nobody knows, and it can't be sent."""
+        desk = self._desk
+        if not self._kept.get("open"):
+            return False
+        said = doubt.told(desk)
+        if said == "arrived":
+            desk.ledger.answer(desk.handle, self._kept["write_no"], None, "settled by asking")
+            self._arrived(None, doubt.ARRIVED)
+            return True
+        if said == "absent":
+            self._keep(open=False, first=None)
+        elif not self._may_repeat():
+            raise doubt.in_doubt(desk, _WHAT)
+        desk.ledger.answer(desk.handle, self._kept["write_no"], None, "to be sent again")
+        return False
+
+    def until_answered(self) -> None:
+        """Send it, and again where that can't make two of it."""
+        for attempt in count(1):
+            answer, heard, write_no = self._send()
+            if heard.kind is _Kind.DONE:
+                return self._arrived({"code": "ok", "answer": heard.answer}, "")
+            if heard.kind in (_Kind.REFUSED, _Kind.FATAL):
+                raise self._refused(heard, write_no)
+            if heard.kind is _Kind.SILENT:
+                raise doubt.in_doubt(self._desk, _WHAT, f"it was taken, no more ({heard.words})")
+            if heard.kind is _Kind.NOT_NOW:
+                self._not_now(attempt, answer, heard)
+            elif not self._may_repeat():
+                raise doubt.in_doubt(self._desk, _WHAT)
+            elif not may_try_again(self._desk, attempt, answer):
+                raise DestinationRefused(
+                    f"push: {heard.words}; the message may have arrived",
+                    "The same command sends it again, as long as the destination would notice.",
+                )
+        raise AssertionError("the retry decision ends the loop")
+
+    def _send(self) -> tuple[Answer | None, _Heard, int]:
+        desk = self._desk
+        write_no = whole.intend(desk)
+        first = self._kept.get("first") or self._clock().astimezone(UTC).isoformat()
+        self._keep(open=True, first=first, write_no=write_no)
+        write = Write("", "POST", _WHERE, self._body(), {})
+        resources = len(delivery.deliveries(desk.case, "intended"))
+        answer = ask(desk, write_no, write, "message", "deliver", resources)
+        heard = _heard(answer, self._id)
+        if answer is not None and heard.kind is not _Kind.DONE:
+            delivery.keep_words(desk.case, write_no, answer.status, answer.body)
+        status = answer.status if answer else None
+        desk.ledger.answer(desk.handle, write_no, status, heard.kind.value)
+        return answer, heard, write_no
+
+    def _body(self) -> bytes:
+        """The same message each time; in a new Bundle if it is to be processed once more."""
+        again = self._kept.get("again", 0)
+        if not again:
+            return self._message.body
+        name = self._message.name
+        other = str(uuid.uuid5(uuid.UUID(name), f"again/{again}"))
+        return self._message.body.replace(f'"id":"{name}"'.encode(), f'"id":"{other}"'.encode(), 1)
+
+    def _not_now(self, attempt: int, answer: Answer | None, heard: _Heard) -> None:
+        """Not processed: sleep, or raise `Waiting`. A new Bundle says that it is meant anew."""
+        self._keep(open=False, first=None, again=self._kept.get("again", 0) + 1)
+        headers = answer.headers if answer else {}
+        if not may_try_again(self._desk, attempt, Answer(503, headers, b"")):
+            back = (self._clock().astimezone(UTC) + _BACK_AFTER).strftime("%Y-%m-%dT%H:%M:%SZ")
+            raise Waiting(f"push: the message can't be processed now ({heard.words})", back)
+
+    def _refused(self, heard: _Heard, write_no: int) -> DestinationRefused:
+        fatal = heard.kind is _Kind.FATAL
+        self._keep(open=False, fatal=heard.words if fatal else None)
+        error = whole.not_taken(
+            self._desk, write_no, heard.words, "Check `auth` of this destination, and its address."
+        )
+        return _fatal(heard.words) if fatal else error
+
+    def _arrived(self, response: dict[str, str | None] | None, note: str) -> None:
+        desk = self._desk
+        with desk.case.commit():
+            whole.accept(desk, self._message, None, note)
+            self._keep(open=False)
+            desk.case.set_fact("response", response and {"message": self._id, **response})
+            announced(desk.case, self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+            doubt.settled(desk)
+
+    def _may_repeat(self) -> bool:
+        """Whether the destination still knows the one that may have come."""
+        first = self._kept.get("first")
+        age = self._clock() - datetime.fromisoformat(first) if first else timedelta()
+        return age < self._cache
+
+    def _keep(self, **changes: Any) -> None:
+        self._kept |= changes
+        with self._desk.case.commit():
+            self._desk.case.set_fact("message", self._kept)
+            if not self._kept.get("open"):
+                doubt.settled(self._desk)
+
+
+def _fatal(words: str) -> DestinationRefused:
+    return DestinationRefused(
+        f"the destination refuses the message as it is: {words}",
+        "Ask the people who run it what it lacks; it is not sent again until the packet is another"
+        " one.",
+    )
+
+
+def _heard(answer: Answer | None, message_id: str) -> _Heard:
+    """What an answer says of our message: by its MessageHeader, else by its status."""
+    if answer is None:
+        return _Heard(_Kind.UNCLEAR, "no whole answer from the destination")
+    words = describe(answer)
+    said = _response(answer.body)
+    if said is not None and said["response"].get("identifier") == message_id:
+        code = said["response"].get("code")
+        words = f"{code}: {_issues(answer)}"
+        match code:
+            case "ok":
+                return _Heard(_Kind.DONE, "", said.get("id"))
+            case "transient-error":
+                return _Heard(_Kind.NOT_NOW, words)
+            case "fatal-error":
+                return _Heard(_Kind.FATAL, words)
+        return _Heard(_Kind.SILENT, "an answer of no kind that R4 knows")
+    if answer.ok:
+        return _Heard(_Kind.SILENT, words)
+    if answer.status in _TURNED_AWAY:
+        return _Heard(_Kind.NOT_NOW, words)
+    return _Heard(_Kind.UNCLEAR if answer.status in TRANSIENT else _Kind.REFUSED, words)
+
+
+def _response(body: bytes) -> dict[str, Any] | None:
+    """The MessageHeader of a message that answers another one."""
+    try:
+        found = [decode(resource) for _, resource in entries(body)[:1] if resource]
+        answers = [one for one in found if isinstance(one.get("response"), dict)]
+    except (UndecodableError, AttributeError):
+        return None
+    return answers[0] if answers else None
+
+
+def _issues(answer: Answer) -> str:
+    """Codes of the OperationOutcomes in an answering message."""
+    outcomes = [body for _, body in entries(answer.body) if body and b"OperationOutcome" in body]
+    return "; ".join(describe(Answer(answer.status, {}, body)) for body in outcomes[:3])

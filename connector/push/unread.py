@@ -1,0 +1,195 @@
+"""A destination that grants no reading but of the Patient: its answers are all the proof there is.
+
+Where each resource stands and in which version is what the answers told. An answer that was lost is
+settled by the same conditional create again (If-None-Exist): the server looks itself.
+"""
+
+from itertools import count
+from typing import Any
+
+from ..endpoint import Answer
+from ..errors import DestinationRefused
+from ..fhir.bundle import Write
+from ..fhir.record import with_identity
+from ..fhir.systems import TAG
+from ..store import delivery
+from ..store.delivery import STOOD, Delivery
+from ..store.update import announced
+from . import doubt
+from .addresses import Addresses
+from .announce import Signal, changed, everything_is_there, not_announced, put, signals_of
+from .answers import Kind, Proof, judged
+from .desk import Desk, at_destination, parts
+from .exchange import may_try_again, post
+from .expected import Expected, canonical_sha256
+from .identity import check_again
+
+_FIRST = "1"  # how most servers call the version that a create makes
+_STALE = frozenset({409, 412})
+
+
+def accept(desk: Desk) -> None:
+    """Say of everything sent that it was accepted, with the hash in which it left.
+
+    What left without a reference to something later gets it now, over the version that we made.
+    """
+    with at_destination():
+        for key in delivery.unfinished(desk.case):
+            _complete(desk, key)
+    missing, expected = delivery.unfinished(desk.case), Expected(desk, None)
+    with desk.case.commit():
+        for row in delivery.deliveries(desk.case, "sent"):
+            key = f"{row.type}/{row.id}"
+            left = expected.first(key, missing[key]) if key in missing else expected.of(key)
+            _accepted(desk, row, canonical_sha256(left), row.version)
+
+
+def announce(desk: Desk, now: str) -> None:
+    """Make ServiceRequest and Task visible, each over the version that an answer told.
+
+    Sets the case fact `announced_at`. Raises `Held` (`theirs` if one was changed, `unclear` if it
+    can't be known whether it is out), `DestinationRefused`, `Waiting`.
+    """
+    begun = desk.case.fact("announcing")
+    if begun is None:
+        everything_is_there(desk)
+    check_again(desk)
+    with at_destination():
+        out = _Announcement(desk, begun or {"at": now, "done": [], "now": []})
+        out.settle()
+        out.go_on()
+    announced(desk.case, out.at)
+
+
+def _complete(desk: Desk, key: str) -> None:
+    [row] = [row for row in delivery.deliveries(desk.case) if f"{row.type}/{row.id}" == key]
+    if row.status != "sent" or row.note == STOOD or row.version is None or row.target_id is None:
+        return  # not known to be as we left it
+    wanted = Expected(desk, None).of(key)
+    write = put(Signal(key, "", row.target_id, row.version, None, wanted, again=False))
+    for attempt in count(1):
+        answer, kind, _, found = _send(desk, [key], [write], "push")
+        if kind is Kind.DONE:
+            with desk.case.commit():
+                delivery.moved(desk.case, row.type, row.id, found.places[key].version)
+                delivery.finish(desk.case, [(row.type, row.id)])
+            return
+        if not may_try_again(desk, attempt, answer):
+            return  # an identifier stands in for that reference, as it left
+
+
+def _must_be_ours(desk: Desk, signal: Signal) -> None:
+    [row] = [r for r in delivery.deliveries(desk.case) if f"{r.type}/{r.id}" == signal.key]
+    if signal.version is None:
+        raise DestinationRefused(
+            f"announce: the destination does not say in which version it stored the {row.type}",
+            "Without reading it can't be announced: have this account granted reading.",
+        )
+    if row.note == STOOD and signal.version != _FIRST:
+        raise changed(row.type)
+
+
+class _Announcement:
+    """The last writes. `begun`, a case fact: since when, what is out, what was sent last."""
+
+    def __init__(self, desk: Desk, begun: dict[str, Any]) -> None:
+        self._desk = desk
+        self._signals = signals_of(desk, begun["at"])
+        self._begun = {"done": [], "now": list(self._signals), **begun}
+        self.at = str(begun["at"])
+        for signal in self._signals.values():
+            _must_be_ours(desk, signal)
+
+    def settle(self) -> None:
+        """What an earlier run sent without hearing the answer."""
+        desk, sent = self._desk, [self._signals[key] for key in self._begun["now"]]
+        if not sent:
+            return
+        desk.ledger.answer(desk.handle, self._begun["write_no"], None, "settled by asking")
+        said = doubt.told(desk)
+        if said == "arrived":
+            self._out(sent)
+        elif said == "absent":
+            self._keep(now=[])  # over our version, as ever: if it moved, that is theirs
+        else:
+            self._still_drafts(sent)
+
+    def go_on(self) -> None:
+        """Write what is not out. Without transactions the Task, by which they see it, is last."""
+        pending = [s for key, s in self._signals.items() if key not in self._begun["done"]]
+        if self._desk.way() == "transaction" and pending:
+            self._write(pending)
+        else:
+            for signal in pending:
+                self._write([signal])
+
+    def _write(self, signals: list[Signal]) -> None:
+        desk, keys = self._desk, [signal.key for signal in signals]
+        for attempt in count(1):
+            self._keep(now=keys, write_no=desk.ledger.next_write_no(desk.handle))
+            answer, kind, words, found = _send(desk, keys, list(map(put, signals)), "announce")
+            if kind is Kind.DONE:
+                for signal in signals:
+                    signal.version = found.places[signal.key].version
+                self._out(signals)
+                return
+            if kind is Kind.UNCLEAR:
+                again = may_try_again(desk, attempt, answer)
+                self._still_drafts(signals)
+                if again:
+                    continue
+            else:
+                self._keep(now=[])
+            if answer is not None and answer.status in _STALE:
+                raise changed(" or the ".join(parts(key)[0] for key in keys))
+            raise not_announced(words)
+
+    def _still_drafts(self, signals: list[Signal]) -> None:
+        """Have the server look whether these stand in the version of our draft. Raises `Held`."""
+        desk = self._desk
+        for signal in signals:
+            resource_type, derived = parts(signal.key)
+            draft = with_identity(Addresses(desk).render(desk.entry(signal.key)), None, ())
+            condition = {"ifNoneExist": f"_tag={TAG}|{derived}"}
+            write = Write(f"urn:uuid:{derived}", "POST", resource_type, draft, condition)
+            _, kind, _, found = _send(desk, [signal.key], [write], "announce")
+            if signal.key in found.made:
+                raise changed(resource_type)  # it was removed; the new one is a draft of ours
+            if kind is not Kind.DONE or found.places[signal.key].version != signal.version:
+                raise doubt.in_doubt(desk, "the announcement")
+        self._keep(now=[])
+
+    def _out(self, signals: list[Signal]) -> None:
+        """Say that these are announced."""
+        rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(self._desk.case)}
+        with self._desk.case.commit():
+            for signal in signals:
+                sha256 = canonical_sha256(signal.wanted)
+                _accepted(self._desk, rows[signal.key], sha256, signal.version)
+            done = [*self._begun["done"], *(signal.key for signal in signals)]
+            self._keep(now=[], done=done)
+
+    def _keep(self, **changes: Any) -> None:
+        self._begun |= changes
+        with self._desk.case.commit():
+            self._desk.case.set_fact("announcing", self._begun)
+            if not self._begun["now"]:
+                doubt.settled(self._desk)
+
+
+def _send(
+    desk: Desk, keys: list[str], writes: list[Write], what: str
+) -> tuple[Answer | None, Kind, str, Proof]:
+    write_no = desk.ledger.next_write_no(desk.handle)
+    answer = post(desk, write_no, writes, what, "announce" if what == "announce" else "deliver")
+    kind, words, found = judged(keys, answer)
+    if answer is not None and kind is not Kind.DONE:
+        delivery.keep_words(desk.case, write_no, answer.status, answer.body)
+    desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)
+    return answer, kind, words, found
+
+
+def _accepted(desk: Desk, row: Delivery, sent_sha256: str, version: str | None) -> None:
+    note = row.note if row.note == STOOD else ""
+    sent = (row.type, row.id, "accepted", sent_sha256, None, version, note)
+    delivery.read_back(desk.case, [sent])

@@ -1,0 +1,91 @@
+"""The packet sent whole, as one Bundle: what documents and messages have in common.
+
+Such a Bundle is all there is: nothing comes after it that could announce the request. It can't be
+split either. Its name is made from the packet's content: the same packet is the same Bundle.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import DestinationRefused
+from ..fhir.bundle import entries
+from ..fhir.lossless import decode, members
+from ..store import delivery, packet
+from .desk import Desk, key_of, parts
+from .expected import canonical_sha256
+
+_URN = "urn:uuid:"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A Bundle as it leaves. `identifier`: system and value."""
+
+    body: bytes
+    name: str
+    identifier: tuple[str, str]
+
+    @property
+    def key(self) -> str:
+        return f"Bundle/{self.name}"
+
+    def entries(self) -> Iterator[tuple[str, bytes]]:
+        """`Type/<derived id>` and resource of each entry that the packet has."""
+        for url, resource in entries(self.body):
+            assert resource is not None, "we wrote it"
+            yield f"{decode(members(resource)['resourceType'])}/{url.removeprefix(_URN)}", resource
+
+
+def gather(desk: Desk, pieces: Iterable[bytes]) -> Whole:
+    """The Bundle in memory. Raises `DestinationRefused` if it is larger than one may be there."""
+    megabytes = desk.settings.bundle.max_megabytes
+    body = bytearray()
+    for piece in pieces:
+        body += piece
+        if len(body) > megabytes * 1_000_000:
+            raise DestinationRefused(
+                f"the packet as one {desk.kind} is larger than max_megabytes = {megabytes:g}",
+                "Raise it if the destination takes more, or send it as a transaction: that can be"
+                " split. Nothing was sent.",
+            )
+    top = members(bytes(body))
+    identifier: Any = decode(top["identifier"])
+    name = str(decode(top["id"]))
+    return Whole(bytes(body), name, (identifier["system"], identifier["value"]))
+
+
+def intend(desk: Desk) -> int:
+    """Say that the next write holds every entry of the packet. Its number."""
+    write_no = desk.ledger.next_write_no(desk.handle)
+    keys = (parts(key_of(entry)) for entry in packet.entries(desk.case))
+    delivery.intend(desk.case, write_no, keys)
+    return write_no
+
+
+def settle(desk: Desk, how: str) -> None:
+    """Say in the ledger of what an earlier run sent `how` it is settled."""
+    for write_no in sorted({row.write_no for row in delivery.deliveries(desk.case, "intended")}):
+        desk.ledger.answer(desk.handle, write_no, None, how)
+
+
+def not_taken(desk: Desk, write_no: int, words: str, what_to_do: str) -> DestinationRefused:
+    """The destination refused it whole: nothing stands there, and the packet may be mended."""
+    with desk.case.commit():
+        delivery.take_back(desk.case, write_no)
+        desk.case.set_fact("sending", None)
+        desk.case.set_fact("kind", None)
+    return DestinationRefused(f"push: {words}", what_to_do)
+
+
+def accept(desk: Desk, whole: Whole, version: str | None, note: str = "") -> None:
+    """Say of every entry that it was accepted, with the hash in which it left."""
+    written = {f"{r.type}/{r.id}" for r in delivery.deliveries(desk.case) if r.write_no > 0}
+    delivery.read_back(
+        desk.case,
+        (
+            (*parts(key), "accepted", canonical_sha256(body), None, version, note)
+            for key, body in whole.entries()
+            if key in written
+        ),
+    )

@@ -1,0 +1,219 @@
+"""A destination that lets us read the Patient and no more: accepted, once, never verified."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector import push
+from connector.errors import DestinationRefused, Held
+from connector.push import Desk, doubt, unread
+from connector.sandbox import Fault, Quirks, Sandbox
+from connector.store import delivery
+from tests.push.conftest import TRANSACTIONS, assert_whole, one, writes
+from tests.push.packets import NOW, chart, open_desk, put_packet
+
+BLIND = Quirks(readable=frozenset({"Patient"}))
+DeskOf = Callable[..., Desk]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(quirks=BLIND) as running:
+        yield running
+
+
+@pytest.fixture
+def blind(tmp_path: Path, sandbox: Sandbox) -> Iterator[DeskOf]:
+    """Opens a desk over the one case of the test, at a destination that grants no reading."""
+    with ExitStack() as stack:
+
+        def opened(records: Any = None, **options: Any) -> Desk:
+            options = {"read_back": "none", **options}
+            desk = open_desk(tmp_path, options.pop("url", sandbox.base_url), **options)
+            stack.callback(desk.ledger.close)
+            stack.callback(desk.case.close)
+            if desk.case.fact("packet_hash") is None:
+                put_packet(desk.case, chart() if records is None else records)
+            return desk
+
+        yield opened
+
+
+def deliver(desk: Desk) -> None:
+    push.resolve(desk)
+    push.deliver(desk)
+    unread.accept(desk)
+    unread.announce(desk, NOW)
+
+
+def statuses(desk: Desk) -> Counter[str]:
+    return Counter(row.status for row in delivery.deliveries(desk.case))
+
+
+def reads(sandbox: Sandbox) -> list[str]:
+    """What was read or searched for."""
+    return [
+        r.path.removeprefix("/fhir/").split("/")[0]
+        for r in sandbox.requests
+        if r.method == "GET" or r.path.endswith("/_search")
+    ]
+
+
+@pytest.mark.parametrize("way", ["transaction", "batch", "single"])
+def test_all_of_it_is_accepted_and_nothing_but_the_patient_is_read(
+    blind: DeskOf, sandbox: Sandbox, way: str
+) -> None:
+    desk = blind(way=way, bundle={"max_entries": 3})
+    deliver(desk)
+    assert_whole(sandbox)
+    assert set(reads(sandbox)) == {"metadata", "Patient"}
+    assert set(statuses(desk)) == {"accepted"}
+    push.account(desk)
+    assert [(r.event, r.outcome) for r in desk.ledger.disclosures()][-1] == ("announce", "accepted")
+    values = push.receipt(desk, desk.case.fact("packet_hash"), NOW)
+    there = {f"{r['resourceType']}/{r['id']}": r for r in sandbox.resources()}
+    for line in values["resources"]:
+        assert line["status"] == "accepted"
+        assert line["sha256_read"] is None
+        assert line["version"] == there[line["there"]]["meta"]["versionId"]
+
+
+def test_its_hashes_are_those_of_what_stands_there(blind: DeskOf, sandbox: Sandbox) -> None:
+    desk = blind()
+    deliver(desk)
+    from connector.fhir.lossless import encode
+    from connector.push.expected import canonical_sha256
+
+    there = {(r["resourceType"], r["id"]): r for r in sandbox.resources()}
+    for row in delivery.deliveries(desk.case):
+        stands = there[row.type, str(row.target_id)]
+        assert row.sent_sha256 == canonical_sha256(encode(stands)), row.type
+
+
+def test_a_refused_reading_names_the_setting(blind: DeskOf) -> None:
+    desk = blind(read_back="granted")
+    push.resolve(desk)
+    push.deliver(desk)
+    with pytest.raises(DestinationRefused) as refused:
+        push.read_back(desk)
+    assert 'read_back = "none"' in refused.value.what_to_do
+
+
+@pytest.mark.parametrize("kind", ["drop-after", "drop-before", "cut-body"])
+@pytest.mark.parametrize("skip", [0, 1, 2])
+def test_a_lost_answer_to_records_is_settled_by_the_same_create(
+    blind: DeskOf, sandbox: Sandbox, kind: Any, skip: int
+) -> None:
+    sandbox.add_fault(Fault(kind, TRANSACTIONS, "POST", times=1, skip=skip))
+    desk = blind(bundle={"max_entries": 3})
+    deliver(desk)
+    assert_whole(sandbox)
+    assert set(reads(sandbox)) == {"metadata", "Patient"}
+
+
+def test_what_an_earlier_case_brought_is_not_brought_again(
+    blind: DeskOf, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    deliver(blind())
+    other = open_desk(
+        tmp_path,
+        sandbox.base_url,
+        read_back="none",
+        handle="0123456789ab",
+        request={"request_id": "SO-2"},
+    )
+    put_packet(other.case, chart(), request_id="SO-2")
+    deliver(other)
+    counts = Counter(r["resourceType"] for r in sandbox.resources())
+    assert counts["Observation"] == 3
+    assert counts["Task"] == 2
+    notes = {row.type: row.note for row in delivery.deliveries(other.case)}
+    assert notes["Observation"] == delivery.STOOD
+    other.case.close()
+    other.ledger.close()
+
+
+def announcing(sandbox: Sandbox, desk: Desk) -> None:
+    push.resolve(desk)
+    push.deliver(desk)
+    unread.accept(desk)
+    sandbox.requests.clear()
+
+
+def test_an_announcement_that_did_not_arrive_is_sent_again(blind: DeskOf, sandbox: Sandbox) -> None:
+    desk = blind()
+    announcing(sandbox, desk)
+    sandbox.add_fault(Fault("drop-before", TRANSACTIONS, "POST", times=1))
+    unread.announce(desk, NOW)
+    assert_whole(sandbox)
+
+
+@pytest.mark.parametrize("said", ["arrived", "absent"])
+def test_one_of_which_nobody_knows_is_asked_of_people(
+    blind: DeskOf, sandbox: Sandbox, said: str
+) -> None:
+    desk = blind()
+    announcing(sandbox, desk)
+    sandbox.add_fault(Fault("drop-after", TRANSACTIONS, "POST", times=1))
+    for _ in range(2):  # however often it is run: nothing is sent
+        with pytest.raises(Held) as held:
+            unread.announce(desk, NOW)
+        assert held.value.code == "unclear"
+    before = writes(sandbox)
+    doubt.say(desk, said, "A. Person", NOW)
+    if said == "arrived":
+        unread.announce(desk, NOW)
+        assert writes(sandbox) == before
+        assert desk.case.fact("announced_at") == NOW
+        assert set(statuses(desk)) == {"accepted"}
+        return
+    with pytest.raises(Held) as held:  # it was there after all: nothing is written over it
+        unread.announce(desk, NOW)
+    assert held.value.code == "theirs"
+    assert one(sandbox, "Task")["meta"]["versionId"] == "2"
+
+
+@pytest.mark.parametrize("resource_type", ["ServiceRequest", "Task"])
+def test_what_they_changed_is_not_written_over(
+    blind: DeskOf, sandbox: Sandbox, resource_type: str
+) -> None:
+    desk = blind()
+    announcing(sandbox, desk)
+    sandbox.put({**one(sandbox, resource_type), "note": [{"text": "theirs"}]})
+    with pytest.raises(Held) as held:
+        unread.announce(desk, NOW)
+    assert held.value.code == "theirs"
+    assert one(sandbox, resource_type)["note"] == [{"text": "theirs"}]
+    assert one(sandbox, "ServiceRequest")["status"] == "draft"
+
+
+def test_a_reference_to_itself_is_completed_over_our_version(
+    blind: DeskOf, sandbox: Sandbox
+) -> None:
+    circle = {
+        "resourceType": "Observation",
+        "id": "self",
+        "status": "final",
+        "code": {"text": "Panel"},
+        "subject": {"reference": "Patient/p1"},
+        "hasMember": [{"reference": "Observation/self"}],
+    }
+    desk = blind([*chart(1), circle])
+    deliver(desk)
+    [stands] = [r for r in sandbox.resources() if r.get("hasMember")]
+    assert stands["hasMember"] == [{"reference": f"Observation/{stands['id']}"}]
+    assert delivery.unfinished(desk.case) == {}
+
+
+def test_reading_that_is_granted_later_proves_it(blind: DeskOf, sandbox: Sandbox) -> None:
+    deliver(blind())
+    with Sandbox() as seeing:
+        for resource in sandbox.resources():
+            seeing.put(resource)
+        desk = blind(url=seeing.base_url, read_back="granted")
+        push.verify(desk)
+    assert set(statuses(desk)) == {"verified"}
