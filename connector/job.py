@@ -146,12 +146,17 @@ def edited(case: CaseFile) -> None:
     """Say that the packet is to be made anew; one that was told gets an update."""
     forget(case, "mapped")
     if told(case):
-        if not possible(case):
-            raise UsageError(
-                "what was delivered can't be updated: it stands there whole, or can't be read",
-                "Put the request back as it was; what is new is asked anew under a new request_id.",
-            )
+        updatable(case)
         case.set_fact("edited", True)
+
+
+def updatable(case: CaseFile) -> None:
+    """`UsageError` if what was delivered can't be updated."""
+    if not possible(case):
+        raise UsageError(
+            "what was delivered can't be updated: it stands there whole, or can't be read",
+            "Put the request back as it was; what is new is asked anew under a new request_id.",
+        )
 
 
 def enter(case: CaseFile, state: State) -> None:

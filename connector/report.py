@@ -7,6 +7,7 @@ from .job import Job
 from .store import chart, coverage
 from .store.casefile import CaseFile
 from .store.standing import standing
+from .store.update import possible
 
 
 def last_known(job: Job) -> tuple[State, dict[str, int]] | None:
@@ -16,6 +17,14 @@ def last_known(job: Job) -> tuple[State, dict[str, int]] | None:
     with CaseFile.open(job.folder) as case:
         stands = standing(case, job.clock())
     return stands.state, stands.counts
+
+
+def takes_updates(job: Job) -> bool:
+    """Whether what was delivered of a case can be updated; true where nothing was yet."""
+    if not (job.folder / "case.db").exists():
+        return True
+    with CaseFile.open(job.folder) as case:
+        return possible(case)
 
 
 def outline(job: Job) -> dict[str, Any] | None:

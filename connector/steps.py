@@ -14,7 +14,7 @@ from .case import ARRIVED, State
 from .endpoint import Endpoint
 from .errors import ReadBackDiffers, UsageError
 from .fhir.lossless import encode
-from .job import Job, accept, enter, forget, iso
+from .job import Job, accept, enter, forget, iso, updatable
 from .pull import pull_chart, pull_files, types_of_chart
 from .store import chart, delivery, export, update
 from .store.casefile import CaseFile
@@ -36,10 +36,11 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False) -> None
         _push(job, desk)
         if desk.request != job.request:  # it was edited meanwhile
             desk = replace(desk, request=accept(job, case))
-    wanted = news or case.fact("edited")
-    if update.told(case) and not (wanted and update.possible(case)):
-        _stand(job, desk)
-        return
+    if update.told(case):
+        if not (news or case.fact("edited")):
+            _stand(job, desk)
+            return
+        updatable(case)
     if update.told(case) or (news and update.opened(case)):
         revision.begin(job, case, pull=news)
     _pull(job, desk)

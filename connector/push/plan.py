@@ -85,18 +85,20 @@ def pack(
     if limits.apart:
         units = _by_level([[key] for unit in units for key in unit], edges or {})
     write: list[Unit] = []
-    entries, size, held = 0, 0, set[str]()
+    entries, size, held, wanted = 0, 0, set[str](), set[str]()
     for unit in _apart(units, sizes, limits):
         unit_size = sum(sizes[key] for key in unit)
         fits = limits.take(entries + len(unit), size + unit_size)
-        refers = limits.apart and any(t in held for t in (edges or {}).get(unit[0], ()))
+        targets = (edges or {}).get(unit[0], ()) if limits.apart else ()
+        refers = unit[0] in wanted or not held.isdisjoint(targets)
         if write and (refers or not fits):
             yield write
-            write, entries, size, held = [], 0, 0, set()
+            write, entries, size, held, wanted = [], 0, 0, set(), set()
         write.append(unit)
         entries += len(unit)
         size += unit_size
         held.update(unit)
+        wanted.update(targets)
     if write:
         yield write
 

@@ -87,7 +87,8 @@ def _one(
         job = prepare(config, request, mappings, progress)
         before = report.last_known(job)
         over = due_at(request.due) < datetime.now(UTC)
-        stands = transfer.advance(job, news=news and not over)
+        asked = news and not over and report.takes_updates(job)
+        stands = transfer.advance(job, news=asked)
     except ConnectorError as error:
         return _problem(name, error), error.exit
     values = {"file": name, **stands.as_json()}

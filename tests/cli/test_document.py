@@ -159,3 +159,14 @@ def test_where_nothing_may_be_read_it_is_accepted(tmp_path: Path) -> None:
         assert world.written() == ["POST /fhir/Bundle"] * 2  # the second found the first
         proof = receipt(values)
         assert {line["status"] for line in proof["resources"]} == {"accepted"}
+
+
+def test_it_can_not_be_updated_and_that_is_said(document: support.World) -> None:
+    folder = document.folder / "requests"
+    request = document.request("requests/a.yaml")
+    code = document.cli("transfer", request).code
+    told = document.cli("transfer", request, "--update")
+    assert told.code == 2
+    assert "can't be updated" in told.err
+    assert document.cli("sync", folder, "--update").code == code  # passed over, as documented
+    assert document.written() == ["POST /fhir/Bundle"]
