@@ -98,7 +98,7 @@ class Guard:
         if list(request.path) in _OPEN and request.method == "GET":
             return
         scopes = self._bearing(request)
-        if scopes is None:
+        if scopes is None or self._used_up(request):
             raise Refusal(401, "login", "A valid access token is needed")
         bundle = None
         if not request.path and request.method == "POST":
@@ -135,14 +135,18 @@ class Guard:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         return self._scopes(token) if scheme.lower() == "bearer" else None
 
+    def _used_up(self, request: Request) -> bool:
+        token = request.headers.get("authorization", "").partition(" ")[2]
+        with self._lock:
+            self._uses[token] += 1
+            return self._uses[token] > self._protection.uses_max
+
     def _scopes(self, token: str) -> frozenset[str] | None:
         if self._protection.authority is not None:
             return _signed_scopes(token, self._protection.authority)
         with self._lock:
             scopes, until = self._tokens.get(token, (frozenset[str](), 0.0))
-            self._uses[token] += 1
-            used_up = self._uses[token] > self._protection.uses_max
-        return scopes if time.monotonic() < until and not used_up else None
+        return scopes if time.monotonic() < until else None
 
     def _client(self, headers: Mapping[str, str], form: Mapping[str, str]) -> Client | None:
         if form.get("client_assertion_type") == _ASSERTION:

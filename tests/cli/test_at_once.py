@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copy2
 
 import pytest
 
@@ -105,9 +106,10 @@ def test_two_cases_at_once_double_nothing(world: support.World, write: str, whos
     assert any(sum(i in text for text in seen_by) > 1 for i in shared)
 
 
-# The steps of the ledger come one after another: 1 opened, 2 the case taken, 3 the turn taken,
-# 4 the number of the write asked for, 5 the write intended.
-CASE_TAKEN, TURN_TAKEN, ABOUT_TO_WRITE, WRITING = (f"ledger.after:{step}" for step in (2, 3, 4, 5))
+# The steps of the ledger come one after another: 1 opened, 2 the case taken, 3 the look-up told and
+# 4 read for audit.ndjson, 5 what we brought earlier asked for, 6 the turn taken, 7 the number of
+# the write asked for, 8 the write intended.
+CASE_TAKEN, LOOKED_UP, ABOUT_TO_WRITE, WRITING = (f"ledger.after:{step}" for step in (2, 4, 6, 7))
 PULLING = "commit.after:12"
 
 
@@ -125,7 +127,7 @@ def test_who_stands_still_in_its_turn_is_not_waited_for_endlessly(world: support
     assert doubled(world.destination) == []
 
 
-@pytest.mark.parametrize("at", [CASE_TAKEN, PULLING, TURN_TAKEN, ABOUT_TO_WRITE])
+@pytest.mark.parametrize("at", [CASE_TAKEN, PULLING, LOOKED_UP, ABOUT_TO_WRITE])
 def test_who_was_stopped_and_overtaken_writes_nothing(world: support.World, at: str) -> None:
     request = world.request()
     with stopped(world, "transfer", request, at=at) as overtaken:
@@ -160,6 +162,8 @@ def test_overtaken_from_another_store_with_the_same_ledger(world: support.World)
     world.configure(extra=f"[store]\npath = 'here'\n{ledger}")
     with stopped(world, "transfer", request, at=CASE_TAKEN) as overtaken:
         world.configure(extra=f"[store]\npath = 'there'\n{ledger}")
+        (world.folder / "there").mkdir(mode=0o700)  # another machine has the same key
+        copy2(world.folder / "here" / "ledger.key", world.folder / "there" / "ledger.key")
         assert world.cli("transfer", request, "--json").json["state"] == "verified"
         written = world.written()
     assert ended(overtaken).code == 10
