@@ -224,6 +224,24 @@ def test_their_work_stands_and_the_new_truth_is_there(world: support.World) -> N
     assert labs(world, "deleted") == labs(world, "new") == []
 
 
+def test_what_they_deleted_never_rises_again(world: support.World) -> None:
+    request = world.request()
+    transfer(world, request)
+    world.destination.delete(place(the_lab(world, "deleted")))
+    for value in (1, 2):
+        plant(world, lab(f"new-{value}"))
+        stands = transfer(world, request, "--update")
+        assert (stands["state"], stands["counts"]["theirs"]) == ("verified", 1)
+        assert labs(world, "deleted") == []
+        named = [
+            e.get("identifier", {}).get("value")
+            for s in summary(world)["section"]
+            for e in s.get("entry", [])
+        ]
+        assert "Observation/deleted" in named  # they can ask for it by its name at the source
+    assert world.cli("verify", "SO-1").code == SPARSE
+
+
 def test_what_is_gone_at_the_source_is_told_once_and_stays(world: support.World) -> None:
     request = world.request()
     transfer(world, request)
