@@ -50,7 +50,7 @@ def test_a_case_that_is_done(case: CaseFile) -> None:
     assert (stands["state"], stands["exit_code"], stands["reasons"]) == ("verified", 0, [])
     assert stands["counts"] == {
         "pulled": 2, "selected": 1, "not_selected": 1, "withheld": 0, "entered_in_error": 0,
-        "merged": 0, "sent": 3, "verified": 3,
+        "merged": 0, "sent": 3, "verified": 3, "accepted": 0, "theirs": 0,
     }  # fmt: skip
     assert (stands["service_request"], stands["task"], stands["patient"]) == (
         "ServiceRequest/1b",
