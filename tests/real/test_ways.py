@@ -99,7 +99,10 @@ def test_every_way_gives_the_same_chart(
     )
 
     assert of_files.records.keys() == expected
-    assert of_files.gaps == []
+    # The charts that repeat a practitioner otherwise (`given`): told, since the first counts.
+    doubled = [gap for gap in of_files.gaps if "different records under one id" in gap.why]
+    assert of_files.gaps == doubled
+    assert {gap.what for gap in doubled} <= {"Practitioner (1 referenced)"}
     for way, pulled in ways.items():
         assert {home[there] for there in pulled.records} == expected, way
         assert pulled.gaps == [], way
