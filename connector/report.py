@@ -1,22 +1,22 @@
 """What a case tells of itself without being worked on: for those who look."""
 
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from .case import State
 from .job import Job
 from .store import chart, coverage
 from .store.casefile import CaseFile
-from .store.standing import standing
+from .store.standing import Standing, standing
 from .store.update import possible
 
 
-def last_known(job: Job) -> tuple[State, dict[str, int]] | None:
-    """State and counts of a case as the last run left it; None if there was none."""
-    if not (job.folder / "case.db").exists():
+def last_known(folder: Path, now: datetime) -> Standing | None:
+    """How the case in `folder` stands after the last run; None if there was none."""
+    if not (folder / "case.db").exists():
         return None
-    with CaseFile.open(job.folder) as case:
-        stands = standing(case, job.clock())
-    return stands.state, stands.counts
+    with CaseFile.open(folder) as case:
+        return standing(case, now)
 
 
 def takes_updates(job: Job) -> bool:

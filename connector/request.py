@@ -2,11 +2,13 @@
 
 import re
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from .deadline import day_ends, due_at, zone_of
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?", re.ASCII)
 
@@ -225,10 +227,17 @@ class Request(Model):
         assert self.meeting is not None
         return self.meeting.start
 
+    @property
+    def zone(self) -> tzinfo:
+        """Where days are counted: at the meeting; else as `needed_by` is written."""
+        return zone_of(self.meeting.start if self.meeting else self.needed_by)
 
-def due_at(moment: str) -> datetime:
-    """The last instant (UTC) of a date or dateTime: a date lasts until its end."""
-    if "T" not in moment:
-        day = date.fromisoformat(moment)
-        return datetime.combine(day, time(), UTC) + timedelta(days=1)
-    return datetime.fromisoformat(moment).astimezone(UTC)
+    @property
+    def due_at(self) -> datetime:
+        """The last instant (UTC) at which the records are in time."""
+        return due_at(self.due, self.zone)
+
+    @property
+    def over_at(self) -> datetime:
+        """When nobody needs them any more (UTC): the day of the meeting has ended."""
+        return max(self.due_at, day_ends(self.meeting.start)) if self.meeting else self.due_at

@@ -16,7 +16,7 @@ from .errors import ReadBackDiffers, UsageError
 from .fhir.lossless import encode
 from .job import Job, accept, enter, forget, iso, updatable
 from .pull import pull_chart, pull_files, types_of_chart
-from .store import chart, delivery, export, update
+from .store import chart, delivery, export, route, update
 from .store.casefile import CaseFile
 
 
@@ -26,6 +26,8 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False) -> None
     `news`: ask the source what is new since a packet that was told, and tell that as well.
     """
     case = desk.case
+    if case.fact("closed"):
+        return
     if case.fact("withdrawal"):
         if goal is State.VERIFIED:
             withdraw.go_on(job, desk)
@@ -112,9 +114,7 @@ def author(job: Job, desk: push.Desk) -> None:
     except UsageError:
         forget(case, "mapped")  # what lacks may stand in the request or in the configuration
         raise
-    approval = case.fact("approval") or {}
-    approved = approval.get("hash") == case.fact("packet_hash")
-    free = job.destination.release == "auto" or approved
+    free = job.destination.release == "auto" or route.approved(case)
     enter(desk.case, State.READY if free else State.UNAPPROVED)
 
 
@@ -140,6 +140,7 @@ def _map(job: Job, case: CaseFile) -> None:
 
 def _push(job: Job, desk: push.Desk) -> None:
     case = desk.case
+    route.must_be_whole(case)
     with _receipt(job, desk):
         if desk.kind != "files":  # a folder can't be asked who the patient is
             push.resolve(desk)

@@ -169,7 +169,14 @@ def test_aliases_cannot_blow_a_file_up(folder: Path) -> None:
         (b"just text\n", "request.yaml, line 1: the file: "),
         (SMALLEST.encode() * 2, "request.yaml, line 9: request_id: written twice"),
         (SMALLEST.encode() + b"---\n" + SMALLEST.encode(), "request.yaml, line 9: not YAML"),
-        (b"[" * 5_000 + b"]" * 5_000, "request.yaml: not YAML"),
+        (b"[" * 65 + b"]" * 65, "request.yaml, line 1: values within values, more than 64 deep"),
+        (b"[" * 100_000, "request.yaml, line 1: values within values, more than 64 deep"),
+        (b"{a: " * 100_000, "request.yaml, line 1: values within values, more than 64 deep"),
+        (b"- " * 100_000, "request.yaml, line 1: values within values, more than 64 deep"),
+        (b"!x [ &a [ " * 50_000, "request.yaml, line 1: values within values, more than 64 deep"),
+        (b"[" * 5_000_000, "request.yaml: larger than 4000000 bytes"),
+        (b"a: &a [1]\nb: [*a, *a]\n", "request.yaml, line 1: not YAML (& and * have a meaning"),
+        (SMALLEST.encode("utf-16"), "request.yaml: not UTF-8 text but UTF-16"),
     ],
 )
 def test_a_file_that_is_no_request(folder: Path, content: bytes, said: str) -> None:

@@ -181,6 +181,7 @@ def open_desk(
             "environment": "test",
             "backoff_s": 0,
             "new_patient": "create",
+            "release": "auto",
             **destination,
         }
     )
