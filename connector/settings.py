@@ -171,6 +171,8 @@ class EndpointSettings(Model):
     attempts: int = Field(default=4, ge=1, le=10)
     backoff_s: float = Field(default=0.5, ge=0, le=60)
     wait_max_s: float = Field(default=30, ge=0, le=300)  # a longer Retry-After parks the case
+    # `get` only where a server offers nothing else: identifiers stand in its URLs and logs then.
+    search_by: Literal["post", "get"] = "post"
 
     @field_validator("base_url")
     @classmethod
