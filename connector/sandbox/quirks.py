@@ -29,8 +29,8 @@ class Quirks:
     `message_codes` in turn, all others with ok; without `message_answers`, with 202 and nothing.
     A search by POST is answered `post_search`, unless that is 200. A search without matches is
     answered with an empty Bundle, 404, or an OperationOutcome that warns (`nothing_found`).
-    Limits: `page_max` matches a page (`count_max`: a `_count` above it is answered 400), `entry_limit` entries a bundle,
-    `body_limit` bytes a request (beyond either of the last two: 413).
+    Limits: `page_max` matches a page (`count_max`: a `_count` above it is answered 400),
+    `entry_limit` entries a bundle, `body_limit` bytes a request (beyond either of the last two: 413).
     """
 
     software: str = "connector sandbox"
