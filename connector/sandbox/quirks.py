@@ -30,7 +30,7 @@ class Quirks:
     A search by POST is answered `post_search`, unless that is 200. A search without matches is
     answered with an empty Bundle, 404, or an OperationOutcome that warns (`nothing_found`).
     Limits: `page_max` matches a page (`count_max`: a `_count` above it is answered 400),
-    `entry_limit` entries a bundle, `body_limit` bytes a request (beyond either of the last two: 413).
+    `entry_limit` entries a bundle, `body_limit` bytes a request (413 beyond either).
     """
 
     software: str = "connector sandbox"
