@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import IO, Literal
+from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -312,7 +313,7 @@ class Endpoint:
         if to not in sessions:
             ours = to == self._origin
             trust = self._at_home if ours else self._abroad
-            sessions[to] = new_session(self.settings.answer_timeout_s, trust)
+            sessions[to] = new_session(self.settings.answer_timeout_s, trust, urlsplit(to).hostname)
             for name, value in self.settings.headers.items() if ours else ():
                 sessions[to].headers[name] = value if isinstance(value, str) else value.read()
         return sessions[to]
