@@ -124,7 +124,7 @@ def parse(reference: str, *bases: str) -> Target:
 def local_part(reference: str, base_url: str) -> str | None:
     """`Type/id` (and what follows) of an absolute reference under `base_url`; None for others."""
     match = _LITERAL.match(reference)
-    if match is None or match["base"] is None or not _same_base(match["base"], base_url):
+    if match is None or match["base"] is None or not same_base(match["base"], base_url):
         return None
     return reference[len(match["base"]) :]
 
