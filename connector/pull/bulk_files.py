@@ -13,7 +13,7 @@ from ..store import chart
 from ..store.chart import Record
 from .context import Pull
 from .gaps import kind_of
-from .people import People
+from ..fhir.subject import Whose, person
 from .records import UNREADABLE, Problem
 
 QUERY = "$export"
