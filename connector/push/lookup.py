@@ -18,6 +18,7 @@ from ..fhir.systems import TAG
 from .desk import Desk, parts
 
 _TAGS_AT_ONCE = 100
+_TAG_LENGTH = 3 * len(TAG) // 2 + 40  # in a URL, its colons and the id after it encoded
 _PAGES_MAX = 100
 
 
@@ -47,8 +48,9 @@ def by_tag(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
     found: dict[str, Place] = {}
     for resource_type, group in groupby(sorted(keys), key=lambda key: parts(key)[0]):
         ids = [parts(key)[1] for key in group]
-        for at in range(0, len(ids), _TAGS_AT_ONCE):
-            _tagged(desk, resource_type, ids[at : at + _TAGS_AT_ONCE], found)
+        size = desk.endpoint.at_once(_TAGS_AT_ONCE, _TAG_LENGTH)
+        for at in range(0, len(ids), size):
+            _tagged(desk, resource_type, ids[at : at + size], found)
     return found
 
 
