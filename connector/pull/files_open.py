@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from ..errors import SourceFailed
 from .files_told import Place, Untaken, printable
@@ -53,7 +53,7 @@ _ENCODING = Problem("refused", "UTF-16 or UTF-32 text, FHIR JSON is UTF-8: conve
 class Stream(Protocol):
     """What buffered, gzip and zip streams have in common."""
 
-    def peek(self, size: int = ..., /) -> bytes: ...
+    def peek(self, size: int, /) -> bytes: ...
     def read(self, size: int = ..., /) -> bytes: ...
     def readline(self, size: int = ..., /) -> bytes: ...
 
@@ -179,7 +179,7 @@ def _piece(name: str, raw: Stream, size: int) -> Iterator[Piece | Untaken]:
     with reading(name) as broken:
         stream = raw
         if stream.peek(2)[:2] == _GZIP:
-            stream = _Bounded(gzip.GzipFile(fileobj=raw, mode="rb"), size)
+            stream = _Bounded(_unpacked(raw), size)
         head = bytes(stream.peek(_HEAD)[:_HEAD])
         problem = _sort(head)
         if problem is None:
@@ -187,6 +187,10 @@ def _piece(name: str, raw: Stream, size: int) -> Iterator[Piece | Untaken]:
         else:
             yield Untaken(problem, Place(name))
     yield from broken
+
+
+def _unpacked(raw: Stream) -> Stream:
+    return gzip.GzipFile(fileobj=cast(BinaryIO, raw), mode="rb")
 
 
 def _sort(head: bytes) -> Problem | None:

@@ -96,8 +96,11 @@ class Told:
         """What, kind and why of each gap, in one order."""
         for (what, problem), group in sorted(self._groups.items(), key=lambda item: item[0]):
             places = group.places()
-            counted = f"{problem.why} ({group.count})" + (f": {places}" if places else "")
-            yield what, problem.kind, counted
+            yield (
+                what,
+                problem.kind,
+                problem.why + (f" ({group.count}): {places}" if places else ""),
+            )
 
 
 def printable(name: str) -> str:
