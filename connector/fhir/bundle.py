@@ -74,6 +74,14 @@ def entries(body: bytes) -> list[tuple[str, bytes | None]]:
     ]
 
 
+def cut(body: bytes) -> tuple[Mapping[str, _Json], Sequence[_Json]]:
+    """The members of a Bundle of any type, and its entries, both unexamined.
+
+    Raises `UndecodableError`.
+    """
+    return _split(body)
+
+
 def transaction(kind: str, writes: Iterable[Write]) -> bytes:
     """A `transaction` or `batch` Bundle around resources that are already bytes."""
     entries = b",".join(_write(w) for w in writes)
