@@ -264,10 +264,9 @@ class Courier:
 
     def _look_for(self, units: list[Unit], patience: Patience, note: str = "") -> None:
         """Look for what may be there, and again while the search may lag."""
-        while True:
-            self._look(self._open(units), note)
-            if not self._open(units) or not self._searches or not patience.again():
-                break
+        self._look(units, note)
+        while (left := self._open(units)) and self._searches and patience.again():
+            self._look(left, note)
         if not note:
             half_taken(self._desk, self._whole, _flat(units), self.addresses.places)
 
