@@ -6,6 +6,7 @@ exceptions of `requests` hold URLs, and those hold patient ids: they never leave
 """
 
 import io
+import logging
 import re
 import threading
 import time
@@ -35,6 +36,7 @@ from .wire import broken, new_session, unpacked
 
 FHIR_JSON = "application/fhir+json"
 _REDIRECTS_MAX = 3
+_log = logging.getLogger("connector.exchange")  # no URL and no content: it may be shown
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -86,6 +88,7 @@ class Endpoint:
         self._at_home = context(settings.ca_file, *own) if own[0] else self._abroad
         self._certificate = own[0].read_bytes() if own[0] else b""
         self._local = threading.local()
+        self.last_date: tuple[str, datetime] | None = None  # as last said to us, and when (UTC)
 
     def own_certificate(self) -> tuple[datetime, datetime] | None:
         """From when until when (UTC) the certificate that we show is good; None: we show none."""
@@ -254,6 +257,7 @@ class Endpoint:
         timeout = (self.settings.connect_timeout_s, self.settings.read_timeout_s)
         pace_of(asked.origin).wait(self.settings.requests_per_second)
         reach("send.before")
+        began = time.monotonic()
         try:
             with self._session(asked.origin).request(
                 asked.method, asked.url, data=asked.body, headers=dict(asked.headers), auth=auth,
@@ -264,9 +268,18 @@ class Endpoint:
                 lowered = {name.lower(): value for name, value in response.headers.items()}
                 answer = Answer(response.status_code, lowered, content)
         except (requests.RequestException, wire_errors.HTTPError) as error:
+            self._note(asked, broken(error), began)
             raise self._unreachable(asked.what, broken(error)) from None
+        if "date" in answer.headers:
+            self.last_date = answer.headers["date"], datetime.now(UTC)
+        self._note(asked, f"HTTP {answer.status}", began)
         reach("receive.after")
         return answer
+
+    def _note(self, asked: _Asked, came: str, began: float) -> None:
+        """What is asked, what came, how long it took."""
+        took_s = time.monotonic() - began
+        _log.debug("%s %s %s: %s, %.2f s", self.role, asked.method, asked.what, came, took_s)
 
     def _body(self, response: requests.Response, what: str, into: _Into | None) -> bytes:
         """The body, or nothing once it is written where it was wanted."""
