@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import IO, Literal
-from urllib.parse import urlencode
+from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -29,6 +29,7 @@ from .origin import joined, origin
 from .pace import pace_of
 from .retry import Again, Limits, Park, decide
 from .scopes import READ, WRITE, Grant, letters_for
+from .searching import Searches
 from .shape import Answer, checked, cut_inside, describe
 from .signin import sign_in
 from .trust import context
@@ -37,6 +38,7 @@ from .wire import broken, new_session, unpacked
 FHIR_JSON = "application/fhir+json"
 _REDIRECTS_MAX = 3
 _log = logging.getLogger("connector.exchange")  # no URL and no content: it may be shown
+_FORM = "application/x-www-form-urlencoded"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -89,6 +91,8 @@ class Endpoint:
         self._certificate = own[0].read_bytes() if own[0] else b""
         self._local = threading.local()
         self.last_date: tuple[str, datetime] | None = None  # as last said to us, and when (UTC)
+        ways = (self._search_by_post, self._search_by_get)
+        self._searches = Searches(settings.search_by, role, *ways)
 
     def own_certificate(self) -> tuple[datetime, datetime] | None:
         """From when until when (UTC) the certificate that we show is good; None: we show none."""
@@ -139,15 +143,20 @@ class Endpoint:
         return self._read(self._asked("GET", url, what, {"Accept": accept}, None, into))
 
     def search(self, resource_type: str, parameters: Mapping[str, str], what: str) -> Answer:
-        """Search by POST, so that identifiers stay out of URLs and logs (http.html#search)."""
-        headers = {
-            "Accept": FHIR_JSON,
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Cache-Control": "no-cache",
-        }
-        body = urlencode(parameters, safe=",/").encode()
-        asked = self._asked("POST", f"{resource_type}/_search", what, headers, body)
+        """Search by POST, or by GET where the settings say so. Raises what `get` raises."""
+        return self._searches.ask(resource_type, parameters, what)
+
+    def at_once(self, most: int, length: int) -> int:
+        """How many values of about `length` characters fit into one search; `most` by POST."""
+        return self._searches.at_once(most, length)
+
+    def _search_by_post(self, resource_type: str, query: str, what: str) -> Answer:
+        headers = {"Accept": FHIR_JSON, "Content-Type": _FORM, "Cache-Control": "no-cache"}
+        asked = self._asked("POST", f"{resource_type}/_search", what, headers, query.encode())
         return checked(self._read(asked), what)
+
+    def _search_by_get(self, resource_type: str, query: str, what: str) -> Answer:
+        return self.get(f"{resource_type}?{query}", what, fresh=True)
 
     def operation(self, url: str, parameters: bytes, what: str) -> Answer:
         """POST `Parameters` to an operation that only reads (R4 operations.html#executing)."""
@@ -317,7 +326,7 @@ class Endpoint:
         if to not in sessions:
             ours = to == self._origin
             trust = self._at_home if ours else self._abroad
-            sessions[to] = new_session(self.settings.answer_timeout_s, trust)
+            sessions[to] = new_session(self.settings.answer_timeout_s, trust, urlsplit(to).hostname)
             for name, value in self.settings.headers.items() if ours else ():
                 sessions[to].headers[name] = value if isinstance(value, str) else value.read()
         return sessions[to]

@@ -19,7 +19,8 @@ from .. import keys
 from ..errors import Forbidden, SignInFailed, Unreachable, Waiting
 from ..fhir.capability import parse as parse_capability
 from ..fhir.lossless import UndecodableError, decode
-from ..settings import LOOPBACK, EndpointSettings
+from ..loopback import is_loopback
+from ..settings import EndpointSettings
 from .assertion import client_assertion
 from .bearer import Bearer, fits_a_header
 from .origin import joined
@@ -285,7 +286,7 @@ def _seconds(value: Any) -> float | None:
 
 def _check(token_url: str) -> None:
     parts = urlsplit(token_url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         raise SignInFailed(
             f"{WHAT}: the server names a token endpoint without TLS",
             "Ask the people who run that server, or set token_url in auth.",

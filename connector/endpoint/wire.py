@@ -21,6 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from .. import __version__
+from ..loopback import past_proxies
 from .trust import TrustAdapter, refusal
 
 CHUNK = 256 * 1024
@@ -112,9 +113,14 @@ class _Session(requests.Session):
         return None
 
 
-def new_session(answer_s: float, trust: SSLContext) -> requests.Session:
-    """A session whose answers take at most `answer_s` seconds each; for one thread, one origin."""
+def new_session(answer_s: float, trust: SSLContext, host: str | None) -> requests.Session:
+    """A session whose answers take at most `answer_s` seconds each; for one thread, one origin.
+
+    `host`: of that origin. This machine is never asked through a proxy of the environment: what
+    goes there may be unencrypted, since it never leaves the machine.
+    """
     session = _Session()
+    session.trust_env = not past_proxies(host)
     session.headers["User-Agent"] = f"second-opinion-connector/{__version__}"
     session.headers["Accept-Encoding"] = "gzip"
     for scheme in ("http://", "https://"):

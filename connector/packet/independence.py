@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from ..fhir import systems
 from ..fhir.lossless import UndecodableError, decode
 from ..fhir.names import words
+from ..loopback import is_loopback
 from ..request import Organization, Practitioner, Request
-from ..settings import LOOPBACK, Destination, Source
+from ..settings import Destination, Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from .links import Links
@@ -53,11 +54,19 @@ def _servers(case: CaseFile, source: Source, destination: Destination) -> Iterat
         return  # a folder
     ours, theirs = urlsplit(source.base_url), urlsplit(destination.base_url)
     # On one machine, or so it seems, ports tell servers apart.
-    if theirs.netloc == ours.netloc or theirs.hostname == ours.hostname not in LOOPBACK:
+    here = is_loopback(theirs.hostname)
+    if theirs.netloc == ours.netloc or (theirs.hostname == ours.hostname and not here):
         yield "Source and destination are on the same server."
-    hosts = {urlsplit(str(r.get("address") or "")).hostname for r in _of_type(case, "Endpoint")}
-    if theirs.hostname in hosts and theirs.hostname not in LOOPBACK:
+    hosts = {_host(r.get("address")) for r in _of_type(case, "Endpoint")}
+    if theirs.hostname in hosts and not here:
         yield "The patient's chart names an endpoint on the destination's server."
+
+
+def _host(address: Any) -> str | None:
+    try:
+        return urlsplit(address).hostname if isinstance(address, str) else None
+    except ValueError:  # no web address
+        return None
 
 
 def _organizations(

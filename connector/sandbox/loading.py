@@ -49,7 +49,7 @@ def _entries(bundle: Any) -> list[Resource]:
     for number, entry in enumerate(entries if isinstance(entries, list) else [None], 1):
         resource = entry.get("resource") if isinstance(entry, dict) else None
         if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
-            raise ValueError(f"entry {number} holds no resource")
+            raise ValueError(f"entry {number} holds no resource")  # noqa: TRY004 - a wrong file
     found: list[Resource] = entries
     return found
 

@@ -11,7 +11,7 @@ from ...errors import Answered, EndpointError, Exit, Waiting
 from ...fhir.bundle import page
 from ...fhir.capability import Capability, parse
 from ...fhir.lossless import UndecodableError, decode
-from ...settings import LOOPBACK
+from ...loopback import is_loopback
 from .cause import told
 from .check import Check
 from .granted import certificate, described
@@ -75,7 +75,7 @@ def searched(
         detail, fix = told(error, endpoint.settings)
         yield Check(name, "search", False, detail, fix, exit_code)
         return
-    by_get = getattr(endpoint.settings, "search_by", "post") == "get"
+    by_get = endpoint.settings.search_by == "get"
     said = "by GET: identifiers stand in URLs and logs" if by_get else "by POST"
     if page_size is None:
         yield Check(name, "search", True, said)
@@ -135,12 +135,12 @@ def _own_base(name: str, endpoint: Endpoint, answer: Answer, exit_code: Exit) ->
             f"the server writes {theirs.scheme}://{host} into its answers, base_url is"
             f" {endpoint.settings.base_url}: a second page would not be asked for"
         )
-        both = {theirs.hostname, urlsplit(endpoint.settings.base_url).hostname}
+        ours = urlsplit(endpoint.settings.base_url).hostname
         fix = (
             "Write base_url as the server writes it, or set allowed_origins ="
             f' ["{theirs.scheme}://{host}"] if that host is the server too.'
         )
-        if both <= set(LOOPBACK):
+        if is_loopback(theirs.hostname) and is_loopback(ours):
             fix = f"Write {theirs.scheme}://{host} in base_url too: both names are this machine."
         yield Check(name, "own address", False, said, fix, exit_code)
         return
@@ -149,7 +149,7 @@ def _own_base(name: str, endpoint: Endpoint, answer: Answer, exit_code: Exit) ->
 def _tls(base_url: str) -> str:
     if base_url.startswith("https://"):
         return "verified"
-    here = urlsplit(base_url).hostname in LOOPBACK
+    here = is_loopback(urlsplit(base_url).hostname)
     return "plain http" + (" (this machine)" if here else " (allow_plain_http)")
 
 
