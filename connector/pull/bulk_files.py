@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ..endpoint import Answer, Endpoint
 from ..errors import EndpointError
 from ..fhir.lossless import UndecodableError, decode, sha256
+from ..fhir.outcome import codes, issues
 from ..fhir.record import peek
 from ..settings import Auth
 from ..store import chart
@@ -162,17 +163,13 @@ def _examined(pull: Pull, lines: Iterable[bytes]) -> Iterator[Record | Problem]:
 def _told(line: bytes) -> Problem | None:
     """What an OperationOutcome says is missing (it has no id, as a record has)."""
     try:
-        outcome = decode(line)
-        if outcome.get("resourceType") != "OperationOutcome":
-            return UNREADABLE
-        grave = {
-            str(issue.get("code"))
-            for issue in outcome.get("issue") or []
-            if issue.get("severity") in ("error", "fatal")
-        }
-    except (UndecodableError, AttributeError):
+        said = issues(decode(line))
+    except UndecodableError:
         return UNREADABLE
-    if not grave:
+    if said is None:
+        return UNREADABLE
+    if not (grave := [issue for issue in said if issue.grave]):
         return None
-    codes = ", ".join(sorted(grave))[:100]
-    return Problem("failed", f"the server says that the export is not whole ({codes})")
+    return Problem(
+        "failed", f"the server says that the export is not whole ({codes(grave) or 'no code'})"
+    )

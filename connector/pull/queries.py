@@ -2,13 +2,13 @@
 
 import time
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from ..endpoint.origin import joined
 from ..errors import Answered, EndpointError
 from ..fhir import bundle
 from ..fhir.lossless import UndecodableError, decode
+from ..fhir.outcome import codes, issues
 from ..store import chart, counts
 from ..store.casefile import CaseFile
 from ..store.chart import Query, Record
@@ -22,7 +22,6 @@ from .totals import ask_again
 _RESTARTS_MAX = 2  # of one query in one run
 _FORGOTTEN = (404, 410)  # answers to a page that was there: HAPI keeps a result for an hour
 _DEMANDS = (400, 422)  # answers to a search that lacks something the server demands
-_LEFT_OUT = ("incomplete", "suppressed")
 
 
 def ask_open(pull: Pull) -> None:
@@ -211,15 +210,13 @@ def _outcome(body: bytes) -> Problem | None:
     whatever severity they are given.
     """
     try:
-        issues = decode(body).get("issue") or []
-        grave = sorted({str(issue.get("code")) for issue in issues if _is_grave(issue)})
-    except (UndecodableError, AttributeError):
+        said = issues(decode(body))
+    except UndecodableError:
         return UNREADABLE
-    if not grave:
+    if said is None:
+        return UNREADABLE
+    if not (grave := [issue for issue in said if issue.left_out]):
         return None
-    codes = ", ".join(grave)[:100]
-    return Problem("failed", f"the server says that results are missing ({codes})")
-
-
-def _is_grave(issue: dict[str, Any]) -> bool:
-    return issue.get("severity") in ("error", "fatal") or issue.get("code") in _LEFT_OUT
+    return Problem(
+        "failed", f"the server says that results are missing ({codes(grave) or 'no code'})"
+    )
