@@ -79,6 +79,14 @@ def entries(body: bytes) -> list[tuple[str, bytes | None]]:
     ]
 
 
+def cut(body: bytes) -> tuple[Mapping[str, _Json], Sequence[_Json]]:
+    """The members of a Bundle of any type, and its entries, both unexamined.
+
+    Raises `UndecodableError`.
+    """
+    return _split(body)
+
+
 def transaction(kind: str, writes: Iterable[Write]) -> bytes:
     """A `transaction` or `batch` Bundle around resources that are already bytes."""
     entries = b",".join(_write(w) for w in writes)
@@ -86,15 +94,18 @@ def transaction(kind: str, writes: Iterable[Write]) -> bytes:
 
 
 def responses(body: bytes) -> list[dict[str, Any]]:
-    """`entry.response` of each entry of a transaction- or batch-response, in order."""
+    """`entry.response` of each entry of a transaction- or batch-response, in order.
+
+    Empty where there is none, or what is no object: it proves nothing. Raises `UndecodableError`.
+    """
     bundle = decode(body)
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         raise UndecodableError("not a Bundle")
     entries = bundle.get("entry") or []
     if not (isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)):
         raise UndecodableError("a Bundle whose entries are no objects")
-    found = [entry.get("response") for entry in entries]
-    return [response if isinstance(response, dict) else {} for response in found]
+    told = (entry.get("response") for entry in entries)
+    return [response if isinstance(response, dict) else {} for response in told]
 
 
 def _split(body: bytes) -> tuple[Mapping[str, _Json], Sequence[_Json]]:

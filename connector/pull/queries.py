@@ -7,14 +7,13 @@ from urllib.parse import urlsplit, urlunsplit
 from ..endpoint.origin import joined
 from ..errors import Answered, EndpointError
 from ..fhir import bundle
-from ..fhir.lossless import UndecodableError, decode
-from ..fhir.outcome import codes, issues
 from ..store import chart, counts
 from ..store.casefile import CaseFile
 from ..store.chart import Query, Record
 from .context import Pull
 from .gaps import gap_name, kind_of
 from .lookup import ask, page_of
+from .outcomes import missing
 from .plan import EVERYTHING, by_category, by_presence, searches, wider
 from .records import UNREADABLE, Problem
 from .totals import ask_again
@@ -195,28 +194,9 @@ def _sift(pull: Pull, page: bundle.Page) -> tuple[list[Record], int, list[Proble
             matches += entry.mode == "match"
             found = pull.sieve.examine(entry.body)
         else:
-            found = _outcome(entry.body) if entry.mode == "outcome" else UNREADABLE
+            found = missing(entry.body) if entry.mode == "outcome" else UNREADABLE
         if isinstance(found, Record):
             records.append(found)
         elif found is not None:
             problems.append(found)
     return records, matches, problems
-
-
-def _outcome(body: bytes) -> Problem | None:
-    """What an OperationOutcome among the results says is missing; None for other warnings.
-
-    R4 valueset-issue-type.html: `incomplete` and `suppressed` mean that results were left out,
-    whatever severity they are given.
-    """
-    try:
-        said = issues(decode(body))
-    except UndecodableError:
-        return UNREADABLE
-    if said is None:
-        return UNREADABLE
-    if not (grave := [issue for issue in said if issue.left_out]):
-        return None
-    return Problem(
-        "failed", f"the server says that results are missing ({codes(grave) or 'no code'})"
-    )

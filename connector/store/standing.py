@@ -13,7 +13,6 @@ from .casefile import CaseFile
 from .update import number, opened
 
 _COUNTED = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
-_ARRIVED = ("verified", "precision-changed")
 _UNPROVED = ("sent", "accepted", "differs")
 
 # A sentence for each exit code; a more exact one stands in `obstacle` when a step was stopped.
@@ -138,7 +137,7 @@ def counts(case: CaseFile) -> dict[str, int]:
     placed = dict(
         case.rows("SELECT status, count(*) FROM delivery WHERE write_no > 0 GROUP BY status")
     )
-    arrived = sum(placed.get(status, 0) for status in _ARRIVED)
+    arrived = sum(placed.get(status, 0) for status in delivery.ARRIVED)
     return {
         "pulled": chart.count_records(case),
         **{name.replace("-", "_"): decided.get(name, 0) for name in _COUNTED},
