@@ -27,15 +27,20 @@ class PageEntry:
     mode: str
     body: bytes
     grade: str = ""
+    full_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its entries, the `next` link verbatim, and `Bundle.total` if it states one."""
+    """One page: its entries, the `next` link verbatim, and `Bundle.total` if it states one.
+
+    `self_url`: the search as the server understood it (search.html#conformance); None if not said.
+    """
 
     entries: list[PageEntry]
     next_url: str | None
     total: int | None = None
+    self_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,8 @@ def page(body: bytes) -> Page:
         raise UndecodableError("not a Bundle")
     if _text(top, "type") != "searchset":
         raise UndecodableError("a Bundle that is not the result of a search")
-    following = _next(decode(top["link"])) if "link" in top else None
-    return Page([_entry(e) for e in entries], following, _total(top))
+    links = decode(top["link"]) if "link" in top else None
+    return Page([_entry(e) for e in entries], _next(links), _total(top), _self(links))
 
 
 def entries(body: bytes) -> list[tuple[str, bytes | None]]:
@@ -144,6 +149,14 @@ def _next(links: Any) -> str | None:
     return following[0]
 
 
+def _self(links: Any) -> str | None:
+    for link in links if isinstance(links, list) else [links]:
+        if isinstance(link, dict) and link.get("relation") == "self":
+            url = link.get("url")
+            return url if isinstance(url, str) else None
+    return None
+
+
 def _entry(raw: _Json) -> PageEntry:
     try:
         entry = unique_members(raw)
@@ -157,7 +170,8 @@ def _entry(raw: _Json) -> PageEntry:
     if not isinstance(search, dict):
         search = {}
     mode = search.get("mode")
-    return PageEntry(mode if mode in _MODES else "match", body, _grade(search))
+    full_url = _text(entry, "fullUrl")
+    return PageEntry(mode if mode in _MODES else "match", body, _grade(search), full_url)
 
 
 def _grade(search: dict[str, Any]) -> str:

@@ -206,6 +206,21 @@ def attachments(data: bytes) -> list[dict[str, Any]]:
     return [a for a in attachment_nodes(decode(data)) if isinstance(a.get("url"), str)]
 
 
+def attachment_places(data: bytes, url: str) -> list[str]:
+    """The paths of the Attachments with this `url` in a record: `content.attachment`."""
+    found: list[str] = []
+    stack: list[tuple[str, Any]] = [("", decode(data))]
+    while stack:
+        path, node = stack.pop()
+        if isinstance(node, list):
+            stack += [(path, item) for item in node]
+        elif isinstance(node, dict):
+            if _ATTACHMENT.match(path.rpartition(".")[2]) and node.get("url") == url:
+                found.append(path)
+            stack += [(f"{path}.{name}".lstrip("."), child) for name, child in node.items()]
+    return sorted(found)
+
+
 def checksums(content: bytes) -> dict[str, Any]:
     """`size` and `hash` of an Attachment that holds `content`."""
     # R4 Attachment.hash is SHA-1 by definition: a checksum, not a protection.

@@ -51,6 +51,7 @@ class Standing:
     changes: list[dict[str, Any]]
     advice: str | None
     independence: list[str]
+    independence_unseen: list[str]
     needed_by: str | None
     as_of: str | None
     packet_hash: str | None
@@ -113,6 +114,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         changes=[{"type": t, "how": how, "records": n} for t, how, n in chart.changes(case)],
         advice=outline.get("advice"),
         independence=outline.get("independence", []),
+        independence_unseen=outline.get("independence_unseen", []),
         needed_by=case.fact("needed_by"),
         as_of=case.fact("as_of"),
         packet_hash=case.fact("packet_hash"),
