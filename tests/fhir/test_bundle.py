@@ -34,7 +34,9 @@ def test_a_page_gives_its_entries_byte_for_byte_and_the_next_link_verbatim() -> 
     included = b'{"resourceType":"Practitioner","id":"3"}'
     body = a_page(an_entry(GOOD), an_entry(included, b'{"mode":"include"}'), rest=links.encode())
     assert bundle.page(body) == Page(
-        [PageEntry("match", GOOD), PageEntry("include", included)], url
+        [PageEntry("match", GOOD, full_url="u"), PageEntry("include", included, full_url="u")],
+        url,
+        self_url="s",
     )
 
 
@@ -126,7 +128,9 @@ def test_a_next_page_without_an_address_is_not_the_end(url: str | None) -> None:
 
 @pytest.mark.parametrize("search", [b'{"mode":"match"}', b"{}", b"null", b"[]", b'{"mode":7}'])
 def test_an_entry_is_a_match_unless_it_says_otherwise(search: bytes) -> None:
-    assert bundle.page(a_page(an_entry(GOOD, search))).entries == [PageEntry("match", GOOD)]
+    assert bundle.page(a_page(an_entry(GOOD, search))).entries == [
+        PageEntry("match", GOOD, full_url="u")
+    ]
 
 
 @pytest.mark.parametrize("mode", ["match", "include", "outcome"])
@@ -159,9 +163,9 @@ def test_a_broken_entry_is_broken_alone(broken: bytes) -> None:
     link = b'"link":[{"relation":"next","url":"n"}],'
     page = bundle.page(a_page(an_entry(GOOD), broken, an_entry(GOOD), rest=link))
     assert page.entries == [
-        PageEntry("match", GOOD),
+        PageEntry("match", GOOD, full_url="u"),
         PageEntry("broken", broken),
-        PageEntry("match", GOOD),
+        PageEntry("match", GOOD, full_url="u"),
     ]
     assert page.next_url == "n"
 
