@@ -134,6 +134,22 @@ def read_version(desk: Desk, reference: str) -> tuple[bool, str | None]:
     return body is not None, version_of(resource(body)) if body is not None else None
 
 
+def made_once(desk: Desk, place: Place) -> bool:
+    """Whether what stands at `place` is as it was created: nobody has written it since.
+
+    A first version is mostly called 1; where it is not, its history has just that one
+    (http.html#history). True where the server knows no versions.
+    """
+    if place.version in (None, "1"):
+        return True
+    try:
+        body = desk.endpoint.get(f"{place.reference}/_history", f"{place.type} history").body
+        entries = resource(body).get("entry")
+    except (Answered, UndecodableError):
+        return False
+    return isinstance(entries, list) and len(entries) == 1
+
+
 def tags_of(resource: Any) -> set[str]:
     """The codes of our own tag on a decoded resource: derived ids."""
     meta = resource.get("meta")

@@ -13,24 +13,14 @@ from ..store import delivery
 from ..store.delivery import ARRIVED, STOOD, Delivery
 from ..store.update import left_behind
 from ..store.written import Written
-from .desk import REQUEST, TASK, Desk, at_destination
-from .expected import Expected, Reading, canonical_sha256, judge
+from .desk import Desk, at_destination
+from .expected import WORKFLOW, Expected, Reading, canonical_sha256, judge
 from .identity import check_again
 from .lookup import read, resource, version_of
 from .reading import AT_ONCE, shown
 from .revise import Revision, revise
 from .standing import Whose
 from .weigh import weigh
-
-# What the receiving team changes while it works on the request (R4 task.html#statemachine): their
-# work is no difference in what we delivered.
-_WORKFLOW = {
-    REQUEST: frozenset({"status"}),
-    TASK: frozenset(
-        {"status", "statusReason", "businessStatus", "owner", "output", "note", "lastModified"}
-        | {"executionPeriod"}
-    ),
-}
 
 
 def read_back(desk: Desk, progress: Progress = silent) -> None:
@@ -65,7 +55,7 @@ def verify(desk: Desk, progress: Progress = silent) -> None:
     check_again(desk)
     rows = delivery.deliveries(desk.case, "sent", "accepted", *ARRIVED, "differs")
     expected = Expected(desk, desk.case.fact("told_at") or desk.case.fact("announced_at"))
-    aside = {key: _WORKFLOW.get(name, ()) for key, name in expected.signals.items()}
+    aside = {key: WORKFLOW.get(name, ()) for key, name in expected.signals.items()}
     with at_destination():
         reader = _Reader(desk, expected, progress, aside)
         found = list(reader.read([row for row in rows if row.write_no > 0]))
