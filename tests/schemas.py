@@ -101,6 +101,7 @@ def _case() -> dict[str, Any]:
         "gaps": table(what=text, kind=text, why=text, expected=truth),
         "changes": table(type=text, how=text, records=number),
         "independence": {"type": "array", "items": text},
+        "independence_unseen": {"type": "array", "items": text},
         "update": _or_null(update),
         "taken_back": _or_null(taken_back),
         "patient_chosen": _or_null(chosen),

@@ -8,6 +8,7 @@ from ..errors import EndpointError, SourceFailed
 from ..fhir import capability as capabilities
 from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
+from ..fhir.subject import person
 from ..mappingfiles import PACKAGED, MappingFiles
 from ..progress import Progress, silent
 from ..request import Request
@@ -77,6 +78,7 @@ def pull_chart(
                 patient.id,
                 never_types | SEVERAL_PEOPLE,
                 settings.record_bytes_max,
+                person(patient.body, [source.base_url]),
             ),
             workers=workers,
             missing=Missing(),
@@ -205,7 +207,9 @@ def _check_not_refused(pull: Pull) -> None:
         reasons = sorted({gap.why for gap in chart.gaps(pull.case) if gap.kind != "unsupported"})
         raise SourceFailed(
             f"the source refuses or breaks every search: {reasons[0]}",
-            "Check what this client may read there (its scopes or its role).",
+            "Check what this client may read there (its scopes or its role)."
+            if any(f"HTTP {status}" in reasons[0] for status in (401, 403))
+            else "Ask the people who run the source what its searches demand.",
         )
 
 

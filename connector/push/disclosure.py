@@ -17,7 +17,7 @@ from .desk import Desk
 
 CONSENT = "Consent"  # the authored resource that holds the signed authorization
 _RELEASED = frozenset({"deliver", "announce", "export"})
-_STANDING = ("sent", "accepted", "verified", "precision-changed", "differs")
+_STANDING = ("sent", "accepted", *delivery.ARRIVED, "differs")
 
 
 def attempt(desk: Desk, event: Event, resources: int) -> Disclosure:

@@ -13,7 +13,6 @@ from .casefile import CaseFile
 from .update import number, opened
 
 _COUNTED = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
-_ARRIVED = ("verified", "precision-changed")
 _UNPROVED = ("sent", "accepted", "differs")
 
 # A sentence for each exit code; a more exact one stands in `obstacle` when a step was stopped.
@@ -57,6 +56,7 @@ class Standing:
     changes: list[dict[str, Any]]
     advice: str | None
     independence: list[str]
+    independence_unseen: list[str]
     needed_by: str | None
     meeting: str | None
     due_at: str | None  # the last instant in time, UTC
@@ -154,6 +154,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         changes=[{"type": t, "how": how, "records": n} for t, how, n in chart.changes(case)],
         advice=outline.get("advice"),
         independence=outline.get("independence", []),
+        independence_unseen=outline.get("independence_unseen", []),
         needed_by=case.fact("needed_by"),
         meeting=need.meeting,
         due_at=need.due.strftime("%Y-%m-%dT%H:%M:%SZ") if need.due else None,
@@ -184,7 +185,7 @@ def counts(case: CaseFile) -> dict[str, int]:
     placed = dict(
         case.rows("SELECT status, count(*) FROM delivery WHERE write_no > 0 GROUP BY status")
     )
-    arrived = sum(placed.get(status, 0) for status in _ARRIVED)
+    arrived = sum(placed.get(status, 0) for status in delivery.ARRIVED)
     return {
         "pulled": chart.count_records(case),
         **{name.replace("-", "_"): decided.get(name, 0) for name in _COUNTED},
