@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from . import packet, push
 from .case import State, may_follow
 from .config import Config, same_environment
@@ -140,7 +142,10 @@ def accept(job: Job, case: CaseFile) -> Request:
     if not _same_route(job, case, wanted["patient"]):
         return job.request
     # Through the model, so that a field the program has learned since is no edit.
-    standing = Request.model_validate(known)
+    try:
+        standing = Request.model_validate(known)
+    except ValidationError:  # what an older program took and this one refuses: it was edited
+        standing = job.request.model_copy(update={"question": ""})
     if standing.model_dump(mode="json") == wanted:
         return job.request
     if has_left(case) and standing.destination_patient != job.request.destination_patient:

@@ -29,9 +29,9 @@ def opened(path: Path, *, follow: bool = True) -> IO[bytes]:
     return os.fdopen(descriptor, "rb")
 
 
-def read(path: Path, bytes_max: int) -> bytes:
+def read(path: Path, bytes_max: int, *, follow: bool = True) -> bytes:
     """What a regular file holds. `UsageError` if it is none, or larger than `bytes_max`."""
-    with opened(path) as file:
+    with opened(path, follow=follow) as file:
         try:
             found = file.read(bytes_max + 1)
         except OSError as error:

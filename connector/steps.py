@@ -15,6 +15,7 @@ from .endpoint import Endpoint
 from .errors import ReadBackDiffers, UsageError
 from .fhir.lossless import encode
 from .job import Job, accept, enter, forget, iso, updatable
+from .ours import must_not_be_ours
 from .pull import pull_chart, pull_files, types_of_chart
 from .store import chart, delivery, export, route, update
 from .store.casefile import CaseFile
@@ -119,6 +120,8 @@ def author(job: Job, desk: push.Desk) -> None:
 
 
 def _map(job: Job, case: CaseFile) -> None:
+    if job.request.basis.document is not None:
+        must_not_be_ours(job.config, job.request.basis.document, "basis.document")
     outline = packet.map_case(
         case,
         job.request,

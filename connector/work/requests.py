@@ -1,5 +1,6 @@
 """Request files: YAML or JSON, read strictly."""
 
+import os
 from pathlib import Path
 
 from .. import yamlfile
@@ -17,7 +18,9 @@ def read_request(path: Path) -> Request:
     request = yamlfile.load(Request, value, lines, str(path))
     document = request.basis.document
     if document is not None:  # beside the request, wherever the command is run
-        basis = request.basis.model_copy(update={"document": path.parent.absolute() / document})
+        # Not resolved: whether it is a link is seen when it is opened.
+        place = Path(os.path.normpath(path.parent.resolve() / document))
+        basis = request.basis.model_copy(update={"document": place})
         request = request.model_copy(update={"basis": basis})
     return request
 
