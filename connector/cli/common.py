@@ -22,6 +22,10 @@ from ..store.standing import Standing
 from ..view import terminal
 from ..work.requests import read_request
 
+_IN_URLS = (
+    'search_by = "get": identifiers, names and birth dates that are searched for stand in URLs'
+)
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -44,7 +48,13 @@ def progress_option(function: F) -> F:
 def job_of(config_path: Path, name: str, told: str = "auto") -> Job:
     """The job for a request file, a case handle or a request_id."""
     config = load(config_path)
-    return prepare(config, request_of(config, name), mappings_of(config), progress(told))
+    job = prepare(config, request_of(config, name), mappings_of(config), progress(told))
+    if not (job.folder / "case.db").exists():  # once for each case
+        ends = {"source": job.source, "destination": job.destination}
+        for role, settings in ends.items():
+            if settings.search_by == "get":
+                click.echo(f"{role}: {_IN_URLS}", err=True)
+    return job
 
 
 def mappings_of(config: Config) -> packet.Mappings:

@@ -185,8 +185,9 @@ def tagged(desk: Desk, keys: Iterable[str], *, strict: bool = True) -> dict[str,
     found: dict[str, dict[str, tuple[str, Place]]] = {}
     for resource_type, group in groupby(sorted(keys), key=lambda key: parts(key)[0]):
         ids = [parts(key)[1] for key in group]
-        for at in range(0, len(ids), _TAGS_AT_ONCE):
-            some = ids[at : at + _TAGS_AT_ONCE]
+        size = desk.endpoint.at_once(_TAGS_AT_ONCE, _TAG_LENGTH)
+        for at in range(0, len(ids), size):
+            some = ids[at : at + size]
             for place, derived, made in _tagged(desk, resource_type, some, strict=strict):
                 seen = found.setdefault(f"{resource_type}/{derived}", {})
                 seen[place.reference] = made, place
