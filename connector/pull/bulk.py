@@ -14,6 +14,8 @@ from ..endpoint import Answer, Endpoint
 from ..endpoint.retry import Again, Limits, Park, decide
 from ..errors import EndpointError, SourceFailed, Waiting
 from ..failpoint import reach
+from ..fhir.types import TYPES
+from ..store.casefile import CaseFile
 from .bulk_files import QUERY, Stranger, Unusable, fetch, manifest
 from .bulk_start import Start, start
 from .context import Pull
@@ -25,6 +27,11 @@ _LOST = (
     "an export begun earlier may still run at the source or lie there: its address never came, so"
     " it could not be deleted"
 )
+_LEFT = "an export could not be deleted at the source: it lies there until it expires"
+_EMPTY = "the export lists no file: not even the patient is in it"
+_STILL = "the source is still preparing the export"
+_RETURN_MAX_S = 86_400.0
+_ABSURD = "it says to come back later than in a day, which is not waited for"
 _ANOTHER_WAY = 'Run again; if it stays so, ask who runs it, or set pull = "search".'
 
 
@@ -40,29 +47,44 @@ def export(pull: Pull) -> None:
     if state.get("finished"):
         state = _delete(pull, state)
         if not state.get("problems"):
+            _tell_left(pull, state)
             return
         state = _remembered(state)  # what was missing is asked for anew
+    _not_too_early(state)
     if "status" not in state:
         state = _begin(pull, state)
-    if state.get("lost"):
-        pull.gap("export", "not-asked", _LOST)
     try:
-        listed = manifest(pull, _wait(pull, state["status"]), state["status"])
+        listed = manifest(pull, _wait(pull, state), state["status"])
     except Unusable as error:  # nothing to come back to
-        _delete(pull, state)
-        pull.case.set_fact("export", _remembered(state))
+        pull.case.set_fact("export", _remembered(_delete(pull, state)))
         raise SourceFailed(str(error), _ANOTHER_WAY) from None
+    state["types"] = sorted({file.type for file in listed.files} & TYPES)
     try:
         fetch(pull, listed, state)
     except Stranger:
         state["stranger"] = True
         pull.case.set_fact("export", state)
         _abandon(pull, state)
+    if not listed.files:
+        state["problems"].append(["export", "failed", _EMPTY])
+    state["finished"] = True
     with pull.case.commit():
-        for what, kind, why in state.get("problems", []):
+        for what, kind, why in state["problems"]:
             pull.gap(what, kind, why)
-        pull.case.set_fact("export", {**state, "finished": True})
-    _delete(pull, {**state, "finished": True})
+        pull.case.set_fact("export", state)
+    _tell_left(pull, _delete(pull, state))
+
+
+def forget(case: CaseFile) -> None:
+    """Let the next run ask for another export; what lies at the source still is remembered."""
+    case.set_fact("export", _remembered(case.fact("export", {}) or {}))
+
+
+def exported_types(case: CaseFile) -> frozenset[str]:
+    """The types of which the export listed a file, or brought a record."""
+    rows = case.rows("SELECT DISTINCT type FROM record WHERE query = ?", (QUERY,))
+    listed = (case.fact("export", {}) or {}).get("types", [])
+    return frozenset([*listed, *(name for (name,) in rows)])
 
 
 def _begin(pull: Pull, before: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +99,9 @@ def _begin(pull: Pull, before: dict[str, Any]) -> dict[str, Any]:
 
 def _remembered(state: dict[str, Any]) -> dict[str, Any]:
     """What outlives an export that is done with: that there may be another one."""
-    return {"lost": True} if state.get("lost") or state.get("begun") else {}
+    left = [*state.get("left", []), *([state["status"]] if "status" in state else [])]
+    lost = state.get("lost") or (state.get("begun") and "status" not in state)
+    return ({"lost": True} if lost else {}) | ({"left": left} if left else {})
 
 
 def _kick_off(pull: Pull, begin: Start, before: dict[str, Any]) -> str:
@@ -104,8 +128,20 @@ def _kick_off(pull: Pull, begin: Start, before: dict[str, Any]) -> str:
             raise SourceFailed(f"the export was not started: {error}", _ANOTHER_WAY) from None
 
 
-def _wait(pull: Pull, status: str) -> Answer:
+def _not_too_early(state: dict[str, Any]) -> None:
+    """Raise `Waiting` again where the server said when to come back, and it is not yet then."""
+    until = state.get("until")
+    if until is not None and "status" in state and _stamp(datetime.now(UTC)) < until:
+        raise Waiting(_STILL, until)
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _wait(pull: Pull, state: dict[str, Any]) -> Answer:
     """Ask for the status until the export is ready."""
+    status = state["status"]
     longest_s = pull.settings.wait_max_s
     waited_s, polls, attempt = 0.0, 0, 0
     while True:
@@ -120,11 +156,10 @@ def _wait(pull: Pull, status: str) -> Answer:
         polls += 1
         after_s = _asked_s(answer, polls, pull.settings.backoff_s)
         if after_s > longest_s or waited_s > longest_s * _PATIENCE:
-            until = datetime.now(UTC) + timedelta(seconds=after_s)
-            raise Waiting(
-                "the source is still preparing the export",
-                until.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            )
+            bounded_s = min(after_s, _RETURN_MAX_S)
+            until = _stamp(datetime.now(UTC) + timedelta(seconds=bounded_s))
+            pull.case.set_fact("export", {**state, "until": until})
+            raise Waiting(_STILL if bounded_s == after_s else f"{_STILL}; {_ABSURD}", until)
         pull.tell("export is being prepared")
         time.sleep(after_s)
         waited_s += after_s
@@ -168,23 +203,40 @@ def _abandon(pull: Pull, state: dict[str, Any]) -> None:
     """Forget what the export brought, have it deleted there, and say why."""
     with pull.case.commit():
         pull.case.execute("DELETE FROM record WHERE query = ?", (QUERY,))
-    _delete(pull, state)
+    state = _delete(pull, state)
     pull.case.set_fact("export", _remembered(state))
+    done = "could not be deleted" if "status" in state or state.get("left") else "is deleted"
     raise SourceFailed(
-        "the export holds records of other patients: it was stopped and is deleted at the source",
+        f"the export holds records of other patients: it was stopped and {done} at the source",
         'Set pull = "search"; tell the people who run the server (or who keep that Group).',
     )
 
 
 def _delete(pull: Pull, state: dict[str, Any]) -> dict[str, Any]:
-    """Have the export deleted at the server. Its address is kept until some answer came."""
-    if "status" not in state:
+    """Have exports deleted at the server. Each address is kept until it is gone there."""
+    addresses = [*state.get("left", []), *([state["status"]] if "status" in state else [])]
+    if not addresses:
         return state
     reach("export.delete")
-    try:
-        pull.source.write("DELETE", state["status"], b"", "bulk export deletion")
-    except EndpointError:
-        return state  # another run tries again; the server lets it expire at the latest
-    done = {name: value for name, value in state.items() if name != "status"}
+    left = [address for address in addresses if not _is_gone(pull, address)]
+    done = {name: value for name, value in state.items() if name not in ("status", "left")}
+    if left:
+        done["left"] = left
     pull.case.set_fact("export", done)
     return done
+
+
+def _is_gone(pull: Pull, address: str) -> bool:
+    """Delete one export. False if it may lie there still: another run tries again."""
+    try:
+        answer = pull.source.write("DELETE", address, b"", "bulk export deletion")
+    except EndpointError:
+        return False
+    return answer.status < 300 or answer.status in (404, 410)
+
+
+def _tell_left(pull: Pull, state: dict[str, Any]) -> None:
+    if state.get("lost"):
+        pull.gap("export", "not-asked", _LOST)
+    if state.get("left"):
+        pull.gap("export", "not-asked", _LEFT)

@@ -194,7 +194,7 @@ def _look_again(pull: Pull, before: Record) -> None:
             for query in chart.queries(pull.case, "done"):
                 if query.pages:
                     chart.restart_query(pull.case, query.key)
-            pull.case.set_fact("export", None)
+            bulk.forget(pull.case)
     _ask(pull)
 
 
