@@ -9,7 +9,7 @@ import io
 import re
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import IO, Literal
@@ -42,10 +42,11 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 @dataclass(frozen=True, slots=True)
 class _Into:
-    """Where the body of a success is written, and how large it may be."""
+    """Where the body of a success is written, how large it may be, where it may come from."""
 
     sink: IO[bytes]
     bytes_max: int
+    may_follow: Callable[[str], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +131,21 @@ class Endpoint:
         return checked(answer, what) if accept == FHIR_JSON else answer
 
     def download(
-        self, url: str, what: str, sink: IO[bytes], bytes_max: int, *, accept: str
+        self,
+        url: str,
+        what: str,
+        sink: IO[bytes],
+        bytes_max: int,
+        *,
+        accept: str,
+        may_follow: Callable[[str], bool] = lambda _: True,
     ) -> Answer:
         """GET a body of any type and size into `sink`, which holds it and nothing else then.
 
-        Raises what `get` raises, and `TooLarge` for more than `bytes_max` bytes.
+        `may_follow`: whether a redirect to this address is followed. Raises what `get` raises, and
+        `TooLarge` for more than `bytes_max` bytes.
         """
-        into = _Into(sink, bytes_max)
+        into = _Into(sink, bytes_max, may_follow)
         return self._read(self._asked("GET", url, what, {"Accept": accept}, None, into))
 
     def search(self, resource_type: str, parameters: Mapping[str, str], what: str) -> Answer:
@@ -239,6 +248,11 @@ class Endpoint:
             if answer.status not in (301, 302, 307, 308) or "location" not in answer.headers:
                 break
             url, at = self._resolved(joined(asked.url, answer.headers["location"]))
+            if asked.into is not None and not asked.into.may_follow(url):
+                raise Forbidden(
+                    f"{asked.what}: the {self.role} sends us on to an address that we don't ask",
+                    "Ask the people who run that server.",
+                )
             asked = replace(asked, url=url, origin=at)
             answer = self._exchange(asked)
         return answer

@@ -121,6 +121,25 @@ def parse(reference: str, *bases: str) -> Target:
     return Target(Kind.FOREIGN if "://" in plain else Kind.INVALID)
 
 
+def local_part(reference: str, base_url: str) -> str | None:
+    """`Type/id` (and what follows) of an absolute reference under `base_url`; None for others."""
+    match = _LITERAL.match(reference)
+    if match is None or match["base"] is None or not same_base(match["base"], base_url):
+        return None
+    return reference[len(match["base"]) :]
+
+
+def any_base(value: Any) -> Any:
+    """A decoded value with every literal reference as if it were relative, whatever its base."""
+    if isinstance(value, dict):
+        found = {key: any_base(item) for key, item in value.items()}
+        reference = value.get("reference")
+        if isinstance(reference, str) and (match := _LITERAL.match(reference)):
+            found["reference"] = reference[len(match["base"] or "") :]
+        return found
+    return [any_base(item) for item in value] if isinstance(value, list) else value
+
+
 def other_names(reference: str) -> list[str]:
     """What a reference string says of its target besides an address: its id, its identifiers.
 
@@ -185,6 +204,21 @@ def attachments(data: bytes) -> list[dict[str, Any]]:
     if b'"url"' not in data or not _ATTACHMENT_HINT.search(data):
         return []
     return [a for a in attachment_nodes(decode(data)) if isinstance(a.get("url"), str)]
+
+
+def attachment_places(data: bytes, url: str) -> list[str]:
+    """The paths of the Attachments with this `url` in a record: `content.attachment`."""
+    found: list[str] = []
+    stack: list[tuple[str, Any]] = [("", decode(data))]
+    while stack:
+        path, node = stack.pop()
+        if isinstance(node, list):
+            stack += [(path, item) for item in node]
+        elif isinstance(node, dict):
+            if _ATTACHMENT.match(path.rpartition(".")[2]) and node.get("url") == url:
+                found.append(path)
+            stack += [(f"{path}.{name}".lstrip("."), child) for name, child in node.items()]
+    return sorted(found)
 
 
 def checksums(content: bytes) -> dict[str, Any]:

@@ -13,21 +13,22 @@ from typing import Any
 from ..endpoint import Answer, Endpoint
 from ..endpoint.retry import Again, Limits, Park, decide
 from ..errors import EndpointError, SourceFailed, Waiting
-from ..failpoint import reach
+from ..fhir.capability import Capability
+from ..fhir.lossless import encode, sha256
 from ..fhir.types import TYPES
+from ..request import PatientChoice
+from ..settings import Source
 from ..store.casefile import CaseFile
+from ..store.chart import Record
 from .bulk_files import QUERY, Stranger, Unusable, fetch, manifest
+from .bulk_left import delete, remembered, tell
 from .bulk_start import Start, start
 from .context import Pull
+from .granted import NOT_GRANTED
 
 _HEADERS = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
 _PATIENCE = 10  # as many of the longest pauses (wait_max_s) before the case is parked
 _POLL_MAX_S = 30.0
-_LOST = (
-    "an export begun earlier may still run at the source or lie there: its address never came, so"
-    " it could not be deleted"
-)
-_LEFT = "an export could not be deleted at the source: it lies there until it expires"
 _EMPTY = "the export lists no file: not even the patient is in it"
 _STILL = "the source is still preparing the export"
 _RETURN_MAX_S = 86_400.0
@@ -45,18 +46,18 @@ def export(pull: Pull) -> None:
     if state.get("stranger"):
         _abandon(pull, state)
     if state.get("finished"):
-        state = _delete(pull, state)
+        state = delete(pull, state)
         if not state.get("problems"):
-            _tell_left(pull, state)
+            tell(pull, state)
+            _drop_gaps(pull)
             return
-        state = _remembered(state)  # what was missing is asked for anew
-    _not_too_early(state)
+        state = remembered(state)  # what was missing is asked for anew
     if "status" not in state:
         state = _begin(pull, state)
     try:
         listed = manifest(pull, _wait(pull, state), state["status"])
     except Unusable as error:  # nothing to come back to
-        pull.case.set_fact("export", _remembered(_delete(pull, state)))
+        pull.case.set_fact("export", remembered(delete(pull, state)))
         raise SourceFailed(str(error), _ANOTHER_WAY) from None
     state["types"] = sorted({file.type for file in listed.files} & TYPES)
     try:
@@ -72,15 +73,45 @@ def export(pull: Pull) -> None:
         for what, kind, why in state["problems"]:
             pull.gap(what, kind, why)
         pull.case.set_fact("export", state)
-    _tell_left(pull, _delete(pull, state))
+    tell(pull, delete(pull, state))
+    _drop_gaps(pull)
 
 
-def forget(case: CaseFile) -> None:
-    """Let the next run ask for another export; what lies at the source still is remembered."""
-    case.set_fact("export", _remembered(case.fact("export", {}) or {}))
+def brings_patient(settings: Source, choice: PatientChoice, capability: Capability) -> bool:
+    """Whether the export has to tell who the patient is, as their record can't be read."""
+    return (
+        settings.pull == "bulk"
+        and choice.id is not None
+        and not capability.allows("Patient", "read")
+    )
 
 
-def exported_types(case: CaseFile) -> frozenset[str]:
+def unread(choice: PatientChoice) -> Record:
+    """All that is known of a patient before the export is there."""
+    assert choice.id is not None
+    body = encode({"resourceType": "Patient", "id": choice.id})
+    return Record("Patient", choice.id, "", sha256(body), body)
+
+
+def _drop_gaps(pull: Pull) -> None:
+    """No search being offered or granted for a type is no loss where the export had it."""
+    with pull.case.commit():
+        for name in _exported_types(pull.case):
+            pull.case.execute(
+                "DELETE FROM gap WHERE what = ? AND (kind = 'unsupported' OR why = ?)",
+                (name, NOT_GRANTED),
+            )
+
+
+def not_too_early(case: CaseFile) -> None:
+    """Raise `Waiting` again where the server said when to come back, and it is not yet then."""
+    state: dict[str, Any] = case.fact("export", {}) or {}
+    until = state.get("until")
+    if until is not None and "status" in state and _stamp(datetime.now(UTC)) < until:
+        raise Waiting(_STILL, until)
+
+
+def _exported_types(case: CaseFile) -> frozenset[str]:
     """The types of which the export listed a file, or brought a record."""
     rows = case.rows("SELECT DISTINCT type FROM record WHERE query = ?", (QUERY,))
     listed = (case.fact("export", {}) or {}).get("types", [])
@@ -89,19 +120,12 @@ def exported_types(case: CaseFile) -> frozenset[str]:
 
 def _begin(pull: Pull, before: dict[str, Any]) -> dict[str, Any]:
     """Start an export: the intent is kept before it leaves, the address of its status after."""
-    state = _remembered(before)
+    state = remembered(before)
     request = start(pull)
     pull.case.set_fact("export", {**state, "begun": True})
     state["status"] = _kick_off(pull, request, state)
     pull.case.set_fact("export", state)
     return state
-
-
-def _remembered(state: dict[str, Any]) -> dict[str, Any]:
-    """What outlives an export that is done with: that there may be another one."""
-    left = [*state.get("left", []), *([state["status"]] if "status" in state else [])]
-    lost = state.get("lost") or (state.get("begun") and "status" not in state)
-    return ({"lost": True} if lost else {}) | ({"left": left} if left else {})
 
 
 def _kick_off(pull: Pull, begin: Start, before: dict[str, Any]) -> str:
@@ -126,13 +150,6 @@ def _kick_off(pull: Pull, begin: Start, before: dict[str, Any]) -> str:
             _pause(pull.source, attempt, answer, what)
         except Unusable as error:
             raise SourceFailed(f"the export was not started: {error}", _ANOTHER_WAY) from None
-
-
-def _not_too_early(state: dict[str, Any]) -> None:
-    """Raise `Waiting` again where the server said when to come back, and it is not yet then."""
-    until = state.get("until")
-    if until is not None and "status" in state and _stamp(datetime.now(UTC)) < until:
-        raise Waiting(_STILL, until)
 
 
 def _stamp(moment: datetime) -> str:
@@ -203,40 +220,10 @@ def _abandon(pull: Pull, state: dict[str, Any]) -> None:
     """Forget what the export brought, have it deleted there, and say why."""
     with pull.case.commit():
         pull.case.execute("DELETE FROM record WHERE query = ?", (QUERY,))
-    state = _delete(pull, state)
-    pull.case.set_fact("export", _remembered(state))
+    state = delete(pull, state)
+    pull.case.set_fact("export", remembered(state))
     done = "could not be deleted" if "status" in state or state.get("left") else "is deleted"
     raise SourceFailed(
         f"the export holds records of other patients: it was stopped and {done} at the source",
         'Set pull = "search"; tell the people who run the server (or who keep that Group).',
     )
-
-
-def _delete(pull: Pull, state: dict[str, Any]) -> dict[str, Any]:
-    """Have exports deleted at the server. Each address is kept until it is gone there."""
-    addresses = [*state.get("left", []), *([state["status"]] if "status" in state else [])]
-    if not addresses:
-        return state
-    reach("export.delete")
-    left = [address for address in addresses if not _is_gone(pull, address)]
-    done = {name: value for name, value in state.items() if name not in ("status", "left")}
-    if left:
-        done["left"] = left
-    pull.case.set_fact("export", done)
-    return done
-
-
-def _is_gone(pull: Pull, address: str) -> bool:
-    """Delete one export. False if it may lie there still: another run tries again."""
-    try:
-        answer = pull.source.write("DELETE", address, b"", "bulk export deletion")
-    except EndpointError:
-        return False
-    return answer.status < 300 or answer.status in (404, 410)
-
-
-def _tell_left(pull: Pull, state: dict[str, Any]) -> None:
-    if state.get("lost"):
-        pull.gap("export", "not-asked", _LOST)
-    if state.get("left"):
-        pull.gap("export", "not-asked", _LEFT)

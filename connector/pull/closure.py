@@ -7,16 +7,14 @@ latter are what is read. A record that is not the patient's own (a Practitioner 
 
 from collections.abc import Callable, Iterable, Iterator
 
-from ..fhir import base64binary, references
-from ..fhir.lossless import decode, members
+from ..fhir import references
+from ..fhir.lossless import members
 from ..fhir.references import Kind, parse
 from ..store import chart
 from .compartment import OWN_TYPES
 from .context import Gathering, Pull
 from .targets import resolve_open
 
-_NO_BASE64 = "what it holds is no base64, so nobody can open it"
-_OTHER_BASE64 = "its base64 is not as FHIR has it: sent as it is, the receiver may not open it"
 _BATCH = 500  # records walked in one transaction
 _OWN = ", ".join("?" * len(OWN_TYPES))
 _REACHED = "EXISTS (SELECT 1 FROM target WHERE reference = record.type || '/' || record.id)"
@@ -51,14 +49,14 @@ def _walk(pull: Gathering) -> None:
         "SELECT type, id FROM record WHERE closed = 0"  # noqa: S608 - marks and our own words
         f" AND (type IN ({_OWN}) OR {_REACHED}) LIMIT {_BATCH}"
     )
+    bases = pull.bases()
     while keys := pull.case.rows(sql, sorted(OWN_TYPES)):
         targets: set[tuple[str, str, str]] = set()
         attachments: set[tuple[str, str, str]] = set()
         for resource_type, resource_id in keys:
             record = chart.record(pull.case, resource_type, resource_id)
             assert record is not None
-            targets.update(_targets(pull, resource_type, record.body))
-            _tell_inline(pull, resource_type, record.body)
+            targets.update(_targets(pull, resource_type, record.body, bases))
             attachments.update(
                 (attachment["url"], resource_type, resource_id)
                 for attachment in references.attachments(record.body)
@@ -73,22 +71,12 @@ def _walk(pull: Gathering) -> None:
             pull.case.executemany("UPDATE record SET closed = 1 WHERE type = ? AND id = ?", keys)
 
 
-def _tell_inline(pull: Gathering, resource_type: str, body: bytes) -> None:
-    """Tell of documents inside a record that its receiver may not be able to open."""
-    if b'"data"' not in body:
-        return
-    for attachment in references.attachment_nodes(decode(body)):
-        data = attachment.get("data")
-        if not isinstance(data, str) or base64binary.is_base64(data):
-            continue
-        why = _OTHER_BASE64 if base64binary.content(data) is not None else _NO_BASE64
-        pull.missing.add("attachment", f"in {resource_type}", "failed", why)
-
-
-def _targets(pull: Gathering, resource_type: str, body: bytes) -> Iterator[tuple[str, str, str]]:
+def _targets(
+    pull: Gathering, resource_type: str, body: bytes, bases: tuple[str, ...]
+) -> Iterator[tuple[str, str, str]]:
     """The rows of `target` that a record asks for: (reference, type, id)."""
     for reference in _references(resource_type, body):
-        target = parse(reference, pull.settings.base_url)
+        target = parse(reference, *bases)
         if target.kind is Kind.CONTAINED or target.type in pull.never_types:
             continue
         yield reference, target.type, target.id

@@ -77,7 +77,7 @@ def announce(desk: Desk, now: str) -> None:
 
 def everything_is_there(desk: Desk) -> None:
     """Never half: the last guard, whoever calls in whatever order."""
-    settled = "('verified', 'precision-changed', 'accepted', 'rejected', 'theirs', 'removed')"
+    settled = (*delivery.ARRIVED, "accepted", "rejected", "theirs", "removed")
     missing = desk.case.row(
         "SELECT count(*) FROM entry LEFT JOIN delivery USING (type, id)"  # noqa: S608
         f" WHERE coalesce(delivery.status, '') NOT IN {settled}"
@@ -127,7 +127,7 @@ def _told(desk: Desk, signal: Signal) -> Reading | Literal["ours yet", "theirs"]
     """
     resource_type = parts(signal.key)[0]
     body = read(desk, f"{resource_type}/{signal.target_id}")
-    reading = judge(signal.target_id, signal.wanted, body)
+    reading = judge(signal.target_id, signal.wanted, body, desk.settings.base_url)
     if reading.status != "differs":
         return reading
     if body is not None:

@@ -5,6 +5,7 @@ never answered from the server's own cache. What a search returns is checked aga
 asked: a server that ignores a parameter answers with everything it has.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -18,6 +19,7 @@ from ..fhir.systems import TAG
 from .desk import Desk, parts
 
 _TAGS_AT_ONCE = 100
+_VERSION = re.compile(r"[!#-~]{1,64}", re.ASCII)
 _TAG_LENGTH = 3 * len(TAG) // 2 + 40  # in a URL, its colons and the id after it encoded
 _PAGES_MAX = 100
 
@@ -54,11 +56,11 @@ def by_tag(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
     return found
 
 
-def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterator[Any]:
+def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterator[dict[str, Any]]:
     """The decoded matches of a search by POST, all pages."""
     what = f"{resource_type} search"
     body = desk.endpoint.search(resource_type, parameters, what).body
-    return (decode(entry.body) for entry in matches(desk, body, what))
+    return (resource(entry.body) for entry in matches(desk, body, what))
 
 
 def matches(desk: Desk, body: bytes, what: str) -> Iterator[PageEntry]:
@@ -106,22 +108,41 @@ def read_many(desk: Desk, resource_type: str, ids: Sequence[str]) -> dict[str, b
     return {one: found[one] for one in ids if one in found}
 
 
-def version_of(resource: Any) -> str | None:
-    """`meta.versionId` of a decoded resource."""
-    version = (resource.get("meta") or {}).get("versionId")
-    return str(version) if version is not None else None
+def resource(body: bytes) -> dict[str, Any]:
+    """The decoded resource of an answer. Raises `UndecodableError` for what is no JSON object."""
+    found = decode(body)
+    if not isinstance(found, dict):
+        raise UndecodableError("not a resource")
+    return found
+
+
+def version_of(resource: dict[str, Any]) -> str | None:
+    """`meta.versionId` of a decoded resource; None for what can't stand in an If-Match."""
+    meta = resource.get("meta")
+    return as_version(meta.get("versionId") if isinstance(meta, dict) else None)
+
+
+def as_version(value: Any) -> str | None:
+    """What a server calls a version, if it can be one (RFC 9110 8.8.3); some write a number."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text if _VERSION.fullmatch(text) else None
 
 
 def read_version(desk: Desk, reference: str) -> tuple[bool, str | None]:
     """Whether a resource stands at `Type/id`, and in which version as it says."""
     body = read(desk, reference)
-    return body is not None, version_of(decode(body)) if body is not None else None
+    return body is not None, version_of(resource(body)) if body is not None else None
 
 
 def tags_of(resource: Any) -> set[str]:
     """The codes of our own tag on a decoded resource: derived ids."""
-    tags = (resource.get("meta") or {}).get("tag") or []
-    return {str(tag.get("code")) for tag in tags if tag.get("system") == TAG}
+    meta = resource.get("meta")
+    tags = meta.get("tag") if isinstance(meta, dict) else None
+    return {
+        str(tag.get("code"))
+        for tag in (tags if isinstance(tags, list) else ())
+        if isinstance(tag, dict) and tag.get("system") == TAG
+    }
 
 
 def _tagged(desk: Desk, resource_type: str, ids: list[str], found: dict[str, Place]) -> None:
@@ -172,11 +193,11 @@ def _own(desk: Desk, key: str) -> Place | None:
                 "Ask the people who run the destination why, and exclude it from the request.",
             ) from None
         raise
-    resource = decode(answer.body)
-    if derived not in tags_of(resource):
+    there = resource(answer.body)
+    if derived not in tags_of(there):
         raise Held(
             "theirs",
             f"a {resource_type} that is not ours stands under our id at the destination",
             "Ask the people who run the destination; nothing was written over it.",
         )
-    return Place(resource_type, derived, version_of(resource))
+    return Place(resource_type, derived, version_of(there))

@@ -146,6 +146,13 @@ def restart_query(case: CaseFile, key: str) -> None:
         )
 
 
+def forget_query(case: CaseFile, key: str) -> None:
+    """Drop what a query brought, and let it begin again."""
+    with case.commit():
+        case.execute("DELETE FROM record WHERE query = ?", (key,))
+        restart_query(case, key)
+
+
 def fail_query(case: CaseFile, key: str) -> None:
     """Mark a query as failed (its gap says why). `reopen_failed` asks it again later."""
     with case.commit():

@@ -11,9 +11,10 @@ class Delivery(NamedTuple):
     """One resource of the packet at the destination.
 
     status: intended (bytes may have left) | sent (its place there is known) | accepted (the
-    destination took it and grants no reading) | verified | precision-changed (verified, some number
-    with other precision) | differs | rejected | theirs (changed there, and left so) | removed
-    (deleted there, and not sent again).
+    destination took it and grants no reading) | verified | form-changed (verified, some value
+    written in another form) | precision-changed (verified, some number with other precision) |
+    differs | rejected | theirs (changed there, and left so) | removed (deleted there, and not sent
+    again).
     """
 
     type: str
@@ -29,6 +30,9 @@ class Delivery(NamedTuple):
 
 _COLUMNS = "type, id, write_no, target_id, version, sent_sha256, read_sha256, status, note"
 
+
+# Statuses of what was read back as it was to arrive.
+ARRIVED = ("verified", "form-changed", "precision-changed")
 
 # The note of a resource that was there before we wrote: an earlier case brought it.
 STOOD = "stood there already"
