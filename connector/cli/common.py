@@ -21,6 +21,7 @@ from ..store.casefile import CaseFile
 from ..store.standing import Standing
 from ..view import terminal
 from ..work.requests import read_request
+from .shown import REWIND
 
 _IN_URLS = (
     'search_by = "get": identifiers, names and birth dates that are searched for stand in URLs'
@@ -176,4 +177,4 @@ class _Line:
             if figures and figures["pages"]
             else ""
         )
-        click.echo(f"\r\x1b[K{step}: {amount} {note}{come}"[:110], nl=finished, err=True)
+        click.echo(f"{REWIND}{step}: {amount} {note}{come}"[:110], nl=finished, err=True)
