@@ -11,6 +11,9 @@ from .change import Note, Rule
 _OURS = ("resourceType", "id")  # told anew in every packet
 CUT = "withheld-reference"  # what named a withheld record; never told to the receiver
 TRIMMED = "provenance-trimmed"  # targets of a Provenance that do not travel
+LOGICAL = "reference-logical"  # a reference to what does not travel: an identifier in its place
+EMBEDDED = "attachment-embedded"  # bytes in place of a URL that opens for nobody else
+MOVED = "content-in-document"  # a report's bytes that stand in its document, which refers to it
 
 
 class ChangedBy(NamedTuple):
@@ -79,6 +82,12 @@ def lost(before: Any, after: Any, resource_type: str, rule: str) -> list[Note]:
         for path, count in gone.items()
         if path.rpartition(".")[0] not in gone
     ]
+
+
+def edits(before: Any, after: Any, resource_type: str, rule: str) -> list[Note]:
+    """What a decoded record has in another form or place, by path: nothing is lost by it."""
+    found = lost(before, after, resource_type, rule) + lost(after, before, resource_type, rule)
+    return [note._replace(what="changed") for note in found]
 
 
 def _paths(node: Any, path: str) -> Iterator[str]:

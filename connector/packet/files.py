@@ -17,19 +17,27 @@ from .kinds import render
 Open = Callable[[str], AbstractContextManager[IO[bytes]]]
 
 # Not what the system's own list of media types says: the same packet has the same names anywhere.
+# What a browser would run scripts of (HTML, and XML, which may be either) is written as text: the
+# bytes are the source's own, and nothing in them happens when the file is opened.
 _ENDINGS = {
     "application/pdf": ".pdf",
     "application/rtf": ".rtf",
-    "application/xml": ".xml",
     "application/dicom": ".dcm",
     "image/jpeg": ".jpg",
     "image/png": ".png",
     "image/tiff": ".tif",
-    "text/html": ".html",
     "text/plain": ".txt",
     "text/rtf": ".rtf",
-    "text/xml": ".xml",
 }
+_AS_TEXT = {"text/html": ".html.txt", "application/xhtml+xml": ".html.txt"}
+
+
+def _ending(kind: str) -> str:
+    if kind in _AS_TEXT:
+        return _AS_TEXT[kind]
+    if kind.endswith(("/xml", "+xml")):
+        return ".xml.txt"
+    return _ENDINGS.get(kind, ".bin")
 
 
 def put_files(case: CaseFile, new: Open) -> None:
@@ -44,9 +52,9 @@ def put_files(case: CaseFile, new: Open) -> None:
     values = {**_values(case), "documents": documents}
     with new("packet.html") as file:
         for text in page.page(values):
-            file.write(text.encode())
+            file.write(words.plain(text).encode())
     with new("README.txt") as file:
-        file.write(page.readme(values).encode())
+        file.write(words.plain(page.readme(values)).encode())
 
 
 def _attachments(case: CaseFile, new: Open) -> Iterator[dict[str, str]]:
@@ -61,14 +69,14 @@ def _attachments(case: CaseFile, new: Open) -> Iterator[dict[str, str]]:
                 continue
             number += 1
             kind = str(attachment.get("contentType", "")).partition(";")[0].strip().lower()
-            name = f"attachments/{number:03}{_ENDINGS.get(kind, '.bin')}"
+            name = f"attachments/{number:03}{_ending(kind)}"
             with new(name) as file:
                 file.write(base64.b64decode(attachment["data"]))
             yield {
                 "file": name,
-                "title": attachment.get("title") or words.title(resource),
+                "title": _text(attachment.get("title")) or words.title(resource),
                 "type": kind or "unknown type",
-                "date": str(resource.get("date") or resource.get("effectiveDateTime") or "")[:10],
+                "date": _text(resource.get("date") or resource.get("effectiveDateTime"))[:10],
             }
 
 
@@ -81,7 +89,7 @@ def _values(case: CaseFile) -> dict[str, Any]:
     patient = _resource(packet.entry(case, *contents["subject"]["reference"].split("/")))
     facts = [
         ("Patient", _name(patient)),
-        ("Born", patient.get("birthDate", "not recorded")),
+        ("Born", _text(patient.get("birthDate")) or "not recorded"),
         ("Sent by", office["name"]),
         ("For", task["owner"].get("display", "")),
         ("Needed by", task["restriction"]["period"]["end"]),
@@ -105,6 +113,17 @@ def _resource(entry: packet.Entry | None) -> dict[str, Any]:
 
 def _name(patient: dict[str, Any]) -> str:
     """The official name, else the first (R4 datatypes.html#HumanName)."""
-    names = sorted(patient.get("name") or [{}], key=lambda name: name.get("use") != "official")
-    parts = [*names[0].get("given", []), names[0].get("family")]
-    return str(names[0].get("text") or " ".join(filter(None, parts)) or "not recorded")
+    found = patient.get("name")
+    names = [name for name in (found if isinstance(found, list) else [found]) if name]
+    names = [name for name in names if isinstance(name, dict)]
+    if not names:
+        return "not recorded"
+    name = min(names, key=lambda one: one.get("use") != "official")
+    given = name.get("given")
+    parts = [*(given if isinstance(given, list) else [given]), name.get("family")]
+    return _text(name.get("text")) or " ".join(filter(None, map(_text, parts))) or "not recorded"
+
+
+def _text(value: Any) -> str:
+    """`value` if it is text, as it has to be; else nothing."""
+    return value if isinstance(value, str) else ""
