@@ -9,7 +9,6 @@ import re
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from copy import deepcopy
 from typing import Any, NamedTuple
 
 from ..fhir import references, systems
@@ -166,7 +165,7 @@ class Carrier:
         )
         for rule, needed, step in steps:
             if needed:
-                before = deepcopy(resource)
+                before = decode(encode(resource))
                 step()
                 notes += edits(before, resource, resource["resourceType"], rule)
         return encode(resource), notes

@@ -91,10 +91,13 @@ def edits(before: Any, after: Any, resource_type: str, rule: str) -> list[Note]:
 
 
 def _paths(node: Any, path: str) -> Iterator[str]:
-    """The path of each element, once for each repetition."""
-    if not isinstance(node, dict):
-        return
-    for name, child in node.items():
-        for item in child if isinstance(child, list) else [child]:
-            yield f"{path}.{name}"
-            yield from _paths(item, f"{path}.{name}")
+    """The path of each element, once for each repetition. A record may be deeper than a stack."""
+    stack = [(node, path)]
+    while stack:
+        node, path = stack.pop()
+        if not isinstance(node, dict):
+            continue
+        for name, child in reversed(node.items()):
+            for item in child if isinstance(child, list) else [child]:
+                yield f"{path}.{name}"
+                stack.append((item, f"{path}.{name}"))

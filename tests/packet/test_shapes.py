@@ -102,7 +102,7 @@ def test_names_dates_and_periods_of_another_kind_are_shown_as_far_as_they_go() -
         for name in ("performedDateTime", "effectiveDateTime", "onsetDateTime"):
             resource.pop(name, None)
     page = mapped(patient, *odd)["packet.html"].decode()
-    assert "<dt>Patient</dt><dd>Mia</dd>" in page
+    assert "<dt>Patient</dt><dd>Mia Muster</dd>" in page
     assert "last spring" not in page
 
 
@@ -113,7 +113,11 @@ def test_what_a_browser_would_run_is_written_as_text_and_nothing_unseen_is_in_th
             "resourceType": "DocumentReference",
             "id": f"n{number}",
             "status": "current",
-            "type": {"text": "Note \u202egpj.exe \u0007"},
+            "type": {
+                "coding": [{"system": "http://loinc.org", "code": "11506-3"}],
+                "text": "Note \u202egpj.exe \u0007",
+            },
+            "date": "2026-11-01T10:00:00Z",
             "subject": {"reference": f"Patient/{r4.PATIENT}"},
             "content": [{"attachment": {"contentType": kind, "data": data}}],
         }
