@@ -16,7 +16,7 @@ from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from . import attachments, bulk, changed, closure, delta, filler, provenance, queries
+from . import attachments, bulk, changed, closure, delta, episodes, filler, provenance, queries
 from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import Missing, gap_name
@@ -169,6 +169,7 @@ def _ask(pull: Pull) -> None:
     while provenance.add_queries(pull):
         queries.ask_open(pull)
         closure.close(pull)
+    episodes.drop(pull)
 
 
 def _follow_changes(pull: Pull, before: Record) -> None:
