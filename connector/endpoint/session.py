@@ -6,6 +6,7 @@ exceptions of `requests` hold URLs, and those hold patient ids: they never leave
 """
 
 import io
+import logging
 import re
 import threading
 import time
@@ -20,7 +21,7 @@ from requests.auth import AuthBase
 from urllib3 import exceptions as wire_errors
 
 from .. import keys
-from ..errors import Answered, Forbidden, TooLarge, Unreachable, Waiting
+from ..errors import Answered, Forbidden, TooLarge, Unreachable
 from ..failpoint import reach
 from ..settings import EndpointSettings
 from .bearer import NoAuth
@@ -36,6 +37,7 @@ from .wire import broken, new_session, unpacked
 
 FHIR_JSON = "application/fhir+json"
 _REDIRECTS_MAX = 3
+_log = logging.getLogger("connector.exchange")  # no URL and no content: it may be shown
 _FORM = "application/x-www-form-urlencoded"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -89,6 +91,7 @@ class Endpoint:
         self._at_home = context(settings.ca_file, *own) if own[0] else self._abroad
         self._certificate = own[0].read_bytes() if own[0] else b""
         self._local = threading.local()
+        self.last_date: tuple[str, datetime] | None = None  # as last said to us, and when (UTC)
         ways = (self._search_by_post, self._search_by_get)
         self._searches = Searches(settings.search_by, role, *ways)
 
@@ -226,19 +229,22 @@ class Endpoint:
             except Unreachable as error:
                 problem = error
             if answer is not None and answer.ok:
-                if not (asked.into is None and cut_inside(answer)):
+                why = "only a part of it (206)" if answer.status == 206 else ""  # never asked for
+                if asked.into is None and cut_inside(answer):
+                    why = "the answer was cut short"
+                if not why:
                     pace.answered()
                     return answer
-                answer, problem = None, self._unreachable(asked.what, "the answer was cut short")
+                answer, problem = None, self._unreachable(asked.what, why)
             decision = self.after(attempt, answer)
             if isinstance(decision, Park):
-                until = decision.until.strftime("%Y-%m-%dT%H:%M:%SZ")
-                raise Waiting(f"{asked.what}: the {self.role} asks us to come back", until)
+                raise decision.waiting(asked.what, self.role)
             if decision is None or not pace.may_ask_again():
                 if problem is not None:
                     raise problem
                 assert answer is not None
-                raise Answered(answer.status, f"{asked.what}: {describe(answer)}")
+                hint = self._sign_in.hint if answer.status == 401 else ""
+                raise Answered(answer.status, f"{asked.what}: {describe(answer)}", hint)
             time.sleep(decision.after_s)
         raise AssertionError("the retry decision ends every loop")
 
@@ -277,6 +283,7 @@ class Endpoint:
         timeout = (self.settings.connect_timeout_s, self.settings.read_timeout_s)
         pace_of(asked.origin).wait(self.settings.requests_per_second)
         reach("send.before")
+        began = time.monotonic()
         try:
             with self._session(asked.origin).request(
                 asked.method, asked.url, data=asked.body, headers=dict(asked.headers), auth=auth,
@@ -287,9 +294,18 @@ class Endpoint:
                 lowered = {name.lower(): value for name, value in response.headers.items()}
                 answer = Answer(response.status_code, lowered, content)
         except (requests.RequestException, wire_errors.HTTPError) as error:
+            self._note(asked, broken(error), began)
             raise self._unreachable(asked.what, broken(error)) from None
+        if "date" in answer.headers:
+            self.last_date = answer.headers["date"], datetime.now(UTC)
+        self._note(asked, f"HTTP {answer.status}", began)
         reach("receive.after")
         return answer
+
+    def _note(self, asked: _Asked, came: str, began: float) -> None:
+        """What is asked, what came, how long it took."""
+        took_s = time.monotonic() - began
+        _log.debug("%s %s %s: %s, %.2f s", self.role, asked.method, asked.what, came, took_s)
 
     def _body(self, response: requests.Response, what: str, into: _Into | None) -> bytes:
         """The body, or nothing once it is written where it was wanted."""

@@ -6,23 +6,18 @@ destination knows of itself is seen by nobody here.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from ..fhir import systems
-from ..fhir.lossless import UndecodableError, decode
 from ..fhir.names import words
 from ..fhir.references import same_base
 from ..loopback import is_loopback
-from ..request import Organization, Practitioner, Request
+from ..request import Practitioner, Request
 from ..settings import Destination, Source
-from ..store import chart
 from ..store.casefile import CaseFile
 from .links import Links
-from .organization_names import Name, names
-from .practitioners import Found, in_chart, npis, resembles
-
-_DEPTH_MAX = 20  # of a partOf chain
+from .organizations import Body, above, keys_of, named, of_chart, of_type
+from .practitioners import Found, in_chart, resembles
 
 
 @dataclass(frozen=True)
@@ -31,21 +26,6 @@ class Independence:
 
     doubts: tuple[str, ...]
     unseen: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Body:
-    """An organisation: its NPIs, the names it goes by, what it is part of."""
-
-    npis: frozenset[str]
-    names: frozenset[Name]
-    part_of: str | None = None  # key in the chart
-
-    def same(self, other: "Body") -> bool:
-        """By NPI where both have one, else by name."""
-        if self.npis and other.npis:
-            return not self.npis.isdisjoint(other.npis)
-        return not self.names.isdisjoint(other.names)
 
 
 def independence(
@@ -84,7 +64,7 @@ def _servers(case: CaseFile, source: Source, destination: Destination) -> Iterat
         return  # a folder
     if same_base(source.base_url, destination.base_url):
         yield "Source and destination are the same server."
-    addresses = [r.get("address") for r in _of_type(case, "Endpoint")]
+    addresses = [r.get("address") for r in of_type(case, "Endpoint")]
     if any(isinstance(a, str) and _below(a, destination.base_url) for a in addresses):
         yield "The patient's chart names an endpoint of the destination."
 
@@ -102,15 +82,15 @@ def _below(address: str, base_url: str) -> bool:
 def _organizations(
     case: CaseFile, request: Request, source: Source, destination: Destination, links: Links
 ) -> Iterator[str]:
-    there = {f"Organization/{r['id']}": _body(r, links) for r in _of_type(case, "Organization")}
-    ours = [_named(one) for one in (source.organization, request.requester.organization) if one]
-    theirs = [_named(request.performer.organization)] if request.performer.organization else []
+    there = of_chart(case, links)
+    ours = [named(one) for one in (source.organization, request.requester.organization) if one]
+    theirs = [named(request.performer.organization)] if request.performer.organization else []
     theirs += [Body(npi, frozenset())] if (npi := _owner_npis(destination)) else []
     if _any_same(theirs, ours):
         yield "The receiving organisation is the one that asks or that keeps the records."
         return
-    above_ours, above_theirs = _above(ours, there), _above(theirs, there)
-    if _any_same([*theirs, *above_theirs], [*ours, *above_ours]):
+    with_theirs, with_ours = _with_above(theirs, there), _with_above(ours, there)
+    if _any_same(with_theirs, with_ours):
         yield "The receiving organisation and the one that asks belong together (partOf)."
     elif _any_same(theirs, list(there.values())):
         yield "The receiving organisation, or one of its name, has records in the patient's chart."
@@ -120,15 +100,9 @@ def _any_same(some: Sequence[Body], others: Sequence[Body]) -> bool:
     return any(one.same(other) for one in some for other in others)
 
 
-def _above(some: Sequence[Body], there: dict[str, Body]) -> list[Body]:
-    """The organisations of the chart that these are part of, however far up."""
-    found: dict[str, Body] = {}
-    steps = [body.part_of for body in there.values() if any(body.same(one) for one in some)]
-    for _ in range(_DEPTH_MAX):
-        new = {key: there[key] for key in steps if key in there and key not in found}
-        found |= new
-        steps = [body.part_of for body in new.values()]
-    return list(found.values())
+def _with_above(some: Sequence[Body], there: dict[str, Body]) -> list[Body]:
+    keys = above(keys_of(some, there), there)
+    return [*some, *(there[key] for key in keys)]
 
 
 def _practitioners(case: CaseFile, request: Request) -> Iterator[str]:
@@ -159,29 +133,6 @@ def _alike(theirs: Practitioner, family: str, given: str | None) -> bool:
     return same and resembles(words(theirs.given), words(given))
 
 
-def _named(organization: Organization) -> Body:
-    npi = frozenset({organization.npi} if organization.npi else ())
-    return Body(npi, names(organization.name))
-
-
-def _body(resource: dict[str, Any], links: Links) -> Body:
-    alias = resource.get("alias")
-    called = [resource.get("name"), *(alias if isinstance(alias, list) else [])]
-    above = resource.get("partOf")
-    written = above.get("reference") if isinstance(above, dict) else None
-    part_of = links.key(written) if isinstance(written, str) else None
-    every = frozenset(name for text in called for name in names(text))
-    return Body(npis(resource.get("identifier")), every, part_of)
-
-
 def _owner_npis(destination: Destination) -> frozenset[str]:
     system, _, value = (destination.owner or "").partition("|")
     return frozenset({value}) if value and systems.is_npi(system) else frozenset()
-
-
-def _of_type(case: CaseFile, resource_type: str) -> Iterator[dict[str, Any]]:
-    for record in chart.of_type(case, resource_type):
-        try:
-            yield decode(record.body)
-        except UndecodableError:
-            continue  # told as a gap by the map step

@@ -7,7 +7,7 @@ from ..fhir.equality import Verdict, comparable, relation
 from ..fhir.lossless import UndecodableError, canonical, decode, encode, sha256
 from ..store.packet import announced, drafts
 from .addresses import Addresses
-from .desk import Desk, key_of
+from .desk import REQUEST, TASK, Desk, key_of
 from .lookup import resource, version_of
 
 _STATUS = {
@@ -15,6 +15,17 @@ _STATUS = {
     Verdict.FORM_CHANGED: "form-changed",
     Verdict.PRECISION_CHANGED: "precision-changed",
     Verdict.DIFFERS: "differs",
+}
+
+
+# What the receiving team changes while it works on the request (R4 task.html#statemachine): their
+# work is no difference in what we delivered.
+WORKFLOW = {
+    REQUEST: frozenset({"status"}),
+    TASK: frozenset(
+        {"status", "statusReason", "businessStatus", "owner", "output", "note", "lastModified"}
+        | {"executionPeriod"}
+    ),
 }
 
 

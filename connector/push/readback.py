@@ -13,24 +13,15 @@ from ..store import delivery
 from ..store.delivery import ARRIVED, STOOD, Delivery
 from ..store.update import left_behind
 from ..store.written import Written
-from .desk import REQUEST, TASK, Desk, at_destination
-from .expected import Expected, Reading, canonical_sha256, judge
+from . import doubles
+from .desk import Desk, at_destination
+from .expected import WORKFLOW, Expected, Reading, canonical_sha256, judge
 from .identity import check_again
 from .lookup import read, resource, version_of
 from .reading import AT_ONCE, shown
 from .revise import Revision, revise
 from .standing import Whose
 from .weigh import weigh
-
-# What the receiving team changes while it works on the request (R4 task.html#statemachine): their
-# work is no difference in what we delivered.
-_WORKFLOW = {
-    REQUEST: frozenset({"status"}),
-    TASK: frozenset(
-        {"status", "statusReason", "businessStatus", "owner", "output", "note", "lastModified"}
-        | {"executionPeriod"}
-    ),
-}
 
 
 def read_back(desk: Desk, progress: Progress = silent) -> None:
@@ -52,6 +43,8 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
             rows = [row for row in delivery.deliveries(desk.case) if (row.type, row.id) in again]
             found += _Reader(desk, Expected(desk, None), progress, refused=refused).read(rows)
             _hold(found)
+        if desk.case.fact("unclear_write"):
+            doubles.hold(desk)
     _complain(found)
 
 
@@ -59,16 +52,18 @@ def verify(desk: Desk, progress: Progress = silent) -> None:
     """Read everything of ours again, and the Patient, as it is now. Raises `ReadBackDiffers`.
 
     Raises `Held` (`identity`) if the record under which it stands is another person's or out of
-    use by now. Set aside is what the receiving team changes on Task and ServiceRequest as it works
-    on them, and what a later case of ours brought up to date.
+    use by now, or (`doubled`) if something stands there twice. Set aside is what the receiving team
+    changes on Task and ServiceRequest as it works on them, and what a later case of ours brought
+    up to date.
     """
     check_again(desk)
     rows = delivery.deliveries(desk.case, "sent", "accepted", *ARRIVED, "differs")
     expected = Expected(desk, desk.case.fact("told_at") or desk.case.fact("announced_at"))
-    aside = {key: _WORKFLOW.get(name, ()) for key, name in expected.signals.items()}
+    aside = {key: WORKFLOW.get(name, ()) for key, name in expected.signals.items()}
     with at_destination():
         reader = _Reader(desk, expected, progress, aside)
         found = list(reader.read([row for row in rows if row.write_no > 0]))
+        doubles.hold(desk)
     _complain(found)
 
 

@@ -51,10 +51,7 @@ def intend(
     `unfinished`: those of them that leave without references to the keys named.
     """
     with case.commit():
-        case.executemany(
-            "INSERT OR REPLACE INTO unfinished VALUES (?, ?, ?)",
-            ((t, i, json.dumps(sorted(missing))) for (t, i), missing in (unfinished or {}).items()),
-        )
+        incomplete(case, unfinished or {})
         case.executemany(
             "INSERT INTO delivery (type, id, write_no, status) VALUES (?, ?, ?, 'intended')"
             " ON CONFLICT (type, id) DO UPDATE SET write_no = excluded.write_no,"
@@ -72,6 +69,15 @@ def settle(
             "UPDATE delivery SET target_id = ?, version = ?, status = 'sent', note = ?"
             " WHERE type = ? AND id = ?",
             ((target, version, note, t, i) for t, i, target, version in sent),
+        )
+
+
+def incomplete(case: CaseFile, missing: Mapping[tuple[str, str], Collection[str]]) -> None:
+    """Say that these (type, derived id) stand there without references to the keys named."""
+    with case.commit():
+        case.executemany(
+            "INSERT OR REPLACE INTO unfinished VALUES (?, ?, ?)",
+            ((t, i, json.dumps(sorted(keys))) for (t, i), keys in missing.items()),
         )
 
 
