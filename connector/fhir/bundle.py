@@ -29,11 +29,15 @@ class PageEntry:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its entries, the `next` link verbatim, and `Bundle.total` if it states one."""
+    """One page: its entries, the `next` link verbatim, and `Bundle.total` if it states one.
+
+    `kind`: `Bundle.type` as sent; empty if there is none.
+    """
 
     entries: list[PageEntry]
     next_url: str | None
     total: int | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ def page(body: bytes) -> Page:
     if _text(top, "resourceType") != "Bundle":
         raise UndecodableError("not a Bundle")
     following = _next(decode(top["link"])) if "link" in top else None
-    return Page([_entry(e) for e in entries], following, _total(top))
+    kind = _text(top, "type")
+    return Page([_entry(e) for e in entries], following, _total(top), kind)
 
 
 def entries(body: bytes) -> list[tuple[str, bytes | None]]:

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 from ..fhir.lossless import decode
 from ..fhir.references import attachment_nodes
+from ..fhir.shapes import dicts, texts
 from ..store import packet
 from ..store.casefile import CaseFile
 from ..view import page
@@ -105,6 +106,7 @@ def _resource(entry: packet.Entry | None) -> dict[str, Any]:
 
 def _name(patient: dict[str, Any]) -> str:
     """The official name, else the first (R4 datatypes.html#HumanName)."""
-    names = sorted(patient.get("name") or [{}], key=lambda name: name.get("use") != "official")
-    parts = [*names[0].get("given", []), names[0].get("family")]
-    return str(names[0].get("text") or " ".join(filter(None, parts)) or "not recorded")
+    names = sorted(dicts(patient.get("name")), key=lambda name: name.get("use") != "official")
+    first = names[0] if names else {}
+    parts = texts([*texts(first.get("given")), first.get("family")])
+    return str(first.get("text") or " ".join(filter(None, parts)) or "not recorded")

@@ -14,6 +14,7 @@ from ..errors import Answered, DestinationRefused, EndpointError, Held
 from ..fhir.bundle import PageEntry, page
 from ..fhir.lossless import UndecodableError, decode
 from ..fhir.record import peek
+from ..fhir.shapes import dicts
 from ..fhir.systems import TAG
 from .desk import Desk, parts
 
@@ -62,17 +63,28 @@ def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterat
 
 
 def matches(desk: Desk, body: bytes, what: str) -> Iterator[PageEntry]:
-    """The matches on the searchset `body` and on all pages after it."""
+    """The matches on the searchset `body` and on all pages after it.
+
+    Raises `UndecodableError` for what is no clean searchset: then nobody knows what stands there.
+    """
     seen: set[str] = set()
+    shown = 0
     while True:
         found = page(body)
+        if found.kind != "searchset":
+            raise UndecodableError(f"{what}: a Bundle that is no searchset")
         for entry in found.entries:
             if entry.mode == "broken":
                 raise UndecodableError("a search result without its resource")
+            if entry.mode == "outcome" and _failed(entry.body):
+                raise UndecodableError(f"{what}: an error stands among the results")
             if entry.mode == "match":
                 yield entry
+        shown += len(found.entries)
         url = found.next_url
         if url is None:
+            if found.total and not shown:
+                raise UndecodableError(f"{what}: matches are counted and none is shown")
             return
         if url in seen or len(seen) >= _PAGES_MAX:
             raise UndecodableError("a search whose pages do not end")
@@ -106,9 +118,15 @@ def read_many(desk: Desk, resource_type: str, ids: Sequence[str]) -> dict[str, b
     return {one: found[one] for one in ids if one in found}
 
 
+def _failed(outcome: bytes) -> bool:
+    """Whether an OperationOutcome tells of an error, or can't be read (R4 issue-severity)."""
+    issues = dicts(decode(outcome).get("issue"))
+    return not issues or any(i.get("severity") not in ("warning", "information") for i in issues)
+
+
 def version_of(resource: Any) -> str | None:
     """`meta.versionId` of a decoded resource."""
-    version = (resource.get("meta") or {}).get("versionId")
+    version = _meta(resource).get("versionId")
     return str(version) if version is not None else None
 
 
@@ -120,8 +138,13 @@ def read_version(desk: Desk, reference: str) -> tuple[bool, str | None]:
 
 def tags_of(resource: Any) -> set[str]:
     """The codes of our own tag on a decoded resource: derived ids."""
-    tags = (resource.get("meta") or {}).get("tag") or []
+    tags = dicts(_meta(resource).get("tag"))
     return {str(tag.get("code")) for tag in tags if tag.get("system") == TAG}
+
+
+def _meta(resource: Any) -> dict[str, Any]:
+    meta = resource.get("meta") if isinstance(resource, dict) else None
+    return meta if isinstance(meta, dict) else {}
 
 
 def _tagged(desk: Desk, resource_type: str, ids: list[str], found: dict[str, Place]) -> None:
@@ -141,13 +164,20 @@ def _tagged(desk: Desk, resource_type: str, ids: list[str], found: dict[str, Pla
             )
         for derived in ours:
             key = f"{resource_type}/{derived}"
-            place = Place(resource_type, str(resource["id"]), version_of(resource))
+            place = Place(resource_type, _id_of(resource), version_of(resource))
             if found.setdefault(key, place).id != place.id:
                 raise Held(
                     "doubled",
                     f"one {resource_type} of ours stands at the destination more than once",
                     "Ask the people who run the destination to remove the copy; then run again.",
                 )
+
+
+def _id_of(resource: dict[str, Any]) -> str:
+    found = resource.get("id")
+    if not isinstance(found, str):
+        raise UndecodableError("a search result without an id")
+    return found
 
 
 def _by_id(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:

@@ -137,7 +137,7 @@ def test_a_namesake_born_the_same_day_is_shown_before_one_is_created(
 def test_nobody_is_created_who_cannot_be_looked_for(
     desk_of: DeskOf, sandbox: Sandbox, unknown: dict[str, Any]
 ) -> None:
-    with pytest.raises(Held, match="too little is known"):
+    with pytest.raises(Held, match="not both known here"):
         push_all(desk_of([*chart()[:-1], patient(**unknown)]))
     assert writes(sandbox) == 0
 
@@ -287,7 +287,7 @@ def test_once_records_were_sent_the_patient_stays(desk_of: DeskOf, sandbox: Sand
     with pytest.raises(DestinationRefused):
         push_all(desk_of(attempts=1, bundle={"max_entries": 3}))
     sandbox.clear_faults()
-    sandbox.put(patient(id="there", identifier=[{"system": MRN, "value": "renumbered"}]))
+    sandbox.put(patient(id="there", identifier=[{"system": "urn:x", "value": "renumbered"}]))
     assert push_all(desk_of())["patient"] == "Patient/there"
     assert kinds(sandbox)["Patient"] == 1
 

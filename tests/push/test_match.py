@@ -98,7 +98,8 @@ def test_an_answer_that_is_none_creates_nobody(desk_of: DeskOf, fault: Fault) ->
 
 
 def test_a_record_that_is_not_a_patient_is_none(desk_of: DeskOf) -> None:
-    page = b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Group","id":"g"}}]}'
+    group = b'{"resource":{"resourceType":"Group","id":"g"}}'
+    page = b'{"resourceType":"Bundle","type":"searchset","entry":[' + group + b"]}"
     with matching({}) as sandbox:
         sandbox.add_fault(Fault("not-json", MATCH, body=page))
         with pytest.raises(Held, match="no patient"):
