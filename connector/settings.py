@@ -277,6 +277,7 @@ class Destination(EndpointSettings):
     match: Literal["certain", "off"] = "certain"  # $match, where it is offered
     write: Literal["conditional", "put", "create"] = "conditional"
     way: Literal["auto", "transaction", "batch", "single"] = "auto"
+    search_lag_s: float = Field(default=10, ge=0, le=300)  # until a search finds what was written
     read_back: Literal["granted", "none"] = "granted"  # none: nothing but the Patient may be read
     release: Literal["manual", "auto"] = "manual"
     bundle: BundleSettings = BundleSettings()

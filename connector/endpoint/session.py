@@ -6,10 +6,11 @@ exceptions of `requests` hold URLs, and those hold patient ids: they never leave
 """
 
 import io
+import logging
 import re
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import IO, Literal
@@ -36,16 +37,18 @@ from .wire import broken, new_session, unpacked
 
 FHIR_JSON = "application/fhir+json"
 _REDIRECTS_MAX = 3
+_log = logging.getLogger("connector.exchange")  # no URL and no content: it may be shown
 _FORM = "application/x-www-form-urlencoded"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
 class _Into:
-    """Where the body of a success is written, and how large it may be."""
+    """Where the body of a success is written, how large it may be, where it may come from."""
 
     sink: IO[bytes]
     bytes_max: int
+    may_follow: Callable[[str], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class Endpoint:
         self._at_home = context(settings.ca_file, *own) if own[0] else self._abroad
         self._certificate = own[0].read_bytes() if own[0] else b""
         self._local = threading.local()
+        self.last_date: tuple[str, datetime] | None = None  # as last said to us, and when (UTC)
         ways = (self._search_by_post, self._search_by_get)
         self._searches = Searches(settings.search_by, role, *ways)
 
@@ -130,13 +134,21 @@ class Endpoint:
         return checked(answer, what) if accept == FHIR_JSON else answer
 
     def download(
-        self, url: str, what: str, sink: IO[bytes], bytes_max: int, *, accept: str
+        self,
+        url: str,
+        what: str,
+        sink: IO[bytes],
+        bytes_max: int,
+        *,
+        accept: str,
+        may_follow: Callable[[str], bool] = lambda _: True,
     ) -> Answer:
         """GET a body of any type and size into `sink`, which holds it and nothing else then.
 
-        Raises what `get` raises, and `TooLarge` for more than `bytes_max` bytes.
+        `may_follow`: whether a redirect to this address is followed. Raises what `get` raises, and
+        `TooLarge` for more than `bytes_max` bytes.
         """
-        into = _Into(sink, bytes_max)
+        into = _Into(sink, bytes_max, may_follow)
         return self._read(self._asked("GET", url, what, {"Accept": accept}, None, into))
 
     def search(self, resource_type: str, parameters: Mapping[str, str], what: str) -> Answer:
@@ -239,6 +251,11 @@ class Endpoint:
             if answer.status not in (301, 302, 307, 308) or "location" not in answer.headers:
                 break
             url, at = self._resolved(joined(asked.url, answer.headers["location"]))
+            if asked.into is not None and not asked.into.may_follow(url):
+                raise Forbidden(
+                    f"{asked.what}: the {self.role} sends us on to an address that we don't ask",
+                    "Ask the people who run that server.",
+                )
             asked = replace(asked, url=url, origin=at)
             answer = self._exchange(asked)
         return answer
@@ -263,6 +280,7 @@ class Endpoint:
         timeout = (self.settings.connect_timeout_s, self.settings.read_timeout_s)
         pace_of(asked.origin).wait(self.settings.requests_per_second)
         reach("send.before")
+        began = time.monotonic()
         try:
             with self._session(asked.origin).request(
                 asked.method, asked.url, data=asked.body, headers=dict(asked.headers), auth=auth,
@@ -273,9 +291,18 @@ class Endpoint:
                 lowered = {name.lower(): value for name, value in response.headers.items()}
                 answer = Answer(response.status_code, lowered, content)
         except (requests.RequestException, wire_errors.HTTPError) as error:
+            self._note(asked, broken(error), began)
             raise self._unreachable(asked.what, broken(error)) from None
+        if "date" in answer.headers:
+            self.last_date = answer.headers["date"], datetime.now(UTC)
+        self._note(asked, f"HTTP {answer.status}", began)
         reach("receive.after")
         return answer
+
+    def _note(self, asked: _Asked, came: str, began: float) -> None:
+        """What is asked, what came, how long it took."""
+        took_s = time.monotonic() - began
+        _log.debug("%s %s %s: %s, %.2f s", self.role, asked.method, asked.what, came, took_s)
 
     def _body(self, response: requests.Response, what: str, into: _Into | None) -> bytes:
         """The body, or nothing once it is written where it was wanted."""

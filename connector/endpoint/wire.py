@@ -166,6 +166,8 @@ def broken(error: requests.RequestException | exceptions.HTTPError) -> str:
     """What went wrong in words of ours: the library's text would hold the URL."""
     if isinstance(error, exceptions.SSLError | requests.exceptions.SSLError):
         return refusal(error)
+    if unreached := _unreached(error):
+        return unreached
     for kind, words in (
         (exceptions.ReadTimeoutError, "time limit while reading"),
         (exceptions.DecodeError, "the answer could not be decompressed"),
@@ -178,3 +180,19 @@ def broken(error: requests.RequestException | exceptions.HTTPError) -> str:
         if isinstance(error, kind):
             return words
     return "the request could not be made"
+
+
+def _unreached(error: BaseException | None) -> str:
+    """Why there was no connection at all, where the system says so; else empty."""
+    if isinstance(error, requests.exceptions.ProxyError):
+        return ""  # it is the proxy that was not reached
+    for _ in range(10):  # wrapped as an argument, a reason or a cause
+        if isinstance(error, exceptions.NameResolutionError):
+            return "the host is unknown: its name has no address"
+        if isinstance(error, ConnectionRefusedError):
+            return "connection refused"
+        if error is None:
+            break
+        inside = next((one for one in error.args if isinstance(one, BaseException)), None)
+        error = getattr(error, "reason", None) or inside or error.__cause__ or error.__context__
+    return ""

@@ -25,6 +25,7 @@ class PageEntry:
     mode: str
     body: bytes
     grade: str = ""
+    full_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,13 @@ class Page:
     """One page: its entries, the `next` link verbatim, and `Bundle.total` if it states one.
 
     `kind`: `Bundle.type` as sent; empty if there is none.
+    `self_url`: the search as the server understood it (search.html#conformance); None if not said.
     """
 
     entries: list[PageEntry]
     next_url: str | None
     total: int | None = None
+    self_url: str | None = None
     kind: str = ""
 
 
@@ -62,9 +65,9 @@ def page(body: bytes) -> Page:
     top, entries = _split(body)
     if _text(top, "resourceType") != "Bundle":
         raise UndecodableError("not a Bundle")
-    following = _next(decode(top["link"])) if "link" in top else None
+    links = decode(top["link"]) if "link" in top else None
     kind = _text(top, "type")
-    return Page([_entry(e) for e in entries], following, _total(top), kind)
+    return Page([_entry(e) for e in entries], _next(links), _total(top), _self(links), kind)
 
 
 def entries(body: bytes) -> list[tuple[str, bytes | None]]:
@@ -79,6 +82,14 @@ def entries(body: bytes) -> list[tuple[str, bytes | None]]:
     ]
 
 
+def cut(body: bytes) -> tuple[Mapping[str, _Json], Sequence[_Json]]:
+    """The members of a Bundle of any type, and its entries, both unexamined.
+
+    Raises `UndecodableError`.
+    """
+    return _split(body)
+
+
 def transaction(kind: str, writes: Iterable[Write]) -> bytes:
     """A `transaction` or `batch` Bundle around resources that are already bytes."""
     entries = b",".join(_write(w) for w in writes)
@@ -86,14 +97,18 @@ def transaction(kind: str, writes: Iterable[Write]) -> bytes:
 
 
 def responses(body: bytes) -> list[dict[str, Any]]:
-    """`entry.response` of each entry of a transaction- or batch-response, in order."""
+    """`entry.response` of each entry of a transaction- or batch-response, in order.
+
+    Empty where there is none, or what is no object: it proves nothing. Raises `UndecodableError`.
+    """
     bundle = decode(body)
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         raise UndecodableError("not a Bundle")
     entries = bundle.get("entry") or []
     if not (isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)):
         raise UndecodableError("a Bundle whose entries are no objects")
-    return [entry.get("response") or {} for entry in entries]
+    told = (entry.get("response") for entry in entries)
+    return [response if isinstance(response, dict) else {} for response in told]
 
 
 def _split(body: bytes) -> tuple[Mapping[str, _Json], Sequence[_Json]]:
@@ -120,6 +135,14 @@ def _next(links: Any) -> str | None:
     return following[0]
 
 
+def _self(links: Any) -> str | None:
+    for link in links if isinstance(links, list) else [links]:
+        if isinstance(link, dict) and link.get("relation") == "self":
+            url = link.get("url")
+            return url if isinstance(url, str) else None
+    return None
+
+
 def _entry(raw: _Json) -> PageEntry:
     try:
         entry = members(raw)
@@ -133,7 +156,8 @@ def _entry(raw: _Json) -> PageEntry:
     if not isinstance(search, dict):
         search = {}
     mode = search.get("mode")
-    return PageEntry(mode if mode in _MODES else "match", body, _grade(search))
+    full_url = _text(entry, "fullUrl")
+    return PageEntry(mode if mode in _MODES else "match", body, _grade(search), full_url)
 
 
 def _grade(search: dict[str, Any]) -> str:

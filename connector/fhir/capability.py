@@ -20,11 +20,17 @@ class Capability:
     reliable_cache_min: int = 0  # how long it knows a message that came before; 0: not at all
     update_create: dict[str, bool] = field(default_factory=dict)  # type → what it says of itself
     export: str = ""  # canonical of the OperationDefinition of Patient/$export
+    may: dict[str, frozenset[str]] = field(default_factory=dict)  # type → interactions declared
 
     @property
     def is_r4(self) -> bool:
         """R4 is 4.0.x; 4.1 and 4.3 are R4B, another release."""
         return self.fhir_version.startswith("4.0")
+
+    def allows(self, resource_type: str, interaction: str) -> bool:
+        """Whether it offers to do this to the type; one that declares no interactions may."""
+        declared = self.may.get(resource_type)
+        return resource_type in self.search and (not declared or interaction in declared)
 
 
 def parse(body: bytes) -> Capability:
@@ -61,6 +67,10 @@ def parse(body: bytes) -> Capability:
         messages=bool(messaging) or "process-message" in {n.lstrip("$") for n in operations},
         reliable_cache_min=max(map(_minutes, messaging), default=0),
         export=exports[0] if exports else "",
+        may={
+            r["type"]: frozenset(str(i.get("code")) for i in _dicts(r.get("interaction")))
+            for r in resources
+        },
     )
 
 

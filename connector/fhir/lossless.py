@@ -105,7 +105,7 @@ def canonical_xhtml(div: str) -> str:
     """
     try:
         return ElementTree.canonicalize(div, strip_text=False)
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, ValueError, RecursionError):
         return div
 
 

@@ -196,8 +196,11 @@ def _why(
 def _concerns(what: str, match: Match) -> bool:
     """Whether a gap (`Observation` or `Observation?category=laboratory`) is about a rule's records.
 
-    A gap of one record (`Observation/…`) or of another category says nothing about the rule.
+    A gap of one record (`Observation/…`) or of another category says nothing about the rule. What
+    could not be understood among files (`files`) may have been anything.
     """
+    if what == "files":
+        return True
     if not re.match(rf"{re.escape(match.type)}(?:$|[?:\s])", what):
         return False
     category = re.search(r"[?&]category=([^&]+)", what)

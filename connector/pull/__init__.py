@@ -3,7 +3,8 @@
 from .examples import check
 from .files import pull_files
 from .given import survey
+from .granted import not_granted
 from .plan import plan, types_of_chart
 from .run import pull_chart
 
-__all__ = ["check", "plan", "pull_chart", "pull_files", "survey", "types_of_chart"]
+__all__ = ["check", "not_granted", "plan", "pull_chart", "pull_files", "survey", "types_of_chart"]

@@ -7,17 +7,21 @@ written; content is checked against the size and SHA-1 that the record states.
 import base64
 import binascii
 import hashlib
+import re
 import tempfile
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import IO, Any, NamedTuple
 
-from ..errors import EndpointError, NotFhir, TooLarge
+from ..errors import EndpointError, Forbidden, NotFhir, TooLarge
+from ..fhir.about import SUBJECT
 from ..fhir.lossless import UndecodableError, decode
-from ..fhir.references import attachments
+from ..fhir.references import attachment_places, attachments, literal
+from ..fhir.subject import Whose
 from ..store import chart
 from ..store.content import put_content
+from .content import content_path, is_elsewhere
 from .context import Gathering, Pull
 from .gaps import kind_of
 from .records import Problem
@@ -26,6 +30,9 @@ _FHIR = ("application/fhir+json", "application/json")
 _WRAPPED_EXTRA = 100_000  # what a Binary's JSON may hold beside its data, in bytes
 _PIECE = 256 * 1024
 _TYPE = Problem("not-asked", "of a type that is not in attachment_types")
+_NO_CONTENT = Problem("refused", "its address is no Binary of the source, so it was not asked")
+_FHIR_XML = re.compile(rb"<\w+[^>]*\sxmlns=[\"']http://hl7.org/fhir[\"']")
+_HEAD = 4096
 
 
 # Brings the content at a url into a file; the content type as sent. May raise `EndpointError`.
@@ -68,7 +75,9 @@ def settle(pull: Gathering, fetch: Fetch, url: str, resource_type: str, resource
             return
     with pull.case.commit():
         pull.case.execute("UPDATE attachment SET status = 'gap' WHERE url = ?", (url,))
-    pull.missing.add("attachment", f"of {resource_type}", *result)
+    places = attachment_places(record.body, url) if record else []
+    where = f"{resource_type}/{resource_id} {places[0] if places else ''}".rstrip()
+    pull.missing.add("attachment", f"of {resource_type}", *result, where)
 
 
 def _keep(pull: Gathering, url: str, had: _Had, file: IO[bytes]) -> None:
@@ -108,18 +117,68 @@ def _content(
     return _checked(stated, content_type or sent_type, file)
 
 
-def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str:
+def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | Problem:
     """Fetch into `file`; the content type as sent. Raises `EndpointError`."""
+    bases = pull.bases()
+
+    def content(address: str) -> str | None:
+        path = content_path(address, partial(_is_here, pull), *bases)
+        return path or (address if is_elsewhere(address, *bases) else None)
+
+    address = content(url)
+    if address is None:
+        return _NO_CONTENT
     # Base64 is a third longer; whether it comes so is known only when it is there.
     most = pull.settings.attachment_bytes_max * 4 // 3 + _WRAPPED_EXTRA
     try:
-        answer = pull.source.download(url, "attachment", file, most, accept=_accept(content_type))
+        answer = pull.source.download(
+            address,
+            "attachment",
+            file,
+            most,
+            accept=_accept(content_type),
+            may_follow=lambda redirected: content(redirected) is not None,
+        )
     except EndpointError as error:
         pull.still_there(error)
         raise
-    if answer.media_type not in _FHIR:
+    context = answer.headers.get("x-security-context")
+    if context and not _may_be_seen(pull, {"reference": context}):
+        raise _of_another()
+    if answer.media_type not in _FHIR and not _looks_like_fhir(file):
         return answer.media_type
-    return unwrapped(answer.media_type, file)
+    return unwrapped(answer.media_type, file, partial(_may_be_seen, pull))
+
+
+def _is_here(pull: Pull, key: str) -> bool:
+    return chart.has_record(pull.case, *key.split("/", 1))
+
+
+def _may_be_seen(pull: Pull, context: Any) -> bool:
+    """Whether content that may be seen by who may see `context` is of this patient.
+
+    binary.html#Binary.securityContext: mostly the Patient, or the record that it belongs to.
+    """
+    if Whose.STRANGER in set(pull.sieve.person.of_reference(context)):
+        return False
+    string = context.get("reference") if isinstance(context, dict) else None
+    target = literal(string) if isinstance(string, str) else None
+    return (
+        target is None or target.type not in SUBJECT or _is_here(pull, f"{target.type}/{target.id}")
+    )
+
+
+def _of_another() -> Forbidden:
+    return Forbidden("attachment: the answer is not of this patient", "Tell who runs the source.")
+
+
+def _looks_like_fhir(file: IO[bytes]) -> bool:
+    """Whether content is a FHIR resource, whatever media type it was sent as."""
+    file.seek(0)
+    head = file.read(_HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
+    return (head.startswith(b"{") and b'"resourceType"' in head) or (
+        head.startswith(b"<") and _FHIR_XML.search(head) is not None
+    )
 
 
 def _wanted(pull: Gathering, content_type: str) -> bool:
@@ -137,16 +196,24 @@ def _accept(content_type: str) -> str:
     return content_type if content_type and fit else "*/*"
 
 
-def unwrapped(content_type: str, file: IO[bytes]) -> str:
+def unwrapped(
+    content_type: str, file: IO[bytes], may_be_seen: Callable[[Any], bool] = lambda _: True
+) -> str:
     """Put the content of a Binary that came as FHIR JSON (binary.html#rest) in its place.
 
-    Any other JSON stays as it is. This alone is held in memory: it is one JSON value.
+    JSON that is no FHIR stays as it is; a FHIR resource that is no Binary is no content (an
+    OperationOutcome, another record). This alone is held in memory: it is one JSON value.
+    Raises `NotFhir`; `Forbidden` for a Binary whose securityContext is not to be seen.
     """
     file.seek(0)
     try:
         resource = decode(file.read())
-        if not isinstance(resource, dict) or resource.get("resourceType") != "Binary":
+        if not isinstance(resource, dict) or "resourceType" not in resource:
             return content_type
+        if resource["resourceType"] != "Binary":
+            raise NotFhir("attachment: a FHIR resource came back that is no Binary")
+        if not may_be_seen(resource.get("securityContext") or {}):
+            raise _of_another()
         content = base64.b64decode("".join(str(resource.get("data", "")).split()), validate=True)
     except (UndecodableError, binascii.Error):
         raise NotFhir("attachment: the answer is not a FHIR Binary") from None

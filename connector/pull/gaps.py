@@ -9,6 +9,7 @@ from ..store.casefile import CaseFile
 from ..store.chart import add_gap, gaps
 
 _TRANSIENT = (408, 425, 429)
+_PLACES_MAX = 5
 
 
 def kind_of(error: EndpointError) -> str:
@@ -49,17 +50,27 @@ class Missing:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, str, str], int] = {}
-        self._reasons: dict[tuple[str, str, str], set[str]] = {}
+        self._reasons: dict[tuple[str, str, str], dict[str, set[str]]] = {}
 
-    def add(self, name: str, role: str, kind: str, why: str) -> None:
-        """One more `name` in that `role` is missing: told as `name (3 role)`."""
+    def add(self, name: str, role: str, kind: str, why: str, where: str = "") -> None:
+        """One more `name` in that `role` is missing: told as `name (3 role)`.
+
+        `where`: the record and element that it is missing at; the first few are told.
+        """
         with self._lock:
             key = (name, role, kind)
             self._counts[key] = self._counts.get(key, 0) + 1
-            self._reasons.setdefault(key, set()).add(why)
+            places = self._reasons.setdefault(key, {}).setdefault(why, set())
+            places.update({where} if where else ())
 
     def report(self, case: CaseFile, expected: Collection[str]) -> None:
         """Store all as gaps."""
         for (name, role, kind), count in sorted(self._counts.items()):
-            for why in sorted(self._reasons[name, role, kind]):
-                report(case, expected, f"{name} ({count} {role})", kind, why)
+            for why, places in sorted(self._reasons[name, role, kind].items()):
+                told = f"{why}{_told(sorted(places))}"
+                report(case, expected, f"{name} ({count} {role})", kind, told)
+
+
+def _told(places: list[str]) -> str:
+    more = [f"and {len(places) - _PLACES_MAX} more"] if len(places) > _PLACES_MAX else []
+    return f" ({', '.join([*places[:_PLACES_MAX], *more])})" if places else ""

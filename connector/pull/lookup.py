@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, quote
 from ..endpoint import Answer, Endpoint
 from ..errors import EndpointError, NotFhir
 from ..fhir import bundle
-from ..fhir.lossless import UndecodableError
+from ..fhir.lossless import UndecodableError, decode, members
 from ..fhir.record import Peek, peek
 
 _PAGES_MAX = 20
@@ -18,6 +18,22 @@ def read(source: Endpoint, resource_type: str, resource_id: str) -> bytes:
     """The current version of one resource, as sent. Raises `EndpointError`."""
     url = f"{resource_type}/{quote(resource_id)}"
     return source.get(url, f"{resource_type} read").body
+
+
+def carries(body: bytes, token: str) -> bool:
+    """Whether a resource has the identifier `system|value`: exactly this, in both parts.
+
+    Of a token without `|` the value is meant, in any system (search.html#token).
+    Raises `UndecodableError`.
+    """
+    system, bar, value = token.rpartition("|")
+    found = members(body).get("identifier")
+    listed = decode(found) if found is not None else []
+    for item in listed if isinstance(listed, list) else [listed]:
+        has = isinstance(item, dict) and item.get("value") == value
+        if has and (not bar or (item.get("system") or "") == system):
+            return True
+    return False
 
 
 def find(source: Endpoint, resource_type: str, parameters: Mapping[str, str]) -> dict[str, bytes]:

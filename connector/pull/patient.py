@@ -13,7 +13,7 @@ from ..fhir.references import Kind, Target, parse
 from ..request import PatientChoice
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from .lookup import find, read
+from .lookup import carries, find, read
 
 _MERGES_MAX = 5  # of records merged one into the next
 _CHECK = (
@@ -116,7 +116,15 @@ def _by_id(source: Endpoint, patient_id: str) -> bytes:
 
 
 def _by_identifier(source: Endpoint, choice: PatientChoice) -> bytes:
-    found = find(source, "Patient", {"identifier": choice.identifier or ""})
+    token = choice.identifier or ""
+    found = find(source, "Patient", {"identifier": token})
+    if not all(carries(body, token) for body in found.values()):
+        raise Held(
+            "patient",
+            "the source finds patients by this identifier who do not have it",
+            "Name the patient's id in a request with a new request_id; `connector cancel` ends this"
+            " one. Tell the people who run the source that its search passes over identifiers.",
+        )
     if len(found) != 1:
         raise Held(
             "patient",

@@ -8,6 +8,7 @@ from ..errors import EndpointError, SourceFailed
 from ..fhir import capability as capabilities
 from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
+from ..fhir.subject import person
 from ..mappingfiles import PACKAGED, MappingFiles
 from ..progress import Progress, silent
 from ..request import Request
@@ -77,6 +78,7 @@ def pull_chart(
                 patient.id,
                 never_types | SEVERAL_PEOPLE,
                 settings.record_bytes_max,
+                person(patient.body, [source.base_url]),
             ),
             workers=workers,
             missing=Missing(),

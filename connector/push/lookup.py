@@ -5,6 +5,7 @@ never answered from the server's own cache. What a search returns is checked aga
 asked: a server that ignores a parameter answers with everything it has.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -19,6 +20,7 @@ from ..fhir.systems import TAG
 from .desk import Desk, parts
 
 _TAGS_AT_ONCE = 100
+_VERSION = re.compile(r"[!#-~]{1,64}", re.ASCII)
 _TAG_LENGTH = 3 * len(TAG) // 2 + 40  # in a URL, its colons and the id after it encoded
 _PAGES_MAX = 100
 
@@ -55,11 +57,11 @@ def by_tag(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
     return found
 
 
-def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterator[Any]:
+def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterator[dict[str, Any]]:
     """The decoded matches of a search by POST, all pages."""
     what = f"{resource_type} search"
     body = desk.endpoint.search(resource_type, parameters, what).body
-    return (decode(entry.body) for entry in matches(desk, body, what))
+    return (resource(entry.body) for entry in matches(desk, body, what))
 
 
 def matches(desk: Desk, body: bytes, what: str) -> Iterator[PageEntry]:
@@ -124,16 +126,45 @@ def _failed(outcome: bytes) -> bool:
     return not issues or any(i.get("severity") not in ("warning", "information") for i in issues)
 
 
-def version_of(resource: Any) -> str | None:
-    """`meta.versionId` of a decoded resource."""
-    version = _meta(resource).get("versionId")
-    return str(version) if version is not None else None
+def resource(body: bytes) -> dict[str, Any]:
+    """The decoded resource of an answer. Raises `UndecodableError` for what is no JSON object."""
+    found = decode(body)
+    if not isinstance(found, dict):
+        raise UndecodableError("not a resource")
+    return found
+
+
+def version_of(resource: dict[str, Any]) -> str | None:
+    """`meta.versionId` of a decoded resource; None for what can't stand in an If-Match."""
+    return as_version(_meta(resource).get("versionId"))
+
+
+def as_version(value: Any) -> str | None:
+    """What a server calls a version, if it can be one (RFC 9110 8.8.3); some write a number."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text if _VERSION.fullmatch(text) else None
 
 
 def read_version(desk: Desk, reference: str) -> tuple[bool, str | None]:
     """Whether a resource stands at `Type/id`, and in which version as it says."""
     body = read(desk, reference)
-    return body is not None, version_of(decode(body)) if body is not None else None
+    return body is not None, version_of(resource(body)) if body is not None else None
+
+
+def made_once(desk: Desk, place: Place) -> bool:
+    """Whether what stands at `place` is as it was created: nobody has written it since.
+
+    A first version is mostly called 1; where it is not, its history has just that one
+    (http.html#history). True where the server knows no versions.
+    """
+    if place.version in (None, "1"):
+        return True
+    try:
+        body = desk.endpoint.get(f"{place.reference}/_history", f"{place.type} history").body
+        entries = resource(body).get("entry")
+    except (Answered, UndecodableError):
+        return False
+    return isinstance(entries, list) and len(entries) == 1
 
 
 def tags_of(resource: Any) -> set[str]:
@@ -202,11 +233,11 @@ def _own(desk: Desk, key: str) -> Place | None:
                 "Ask the people who run the destination why, and exclude it from the request.",
             ) from None
         raise
-    resource = decode(answer.body)
-    if derived not in tags_of(resource):
+    there = resource(answer.body)
+    if derived not in tags_of(there):
         raise Held(
             "theirs",
             f"a {resource_type} that is not ours stands under our id at the destination",
             "Ask the people who run the destination; nothing was written over it.",
         )
-    return Place(resource_type, derived, version_of(resource))
+    return Place(resource_type, derived, version_of(there))

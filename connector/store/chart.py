@@ -146,6 +146,13 @@ def restart_query(case: CaseFile, key: str) -> None:
         )
 
 
+def forget_query(case: CaseFile, key: str) -> None:
+    """Drop what a query brought, and let it begin again."""
+    with case.commit():
+        case.execute("DELETE FROM record WHERE query = ?", (key,))
+        restart_query(case, key)
+
+
 def fail_query(case: CaseFile, key: str) -> None:
     """Mark a query as failed (its gap says why). `reopen_failed` asks it again later."""
     with case.commit():
@@ -220,6 +227,7 @@ def compare_with_earlier(case: CaseFile) -> None:
     if case.fact("pulled_before") is None:
         return
     broken = broken_types(case)
+    unclear = "files" in broken  # may hold records of any type
     marks = ", ".join("?" * len(broken))
     with case.commit():
         case.execute("DELETE FROM change")
@@ -231,8 +239,8 @@ def compare_with_earlier(case: CaseFile) -> None:
         case.execute(
             "INSERT INTO change SELECT type, id, 'disappeared' FROM earlier WHERE NOT EXISTS"  # noqa: S608 - marks
             " (SELECT 1 FROM record WHERE (record.type, record.id) = (earlier.type, earlier.id))"
-            f" AND type NOT IN ({marks})",
-            sorted(broken),
+            f" AND type NOT IN ({marks}) AND NOT ?",
+            (*sorted(broken), unclear),
         )
 
 
