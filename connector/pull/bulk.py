@@ -156,8 +156,7 @@ def _pause(source: Endpoint, attempt: int, answer: Answer, what: str) -> float:
     """Wait as the retry decision says. Raises `Waiting`, or `Unusable` at its end."""
     decision = source.after(attempt, answer)
     if isinstance(decision, Park):
-        until = decision.until.strftime("%Y-%m-%dT%H:%M:%SZ")
-        raise Waiting(f"{what}: the source asks us to come back", until)
+        raise decision.waiting(what, "source")
     if not isinstance(decision, Again):
         raise Unusable(f"{what}: HTTP {answer.status}")
     time.sleep(decision.after_s)

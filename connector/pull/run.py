@@ -207,7 +207,9 @@ def _check_not_refused(pull: Pull) -> None:
         reasons = sorted({gap.why for gap in chart.gaps(pull.case) if gap.kind != "unsupported"})
         raise SourceFailed(
             f"the source refuses or breaks every search: {reasons[0]}",
-            "Check what this client may read there (its scopes or its role).",
+            "Check what this client may read there (its scopes or its role)."
+            if any(f"HTTP {status}" in reasons[0] for status in (401, 403))
+            else "Ask the people who run the source what its searches demand.",
         )
 
 

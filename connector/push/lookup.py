@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ..errors import Answered, DestinationRefused, EndpointError, Held
 from ..fhir.bundle import PageEntry, page
 from ..fhir.lossless import UndecodableError, decode
+from ..fhir.outcome import issues
 from ..fhir.record import peek
 from ..fhir.shapes import dicts
 from ..fhir.systems import TAG
@@ -73,12 +74,10 @@ def matches(desk: Desk, body: bytes, what: str) -> Iterator[PageEntry]:
     shown = 0
     while True:
         found = page(body)
-        if found.kind != "searchset":
-            raise UndecodableError(f"{what}: a Bundle that is no searchset")
         for entry in found.entries:
             if entry.mode == "broken":
                 raise UndecodableError("a search result without its resource")
-            if entry.mode == "outcome" and _failed(entry.body):
+            if entry.mode == "outcome" and _hides(entry.body):
                 raise UndecodableError(f"{what}: an error stands among the results")
             if entry.mode == "match":
                 yield entry
@@ -120,10 +119,10 @@ def read_many(desk: Desk, resource_type: str, ids: Sequence[str]) -> dict[str, b
     return {one: found[one] for one in ids if one in found}
 
 
-def _failed(outcome: bytes) -> bool:
-    """Whether an OperationOutcome tells of an error, or can't be read (R4 issue-severity)."""
-    issues = dicts(decode(outcome).get("issue"))
-    return not issues or any(i.get("severity") not in ("warning", "information") for i in issues)
+def _hides(outcome: bytes) -> bool:
+    """Whether an OperationOutcome among the results says that some may be missing."""
+    found = issues(decode(outcome))
+    return found is None or any(issue.left_out for issue in found)
 
 
 def resource(body: bytes) -> dict[str, Any]:
