@@ -48,14 +48,29 @@ def find(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
 
 
 def by_tag(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
-    """Those of `keys` that stand there with our tag. Raises `Held` (`doubled`)."""
+    """Those of `keys` that stand there with our tag.
+
+    Raises `Held` (`doubled`), unless somebody said of the copies that they may stand.
+    """
+    kept = set(desk.case.fact("copies_kept", []))
     found: dict[str, Place] = {}
-    for resource_type, group in groupby(sorted(keys), key=lambda key: parts(key)[0]):
-        ids = [parts(key)[1] for key in group]
-        size = desk.endpoint.at_once(_TAGS_AT_ONCE, _TAG_LENGTH)
-        for at in range(0, len(ids), size):
-            _tagged(desk, resource_type, ids[at : at + size], found)
+    for key, places in tagged(desk, keys).items():
+        left = [place for place in places if place.reference not in kept] or places
+        if len(left) > 1:
+            raise doubled([key])
+        found[key] = left[0]
     return found
+
+
+def doubled(keys: Iterable[str]) -> Held:
+    """What is said of records that stand more than once."""
+    names = ", ".join(sorted({parts(key)[0] for key in keys}))
+    return Held(
+        "doubled",
+        f"records of ours stand at the destination more than once: {names}",
+        "`echo remove | connector resolve CASE --choose -` takes away the copies that nobody"
+        " changed; `keep` leaves them as they are.",
+    )
 
 
 def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -177,7 +192,31 @@ def _meta(resource: Any) -> dict[str, Any]:
     return meta if isinstance(meta, dict) else {}
 
 
-def _tagged(desk: Desk, resource_type: str, ids: list[str], found: dict[str, Place]) -> None:
+def tagged(desk: Desk, keys: Iterable[str], *, strict: bool = True) -> dict[str, list[Place]]:
+    """Where each of `keys` stands by our tag, what was made first before the others.
+
+    `strict`: an answer with records that do not carry our tags is an error, else they are passed
+    over. Raises `DestinationRefused`.
+    """
+    found: dict[str, dict[str, tuple[str, Place]]] = {}
+    for resource_type, group in groupby(sorted(keys), key=lambda key: parts(key)[0]):
+        ids = [parts(key)[1] for key in group]
+        size = desk.endpoint.at_once(_TAGS_AT_ONCE, _TAG_LENGTH)
+        for at in range(0, len(ids), size):
+            some = ids[at : at + size]
+            for place, derived, made in _tagged(desk, resource_type, some, strict=strict):
+                seen = found.setdefault(f"{resource_type}/{derived}", {})
+                seen[place.reference] = made, place
+    return {
+        key: [place for _, place in sorted(seen.values(), key=lambda one: (one[0], one[1].id))]
+        for key, seen in found.items()
+    }
+
+
+def _tagged(
+    desk: Desk, resource_type: str, ids: list[str], *, strict: bool
+) -> Iterator[tuple[Place, str, str]]:
+    """(place, derived id, when it was written last) of what carries one of our tags `ids`."""
     parameters = {"_tag": ",".join(f"{TAG}|{i}" for i in ids), "_elements": "id,meta"}
     try:
         resources = list(search(desk, resource_type, parameters))
@@ -185,29 +224,18 @@ def _tagged(desk: Desk, resource_type: str, ids: list[str], found: dict[str, Pla
         if error.status == 404:  # a type this server does not know: nothing of it can stand there
             return
         raise
-    for resource in resources:
-        ours = tags_of(resource) & set(ids)
-        if not ours:
+    for there in resources:
+        ours = tags_of(there) & set(ids)
+        if not ours and strict:
             raise DestinationRefused(
                 "the destination does not search by _tag: it returned records without our tag",
                 'Set write = "put" for this destination, if it takes ids of ours.',
             )
-        for derived in ours:
-            key = f"{resource_type}/{derived}"
-            place = Place(resource_type, _id_of(resource), version_of(resource))
-            if found.setdefault(key, place).id != place.id:
-                raise Held(
-                    "doubled",
-                    f"one {resource_type} of ours stands at the destination more than once",
-                    "Ask the people who run the destination to remove the copy; then run again.",
-                )
-
-
-def _id_of(resource: dict[str, Any]) -> str:
-    found = resource.get("id")
-    if not isinstance(found, str):
-        raise UndecodableError("a search result without an id")
-    return found
+        if not isinstance(there.get("id"), str):
+            raise UndecodableError("a search result without an id")
+        place = Place(resource_type, there["id"], version_of(there))
+        made = str(_meta(there).get("lastUpdated", ""))
+        yield from ((place, derived, made) for derived in ours)
 
 
 def _by_id(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
