@@ -17,6 +17,7 @@ from ..fhir.lossless import decode, encode, members
 from ..fhir.record import identified
 from ..fhir.references import Kind
 from .attach import Attached, embed
+from .attribute import LiteralSubject
 from .change import Note, Rule, apply
 from .coverage import CUT, EMBEDDED, LOGICAL, MOVED, TRIMMED, edits, lost
 from .cut import Withheld, cut
@@ -54,7 +55,7 @@ class Carrier:
     """Puts records into packet form. Records are named by their keys (`Type/id`).
 
     `merged`: records told in another one. `twins`: DiagnosticReports whose attachment is in a
-    DocumentReference that travels too.
+    DocumentReference that travels too. `subject`: gives records a reference to their patient.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Carrier:
         twins: Mapping[str, Twin],
         attached: Callable[[str], Attached | None],
         rules: Sequence[Rule] = (),
+        subject: LiteralSubject | None = None,
     ) -> None:
         self._links = links
         self._source_id = source_id
@@ -80,6 +82,7 @@ class Carrier:
                 self._reports[document].append(report)
         self._attached = attached
         self._rules = rules
+        self._subject = subject
         self._packet_ids: dict[str, str] = {}
         self._fates: dict[str, Fate] = {}
 
@@ -111,6 +114,8 @@ class Carrier:
             edited, notes = self._edit(key, data, fates)
             spliced = references.splice(edited, string)
         top = members(spliced)
+        if self._subject is not None:
+            notes += self._subject.apply(resource_type, top)
         notes += apply(self._rules, resource_type, top)
         new_id = self.packet_id(key).partition("/")[2]
         tag = {"system": systems.TAG, "code": new_id}

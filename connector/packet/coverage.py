@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ..store.chart import Record
 from ..store.coverage import Changed, Line
+from .attribute import LiteralSubject
 from .change import Note, Rule
 
 _OURS = ("resourceType", "id")  # told anew in every packet
@@ -61,7 +62,7 @@ class Coverage:
         ]
 
     def changed_by(
-        self, rules: Iterable[Rule], packet_id: Callable[[str], str]
+        self, rules: Iterable[Rule | LiteralSubject], packet_id: Callable[[str], str]
     ) -> Iterator[ChangedBy]:
         """What each of `rules` changed, for those that changed something."""
         for rule in rules:
