@@ -21,7 +21,7 @@ from requests.auth import AuthBase
 from urllib3 import exceptions as wire_errors
 
 from .. import keys
-from ..errors import Answered, Forbidden, TooLarge, Unreachable, Waiting
+from ..errors import Answered, Forbidden, TooLarge, Unreachable
 from ..failpoint import reach
 from ..settings import EndpointSettings
 from .bearer import NoAuth
@@ -229,19 +229,22 @@ class Endpoint:
             except Unreachable as error:
                 problem = error
             if answer is not None and answer.ok:
-                if not (asked.into is None and cut_inside(answer)):
+                why = "only a part of it (206)" if answer.status == 206 else ""  # never asked for
+                if asked.into is None and cut_inside(answer):
+                    why = "the answer was cut short"
+                if not why:
                     pace.answered()
                     return answer
-                answer, problem = None, self._unreachable(asked.what, "the answer was cut short")
+                answer, problem = None, self._unreachable(asked.what, why)
             decision = self.after(attempt, answer)
             if isinstance(decision, Park):
-                until = decision.until.strftime("%Y-%m-%dT%H:%M:%SZ")
-                raise Waiting(f"{asked.what}: the {self.role} asks us to come back", until)
+                raise decision.waiting(asked.what, self.role)
             if decision is None or not pace.may_ask_again():
                 if problem is not None:
                     raise problem
                 assert answer is not None
-                raise Answered(answer.status, f"{asked.what}: {describe(answer)}")
+                hint = self._sign_in.hint if answer.status == 401 else ""
+                raise Answered(answer.status, f"{asked.what}: {describe(answer)}", hint)
             time.sleep(decision.after_s)
         raise AssertionError("the retry decision ends every loop")
 

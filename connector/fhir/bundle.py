@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 
 from . import salvage
-from .lossless import UndecodableError, decode, elements, encode, members
+from .lossless import UndecodableError, decode, elements, encode, unique_members
 
 _GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
+_GRADES = ("certain", "probable", "possible", "certainly-not")
+_TOTAL_MAX = 2**63 - 1
 _MODES = ("match", "include", "outcome")
 _Json = bytes | msgspec.Raw
 
@@ -56,13 +58,16 @@ class Write:
 
 
 def page(body: bytes) -> Page:
-    """Split a searchset (or history) Bundle. Raises `UndecodableError` if it is not one.
+    """Split a searchset Bundle. Raises `UndecodableError` if it is not one.
 
+    Null is absence. What may hide records is no page: a name given twice, links that are no links.
     An entry that can't be read is `broken`, alone; the others are what they are without it.
     """
     top, entries = _split(body)
     if _text(top, "resourceType") != "Bundle":
         raise UndecodableError("not a Bundle")
+    if _text(top, "type") != "searchset":
+        raise UndecodableError("a Bundle that is not the result of a search")
     links = decode(top["link"]) if "link" in top else None
     return Page([_entry(e) for e in entries], _next(links), _total(top), _self(links))
 
@@ -110,24 +115,36 @@ def responses(body: bytes) -> list[dict[str, Any]]:
 
 def _split(body: bytes) -> tuple[Mapping[str, _Json], Sequence[_Json]]:
     try:
-        top = members(body)
-        return top, elements(top["entry"]) if "entry" in top else []
+        top = unique_members(body)
+        return top, elements(top["entry"]) if _there(top, "entry") else []
     except UndecodableError:
         rough = salvage.members(body)
-        return rough, salvage.elements(rough["entry"]) if "entry" in rough else []
+        return rough, salvage.elements(rough["entry"]) if _there(rough, "entry") else []
+
+
+def _there(top: Mapping[str, _Json], name: str) -> bool:
+    return name in top and bytes(top[name]) != b"null"
 
 
 def _total(top: Mapping[str, _Json]) -> int | None:
-    total = decode(top["total"]) if "total" in top else None
-    return total if isinstance(total, int) and not isinstance(total, bool) else None
+    """R4's unsignedInt, and more, as far as a database can count; anything else says nothing."""
+    try:
+        total = decode(top["total"]) if "total" in top else None
+    except UndecodableError:
+        return None
+    counted = isinstance(total, int) and not isinstance(total, bool) and 0 <= total <= _TOTAL_MAX
+    return total if counted else None
 
 
 def _next(links: Any) -> str | None:
-    items = links if isinstance(links, list) else []
-    following = [x.get("url") for x in items if isinstance(x, dict) and x.get("relation") == "next"]
+    # A converter from XML writes one link as an object instead of a list of one.
+    items = links if isinstance(links, list) else [links] if links is not None else []
+    if not all(isinstance(item, dict) for item in items):
+        raise UndecodableError("links that are no links")  # one of them may be the next page
+    following = [item.get("url") for item in items if item.get("relation") == "next"]
     if not following:
         return None
-    if not (isinstance(following[0], str) and following[0]):
+    if not (len(set(map(str, following))) == 1 and isinstance(following[0], str) and following[0]):
         raise UndecodableError("a next page without an address")  # not the end: records are behind
     return following[0]
 
@@ -142,10 +159,10 @@ def _self(links: Any) -> str | None:
 
 def _entry(raw: _Json) -> PageEntry:
     try:
-        entry = members(raw)
+        entry = unique_members(raw)
         body = bytes(entry["resource"])
         search = decode(entry["search"]) if "search" in entry else {}
-        resource_type = _text(members(body), "resourceType")
+        resource_type = _text(unique_members(body), "resourceType")
     except (UndecodableError, KeyError):
         return PageEntry("broken", bytes(raw))  # it fails alone, not its page
     if resource_type == "OperationOutcome":
@@ -161,13 +178,14 @@ def _grade(search: dict[str, Any]) -> str:
     extensions = search.get("extension")
     for extension in extensions if isinstance(extensions, list) else []:
         if isinstance(extension, dict) and extension.get("url") == _GRADE:
-            return str(extension.get("valueCode", ""))
+            code = extension.get("valueCode")
+            return code if isinstance(code, str) and code in _GRADES else ""
     return ""
 
 
 def _full_url(raw: _Json) -> str:
     try:
-        return _text(members(raw), "fullUrl")
+        return _text(unique_members(raw), "fullUrl")
     except UndecodableError:
         return ""
 

@@ -10,6 +10,8 @@ from itertools import chain
 from typing import Literal
 
 from ..errors import Held, SourceFailed
+from ..fhir.identifiers import identifiers
+from ..fhir.ids import derived_id
 from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Destination, Source
@@ -26,6 +28,7 @@ from .answers import answers
 from .apart import Places
 from .assess import Known, assess
 from .attach import Attached
+from .attribute import LiteralSubject
 from .authored import Content, Writer, high_water
 from .carry import Carrier
 from .change import Rule
@@ -111,6 +114,7 @@ def map_case(
     must_travel(request, decided, decided)
 
     leaving = [row for key, row in rows.items() if key in chosen]
+    subject = _subject(case, source, patient)
     carrier = Carrier(
         links,
         source.id,
@@ -120,6 +124,7 @@ def map_case(
         same_notes(leaving),
         lambda url: _attached(case, url),
         rules,
+        subject,
     )
     writer = Writer(
         request, source, destination, mappings, as_of, asked_at or as_of, environment, revision
@@ -148,6 +153,7 @@ def map_case(
     provenances = list(writer.provenances(targets))
 
     coverage = Coverage()
+    by_rules: list[Rule | LiteralSubject] = [subject, *rules]
     delivered = delivery.id_map(case).keys()
     passed_on = {
         key
@@ -162,7 +168,7 @@ def map_case(
         bodies.brought(case, writer, supplied, news),
         map(bodies.entry, provenances),
         # What was changed is known when all that goes before is written.
-        map(bodies.entry, writer.changes(coverage.changed_by(rules, carrier.packet_id))),
+        map(bodies.entry, writer.changes(coverage.changed_by(by_rules, carrier.packet_id))),
         bodies.update(writer, revision, news),
     )
     with case.commit():
@@ -221,6 +227,13 @@ def _tell_unreadable(case: CaseFile, barred: dict[str, Decision]) -> None:
         if decision.rule == UNREADABLE:
             what = f"{decision.type} (a record that can't be read)"
             chart.add_gap(case, what, "failed", "its JSON can't be decoded")
+
+
+def _subject(case: CaseFile, source: Source, patient: str) -> LiteralSubject:
+    resource_type, _, resource_id = patient.partition("/")
+    record = chart.record(case, resource_type, resource_id)
+    carried = identifiers(record.body) if record else frozenset()
+    return LiteralSubject(f"Patient/{derived_id(source.id, resource_type, resource_id)}", carried)
 
 
 def _attached(case: CaseFile, url: str) -> Attached | None:

@@ -1,5 +1,6 @@
 """Pull one patient's whole chart from a FHIR server or files; say what could not be had."""
 
+from .bulk_left import forget as forget_export
 from .consents import consents_now, keep_consents
 from .examples import check
 from .files import pull_files
@@ -11,6 +12,7 @@ from .run import pull_chart
 __all__ = [
     "check",
     "consents_now",
+    "forget_export",
     "keep_consents",
     "not_granted",
     "plan",

@@ -10,8 +10,9 @@ from ..progress import Progress, Tally
 from ..settings import Source
 from ..store.casefile import CaseFile
 from ..store.chart import Query
-from .gaps import Missing, report
+from .gaps import Missing, Unfound, report
 from .granted import NOT_GRANTED
+from .pagesize import PageSize
 from .plan import searches
 from .records import Sieve
 from .servers import Known
@@ -52,6 +53,8 @@ class Pull(Gathering):
     capability: Capability
     known: Known
     workers: Workers
+    page_size: PageSize = field(default_factory=PageSize)
+    unfound: Unfound = field(default_factory=Unfound)
     ungranted: Mapping[str, str]  # types the token does not reach, wholly or in part, with why
 
     @property

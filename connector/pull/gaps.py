@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from ..errors import Answered, EndpointError, Forbidden
 from ..store.casefile import CaseFile
-from ..store.chart import add_gap, gaps
+from ..store.chart import NAMES, Query, add_gap, gaps, parts
 
 _TRANSIENT = (408, 425, 429)
 _PLACES_MAX = 5
@@ -40,7 +40,7 @@ def report(case: CaseFile, expected: Collection[str], what: str, kind: str, why:
         reasons = before[0].split("; ") if before else []
         if why not in reasons:
             reasons.append(why)
-        known = what in expected or gap_type(what) in expected
+        known = all(part in expected or gap_type(part) in expected for part in parts(what))
         add_gap(case, what, kind, "; ".join(reasons), expected=known)
 
 
@@ -74,3 +74,32 @@ class Missing:
 def _told(places: list[str]) -> str:
     more = [f"and {len(places) - _PLACES_MAX} more"] if len(places) > _PLACES_MAX else []
     return f" ({', '.join([*places[:_PLACES_MAX], *more])})" if places else ""
+
+
+class Unfound:
+    """Searches that were answered as if there was nothing to search, by the status of the answer.
+
+    What was told of them before is kept, so that it is told once for all of a pull.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[int, list[Query]] = {}
+        self._told: dict[tuple[str, int], set[str]] = {}
+
+    def add(self, status: int, query: Query) -> None:
+        with self._lock:
+            self._found.setdefault(status, []).append(query)
+
+    def take(self, status: int) -> list[Query]:
+        """Those that came since the last time."""
+        with self._lock:
+            return self._found.pop(status, [])
+
+    def told(self, kind: str, status: int, names: Collection[str]) -> tuple[str, str]:
+        """What the gap was called until now (empty: there was none), and what it is called now."""
+        with self._lock:
+            known = self._told.setdefault((kind, status), set())
+            former = NAMES.join(sorted(known))
+            known.update(names)
+            return former, NAMES.join(sorted(known))

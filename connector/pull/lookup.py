@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote
 
 from ..endpoint import Answer, Endpoint
-from ..errors import EndpointError, NotFhir
+from ..errors import Answered, EndpointError, NotFhir
 from ..fhir import bundle
 from ..fhir.lossless import UndecodableError, decode, members
+from ..fhir.outcome import codes, issues
 from ..fhir.record import Peek, peek
 
 _PAGES_MAX = 20
@@ -74,11 +75,21 @@ def count(source: Endpoint, url: str, name: str) -> int | None:
 
 
 def page_of(body: bytes, what: str) -> bundle.Page:
-    """One page of a searchset. Raises `NotFhir`."""
+    """One page of a searchset. Raises `NotFhir`; `Answered` for an OperationOutcome in its place.
+
+    Its status is 200, which no other `Answered` has, where it only warns.
+    """
     try:
         return bundle.page(body)
+    except UndecodableError as error:
+        why = str(error)
+    try:
+        said = issues(decode(body))
     except UndecodableError:
-        raise NotFhir(f"{what}: the answer is not a FHIR Bundle") from None
+        said = None
+    if said and not any(issue.left_out for issue in said):
+        raise Answered(200, f"{what}: an OperationOutcome that only warns ({codes(said)})")
+    raise NotFhir(f"{what}: the answer is not the result of a search ({why})")
 
 
 def peek_of(body: bytes, what: str) -> Peek:

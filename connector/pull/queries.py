@@ -10,6 +10,7 @@ from ..fhir import bundle
 from ..store import chart, counts
 from ..store.casefile import CaseFile
 from ..store.chart import Query
+from . import unfound
 from .belief import by_another
 from .compartment import BESIDE, COMPARTMENT
 from .context import Pull
@@ -33,6 +34,7 @@ def ask_open(pull: Pull) -> None:
     while opened := chart.queries(pull.case, "open"):  # a query may be split into others
         pull.workers.each(lambda query: _ask(pull, query), opened)
         ask_again(pull)
+    unfound.settle(pull)
 
 
 def _ask(pull: Pull, query: Query) -> None:
@@ -53,6 +55,8 @@ def _ask(pull: Pull, query: Query) -> None:
 def _ask_pages(pull: Pull, query: Query) -> str | None:
     """Ask page after page. Returns what the server said if it knows a page no longer, else None."""
     name = gap_name(query.key)
+    if query.next_url is None:
+        query = _otherwise(pull, query, pull.page_size.fitting(query))
     url: str | None = query.next_url or query.url
     pages = query.pages
     clean = True
@@ -66,8 +70,12 @@ def _ask_pages(pull: Pull, query: Query) -> str | None:
             status = error.status if isinstance(error, Answered) else None
             if status in _FORGOTTEN and url != query.url:
                 return f"HTTP {status}"
+            if status in unfound.STATUSES and url == query.url and "/" not in url.partition("?")[0]:
+                pull.unfound.add(status, query)
+                chart.fail_query(pull.case, query.key)
+                return None
             if status in _DEMANDS and url == query.url:
-                other = _asked_otherwise(pull, query)
+                other = _in_smaller_pages(pull, query) or _asked_otherwise(pull, query)
                 if other is None:
                     return None
                 if other is not query:
@@ -87,10 +95,33 @@ def _ask_pages(pull: Pull, query: Query) -> str | None:
             query, url, pages, clean = again, again.url, 0, True
             continue
         pages += 1
+        pull.page_size.taken()
         url, clean = _commit(pull, query, url, page, found, pages, clean)
         pull.tally.page(name, len(answer.body), took_s)
         pull.tell(f"{name} {pages} page{'s' if pages > 1 else ''}")
     return None
+
+
+def _in_smaller_pages(pull: Pull, query: Query) -> Query | None:
+    """The query with a `_count` that the server takes; None if it is not that."""
+
+    def answers(other: Query) -> bool:
+        name = f"{gap_name(query.key)} search"
+        try:
+            page_of(ask(pull.source, other.url, name).body, name)
+        except EndpointError as error:
+            pull.still_there(error)
+            return isinstance(error, Answered) and error.status in unfound.STATUSES
+        return True
+
+    other = pull.page_size.smaller(query, answers)
+    return None if other is None else _otherwise(pull, query, other)
+
+
+def _otherwise(pull: Pull, query: Query, other: Query) -> Query:
+    if other != query:
+        chart.ask_otherwise(pull.case, other)
+    return other
 
 
 def _asked_otherwise(pull: Pull, query: Query) -> Query | None:

@@ -1,19 +1,20 @@
 """One page of a search: what of it belongs in the chart, and whether the answer is believed."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..fhir import bundle
 from ..fhir.lossless import UndecodableError, decode, members
 from ..fhir.record import peek
 from ..fhir.references import Kind, parse
+from ..fhir.types import TYPES
 from ..store import chart
 from ..store.chart import Query, Record
 from .belief import base_of_own, honoured
 from .context import SOURCE_BASES, Pull
+from .outcomes import missing
 from .plan import EVERYTHING
 from .records import ANOTHER_PATIENT, UNREADABLE, Came, Problem
 
-_LEFT_OUT = ("incomplete", "suppressed")
 _UNBOUND = "unbound_queries"  # fact: those whose first page did not say what it honoured
 # `$everything` may rightly hold these of others whom the chart refers to.
 _RELATED = ("Patient", "RelatedPerson")
@@ -39,12 +40,15 @@ def sift(pull: Pull, query: Query, page: bundle.Page, first: bool) -> Sifted:
     records: list[Record] = []
     problems: list[Problem] = []
     matches = 0
+    asked = TYPES if "$" in query.url else (query.url.partition("?")[0],)
     for entry in page.entries:
         if entry.mode in ("match", "include"):
             matches += entry.mode == "match"
             found = sieve.examine(entry.body, came if entry.mode == "match" else Came.REFERRED)
         else:
-            found = _outcome(entry.body) if entry.mode == "outcome" else UNREADABLE
+            found = missing(entry.body) if entry.mode == "outcome" else UNREADABLE
+        if isinstance(found, Record) and entry.mode == "match" and found.type not in asked:
+            found = sieve.examine(entry.body, Came.UNBOUND)  # bound by nothing that was asked
         if isinstance(found, Record) and found.type == "Provenance":
             found = found if _is_about(pull, found, bases) else ANOTHER_PATIENT
         if isinstance(found, Record):
@@ -111,24 +115,3 @@ def _is_about(pull: Pull, provenance: Record, bases: tuple[str, ...]) -> bool:
 def _tells(query: Query, body: bytes) -> bool:
     """Whether a stranger's record tells that the answer is not of this patient alone."""
     return query.key != EVERYTHING or peek(body).type not in _RELATED
-
-
-def _outcome(body: bytes) -> Problem | None:
-    """What an OperationOutcome among the results says is missing; None for other warnings.
-
-    R4 valueset-issue-type.html: `incomplete` and `suppressed` mean that results were left out,
-    whatever severity they are given.
-    """
-    try:
-        issues = decode(body).get("issue") or []
-        grave = sorted({str(issue.get("code")) for issue in issues if _is_grave(issue)})
-    except (UndecodableError, AttributeError):
-        return UNREADABLE
-    if not grave:
-        return None
-    codes = ", ".join(grave)[:100]
-    return Problem("failed", f"the server says that results are missing ({codes})")
-
-
-def _is_grave(issue: dict[str, Any]) -> bool:
-    return issue.get("severity") in ("error", "fatal") or issue.get("code") in _LEFT_OUT

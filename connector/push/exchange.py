@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ..endpoint import Answer
 from ..endpoint.retry import Again, Park
-from ..errors import Held, Unreachable, Waiting
+from ..errors import Held, Unreachable
 from ..fhir.bundle import Write, transaction
 from ..fhir.lossless import encode, sha256
 from ..store.disclosures import Event
@@ -77,8 +77,7 @@ def may_try_again(desk: Desk, attempt: int, answer: Answer | None) -> bool:
     """
     decision = desk.endpoint.after(attempt, answer)
     if isinstance(decision, Park):
-        until = decision.until.strftime("%Y-%m-%dT%H:%M:%SZ")
-        raise Waiting("push: the destination asks us to come back", until)
+        raise decision.waiting("push", "destination")
     if isinstance(decision, Again):
         time.sleep(decision.after_s)
     return decision is not None

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 from ..errors import Answered, DestinationRefused, EndpointError, Held
 from ..fhir.bundle import PageEntry, page
 from ..fhir.lossless import UndecodableError, decode
+from ..fhir.outcome import issues
 from ..fhir.record import peek
+from ..fhir.shapes import dicts
 from ..fhir.systems import TAG
 from .desk import Desk, parts
 
@@ -46,14 +48,29 @@ def find(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
 
 
 def by_tag(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
-    """Those of `keys` that stand there with our tag. Raises `Held` (`doubled`)."""
+    """Those of `keys` that stand there with our tag.
+
+    Raises `Held` (`doubled`), unless somebody said of the copies that they may stand.
+    """
+    kept = set(desk.case.fact("copies_kept", []))
     found: dict[str, Place] = {}
-    for resource_type, group in groupby(sorted(keys), key=lambda key: parts(key)[0]):
-        ids = [parts(key)[1] for key in group]
-        size = desk.endpoint.at_once(_TAGS_AT_ONCE, _TAG_LENGTH)
-        for at in range(0, len(ids), size):
-            _tagged(desk, resource_type, ids[at : at + size], found)
+    for key, places in tagged(desk, keys).items():
+        left = [place for place in places if place.reference not in kept] or places
+        if len(left) > 1:
+            raise doubled([key])
+        found[key] = left[0]
     return found
+
+
+def doubled(keys: Iterable[str]) -> Held:
+    """What is said of records that stand more than once."""
+    names = ", ".join(sorted({parts(key)[0] for key in keys}))
+    return Held(
+        "doubled",
+        f"records of ours stand at the destination more than once: {names}",
+        "`echo remove | connector resolve CASE --choose -` takes away the copies that nobody"
+        " changed; `keep` leaves them as they are.",
+    )
 
 
 def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -64,17 +81,26 @@ def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterat
 
 
 def matches(desk: Desk, body: bytes, what: str) -> Iterator[PageEntry]:
-    """The matches on the searchset `body` and on all pages after it."""
+    """The matches on the searchset `body` and on all pages after it.
+
+    Raises `UndecodableError` for what is no clean searchset: then nobody knows what stands there.
+    """
     seen: set[str] = set()
+    shown = 0
     while True:
         found = page(body)
         for entry in found.entries:
             if entry.mode == "broken":
                 raise UndecodableError("a search result without its resource")
+            if entry.mode == "outcome" and _hides(entry.body):
+                raise UndecodableError(f"{what}: an error stands among the results")
             if entry.mode == "match":
                 yield entry
+        shown += len(found.entries)
         url = found.next_url
         if url is None:
+            if found.total and not shown:
+                raise UndecodableError(f"{what}: matches are counted and none is shown")
             return
         if url in seen or len(seen) >= _PAGES_MAX:
             raise UndecodableError("a search whose pages do not end")
@@ -108,6 +134,12 @@ def read_many(desk: Desk, resource_type: str, ids: Sequence[str]) -> dict[str, b
     return {one: found[one] for one in ids if one in found}
 
 
+def _hides(outcome: bytes) -> bool:
+    """Whether an OperationOutcome among the results says that some may be missing."""
+    found = issues(decode(outcome))
+    return found is None or any(issue.left_out for issue in found)
+
+
 def resource(body: bytes) -> dict[str, Any]:
     """The decoded resource of an answer. Raises `UndecodableError` for what is no JSON object."""
     found = decode(body)
@@ -118,8 +150,7 @@ def resource(body: bytes) -> dict[str, Any]:
 
 def version_of(resource: dict[str, Any]) -> str | None:
     """`meta.versionId` of a decoded resource; None for what can't stand in an If-Match."""
-    meta = resource.get("meta")
-    return as_version(meta.get("versionId") if isinstance(meta, dict) else None)
+    return as_version(_meta(resource).get("versionId"))
 
 
 def as_version(value: Any) -> str | None:
@@ -152,16 +183,40 @@ def made_once(desk: Desk, place: Place) -> bool:
 
 def tags_of(resource: Any) -> set[str]:
     """The codes of our own tag on a decoded resource: derived ids."""
-    meta = resource.get("meta")
-    tags = meta.get("tag") if isinstance(meta, dict) else None
+    tags = dicts(_meta(resource).get("tag"))
+    return {str(tag.get("code")) for tag in tags if tag.get("system") == TAG}
+
+
+def _meta(resource: Any) -> dict[str, Any]:
+    meta = resource.get("meta") if isinstance(resource, dict) else None
+    return meta if isinstance(meta, dict) else {}
+
+
+def tagged(desk: Desk, keys: Iterable[str], *, strict: bool = True) -> dict[str, list[Place]]:
+    """Where each of `keys` stands by our tag, what was made first before the others.
+
+    `strict`: an answer with records that do not carry our tags is an error, else they are passed
+    over. Raises `DestinationRefused`.
+    """
+    found: dict[str, dict[str, tuple[str, Place]]] = {}
+    for resource_type, group in groupby(sorted(keys), key=lambda key: parts(key)[0]):
+        ids = [parts(key)[1] for key in group]
+        size = desk.endpoint.at_once(_TAGS_AT_ONCE, _TAG_LENGTH)
+        for at in range(0, len(ids), size):
+            some = ids[at : at + size]
+            for place, derived, made in _tagged(desk, resource_type, some, strict=strict):
+                seen = found.setdefault(f"{resource_type}/{derived}", {})
+                seen[place.reference] = made, place
     return {
-        str(tag.get("code"))
-        for tag in (tags if isinstance(tags, list) else ())
-        if isinstance(tag, dict) and tag.get("system") == TAG
+        key: [place for _, place in sorted(seen.values(), key=lambda one: (one[0], one[1].id))]
+        for key, seen in found.items()
     }
 
 
-def _tagged(desk: Desk, resource_type: str, ids: list[str], found: dict[str, Place]) -> None:
+def _tagged(
+    desk: Desk, resource_type: str, ids: list[str], *, strict: bool
+) -> Iterator[tuple[Place, str, str]]:
+    """(place, derived id, when it was written last) of what carries one of our tags `ids`."""
     parameters = {"_tag": ",".join(f"{TAG}|{i}" for i in ids), "_elements": "id,meta"}
     try:
         resources = list(search(desk, resource_type, parameters))
@@ -169,22 +224,18 @@ def _tagged(desk: Desk, resource_type: str, ids: list[str], found: dict[str, Pla
         if error.status == 404:  # a type this server does not know: nothing of it can stand there
             return
         raise
-    for resource in resources:
-        ours = tags_of(resource) & set(ids)
-        if not ours:
+    for there in resources:
+        ours = tags_of(there) & set(ids)
+        if not ours and strict:
             raise DestinationRefused(
                 "the destination does not search by _tag: it returned records without our tag",
                 'Set write = "put" for this destination, if it takes ids of ours.',
             )
-        for derived in ours:
-            key = f"{resource_type}/{derived}"
-            place = Place(resource_type, str(resource["id"]), version_of(resource))
-            if found.setdefault(key, place).id != place.id:
-                raise Held(
-                    "doubled",
-                    f"one {resource_type} of ours stands at the destination more than once",
-                    "Ask the people who run the destination to remove the copy; then run again.",
-                )
+        if not isinstance(there.get("id"), str):
+            raise UndecodableError("a search result without an id")
+        place = Place(resource_type, there["id"], version_of(there))
+        made = str(_meta(there).get("lastUpdated", ""))
+        yield from ((place, derived, made) for derived in ours)
 
 
 def _by_id(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:

@@ -13,6 +13,7 @@ from ..store import delivery
 from ..store.delivery import ARRIVED, STOOD, Delivery
 from ..store.update import left_behind
 from ..store.written import Written
+from . import doubles
 from .desk import Desk, at_destination
 from .expected import WORKFLOW, Expected, Reading, canonical_sha256, judge
 from .identity import check_again
@@ -42,6 +43,8 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
             rows = [row for row in delivery.deliveries(desk.case) if (row.type, row.id) in again]
             found += _Reader(desk, Expected(desk, None), progress, refused=refused).read(rows)
             _hold(found)
+        if desk.case.fact("unclear_write"):
+            doubles.hold(desk)
     _complain(found)
 
 
@@ -49,8 +52,9 @@ def verify(desk: Desk, progress: Progress = silent) -> None:
     """Read everything of ours again, and the Patient, as it is now. Raises `ReadBackDiffers`.
 
     Raises `Held` (`identity`) if the record under which it stands is another person's or out of
-    use by now. Set aside is what the receiving team changes on Task and ServiceRequest as it works
-    on them, and what a later case of ours brought up to date.
+    use by now, or (`doubled`) if something stands there twice. Set aside is what the receiving team
+    changes on Task and ServiceRequest as it works on them, and what a later case of ours brought
+    up to date.
     """
     check_again(desk)
     rows = delivery.deliveries(desk.case, "sent", "accepted", *ARRIVED, "differs")
@@ -59,6 +63,7 @@ def verify(desk: Desk, progress: Progress = silent) -> None:
     with at_destination():
         reader = _Reader(desk, expected, progress, aside)
         found = list(reader.read([row for row in rows if row.write_no > 0]))
+        doubles.hold(desk)
     _complain(found)
 
 

@@ -243,7 +243,8 @@ def brief(values: dict[str, Any]) -> str:
     wanting = [item["item"] for item in values["missing"] if item["required"]]
     if wanting and not values["taken_back"]:
         text += f"; missing {', '.join(wanting)}"
-    broken = sorted({gap["what"] for gap in values["gaps"] if not gap["expected"]})
+    counted = (g for g in values["gaps"] if not g["expected"] and g["kind"] != "searched-none")
+    broken = sorted({gap["what"] for gap in counted})
     if broken:
         text += f"; gaps {', '.join(broken)}"
     if values["reasons"]:
