@@ -8,7 +8,7 @@ a rule that changes content decodes the members it is about.
 import re
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..fhir import references, systems
@@ -19,7 +19,7 @@ from ..fhir.references import Kind
 from .attach import Attached, embed
 from .attribute import LiteralSubject
 from .change import Note, Rule, apply
-from .coverage import CUT, TRIMMED, lost
+from .coverage import CUT, EMBEDDED, LOGICAL, MOVED, TRIMMED, edits, lost
 from .cut import Withheld, cut
 from .links import Links
 from .twins import Twin
@@ -156,24 +156,43 @@ class Carrier:
         notes = _trim(resource, fates) if resource["resourceType"] == "Provenance" else []
         if key in self._withheld.concerns and cut(resource, self._withheld):
             notes += lost(decode(data), resource, resource["resourceType"], CUT)
-        references.make_logical(resource, lambda reference: fates[reference].identifier)
         shared = twin.contents if (twin := self._twins.get(key)) else frozenset()
-        embed(
-            resource,
-            self._attached,
-            lambda node: bool(shared) and not shared.isdisjoint(self._links.contents(node)),
+        reports = self._reports.get(key, ())
+        logical = any(fate.identifier for fate in fates.values())
+        steps: Sequence[tuple[str, bool, Callable[[], None]]] = (
+            (LOGICAL, logical, lambda: _make_logical(resource, fates)),
+            (
+                MOVED if shared else EMBEDDED,
+                bool(shared or references.attachments(data)),
+                lambda: self._embed(resource, shared),
+            ),
+            (MOVED, bool(reports), lambda: _relate(resource, reports)),
         )
-        for report in self._reports.get(key, ()):
-            _relate(resource, report)
+        for rule, needed, step in steps:
+            if needed:
+                before = decode(encode(resource))
+                step()
+                notes += edits(before, resource, resource["resourceType"], rule)
         return encode(resource), notes
 
+    def _embed(self, resource: dict[str, Any], shared: frozenset[str]) -> None:
+        def elsewhere(node: dict[str, Any]) -> bool:
+            return bool(shared) and not shared.isdisjoint(self._links.contents(node))
 
-def _relate(document: dict[str, Any], report: str) -> None:
-    """Say in a DocumentReference that a DiagnosticReport has the same content."""
-    context = document.setdefault("context", {})
-    related = context.setdefault("related", []) if isinstance(context, dict) else []
-    if all(item.get("reference") != report for item in related):
-        related.append({"reference": report})
+        embed(resource, self._attached, elsewhere)
+
+
+def _make_logical(resource: Any, fates: Mapping[str, Fate]) -> None:
+    references.make_logical(resource, lambda reference: fates[reference].identifier)
+
+
+def _relate(document: dict[str, Any], reports: Iterable[str]) -> None:
+    """Say in a DocumentReference that DiagnosticReports have the same content."""
+    for report in reports:
+        context = document.setdefault("context", {})
+        related = context.setdefault("related", []) if isinstance(context, dict) else None
+        if isinstance(related, list) and {"reference": report} not in related:
+            related.append({"reference": report})
 
 
 def _trim(provenance: dict[str, Any], fates: Mapping[str, Fate]) -> list[Note]:
