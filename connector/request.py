@@ -181,12 +181,20 @@ class Basis(Written):
         return self
 
 
+class ConsentsChecked(Written):
+    """Who vouches for consents that the source does not let be read, and on what ground."""
+
+    by: Text
+    reason: Text
+
+
 class ConsentReview(Written):
     """What a person made of a consent in the chart: it counts instead of the rules' own reading."""
 
     record: Record
     reviewed_by: Text
     withhold: tuple[Record, ...]  # what it holds back; () when it stops nothing
+    reviewed_on: Moment | None = None  # a consent that changed since is to be read again
 
     @field_validator("record")
     @classmethod
@@ -230,6 +238,7 @@ class Request(Written):
     surgery: bool | None = None  # planned or not; None: as the chart says
     basis: Basis = Basis()
     consents: tuple[ConsentReview, ...] = ()
+    consents_checked: ConsentsChecked | None = None
     opt_in_notes: tuple[Text, ...] = ()
     patient_story: Text | None = None
 

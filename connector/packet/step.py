@@ -84,8 +84,10 @@ def map_case(
     patient = f"Patient/{case.fact('source_patient')}"
     rows, unreadable = _read(case, links, mappings, rules, progress)
     _has_patient(patient, rows)
+    # A consent is judged when the packet is about to leave, the rest as the chart was read.
+    judged_at = max(_instant(as_of), _instant(case.fact("consents_at") or as_of))
     consents = gather(
-        case, links, rows, unreadable, request, destination, mappings, _instant(as_of)
+        case, links, rows, unreadable, request, source, destination, mappings, judged_at
     )
     barrier = Barrier(mappings, request, destination, patient.partition("/")[2], consents)
     every: list[Row | Unreadable] = [*rows.values(), *unreadable]
@@ -175,6 +177,8 @@ def map_case(
             case, decided.values(), [finding.line() for finding in findings], entries
         )
         replace_coverage(case, coverage.lines(), coverage.changed)
+        case.set_fact("consents_say", consents.said)
+        case.set_fact("consent_reviews", dict(consents.bound))
         case.set_fact("owner_entry", writer.owner_entry)
         case.set_fact("envelope", writer.envelope(digest))
     hinge = [rows[key] for key in request.hinge]
