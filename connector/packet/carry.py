@@ -148,9 +148,12 @@ class Carrier:
 
     def _edit(self, key: str, data: bytes, fates: Mapping[str, Fate]) -> tuple[bytes, list[Note]]:
         resource = decode(data)
-        notes = _trim(resource, fates) if resource["resourceType"] == "Provenance" else []
+        notes: list[Note] = []
+        # Before a Provenance is trimmed: with a target that is withheld goes what tells of it.
         if key in self._withheld.concerns and cut(resource, self._withheld):
             notes += lost(decode(data), resource, resource["resourceType"], CUT)
+        if resource["resourceType"] == "Provenance":
+            notes += _trim(resource, fates)
         references.make_logical(resource, lambda reference: fates[reference].identifier)
         shared = twin.contents if (twin := self._twins.get(key)) else frozenset()
         embed(

@@ -21,6 +21,7 @@ from .rules import (
     ConsentTerms,
     File,
     Heuristic,
+    LabelTerms,
     Never,
     Order,
     Place,
@@ -28,6 +29,7 @@ from .rules import (
     Release,
     Sections,
     Selection,
+    Shadows,
     Status,
     Template,
     Terminology,
@@ -52,7 +54,9 @@ _ALONE: dict[str, type[File]] = {
     "advice.yaml": Advice,
     "release/consent.yaml": ConsentTerms,
     "release/heuristic.yaml": Heuristic,
+    "release/labels.yaml": LabelTerms,
     "release/never.yaml": Never,
+    "release/shadows.yaml": Shadows,
     "sections.yaml": Sections,
     "selection.yaml": Selection,
 }
@@ -118,6 +122,8 @@ class _Loader:
             advice=self._one(Advice, "advice.yaml").file,
             release=self._release(),
             heuristic=self._heuristic(),
+            labels=self._labels(),
+            shadows=self._shadows(),
             consent=self._one(ConsentTerms, "release/consent.yaml").file,
             never=never.file,
             sections=self._sections.file,
@@ -181,6 +187,16 @@ class _Loader:
     def _heuristic(self) -> Heuristic:
         found = self._one(Heuristic, "release/heuristic.yaml")
         self._note(found, "rules", [rule.id for rule in found.file.rules])
+        return found.file
+
+    def _labels(self) -> LabelTerms:
+        found = self._one(LabelTerms, "release/labels.yaml")
+        _once(found, "lists", [each.id for each in found.file.lists])
+        return found.file
+
+    def _shadows(self) -> Shadows:
+        found = self._one(Shadows, "release/shadows.yaml")
+        self._place(found.file.id, found.place("id"))
         return found.file
 
     def _order(self, question: str) -> Order:

@@ -14,6 +14,7 @@ from .rules import (
     Checklist,
     ConsentTerms,
     Heuristic,
+    LabelTerms,
     Never,
     Order,
     Place,
@@ -21,6 +22,7 @@ from .rules import (
     Release,
     Sections,
     Selection,
+    Shadows,
     Status,
     Template,
     Terminology,
@@ -43,6 +45,8 @@ class Mappings:
     advice: Advice
     release: Release
     heuristic: Heuristic
+    labels: LabelTerms
+    shadows: Shadows
     consent: ConsentTerms
     never: Never
     sections: Sections

@@ -8,6 +8,7 @@ from ..settings import Destination
 from ..store.packet import Decision
 from .consents import Consents
 from .index import Row, Unreadable
+from .labels import Labels
 from .mappings import Mappings
 from .match import any_means
 
@@ -32,6 +33,7 @@ class Barrier:
     ) -> None:
         self._never = {name: rule for rule in mappings.never.rules for name in rule.types}
         basis = request.basis.kind
+        self._labels = Labels(mappings.labels)
         self._labelled = [rule for rule in mappings.release.rules if basis not in rule.unless]
         guesses = mappings.heuristic.rules if mappings.heuristic.enabled else ()
         self._guessed = [rule for rule in guesses if basis not in rule.unless]
@@ -69,9 +71,13 @@ class Barrier:
             return _stays(row, "destination-accepts", "the receiving team takes reports only")
         return None
 
+    def is_patient(self, row: Row) -> bool:
+        """Whether a record is the patient's own."""
+        return row.key == f"Patient/{self._patient}"
+
     def withhold(self, row: Row, rule: str, reason: str) -> Decision:
         """The decision to withhold a record. `Held` when the packet can't be without it."""
-        if row.key == f"Patient/{self._patient}":
+        if self.is_patient(row):
             raise Held(
                 "withheld-patient",
                 f"a release rule ({rule}) withholds the patient's own record",
@@ -86,6 +92,15 @@ class Barrier:
         return Decision(row.type, row.id, "withheld", rule, reason)
 
     def _withheld_by(self, row: Row) -> tuple[str, str] | None:
+        if self._labels.unknown(row.labels):
+            if row.key in self._exclude:  # a person has decided, and nothing is to tell of it
+                return "label-unknown", "the request excludes it, and nobody knows its label"
+            raise Held(
+                "label-unknown",
+                f"a security label of a {row.type} is in no list of labels: it may forbid this",
+                "Find out what it means. Exclude the record (`exclude` in the request), or add the"
+                " label to an own copy of release/labels.yaml.",
+            )
         for rule in self._labelled:
             labels = rule.labels & row.labels
             permitted = "consent" in rule.unless and self._consents.permits_labels(row, labels)

@@ -195,6 +195,47 @@ class Release(File):
     examples: tuple[RuleExample, ...] = ()
 
 
+class Shadows(File):
+    """release/shadows.yaml: what tells of a withheld record, by the element that links the two."""
+
+    id: Text
+    reason: Text
+    with_: tuple[Element, ...] = Field(alias="with")
+    with_all: tuple[Element, ...] = ()
+    takes: tuple[Element, ...] = ()
+    takes_last: tuple[Element, ...] = ()
+    beside: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    examples: tuple[RuleExample, ...] = ()
+
+
+class LabelSystem(Model):
+    """A code system of security labels, and what else it was called."""
+
+    url: Text
+    known_as: tuple[Text, ...] = ()
+
+
+class LabelList(Model):
+    """Labels of one kind. `system`: by default the first of the file's."""
+
+    id: Text
+    source: Text  # where these codes are published
+    tell: Text | None = None  # what the dry run says when such a record leaves
+    system: Text | None = None
+    codes: tuple[Text, ...] = Field(min_length=1)
+    names: tuple[Text, ...] = ()  # words for it, where a label has no code; they mean the first
+
+
+class LabelTerms(File):
+    """release/labels.yaml: the security labels there are, and under which names."""
+
+    systems: tuple[LabelSystem, ...] = Field(min_length=1)
+    other_systems: tuple[Text, ...] = ()
+    extensions: frozenset[Text] = frozenset()
+    lists: tuple[LabelList, ...]
+    examples: tuple[RuleExample, ...] = ()
+
+
 class Suspicion(Model):
     """Records with one of these codes stay. A `*` at the end stands for any more characters."""
 

@@ -27,6 +27,7 @@ from .apart import Places
 from .assess import Known, assess
 from .attach import Attached
 from .authored import Content, Writer, high_water
+from .belong import inherit, resolved
 from .carry import Carrier
 from .change import Rule
 from .changes import changing
@@ -81,6 +82,8 @@ def map_case(
     patient = f"Patient/{case.fact('source_patient')}"
     rows, unreadable = _read(case, links, mappings, rules, progress)
     _has_patient(patient, rows)
+    places = resolved(rows)
+    inherit(rows, places)
     consents = gather(
         case, links, rows, unreadable, request, destination, mappings, _instant(as_of)
     )
@@ -88,8 +91,7 @@ def map_case(
     every: list[Row | Unreadable] = [*rows.values(), *unreadable]
     barred = {row.key: decision for row in every if (decision := barrier.keeps(row))}
     same = same_records(case, links, rows)
-    notes = mappings.release.notes_of_withheld_encounters
-    withheld = spread(case, links, rows, barred, barrier, same, notes, request)
+    withheld = spread(case, links, rows, places, barred, barrier, same, mappings, request)
     merged = merge(same, rows, barred, named(request))
 
     free = {key: row for key, row in rows.items() if key not in barred}
@@ -191,7 +193,7 @@ def _read(
     total = chart.count_records(case)
     rows: dict[str, Row] = {}
     unreadable: list[Unreadable] = []
-    for number, row in enumerate(read_rows(case, links, mappings.status, rules), 1):
+    for number, row in enumerate(read_rows(case, links, mappings, rules), 1):
         if isinstance(row, Row):
             rows[row.key] = row
         else:

@@ -28,14 +28,22 @@ _PIECE = 256 * 1024
 _TYPE = Problem("not-asked", "of a type that is not in attachment_types")
 
 
-# Brings the content at a url into a file; the content type as sent. May raise `EndpointError`.
-Fetch = Callable[[str, str, IO[bytes]], str | Problem]
+class Sent(NamedTuple):
+    """Content in a file: its type as sent, and what its Binary said of who may see it."""
+
+    content_type: str
+    security: list[Any] = []  # noqa: RUF012 - a default that nobody changes
+    context: str | None = None  # Binary.securityContext
+
+
+# Brings the content at a url into a file. May raise `EndpointError`.
+Fetch = Callable[[str, str, IO[bytes]], Sent | Problem]
 
 
 class _Had(NamedTuple):
     """What was fetched: its bytes are in the file it was fetched into."""
 
-    content_type: str
+    sent: Sent
     sha256: str
     size: int
 
@@ -76,8 +84,12 @@ def _keep(pull: Gathering, url: str, had: _Had, file: IO[bytes]) -> None:
         put_content(pull.case, had.sha256, had.size, file)
         pull.case.execute(
             "UPDATE attachment SET status = 'had', content_type = ?, sha256 = ? WHERE url = ?",
-            (had.content_type, had.sha256, url),
+            (had.sent.content_type, had.sha256, url),
         )
+        binaries = pull.case.fact("binaries", {})
+        if had.sent.security or had.sent.context or url in binaries:
+            said = {"security": had.sent.security, "context": had.sent.context}
+            pull.case.set_fact("binaries", binaries | {url: said})
 
 
 def _content(
@@ -92,24 +104,25 @@ def _content(
     if content_type and not _wanted(pull, content_type):
         return _TYPE
     try:
-        sent_type = fetch(url, content_type, file)
+        sent = fetch(url, content_type, file)
     except TooLarge:
         return _too_large(limit)
     except EndpointError as error:
         return Problem(kind_of(error), str(error))
-    if isinstance(sent_type, Problem):
-        return sent_type
+    if isinstance(sent, Problem):
+        return sent
+    sent_type = sent.content_type
     if file.seek(0, 2) > limit:
         return _too_large(limit)
     if "html" in sent_type and "html" not in content_type:
         return Problem("failed", "a web page came back instead of the attachment")
     if not content_type and not _wanted(pull, sent_type):
         return _TYPE
-    return _checked(stated, content_type or sent_type, file)
+    return _checked(stated, sent._replace(content_type=content_type or sent_type), file)
 
 
-def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str:
-    """Fetch into `file`; the content type as sent. Raises `EndpointError`."""
+def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> Sent:
+    """Fetch into `file`. Raises `EndpointError`."""
     # Base64 is a third longer; whether it comes so is known only when it is there.
     most = pull.settings.attachment_bytes_max * 4 // 3 + _WRAPPED_EXTRA
     try:
@@ -118,7 +131,7 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str:
         pull.still_there(error)
         raise
     if answer.media_type not in _FHIR:
-        return answer.media_type
+        return Sent(answer.media_type)
     return unwrapped(answer.media_type, file)
 
 
@@ -137,7 +150,7 @@ def _accept(content_type: str) -> str:
     return content_type if content_type and fit else "*/*"
 
 
-def unwrapped(content_type: str, file: IO[bytes]) -> str:
+def unwrapped(content_type: str, file: IO[bytes]) -> Sent:
     """Put the content of a Binary that came as FHIR JSON (binary.html#rest) in its place.
 
     Any other JSON stays as it is. This alone is held in memory: it is one JSON value.
@@ -146,17 +159,24 @@ def unwrapped(content_type: str, file: IO[bytes]) -> str:
     try:
         resource = decode(file.read())
         if not isinstance(resource, dict) or resource.get("resourceType") != "Binary":
-            return content_type
+            return Sent(content_type)
         content = base64.b64decode("".join(str(resource.get("data", "")).split()), validate=True)
     except (UndecodableError, binascii.Error):
         raise NotFhir("attachment: the answer is not a FHIR Binary") from None
     file.seek(0)
     file.truncate()
     file.write(content)
-    return _media_type(resource.get("contentType"))
+    meta, context = resource.get("meta"), resource.get("securityContext")
+    labels = meta.get("security") if isinstance(meta, dict) else None
+    named = context.get("reference") if isinstance(context, dict) else None
+    return Sent(
+        _media_type(resource.get("contentType")),
+        [label for label in labels if isinstance(label, dict)] if isinstance(labels, list) else [],
+        named if isinstance(named, str) else None,
+    )
 
 
-def _checked(stated: dict[str, Any], content_type: str, file: IO[bytes]) -> _Had | Problem:
+def _checked(stated: dict[str, Any], sent: Sent, file: IO[bytes]) -> _Had | Problem:
     """What is in `file`, if it has the size and the SHA-1 that the record states."""
     sha1, sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
     file.seek(0)
@@ -168,7 +188,7 @@ def _checked(stated: dict[str, Any], content_type: str, file: IO[bytes]) -> _Had
         return Problem("failed", "its size is not the one the record states")
     if isinstance(digest, str) and digest != base64.b64encode(sha1.digest()).decode():
         return Problem("failed", "its hash is not the one the record states")
-    return _Had(content_type, sha256.hexdigest(), file.tell())
+    return _Had(sent, sha256.hexdigest(), file.tell())
 
 
 def _too_large(limit: int) -> Problem:

@@ -83,7 +83,9 @@ def attach(gathering: Gathering, register: Register) -> None:
         attachments.settle(gathering, partial(_binary, register), *row)
 
 
-def _binary(register: Register, url: str, _content_type: str, file: IO[bytes]) -> str | Problem:
+def _binary(
+    register: Register, url: str, _content_type: str, file: IO[bytes]
+) -> attachments.Sent | Problem:
     found = [key for key in register.find(url) if key.type == "Binary"]
     body = register.body(found[0]) if len(found) == 1 else None
     if body is None:
