@@ -21,6 +21,7 @@ from .change import Note, Rule, apply
 from .coverage import CUT, TRIMMED, lost
 from .cut import Withheld, cut
 from .links import Links
+from .secrets import Secrets
 from .twins import Twin
 
 # A conditional reference says itself which identifier it means.
@@ -67,6 +68,7 @@ class Carrier:
         twins: Mapping[str, Twin],
         attached: Callable[[str], Attached | None],
         rules: Sequence[Rule] = (),
+        secrets: Secrets | None = None,
     ) -> None:
         self._links = links
         self._source_id = source_id
@@ -80,6 +82,7 @@ class Carrier:
                 self._reports[document].append(report)
         self._attached = attached
         self._rules = rules
+        self._secrets = secrets
         self._packet_ids: dict[str, str] = {}
         self._fates: dict[str, Fate] = {}
 
@@ -107,7 +110,8 @@ class Carrier:
         spliced = references.splice(data, string)
         notes: list[Note] = []
         logical = any(fate.identifier for fate in fates.values())
-        if logical or self._is_edited(key) or references.attachments(data):
+        secret = self._secrets is not None and self._secrets.are_in(data)
+        if logical or secret or self._is_edited(key) or references.attachments(data):
             edited, notes = self._edit(key, data, fates)
             spliced = references.splice(edited, string)
         top = members(spliced)
@@ -163,6 +167,8 @@ class Carrier:
         )
         for report in self._reports.get(key, ()):
             _relate(resource, report)
+        if self._secrets is not None:
+            notes += self._secrets.mask(resource)
         return encode(resource), notes
 
 

@@ -29,6 +29,7 @@ from .links import Links, identifier_token
 from .mappings import Mappings
 from .moments import OPEN, Interval, interval
 from .rules import TypeStatus
+from .secrets import Secrets
 
 # Where a record's own date stands, first found wins (R4: the elements behind the `date` searches).
 _DATES = (
@@ -107,6 +108,7 @@ def read_rows(
 ) -> Iterator[Row | Unreadable]:
     """One row per record, in the order of the chart, of what it is after `rules` changed it."""
     labels = Labels(mappings.labels)
+    secrets = Secrets.of(case, mappings.endpoints)
     sets: _Sets = {}  # most records have the codes of many others: each set is kept once
     for record in chart.records(case):
         try:
@@ -114,6 +116,8 @@ def read_rows(
         except UndecodableError:
             yield Unreadable(f"{record.type}/{record.id}", record.type, record.id)
             continue
+        if secrets.may_be_in(record.body):
+            secrets.mask(resource)
         for rule in rules:
             deque(rule.edit(record.type, resource), maxlen=0)
         presence = mappings.status.types.get(record.type)

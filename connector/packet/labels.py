@@ -63,7 +63,7 @@ class Labels:
         here = self._systems.get(system)
         if isinstance(code, str):
             yield code
-            if written != here or here is None:
+            if here is None or not str(written).startswith(here):
                 yield f"{written or ''}|{code}"
         if here:
             found = self._known.get(here, {}).get(_plain(code)) or self._by_words(coding)

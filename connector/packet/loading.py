@@ -19,6 +19,7 @@ from .rules import (
     ChecklistFile,
     ChecklistItem,
     ConsentTerms,
+    EndpointSecrets,
     File,
     Heuristic,
     LabelTerms,
@@ -36,6 +37,7 @@ from .rules import (
 )
 
 F = TypeVar("F", bound=File)
+R = TypeVar("R", Shadows, EndpointSecrets)
 _ENCOUNTER_NOTES = "notes_of_withheld_encounters"
 
 
@@ -53,6 +55,7 @@ def model_of(name: str) -> type[File] | None:
 _ALONE: dict[str, type[File]] = {
     "advice.yaml": Advice,
     "release/consent.yaml": ConsentTerms,
+    "release/endpoints.yaml": EndpointSecrets,
     "release/heuristic.yaml": Heuristic,
     "release/labels.yaml": LabelTerms,
     "release/never.yaml": Never,
@@ -123,7 +126,8 @@ class _Loader:
             release=self._release(),
             heuristic=self._heuristic(),
             labels=self._labels(),
-            shadows=self._shadows(),
+            shadows=self._with_id(Shadows, "release/shadows.yaml"),
+            endpoints=self._with_id(EndpointSecrets, "release/endpoints.yaml"),
             consent=self._one(ConsentTerms, "release/consent.yaml").file,
             never=never.file,
             sections=self._sections.file,
@@ -194,8 +198,9 @@ class _Loader:
         _once(found, "lists", [each.id for each in found.file.lists])
         return found.file
 
-    def _shadows(self) -> Shadows:
-        found = self._one(Shadows, "release/shadows.yaml")
+    def _with_id(self, model: type[R], name: str) -> R:
+        """A file that is one rule."""
+        found = self._one(model, name)
         self._place(found.file.id, found.place("id"))
         return found.file
 

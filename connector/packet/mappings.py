@@ -13,6 +13,7 @@ from .rules import (
     Advice,
     Checklist,
     ConsentTerms,
+    EndpointSecrets,
     Heuristic,
     LabelTerms,
     Never,
@@ -47,6 +48,7 @@ class Mappings:
     heuristic: Heuristic
     labels: LabelTerms
     shadows: Shadows
+    endpoints: EndpointSecrets
     consent: ConsentTerms
     never: Never
     sections: Sections

@@ -38,6 +38,7 @@ from .rules import (
     ChecklistFile,
     ChecklistItem,
     ConsentTerms,
+    EndpointSecrets,
     File,
     Heuristic,
     LabelTerms,
@@ -52,6 +53,7 @@ from .rules import (
     Template,
     Terminology,
 )
+from .secrets import Secrets
 from .shadows import Tellers
 from .withhold import is_note
 
@@ -107,6 +109,9 @@ def outcome(bench: Bench, name: str, file: File, example: Any) -> Any:
         return _programme(bench, file, example)
     if isinstance(file, ConsentTerms):
         return _consent(file, example.record)
+    if isinstance(file, EndpointSecrets):
+        notes = Secrets(file).mask(decode(encode(example.record)))
+        return notes[0].rule if notes else NOTHING
     if isinstance(file, Shadows):
         return _shadow(bench, file, example.record)
     (row,) = bench.rows(example.record)

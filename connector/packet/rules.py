@@ -195,6 +195,16 @@ class Release(File):
     examples: tuple[RuleExample, ...] = ()
 
 
+class EndpointSecrets(File):
+    """release/endpoints.yaml: addresses and keys of the source that stay there."""
+
+    id: Text
+    reason: Text
+    named_hosts: frozenset[Text] = frozenset()
+    parameters: tuple[Text, ...]
+    examples: tuple[RuleExample, ...] = ()
+
+
 class Shadows(File):
     """release/shadows.yaml: what tells of a withheld record, by the element that links the two."""
 

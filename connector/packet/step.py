@@ -33,7 +33,7 @@ from .change import Rule
 from .changes import changing
 from .compose import sections
 from .consents import gather
-from .coverage import Coverage
+from .coverage import Coverage, Named
 from .independence import independence
 from .index import Row, Unreadable, read_rows
 from .links import Links
@@ -43,6 +43,7 @@ from .moments import interval
 from .news import News, Revision
 from .outline import Outline, outline
 from .release import UNREADABLE, Barrier, must_travel, named
+from .secrets import Secrets
 from .select import decide, select
 from .supplied import documents
 from .told import tell
@@ -79,6 +80,7 @@ def map_case(
     checklist = mappings.checklist(request.case_type, destination.programme)
     rules = changing(mappings, destination)
     links = Links(case, source.base_url)
+    secrets = Secrets.of(case, mappings.endpoints)
     patient = f"Patient/{case.fact('source_patient')}"
     rows, unreadable = _read(case, links, mappings, rules, progress)
     _has_patient(patient, rows)
@@ -104,7 +106,7 @@ def map_case(
     )
     known = Known(request, shelf, staying, chart.gaps(case), mappings.status, answered)
     findings = assess(checklist, known)
-    told = tell(findings, answered, Places(case, links, free).thing)
+    told = tell(findings, answered, Places(case, links, free, secrets).thing)
     scope = "checklist" if destination.accepts.scope == "checklist" else request.scope
     chosen = select(free, shelf, request, scope, findings, mappings.selection)
     decided = decide(rows.values(), barred, chosen)
@@ -120,6 +122,7 @@ def map_case(
         same_notes(leaving),
         lambda url: _attached(case, url),
         rules,
+        secrets,
     )
     writer = Writer(
         request, source, destination, mappings, as_of, asked_at or as_of, environment, revision
@@ -148,6 +151,7 @@ def map_case(
     provenances = list(writer.provenances(targets))
 
     coverage = Coverage()
+    changers: list[Named] = [*rules, secrets]
     delivered = delivery.id_map(case).keys()
     passed_on = {
         key
@@ -162,7 +166,7 @@ def map_case(
         bodies.brought(case, writer, supplied, news),
         map(bodies.entry, provenances),
         # What was changed is known when all that goes before is written.
-        map(bodies.entry, writer.changes(coverage.changed_by(rules, carrier.packet_id))),
+        map(bodies.entry, writer.changes(coverage.changed_by(changers, carrier.packet_id))),
         bodies.update(writer, revision, news),
     )
     with case.commit():
