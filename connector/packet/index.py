@@ -6,7 +6,7 @@ A row holds what the rules ask about; the body stays in the case file until the 
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from sys import intern
 from typing import Any
@@ -30,6 +30,8 @@ from .mappings import Mappings
 from .moments import OPEN, Interval, interval
 from .rules import TypeStatus
 from .secrets import Secrets
+from .sensitive import Guesses
+from .supply import lasts_until
 
 # Where a record's own date stands, first found wins (R4: the elements behind the `date` searches).
 _DATES = (
@@ -75,6 +77,8 @@ class Row:
     contents: frozenset[str] = _NO_TARGETS  # of a note: what its attachments hold, see `Links`
     places: tuple[str, ...] = ()  # names of the encounters and episodes it belongs to
     own_names: tuple[str, ...] = ()  # of one of these: its identifiers
+    kinds: frozenset[str] = _NO_TARGETS  # rules of the guess at sensitive kinds
+    supplied_until: datetime | None = None  # of a medication: how long what was given lasts
     labelled_parts: tuple[str, ...] = ()  # of a document: records in sections that have a label
 
     @property
@@ -109,6 +113,7 @@ def read_rows(
     """One row per record, in the order of the chart, of what it is after `rules` changed it."""
     labels = Labels(mappings.labels)
     secrets = Secrets.of(case, mappings.endpoints)
+    guesses = Guesses(mappings.heuristic)
     sets: _Sets = {}  # most records have the codes of many others: each set is kept once
     for record in chart.records(case):
         try:
@@ -121,7 +126,8 @@ def read_rows(
         for rule in rules:
             deque(rule.edit(record.type, resource), maxlen=0)
         presence = mappings.status.types.get(record.type)
-        yield _row(record, resource, links, presence, labels, sets)
+        row = _row(record, resource, links, presence, labels, sets)
+        yield replace(row, kinds=guesses.of(record.type, record.body))
 
 
 def _row(
@@ -183,6 +189,7 @@ def _row(
         contents=contents,
         places=(*belongs_to(resource, links), *(c for c in map(links.context, urls) if c)),
         own_names=own_names(resource),
+        supplied_until=lasts_until(resource) if resource_type.startswith("Medication") else None,
         labelled_parts=labelled_parts(resource, labels.extensions, links),
     )
 

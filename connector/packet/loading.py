@@ -191,6 +191,16 @@ class _Loader:
     def _heuristic(self) -> Heuristic:
         found = self._one(Heuristic, "release/heuristic.yaml")
         self._note(found, "rules", [rule.id for rule in found.file.rules])
+        for number, rule in enumerate(found.file.rules):
+            for name in rule.codes:
+                if name not in found.file.systems:
+                    place = found.place("rules", number, "codes", name)
+                    raise _wrong(place, f"{name}: no such system in `systems` of this file")
+        minors, ids = found.file.minors, {rule.id for rule in found.file.rules}
+        if minors is not None:
+            self._place(minors.id, found.place("minors", "id"))
+            if unknown := sorted(minors.of - ids):
+                raise _wrong(found.place("minors", "of"), f"{unknown[0]}: no such rule")
         return found.file
 
     def _labels(self) -> LabelTerms:

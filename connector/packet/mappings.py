@@ -71,7 +71,7 @@ class Mappings:
     def wanted_types(self, case_type: str, programme: str | None = None) -> frozenset[str]:
         """The resource types that a kind of case asks for: its checklist's and the safety set's."""
         lists = [item.match for item in self.checklist(case_type, programme).items]
-        lists += [rule.match for rule in self.selection.safety]
+        lists += [rule.match for rule in self.selection.safety if rule.always]
         return frozenset(match.type for matches in lists for match in matches)
 
     def checklist(self, case_type: str, programme: str | None = None) -> Checklist:

@@ -32,7 +32,7 @@ from .links import Links
 from .mappings import Mappings
 from .match import Shelf, any_means
 from .moments import interval
-from .release import coded_like
+from .release import is_safety
 from .rules import (
     Advice,
     ChecklistFile,
@@ -141,14 +141,17 @@ def _ruled(bench: Bench, file: File, row: Row) -> str:
         return section_of(row, file) or NOTHING
     found: Iterator[str] = iter(())
     if isinstance(file, Selection):
-        found = (rule.id for rule in file.safety if any_means(rule.match, row))
+        as_of = interval(AS_OF)
+        assert as_of is not None
+        at = as_of[1]
+        found = (rule.id for rule in file.safety if is_safety(rule, row, at))
     elif isinstance(file, Release):
         # Of a note: as if something of its encounter were withheld.
         notes = file.notes_of_withheld_encounters
         said = [notes.id] if notes and is_note(row, notes) else []
         found = iter([*(rule.id for rule in file.rules if rule.labels & row.labels), *said])
     elif isinstance(file, Heuristic):
-        found = (rule.id for rule in file.rules if coded_like(rule.codes, row))
+        found = (rule.id for rule in file.rules if rule.id in row.kinds)
     elif isinstance(file, LabelTerms):
         labels = Labels(file)
         said = ["unknown"] if labels.unknown(row.labels) else []

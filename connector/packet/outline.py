@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import ConnectorError
 from ..store.packet import Decision
@@ -51,6 +52,7 @@ class Outline:
     advice: str
     independence: tuple[str, ...]
     withheld: tuple[Decision, ...]
+    sensitive: dict[str, Any]  # kinds that leave, and the caveat; for the operator, nobody else
     news: dict[str, dict[str, int]]  # how an update differs from what was told: how → type → number
 
 
@@ -61,6 +63,7 @@ def outline(
     findings: Iterable[Finding],
     advice: str,
     independence: Iterable[str],
+    sensitive: dict[str, Any],
     news: dict[str, dict[str, int]],
 ) -> Outline:
     """Sum up. `ConnectorError` if a pulled record has no decision or has two."""
@@ -81,6 +84,7 @@ def outline(
         advice=advice,
         independence=tuple(independence),
         withheld=tuple(d for d in decisions if d.outcome == "withheld"),
+        sensitive=sensitive,
         news=news,
     )
 

@@ -1,6 +1,7 @@
 """What stays: withheld records, types that never travel, and what the request or receiver bars."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
+from datetime import datetime
 
 from ..errors import Held, UsageError
 from ..request import Request
@@ -11,8 +12,11 @@ from .index import Row, Unreadable
 from .labels import Labels
 from .mappings import Mappings
 from .match import any_means
+from .moments import months_before
+from .rules import Safety
 
 UNREADABLE = "unreadable"
+_OVER = ("resolved", "inactive", "remission")  # clinicalStatus of a Condition
 
 
 class Barrier:
@@ -30,12 +34,13 @@ class Barrier:
         destination: Destination,
         patient: str,
         consents: Consents,
+        at: datetime,
     ) -> None:
         self._never = {name: rule for rule in mappings.never.rules for name in rule.types}
         basis = request.basis.kind
         self._labels = Labels(mappings.labels)
         self._labelled = [rule for rule in mappings.release.rules if basis not in rule.unless]
-        guesses = mappings.heuristic.rules if mappings.heuristic.enabled else ()
+        guesses = mappings.heuristic.rules if mappings.heuristic.mode == "withhold" else ()
         self._guessed = [rule for rule in guesses if basis not in rule.unless]
         self._consents = consents
         self._safety = [rule for rule in mappings.selection.safety if rule.hold_if_withheld]
@@ -44,6 +49,7 @@ class Barrier:
             mappings.selection.images if destination.accepts.images == "reports" else frozenset()
         )
         self._patient = patient
+        self._at = at
 
     def keeps(self, row: Row | Unreadable) -> Decision | None:
         """The decision that keeps a record here, or None when it may travel.
@@ -83,10 +89,11 @@ class Barrier:
                 f"a release rule ({rule}) withholds the patient's own record",
                 "Correct the label at the source, or send this case on another way.",
             )
-        if not row.error and any(any_means(safety.match, row) for safety in self._safety):
+        found = (each for each in self._safety if is_safety(each, row, self._at))
+        if not row.error and (safety := next(found, None)):
             raise Held(
                 "withheld-safety",
-                f"an allergy or an active medication is withheld by a release rule ({rule})",
+                f"withheld by a release rule ({rule}), and not to be missed: {safety.reason}",
                 "Obtain the patient's authorization for it, or send this case on another way.",
             )
         return Decision(row.type, row.id, "withheld", rule, reason)
@@ -107,7 +114,7 @@ class Barrier:
             if labels and not permitted:
                 return rule.id, rule.reason
         for guess in self._guessed:
-            if coded_like(guess.codes, row):
+            if guess.id in row.kinds:
                 return guess.id, f"heuristic: {guess.reason}"
         if row.key in self._consents.reviewed:
             return "consent-reviewed", "a person read a consent so (the request says it)"
@@ -118,10 +125,12 @@ class Barrier:
         return None
 
 
-def coded_like(patterns: Collection[str], row: Row) -> bool:
-    """Whether a record has one of the codes; `*` at the end of one stands for any more."""
-    begun = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
-    return not row.codes.isdisjoint(patterns) or any(code.startswith(begun) for code in row.codes)
+def is_safety(safety: Safety, row: Row, at: datetime) -> bool:
+    """Whether a rule of the safety set means a record, at the case's `as_of`."""
+    if any_means(safety.match, row):
+        return not safety.supply or (row.supplied_until is not None and row.supplied_until >= at)
+    recent = row.when is None or row.last >= months_before(at, safety.within_months)
+    return recent and not safety.kinds.isdisjoint(row.kinds) and row.status not in _OVER
 
 
 def _stays(row: Row | Unreadable, rule: str, reason: str) -> Decision:

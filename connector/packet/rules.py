@@ -138,12 +138,20 @@ class Status(File):
 
 
 class Safety(Model):
-    """Records that always travel; with `hold_if_withheld` a withheld one stops the case."""
+    """Records that always travel; with `hold_if_withheld` a withheld one stops the case.
+
+    `always` false: they only stop it. `kinds`: rules of release/heuristic.yaml that mean it too,
+    when the record is no older than `within_months`. `supply`: only while what was supplied lasts.
+    """
 
     id: Text
     reason: Text
     hold_if_withheld: bool = False
-    match: tuple[Match, ...]
+    always: bool = True
+    supply: bool = False
+    kinds: frozenset[Text] = frozenset()
+    within_months: int = Field(default=10, ge=1, le=1200)
+    match: tuple[Match, ...] = ()
 
 
 class Selection(File):
@@ -247,19 +255,39 @@ class LabelTerms(File):
 
 
 class Suspicion(Model):
-    """Records with one of these codes stay. A `*` at the end stands for any more characters."""
+    """Records of one sensitive kind, by what they look like.
+
+    `codes`: by the name of a system in the file; a `*` at the end stands for any more characters.
+    `words`: in a text, title or display, as whole words.
+    """
 
     id: Text
+    kind: Text
     reason: Text
-    codes: frozenset[Text]
+    codes: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    words: tuple[Text, ...] = ()
+    types: tuple[Text, ...] = ()
     unless: frozenset[Literal["patient-authorization"]] = frozenset()
 
 
-class Heuristic(File):
-    """release/heuristic.yaml: a guess from codes at what a source may have left unlabelled."""
+class Minors(Model):
+    """Which of these kinds are care of their own in a patient younger than so many years."""
 
-    enabled: bool
+    id: Text
+    kind: Text
+    reason: Text
+    below_years: int = Field(ge=0, le=30)
+    of: frozenset[Text]
+
+
+class Heuristic(File):
+    """release/heuristic.yaml: a guess at what a source may have left unlabelled."""
+
+    mode: Literal["tell", "hold", "withhold"] = "tell"
+    caveat: Text
+    systems: dict[Text, tuple[Text, ...]]
     rules: tuple[Suspicion, ...]
+    minors: Minors | None = None
     examples: tuple[RuleExample, ...] = ()
 
 

@@ -26,6 +26,7 @@ _MASKED = {
 }
 _URL = re.compile(r"""(?:https?|wss?|ftp|dicom)://[^\s"'<>\\]+|shlink:/[^\s"'<>\\]+""", re.I)
 _BEARER = re.compile(r"\b(?:Bearer|Basic)\s+[A-Za-z0-9\-._~+/]{8,}=*", re.I)
+_FRAGMENT = re.compile(rb"#[A-Za-z_\-]+=")
 _OPAQUE = 16  # characters of a part of a path that may be a key
 _IDENTIFIER = re.compile(r"[0-9.]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 # Strings that name things and are never addresses of a door.
@@ -62,7 +63,10 @@ class Secrets:
         """Whether it is worth while to decode a record and look for keys in it."""
         return (
             b'"Endpoint"' in data
+            or b"\\/" in data  # escaped: nothing can be told from the bytes
+            or b"\\u00" in data
             or b"?" in data
+            or _FRAGMENT.search(data) is not None
             or b"@" in data
             or b"shlink:" in data
             or b"earer" in data
@@ -77,10 +81,10 @@ class Secrets:
         kind = resource.get("resourceType")
         attached = {id(node) for node in attachment_nodes(resource)}
         touched: list[str] = []
+        if kind == "Endpoint":
+            touched += [f"{kind}.{name}" for name in self._endpoint(resource)]
         for name, value in list(resource.items()):
             before = len(touched)
-            if kind == "Endpoint" and name in ("address", "header"):
-                touched += self._endpoint(resource)
             for node in objects(value):
                 if node.get("resourceType") == "Endpoint":
                     touched += self._endpoint(node)
@@ -105,9 +109,8 @@ class Secrets:
             del endpoint["address"]
             endpoint["_address"] = _MASKED
             found.append("address")
-        for name in ("header", "_header"):
-            if endpoint.pop(name, None) is not None:
-                found.append(name)
+        if any([endpoint.pop(name, None) is not None for name in ("header", "_header")]):
+            found.append("header")
         return found
 
     def _strings(self, node: dict[str, Any], names: Iterable[str]) -> list[str]:
@@ -131,7 +134,7 @@ class Secrets:
 
     def _is_key(self, url: str) -> bool:
         """Whether a URL opens something by itself."""
-        if url.lower().startswith("shlink:"):
+        if "shlink:/" in url.lower():
             return True
         try:
             parts = urlsplit(url.replace("&amp;", "&"))

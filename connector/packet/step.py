@@ -7,7 +7,7 @@ the chart: the first keeps a row per record, the second writes packet bodies as 
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 from ..errors import Held, SourceFailed
 from ..progress import Progress, silent
@@ -35,7 +35,8 @@ from .compose import sections
 from .consents import gather
 from .coverage import Coverage, Named
 from .independence import independence
-from .index import Row, Unreadable, read_rows
+from .index import Row, Unreadable, body, read_rows
+from .labels import Labels
 from .links import Links
 from .mappings import Mappings
 from .match import Shelf
@@ -45,6 +46,7 @@ from .outline import Outline, outline
 from .release import UNREADABLE, Barrier, must_travel, named
 from .secrets import Secrets
 from .select import decide, select
+from .sensitive import hold_sensitive, kinds_that_leave, with_minors
 from .supplied import documents
 from .told import tell
 from .twins import merge, same_notes, same_records
@@ -89,7 +91,8 @@ def map_case(
     consents = gather(
         case, links, rows, unreadable, request, destination, mappings, _instant(as_of)
     )
-    barrier = Barrier(mappings, request, destination, patient.partition("/")[2], consents)
+    patient_id = patient.partition("/")[2]
+    barrier = Barrier(mappings, request, destination, patient_id, consents, _instant(as_of))
     every: list[Row | Unreadable] = [*rows.values(), *unreadable]
     barred = {row.key: decision for row in every if (decision := barrier.keeps(row))}
     same = same_records(case, links, rows)
@@ -113,6 +116,8 @@ def map_case(
     must_travel(request, decided, decided)
 
     leaving = [row for key, row in rows.items() if key in chosen]
+    sensitive = _sensitive(leaving, rows[patient], case, mappings, _instant(as_of))
+    hold_sensitive(sensitive, mappings.heuristic, request)
     carrier = Carrier(
         links,
         source.id,
@@ -186,6 +191,7 @@ def map_case(
         findings,
         advise(request, mappings.advice, hinge, findings, status, free.values(), amount),
         independence(case, request, source, destination, links),
+        sensitive,
         news.counts() if revision.number else {},
     )
 
@@ -216,6 +222,20 @@ def _has_patient(patient: str, rows: dict[str, Row]) -> None:
             "the source says that the patient's record was entered in error",
             "Ask the source which record is the right one, and correct the request.",
         )
+
+
+def _sensitive(
+    leaving: Sequence[Row], patient: Row, case: CaseFile, mappings: Mappings, at: datetime
+) -> dict[str, Any]:
+    """The sensitive kinds that leave, for whoever decides. Never in the packet."""
+    labels, heuristic = Labels(mappings.labels), mappings.heuristic
+    birth = str((body(case, patient.key) or {}).get("birthDate", ""))
+    guessed = {
+        row.key: with_minors(row.kinds, heuristic.minors, birth, at) for row in leaving if row.kinds
+    }
+    labelled = {row.key: labels.lists(row.labels) for row in leaving if row.labels}
+    kinds = kinds_that_leave(guessed, labelled, heuristic)
+    return {"kinds": kinds, "caveat": heuristic.caveat if kinds else ""}
 
 
 def _tell_unreadable(case: CaseFile, barred: dict[str, Decision]) -> None:

@@ -287,7 +287,7 @@ def test_a_guess_from_codes_is_off_and_says_what_it_is(case: CaseFile) -> None:
     subject = {"resourceType": "Condition", "id": "unlabelled", "subject": SUBJECT}
     put(case, subject | {"code": {"coding": [coding]}})
     assert "Condition/unlabelled" not in rules(run(case, WHOLE))
-    enabled = MAPPINGS.heuristic.model_copy(update={"enabled": True})
+    enabled = MAPPINGS.heuristic.model_copy(update={"mode": "withhold"})
     outline = run(case, WHOLE, mappings=replace(MAPPINGS, heuristic=enabled))
     assert rules(outline)["Condition/unlabelled"] == "heuristic-substance-use"
     assert [d.reason[:11] for d in outline.withheld if d.id == "unlabelled"] == ["heuristic: "]
