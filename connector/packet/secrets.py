@@ -109,7 +109,8 @@ class Secrets:
             del endpoint["address"]
             endpoint["_address"] = _MASKED
             found.append("address")
-        if any([endpoint.pop(name, None) is not None for name in ("header", "_header")]):
+        gone = [endpoint.pop(name, None) for name in ("header", "_header")]
+        if any(value is not None for value in gone):
             found.append("header")
         return found
 
