@@ -2,12 +2,13 @@
 PYTHON := .venv/bin/python
 PARALLEL := -n auto --dist worksteal
 
-.PHONY: help setup demo test test-killed soak test-install test-real bench
+.PHONY: help setup demo test test-killed soak fuzz test-install test-real bench
 help:
 	@echo "make demo          a transfer between two embedded FHIR servers, start to receipt"
 	@echo "make test          style, types, layers and the quick tests"
 	@echo "make test-install  wheel, sdist and editable install, each in an empty environment"
 	@echo "make soak          deliveries killed at random steps over a bad line, for ten minutes"
+	@echo "make fuzz          foreign input of every sort over the whole way, for two minutes"
 	@echo "make bench         speed and memory next to plain requests on a real HAPI; half an hour"
 	@echo "make test-real     the suite with real HAPI and Keycloak servers (Java 17 or newer, Maven)"
 
@@ -30,6 +31,10 @@ test-killed: setup
 # Deliveries killed at random steps over a bad line. MINUTES=60 make soak
 soak: setup
 	$(PYTHON) -m tests.soak --minutes $(or $(MINUTES),10)
+
+# Foreign input of every sort over the whole way. MINUTES=60 make fuzz
+fuzz: setup
+	$(PYTHON) -m tests.fuzz --minutes $(or $(MINUTES),2)
 
 test-install: setup
 	$(PYTHON) -m pytest tests/install

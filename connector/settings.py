@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from .errors import UsageError
+from .loopback import is_loopback
 from .request import Model, Organization, Telecom, Text
 
 # Public servers that anybody can read: never production, whatever a file says.
@@ -45,7 +46,6 @@ _OUR_HEADERS = frozenset(
         "user-agent",
     ]
 )
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 # How a packet travels: record by record; whole, as a Bundle; as files put into a folder.
 Kind = Literal["transaction", "document", "message", "files"]
@@ -132,7 +132,7 @@ class Auth(Model):
         parts = urlsplit(text or "https://default.invalid")
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("expected a web address, for example https://example.org/token")
-        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise ValueError("plain http only to this machine")
         if parts.username or parts.password or parts.fragment:
             raise ValueError("expected an address without password and fragment")
@@ -171,6 +171,8 @@ class EndpointSettings(Model):
     attempts: int = Field(default=4, ge=1, le=10)
     backoff_s: float = Field(default=0.5, ge=0, le=60)
     wait_max_s: float = Field(default=30, ge=0, le=300)  # a longer Retry-After parks the case
+    # `get` only where a server offers nothing else: identifiers stand in its URLs and logs then.
+    search_by: Literal["post", "get"] = "post"
 
     @field_validator("base_url")
     @classmethod
@@ -209,7 +211,7 @@ class EndpointSettings(Model):
     @model_validator(mode="after")
     def _safe(self) -> "EndpointSettings":
         parts = urlsplit(self.base_url)
-        loopback = parts.hostname in LOOPBACK
+        loopback = is_loopback(parts.hostname)
         if parts.scheme == "http" and not (loopback or self.allow_plain_http):
             raise ValueError(
                 "base_url: plain http only to this machine, or with allow_plain_http = true"
@@ -275,6 +277,7 @@ class Destination(EndpointSettings):
     match: Literal["certain", "off"] = "certain"  # $match, where it is offered
     write: Literal["conditional", "put", "create"] = "conditional"
     way: Literal["auto", "transaction", "batch", "single"] = "auto"
+    search_lag_s: float = Field(default=10, ge=0, le=300)  # until a search finds what was written
     read_back: Literal["granted", "none"] = "granted"  # none: nothing but the Patient may be read
     release: Literal["manual", "auto"] = "manual"
     bundle: BundleSettings = BundleSettings()

@@ -16,6 +16,7 @@ from .errors import (
     Waiting,
 )
 from .job import Job, at_work, edited, enter, forget, iso
+from .pull import forget_export
 from .store import chart, update
 from .store.casefile import CaseFile
 from .store.standing import Standing, standing
@@ -55,8 +56,8 @@ def pull_again(job: Job) -> Standing:
                     "as_of",
                     "filled",
                     "everything_types",
-                    "export",
                 )
+                forget_export(desk.case)
             enter(desk.case, State.OPENED)
         return _attempt(job, desk, State.PULLED, lambda: steps.go_on(job, desk, State.PULLED))
 

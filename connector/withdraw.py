@@ -188,4 +188,4 @@ def _place(case: CaseFile, line: dict[str, Any]) -> None:
 
 
 def _status(status: str) -> str:
-    return status if status in ("verified", "precision-changed", "differs") else "sent"
+    return status if status in (*delivery.ARRIVED, "differs") else "sent"

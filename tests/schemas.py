@@ -71,6 +71,7 @@ def _case() -> dict[str, Any]:
         "gaps": table(what=text, kind=text, why=text, expected=truth),
         "changes": table(type=text, how=text, records=number),
         "independence": {"type": "array", "items": text},
+        "independence_unseen": {"type": "array", "items": text},
         "update": {"anyOf": [{"type": "null"}, update]},
         "taken_back": {"anyOf": [{"type": "null"}, taken_back]},
         "patient_chosen": {"anyOf": [{"type": "null"}, chosen]},

@@ -117,6 +117,7 @@ id = "{self.destination_id}"
 base_url = "{destination_url or self.destination_url}"
 environment = "{environments[1]}"
 backoff_s = 0.01
+{"" if "search_lag_s" in destination else "search_lag_s = 0"}
 new_patient = "create"
 release = "{release}"
 {destination}

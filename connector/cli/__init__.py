@@ -12,6 +12,7 @@ import click
 
 from .. import __version__
 from ..errors import ConnectorError, Exit
+from . import exchanges
 
 _VERBS = {
     "init": "Write a commented connector.toml and a first request.",
@@ -80,8 +81,14 @@ class _Verbs(click.Group):
     help="An own mapping set, laid over the packaged one file by file (default: [mappings] folder"
     " of the configuration, or $CONNECTOR_MAPPINGS).",
 )
+@exchanges.option
 @click.pass_context
-def group(ctx: click.Context, config: Path, mappings: Path | None) -> None:  # noqa: ARG001
+def group(
+    ctx: click.Context,
+    config: Path,
+    mappings: Path | None,  # noqa: ARG001
+    verbose: bool,  # noqa: ARG001 - the option has seen to it
+) -> None:
     """Bring a patient's records to the team that is asked for a second opinion.
 
     \b

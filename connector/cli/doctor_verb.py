@@ -1,6 +1,7 @@
 """`connector doctor`."""
 
 import json
+import textwrap
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ..errors import UsageError, worst
 from ..work.doctor import examine
 from ..work.requests import read_request
 from ..work.trial import refuse_production
-from . import common
+from . import common, exchanges
 
 
 @click.command("doctor")
@@ -24,6 +25,7 @@ from . import common
     help="Also write, change and delete test resources at the destination.",
 )
 @click.option("--in-production", is_flag=True, help="Allow --write-test in production.")
+@exchanges.option
 @common.json_option
 @click.pass_obj
 def command(
@@ -33,6 +35,7 @@ def command(
     destination: str | None,
     write_test: bool,
     in_production: bool,
+    verbose: bool,
     as_json: bool,
 ) -> int:
     """Check both ends, and what REQUEST (a request file) needs of them.
@@ -45,6 +48,7 @@ def command(
       connector doctor
       connector doctor request.yaml
       connector doctor --source home --destination outside
+      connector doctor -v              every query with its reason, every exchange with its time
       connector doctor --write-test
     """
     config = load(config_path)
@@ -71,10 +75,18 @@ def command(
         click.echo(json.dumps(values, indent=2))
         return int(code)
     for check in checks:
-        click.echo(f"{'ok  ' if check.ok else 'FAIL'} {check.end} {check.name}: {check.detail}")
-        if check.fix and not check.ok:
-            click.echo(f"     {check.fix}")
+        _show(f"{check.mark} {check.end} {check.name}: {check.detail}")
+        if check.fix:
+            _show(f"     {check.fix}")
+        for line in check.more if verbose else ():
+            _show(f"     {line}")
     return int(code)
+
+
+def _show(line: str) -> None:
+    """A line for a terminal, continued below what it says."""
+    for row in textwrap.wrap(line, 100, subsequent_indent=" " * 9, break_on_hyphens=False):
+        click.echo(row)
 
 
 def _only(names: list[str], option: str) -> str:

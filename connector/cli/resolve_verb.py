@@ -4,13 +4,12 @@ import getpass
 import json
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from ..errors import UsageError
 from ..job import Job
-from ..push.doubt import Said
 from ..store.standing import Standing
 from ..view.patients import title
 from ..work import resolve
@@ -24,7 +23,7 @@ from . import common
     "source",
     metavar="-",
     default=None,
-    help="Read the choice from standard input: a Patient's id, or `new`; `arrived`, `absent`.",
+    help="Read the choice from standard input: a Patient's id, `new`, or a word shown.",
 )
 @click.option("--by", default=None, help="Who decides (default: the user who runs this).")
 @click.option("--show", is_flag=True, help="Show the values too, side by side, on this terminal.")
@@ -40,7 +39,8 @@ def command(
     decided, when, and what differed is recorded; the next transfer goes on with that record.
 
     A case held because nobody knows whether its packet arrived is told what the people there say:
-    `arrived`, or `absent`, which sends it again.
+    `arrived`, or `absent`, which sends it again. One held because records of ours stand there more
+    than once is told `remove` (the copies that nobody changed) or `keep`.
 
     \b
     Examples:
@@ -77,13 +77,14 @@ def command(
     return _chosen(job, answer, by, as_json) if answer else int(stands.exit_code)
 
 
-def _told(question: str, stands: Standing, as_json: bool) -> int:
+def _told(question: str, choices: tuple[str, ...], stands: Standing, as_json: bool) -> int:
     """What nobody knows, and what can be said about it."""
     if as_json:
-        values = {"question": question, "choices": list(get_args(Said))}
+        values = {"question": question, "choices": list(choices)}
         click.echo(json.dumps({**values, "exit_code": int(stands.exit_code)}, indent=2))
     else:
-        click.echo(f"{question}. Say `arrived` or `absent` with --choose -.")
+        words = " or ".join(f"`{choice}`" for choice in choices)
+        click.echo(f"{question}. Say {words} with --choose -.")
     return int(stands.exit_code)
 
 

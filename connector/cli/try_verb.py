@@ -49,7 +49,7 @@ def command(
 
     \b
     Example (two HAPI servers on this machine):
-      connector try http://localhost:8080/fhir http://localhost:8081/fhir \\
+      connector try http://127.0.0.1:8080/fhir http://127.0.0.1:8081/fhir \\
         --patient 7c1d… --key-question treatment --question "Operate, or wait?"
     """
     config = _config(source_url, destination_url, store)

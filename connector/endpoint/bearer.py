@@ -25,3 +25,8 @@ class Bearer(AuthBase):
 def fits_a_header(token: str) -> bool:
     """Whether an HTTP header can carry it: no line break, no accent."""
     return token.isascii() and token.isprintable()
+
+
+def is_token(text: str) -> bool:
+    """Whether it can be a bearer token (RFC 6750 2.1: no blanks), and is not nothing."""
+    return bool(text) and fits_a_header(text) and " " not in text

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from ..errors import Waiting
+
 # RFC 9110 15: what may pass by itself. 501 and 505 never do.
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-_FURTHEST_S = 366 * 86_400.0  # nobody means more than a year; dates have an end
+_DAY_S = 86_400.0
+_FURTHEST_S = _DAY_S  # whatever is said: a case must not sleep through its meeting
+_EPOCH_S = 1e9  # nobody asks for thirty years: such a number is a moment, written as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +33,19 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Come back at `until` (UTC): longer than anybody should sleep in a process."""
+    """Come back at `until` (UTC): longer than anybody should sleep in a process.
+
+    `beyond`: the server asked for more than a day, or for no time that can be.
+    """
 
     until: datetime
+    beyond: bool = False
+
+    def waiting(self, what: str, role: str) -> Waiting:
+        """To be raised. `role`: who asked."""
+        until = self.until.strftime("%Y-%m-%dT%H:%M:%SZ")
+        more = " (Retry-After is more than a day: asked again after one)" if self.beyond else ""
+        return Waiting(f"{what}: the {role} asks us to come back{more}", until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,8 @@ def decide(
         return GiveUp()
     asked_s = _seconds(retry_after, _moment(date) or now)
     if asked_s is not None and asked_s > limits.wait_max_s:
-        return Park(now + timedelta(seconds=asked_s))
+        until = now + timedelta(seconds=min(asked_s, _FURTHEST_S))
+        return Park(until, beyond=asked_s > _FURTHEST_S)
     if attempt >= limits.attempts:
         return GiveUp()
     backoff_s = min(limits.backoff_s * 2 ** (attempt - 1), limits.wait_max_s)
@@ -67,13 +82,21 @@ def decide(
 def _seconds(retry_after: str | None, now: datetime) -> float | None:
     text = (retry_after or "").strip()
     if text.isascii() and text.isdigit():
-        return min(float(text), _FURTHEST_S)
+        return _duration(float(text), now.timestamp())
     moment = _moment(text)
     try:
         asked_s = (moment - now).total_seconds() if moment is not None else None
     except OverflowError:
         return None
-    return None if asked_s is None else min(max(0.0, asked_s), _FURTHEST_S)
+    return None if asked_s is None else max(0.0, asked_s)
+
+
+def _duration(number: float, now_s: float) -> float:
+    """Seconds; or seconds or milliseconds since 1970, as some servers write a moment."""
+    for moment_s in (number, number / 1000):
+        if moment_s >= _EPOCH_S and moment_s - now_s <= 366 * _DAY_S:
+            return max(0.0, moment_s - now_s)
+    return number
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -5,7 +5,7 @@ SMART App Launch 2.2, scopes-and-launch-context: `system/Type.read|write|*` (ver
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 _SCOPE = re.compile(
@@ -82,14 +82,34 @@ def least(
     wanted = [(name, letters_for(name, right)) for name in sorted(types) for right in rights]
     if not listed:
         return tuple(dict.fromkeys(_written(*one, newer) for one in wanted))
-    return tuple(dict.fromkeys(_listed(wanted, listed, newer)))
+    return tuple(_listed(wanted, listed, newer))
 
 
-def _listed(wanted: list[tuple[str, str]], listed: list[Scope], newer: bool) -> Iterator[str]:
-    for name, letters in wanted:
-        fit = [scope for scope in listed if scope.covers(name, letters)]
-        if fit:
-            yield min(fit, key=lambda s: (s.type == "*", len(s.can), _is_v1(s) == newer)).text
+def _listed(wanted: list[tuple[str, str]], listed: list[Scope], newer: bool) -> list[str]:
+    """Of `listed`, as few as cover what can be covered, in one way of writing if one does.
+
+    Some servers refuse a request that mixes `system/*.rs` with `system/*.r` or `system/*.read`.
+    """
+    one_way = [scope for scope in listed if _is_v1(scope) != newer]
+    for among in (one_way, [scope for scope in listed if scope not in one_way], listed):
+        wholly = all(_fit(one, among) or not _fit(one, listed) for one in wanted)
+        if wholly:
+            break
+    chosen: list[Scope] = []
+    # What few scopes fit comes first: it may bring the rest along.
+    for one in sorted(wanted, key=lambda one: (len(_fit(one, among)), one)):
+        fit = _fit(one, among)
+        if fit and not _fit(one, chosen):
+            chosen.append(min(fit, key=lambda s: (s.type == "*", len(s.can))))
+    for scope in list(chosen):
+        rest = [other for other in chosen if other is not scope]
+        if all(_fit(one, rest) or not _fit(one, chosen) for one in wanted):
+            chosen = rest
+    return sorted(scope.text for scope in chosen)
+
+
+def _fit(one: tuple[str, str], scopes: list[Scope]) -> list[Scope]:
+    return [scope for scope in scopes if scope.covers(*one)]
 
 
 def _written(name: str, letters: str, newer: bool) -> str:

@@ -6,21 +6,22 @@ exceptions of `requests` hold URLs, and those hold patient ids: they never leave
 """
 
 import io
+import logging
 import re
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import IO, Literal
-from urllib.parse import urlencode
+from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
 from urllib3 import exceptions as wire_errors
 
 from .. import keys
-from ..errors import Answered, Forbidden, TooLarge, Unreachable, Waiting
+from ..errors import Answered, Forbidden, TooLarge, Unreachable
 from ..failpoint import reach
 from ..settings import EndpointSettings
 from .bearer import NoAuth
@@ -28,6 +29,7 @@ from .origin import joined, origin
 from .pace import pace_of
 from .retry import Again, Limits, Park, decide
 from .scopes import READ, WRITE, Grant, letters_for
+from .searching import Searches
 from .shape import Answer, checked, cut_inside, describe
 from .signin import sign_in
 from .trust import context
@@ -35,15 +37,18 @@ from .wire import broken, new_session, unpacked
 
 FHIR_JSON = "application/fhir+json"
 _REDIRECTS_MAX = 3
+_log = logging.getLogger("connector.exchange")  # no URL and no content: it may be shown
+_FORM = "application/x-www-form-urlencoded"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
 class _Into:
-    """Where the body of a success is written, and how large it may be."""
+    """Where the body of a success is written, how large it may be, where it may come from."""
 
     sink: IO[bytes]
     bytes_max: int
+    may_follow: Callable[[str], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,9 @@ class Endpoint:
         self._at_home = context(settings.ca_file, *own) if own[0] else self._abroad
         self._certificate = own[0].read_bytes() if own[0] else b""
         self._local = threading.local()
+        self.last_date: tuple[str, datetime] | None = None  # as last said to us, and when (UTC)
+        ways = (self._search_by_post, self._search_by_get)
+        self._searches = Searches(settings.search_by, role, *ways)
 
     def own_certificate(self) -> tuple[datetime, datetime] | None:
         """From when until when (UTC) the certificate that we show is good; None: we show none."""
@@ -126,25 +134,38 @@ class Endpoint:
         return checked(answer, what) if accept == FHIR_JSON else answer
 
     def download(
-        self, url: str, what: str, sink: IO[bytes], bytes_max: int, *, accept: str
+        self,
+        url: str,
+        what: str,
+        sink: IO[bytes],
+        bytes_max: int,
+        *,
+        accept: str,
+        may_follow: Callable[[str], bool] = lambda _: True,
     ) -> Answer:
         """GET a body of any type and size into `sink`, which holds it and nothing else then.
 
-        Raises what `get` raises, and `TooLarge` for more than `bytes_max` bytes.
+        `may_follow`: whether a redirect to this address is followed. Raises what `get` raises, and
+        `TooLarge` for more than `bytes_max` bytes.
         """
-        into = _Into(sink, bytes_max)
+        into = _Into(sink, bytes_max, may_follow)
         return self._read(self._asked("GET", url, what, {"Accept": accept}, None, into))
 
     def search(self, resource_type: str, parameters: Mapping[str, str], what: str) -> Answer:
-        """Search by POST, so that identifiers stay out of URLs and logs (http.html#search)."""
-        headers = {
-            "Accept": FHIR_JSON,
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Cache-Control": "no-cache",
-        }
-        body = urlencode(parameters, safe=",/").encode()
-        asked = self._asked("POST", f"{resource_type}/_search", what, headers, body)
+        """Search by POST, or by GET where the settings say so. Raises what `get` raises."""
+        return self._searches.ask(resource_type, parameters, what)
+
+    def at_once(self, most: int, length: int) -> int:
+        """How many values of about `length` characters fit into one search; `most` by POST."""
+        return self._searches.at_once(most, length)
+
+    def _search_by_post(self, resource_type: str, query: str, what: str) -> Answer:
+        headers = {"Accept": FHIR_JSON, "Content-Type": _FORM, "Cache-Control": "no-cache"}
+        asked = self._asked("POST", f"{resource_type}/_search", what, headers, query.encode())
         return checked(self._read(asked), what)
+
+    def _search_by_get(self, resource_type: str, query: str, what: str) -> Answer:
+        return self.get(f"{resource_type}?{query}", what, fresh=True)
 
     def operation(self, url: str, parameters: bytes, what: str) -> Answer:
         """POST `Parameters` to an operation that only reads (R4 operations.html#executing)."""
@@ -208,19 +229,22 @@ class Endpoint:
             except Unreachable as error:
                 problem = error
             if answer is not None and answer.ok:
-                if not (asked.into is None and cut_inside(answer)):
+                why = "only a part of it (206)" if answer.status == 206 else ""  # never asked for
+                if asked.into is None and cut_inside(answer):
+                    why = "the answer was cut short"
+                if not why:
                     pace.answered()
                     return answer
-                answer, problem = None, self._unreachable(asked.what, "the answer was cut short")
+                answer, problem = None, self._unreachable(asked.what, why)
             decision = self.after(attempt, answer)
             if isinstance(decision, Park):
-                until = decision.until.strftime("%Y-%m-%dT%H:%M:%SZ")
-                raise Waiting(f"{asked.what}: the {self.role} asks us to come back", until)
+                raise decision.waiting(asked.what, self.role)
             if decision is None or not pace.may_ask_again():
                 if problem is not None:
                     raise problem
                 assert answer is not None
-                raise Answered(answer.status, f"{asked.what}: {describe(answer)}")
+                hint = self._sign_in.hint if answer.status == 401 else ""
+                raise Answered(answer.status, f"{asked.what}: {describe(answer)}", hint)
             time.sleep(decision.after_s)
         raise AssertionError("the retry decision ends every loop")
 
@@ -230,6 +254,11 @@ class Endpoint:
             if answer.status not in (301, 302, 307, 308) or "location" not in answer.headers:
                 break
             url, at = self._resolved(joined(asked.url, answer.headers["location"]))
+            if asked.into is not None and not asked.into.may_follow(url):
+                raise Forbidden(
+                    f"{asked.what}: the {self.role} sends us on to an address that we don't ask",
+                    "Ask the people who run that server.",
+                )
             asked = replace(asked, url=url, origin=at)
             answer = self._exchange(asked)
         return answer
@@ -254,6 +283,7 @@ class Endpoint:
         timeout = (self.settings.connect_timeout_s, self.settings.read_timeout_s)
         pace_of(asked.origin).wait(self.settings.requests_per_second)
         reach("send.before")
+        began = time.monotonic()
         try:
             with self._session(asked.origin).request(
                 asked.method, asked.url, data=asked.body, headers=dict(asked.headers), auth=auth,
@@ -264,9 +294,18 @@ class Endpoint:
                 lowered = {name.lower(): value for name, value in response.headers.items()}
                 answer = Answer(response.status_code, lowered, content)
         except (requests.RequestException, wire_errors.HTTPError) as error:
+            self._note(asked, broken(error), began)
             raise self._unreachable(asked.what, broken(error)) from None
+        if "date" in answer.headers:
+            self.last_date = answer.headers["date"], datetime.now(UTC)
+        self._note(asked, f"HTTP {answer.status}", began)
         reach("receive.after")
         return answer
+
+    def _note(self, asked: _Asked, came: str, began: float) -> None:
+        """What is asked, what came, how long it took."""
+        took_s = time.monotonic() - began
+        _log.debug("%s %s %s: %s, %.2f s", self.role, asked.method, asked.what, came, took_s)
 
     def _body(self, response: requests.Response, what: str, into: _Into | None) -> bytes:
         """The body, or nothing once it is written where it was wanted."""
@@ -304,7 +343,7 @@ class Endpoint:
         if to not in sessions:
             ours = to == self._origin
             trust = self._at_home if ours else self._abroad
-            sessions[to] = new_session(self.settings.answer_timeout_s, trust)
+            sessions[to] = new_session(self.settings.answer_timeout_s, trust, urlsplit(to).hostname)
             for name, value in self.settings.headers.items() if ours else ():
                 sessions[to].headers[name] = value if isinstance(value, str) else value.read()
         return sessions[to]

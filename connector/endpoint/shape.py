@@ -1,14 +1,13 @@
 """An answer: whether it can be the FHIR JSON that was asked for, and what it says. Pure."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import NotFhir
 from ..fhir.lossless import UndecodableError, decode
+from ..fhir.outcome import codes, issues
 
 _WHITE = b" \t\r\n"
-_ISSUE_TYPE = re.compile(r"[a-z]+(-[a-z]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +61,9 @@ def cut_inside(answer: Answer) -> bool:
 
 
 def describe(answer: Answer) -> str:
-    """Status and the codes of an OperationOutcome, if one came. Never its text: it may hold PHI.
-
-    A code that doesn't look like one of R4's issue types (valueset-issue-type.html) is left out.
-    """
+    """Status and the codes of an OperationOutcome, if one came. Never its text: it may hold PHI."""
     try:
-        outcome = decode(answer.body)
-        said = {str(i.get("code")) for i in outcome["issue"] if isinstance(i, dict)}
-        codes = sorted(filter(_ISSUE_TYPE.fullmatch, said))
-    except (UndecodableError, KeyError, TypeError):
-        codes = []
-    return f"HTTP {answer.status}" + (f" ({', '.join(codes)[:100]})" if codes else "")
+        said = codes(issues(decode(answer.body)) or [])
+    except UndecodableError:
+        said = ""
+    return f"HTTP {answer.status}" + (f" ({said})" if said else "")

@@ -15,6 +15,10 @@ from .tokens import Ask, Tokens
 class SignIn(Protocol):
     """Credentials for one origin. Safe to share between threads."""
 
+    @property
+    def hint(self) -> str:
+        """What to look at where the server lets nobody in by these credentials (401)."""
+
     def credentials(self) -> AuthBase:
         """What signs the next request in. Raises `SignInFailed` or `Waiting`."""
 
@@ -27,6 +31,8 @@ class SignIn(Protocol):
 
 class _Standing:
     """Credentials that never change."""
+
+    hint = "Check `auth` of this endpoint: the server does not take these credentials."
 
     def __init__(self, auth: AuthBase) -> None:
         self._auth = auth

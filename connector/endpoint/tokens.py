@@ -4,6 +4,7 @@ The token endpoint may be another host. It gets what proves who we are, made for
 token; the token goes to the FHIR server's origin only. Its errors are told by their code.
 """
 
+import math
 import threading
 import time
 from base64 import b64encode
@@ -16,12 +17,13 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 from requests.auth import AuthBase
 
 from .. import keys
-from ..errors import Forbidden, SignInFailed, Unreachable, Waiting
+from ..errors import Forbidden, SignInFailed, Unreachable
 from ..fhir.capability import parse as parse_capability
 from ..fhir.lossless import UndecodableError, decode
-from ..settings import LOOPBACK, EndpointSettings
+from ..loopback import is_loopback
+from ..settings import EndpointSettings
 from .assertion import client_assertion
-from .bearer import Bearer, fits_a_header
+from .bearer import Bearer, is_token
 from .origin import joined
 from .retry import Again, Limits, Park, decide
 from .scopes import Grant, least, parse
@@ -38,14 +40,22 @@ _FORM = "application/x-www-form-urlencoded"
 _EARLY_S = 60.0  # renewed so long before its end, or at half its life if that is shorter
 # RFC 6749 5.2. Anything else that stands in `error` is not repeated.
 _HINTS = {
-    "invalid_client": "Compare client_id, the registered public key, this machine's clock, and"
-    " token_url (it has to be the address the server knows itself by).",
+    "invalid_client": "",
     "invalid_scope": "Set `scopes` in auth to those this client was given.",
     "unauthorized_client": "Ask its people to allow client_credentials for this client.",
     "unsupported_grant_type": "That server does not know backend services: use another auth type.",
     "invalid_grant": "Compare the registration of this client with auth.",
     "invalid_request": "Compare the registration of this client with auth.",
 }
+_ABOUT_SCOPES = ("invalid_scope", "invalid_request")
+# Where the token endpoint does not know us, by how we say who we are.
+_WHO = {
+    "smart": "Compare client_id, the registered public key, this machine's clock, and token_url"
+    " (it has to be the address the server knows itself by).",
+    "client-secret": "Compare client_id and client_secret with what was registered, and secret_in"
+    " with what that server takes.",
+}
+_LIFE_MIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,12 @@ class Tokens:
 
     `types`: resource types that scopes are asked for; `rights`: of `scopes.READ`, `scopes.WRITE`.
     """
+
+    hint = (
+        "The server refuses a token that was made a moment ago: perhaps it trusts another issuer"
+        " than the one at token_url, the token is for another audience, or their clocks differ."
+        " Compare token_url with the server's .well-known/smart-configuration."
+    )
 
     def __init__(
         self,
@@ -126,7 +142,7 @@ class Tokens:
         token_url, asked = self._asked()
         answer = self._patiently(lambda: self._request(token_url, asked))
         if not answer.ok:
-            raise _refusal(answer)
+            raise _refusal(answer, asked, self._auth.type)
         return _token(answer, asked)
 
     def _request(self, token_url: str, asked: tuple[str, ...]) -> "Answer":
@@ -220,8 +236,7 @@ class Tokens:
             date = answer.headers.get("date") if answer else None
             decision = decide(attempt, status, retry_after, datetime.now(UTC), self._limits, date)
             if isinstance(decision, Park):
-                until = decision.until.strftime("%Y-%m-%dT%H:%M:%SZ")
-                raise Waiting(f"{WHAT}: the server asks us to come back", until)
+                raise decision.waiting(WHAT, "server")
             if isinstance(decision, Again):
                 time.sleep(decision.after_s)
             elif answer is not None:
@@ -236,7 +251,7 @@ def _token(answer: "Answer", asked: tuple[str, ...]) -> _Token:
     """RFC 6749 5.1. `SignInFailed` if that isn't a token to be used as `Bearer`."""
     found = _members(answer)
     value, kind = found.get("access_token"), str(found.get("token_type", "")).lower()
-    if not isinstance(value, str) or kind != "bearer" or not fits_a_header(value):
+    if not isinstance(value, str) or kind != "bearer" or not is_token(value):
         raise SignInFailed(
             f"{WHAT}: the token endpoint's answer holds no bearer token", "Check token_url."
         )
@@ -244,18 +259,25 @@ def _token(answer: "Answer", asked: tuple[str, ...]) -> _Token:
     renew_at = None if life_s is None else time.monotonic() + life_s - min(_EARLY_S, life_s / 2)
     # What is not said is as it was asked (RFC 6749 5.1).
     said = found.get("scope")
+    if isinstance(said, list):  # not as the RFC has it, but clear
+        said = " ".join(_texts(said))
     granted = parse(said.split() if isinstance(said, str) else asked)
     # A server that was not asked in system scopes need not answer in them.
     told = granted if granted or parse(asked) else None
     return _Token(Bearer(value), Grant(asked, told, life_s), renew_at)
 
 
-def _refusal(answer: "Answer") -> SignInFailed:
+def _refusal(answer: "Answer", asked: tuple[str, ...], auth_type: str) -> SignInFailed:
     error = _error(answer)
     said = f" ({error})" if error in _HINTS else ""
+    hint = _HINTS.get(error or "", "Check auth of this endpoint with `connector doctor`.")
+    # Keycloak says unauthorized_client of a wrong secret, with 401 (RFC 6749 5.2: who are you?).
+    if error == "invalid_client" or (error == "unauthorized_client" and answer.status == 401):
+        hint = _WHO[auth_type]
+    told = " ".join(asked) or "none"
     return SignInFailed(
         f"{WHAT}: the token endpoint answers HTTP {answer.status}{said}",
-        _HINTS.get(error or "", "Check auth of this endpoint with `connector doctor`."),
+        f"{hint} Scopes asked: {told}." if error in _ABOUT_SCOPES else hint,
     )
 
 
@@ -277,15 +299,20 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _seconds(value: Any) -> float | None:
+    """How long a token lives. None where what is said can't be: the server refuses it at its end.
+
+    A life of nothing would have us ask for a token before each request.
+    """
     try:
-        return max(0.0, float(value))
-    except (TypeError, ValueError):
+        life_s = float(value) if not isinstance(value, bool) else 0.0
+    except (TypeError, ValueError, OverflowError):
         return None
+    return life_s if _LIFE_MIN_S <= life_s < math.inf else None
 
 
 def _check(token_url: str) -> None:
     parts = urlsplit(token_url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         raise SignInFailed(
             f"{WHAT}: the server names a token endpoint without TLS",
             "Ask the people who run that server, or set token_url in auth.",

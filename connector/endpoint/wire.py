@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextvars import ContextVar
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from socket import socket
 from ssl import SSLContext
 from typing import Any
@@ -21,11 +21,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from .. import __version__
+from ..loopback import past_proxies
 from .trust import TrustAdapter, refusal
 
 CHUNK = 256 * 1024
 _READ = 64 * 1024
 _CODINGS = ("gzip", "x-gzip", "deflate")
+_CODINGS_MAX = 2  # one inside the other; we ask for one
+_LINE_MAX = 64 * 1024  # of the size of a chunk, of a trailer: nothing else limits it
 
 # When the answer being read has to be there, by the monotonic clock.
 _due: ContextVar[float] = ContextVar("due", default=float("inf"))
@@ -76,10 +79,17 @@ class _Timely(io.RawIOBase):
         super().close()
 
 
+class _Lines(io.BufferedReader):
+    """Whose lines have an end: what is longer comes in pieces, and is no line that HTTP knows."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return super().readline(_LINE_MAX if size is None or size < 0 else size)
+
+
 class _Response(HTTPResponse):
     def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp: io.BufferedReader = io.BufferedReader(_Timely(self.fp.detach(), sock), _READ)
+        self.fp: io.BufferedReader = _Lines(_Timely(self.fp.detach(), sock), _READ)
 
 
 class _Connection(HTTPConnection):
@@ -112,9 +122,14 @@ class _Session(requests.Session):
         return None
 
 
-def new_session(answer_s: float, trust: SSLContext) -> requests.Session:
-    """A session whose answers take at most `answer_s` seconds each; for one thread, one origin."""
+def new_session(answer_s: float, trust: SSLContext, host: str | None) -> requests.Session:
+    """A session whose answers take at most `answer_s` seconds each; for one thread, one origin.
+
+    `host`: of that origin. This machine is never asked through a proxy of the environment: what
+    goes there may be unencrypted, since it never leaves the machine.
+    """
     session = _Session()
+    session.trust_env = not past_proxies(host)
     session.headers["User-Agent"] = f"second-opinion-connector/{__version__}"
     session.headers["Accept-Encoding"] = "gzip"
     for scheme in ("http://", "https://"):
@@ -130,12 +145,20 @@ def unpacked(response: requests.Response) -> Iterator[bytes]:
     """
     pieces: Iterator[bytes] = response.raw.stream(CHUNK, decode_content=False)
     named = response.headers.get("Content-Encoding", "").lower().split(",")
-    for coding in reversed([name.strip() for name in named]):
-        if coding in _CODINGS:
-            pieces = _inflated(pieces)
-        elif coding not in ("", "identity"):
-            raise exceptions.DecodeError("a coding that was not asked for")
-    return pieces
+    codings = [name for name in map(str.strip, named) if name not in ("", "identity")]
+    if len(codings) > _CODINGS_MAX or not set(codings) <= set(_CODINGS):
+        raise exceptions.DecodeError("a coding that was not asked for")
+    for _ in codings:
+        pieces = _inflated(pieces)
+    return _sound(pieces)
+
+
+def _sound(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """`pieces`, with whatever else a library below makes of a malformed body (a chunk's size)."""
+    try:
+        yield from pieces
+    except (ValueError, HTTPException) as error:
+        raise exceptions.ProtocolError("a malformed body") from error
 
 
 def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -160,6 +183,8 @@ def broken(error: requests.RequestException | exceptions.HTTPError) -> str:
     """What went wrong in words of ours: the library's text would hold the URL."""
     if isinstance(error, exceptions.SSLError | requests.exceptions.SSLError):
         return refusal(error)
+    if unreached := _unreached(error):
+        return unreached
     for kind, words in (
         (exceptions.ReadTimeoutError, "time limit while reading"),
         (exceptions.DecodeError, "the answer could not be decompressed"),
@@ -172,3 +197,19 @@ def broken(error: requests.RequestException | exceptions.HTTPError) -> str:
         if isinstance(error, kind):
             return words
     return "the request could not be made"
+
+
+def _unreached(error: BaseException | None) -> str:
+    """Why there was no connection at all, where the system says so; else empty."""
+    if isinstance(error, requests.exceptions.ProxyError):
+        return ""  # it is the proxy that was not reached
+    for _ in range(10):  # wrapped as an argument, a reason or a cause
+        if isinstance(error, exceptions.NameResolutionError):
+            return "the host is unknown: its name has no address"
+        if isinstance(error, ConnectionRefusedError):
+            return "connection refused"
+        if error is None:
+            break
+        inside = next((one for one in error.args if isinstance(one, BaseException)), None)
+        error = getattr(error, "reason", None) or inside or error.__cause__ or error.__context__
+    return ""

@@ -7,10 +7,12 @@ from typing import Any
 import msgspec
 
 from . import salvage
-from .lossless import UndecodableError, decode, elements, encode, members
+from .lossless import UndecodableError, decode, elements, encode, unique_members
 from .record import labelled
 
 _GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
+_GRADES = ("certain", "probable", "possible", "certainly-not")
+_TOTAL_MAX = 2**63 - 1
 _MODES = ("match", "include", "outcome")
 _Json = bytes | msgspec.Raw
 
@@ -26,15 +28,20 @@ class PageEntry:
     mode: str
     body: bytes
     grade: str = ""
+    full_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its entries, the `next` link verbatim, and `Bundle.total` if it states one."""
+    """One page: its entries, the `next` link verbatim, and `Bundle.total` if it states one.
+
+    `self_url`: the search as the server understood it (search.html#conformance); None if not said.
+    """
 
     entries: list[PageEntry]
     next_url: str | None
     total: int | None = None
+    self_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +59,20 @@ class Write:
 
 
 def page(body: bytes) -> Page:
-    """Split a searchset (or history) Bundle. Raises `UndecodableError` if it is not one.
+    """Split a searchset Bundle. Raises `UndecodableError` if it is not one.
 
+    Null is absence. What may hide records is no page: a name given twice, links that are no links.
     An entry that can't be read is `broken`, alone; the others are what they are without it.
     """
     top, entries = _split(body)
     if _text(top, "resourceType") != "Bundle":
         raise UndecodableError("not a Bundle")
-    following = _next(decode(top["link"])) if "link" in top else None
+    if _text(top, "type") != "searchset":
+        raise UndecodableError("a Bundle that is not the result of a search")
+    links = decode(top["link"]) if "link" in top else None
     labels = _labels(top)
-    return Page([_under(_entry(e), labels) for e in entries], following, _total(top))
+    read = [_under(_entry(e), labels) for e in entries]
+    return Page(read, _next(links), _total(top), _self(links))
 
 
 def entries(body: bytes) -> list[tuple[str, bytes | None]]:
@@ -78,6 +89,14 @@ def entries(body: bytes) -> list[tuple[str, bytes | None]]:
     ]
 
 
+def cut(body: bytes) -> tuple[Mapping[str, _Json], Sequence[_Json]]:
+    """The members of a Bundle of any type, and its entries, both unexamined.
+
+    Raises `UndecodableError`.
+    """
+    return _split(body)
+
+
 def transaction(kind: str, writes: Iterable[Write]) -> bytes:
     """A `transaction` or `batch` Bundle around resources that are already bytes."""
     entries = b",".join(_write(w) for w in writes)
@@ -85,23 +104,31 @@ def transaction(kind: str, writes: Iterable[Write]) -> bytes:
 
 
 def responses(body: bytes) -> list[dict[str, Any]]:
-    """`entry.response` of each entry of a transaction- or batch-response, in order."""
+    """`entry.response` of each entry of a transaction- or batch-response, in order.
+
+    Empty where there is none, or what is no object: it proves nothing. Raises `UndecodableError`.
+    """
     bundle = decode(body)
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         raise UndecodableError("not a Bundle")
     entries = bundle.get("entry") or []
     if not (isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)):
         raise UndecodableError("a Bundle whose entries are no objects")
-    return [entry.get("response") or {} for entry in entries]
+    told = (entry.get("response") for entry in entries)
+    return [response if isinstance(response, dict) else {} for response in told]
 
 
 def _split(body: bytes) -> tuple[Mapping[str, _Json], Sequence[_Json]]:
     try:
-        top = members(body)
-        return top, elements(top["entry"]) if "entry" in top else []
+        top = unique_members(body)
+        return top, elements(top["entry"]) if _there(top, "entry") else []
     except UndecodableError:
         rough = salvage.members(body)
-        return rough, salvage.elements(rough["entry"]) if "entry" in rough else []
+        return rough, salvage.elements(rough["entry"]) if _there(rough, "entry") else []
+
+
+def _there(top: Mapping[str, _Json], name: str) -> bool:
+    return name in top and bytes(top[name]) != b"null"
 
 
 def _labels(top: Mapping[str, _Json]) -> list[Any]:
@@ -125,26 +152,42 @@ def _under(entry: PageEntry, labels: list[Any]) -> PageEntry:
 
 
 def _total(top: Mapping[str, _Json]) -> int | None:
-    total = decode(top["total"]) if "total" in top else None
-    return total if isinstance(total, int) and not isinstance(total, bool) else None
+    """R4's unsignedInt, and more, as far as a database can count; anything else says nothing."""
+    try:
+        total = decode(top["total"]) if "total" in top else None
+    except UndecodableError:
+        return None
+    counted = isinstance(total, int) and not isinstance(total, bool) and 0 <= total <= _TOTAL_MAX
+    return total if counted else None
 
 
 def _next(links: Any) -> str | None:
-    items = links if isinstance(links, list) else []
-    following = [x.get("url") for x in items if isinstance(x, dict) and x.get("relation") == "next"]
+    # A converter from XML writes one link as an object instead of a list of one.
+    items = links if isinstance(links, list) else [links] if links is not None else []
+    if not all(isinstance(item, dict) for item in items):
+        raise UndecodableError("links that are no links")  # one of them may be the next page
+    following = [item.get("url") for item in items if item.get("relation") == "next"]
     if not following:
         return None
-    if not (isinstance(following[0], str) and following[0]):
+    if not (len(set(map(str, following))) == 1 and isinstance(following[0], str) and following[0]):
         raise UndecodableError("a next page without an address")  # not the end: records are behind
     return following[0]
 
 
+def _self(links: Any) -> str | None:
+    for link in links if isinstance(links, list) else [links]:
+        if isinstance(link, dict) and link.get("relation") == "self":
+            url = link.get("url")
+            return url if isinstance(url, str) else None
+    return None
+
+
 def _entry(raw: _Json) -> PageEntry:
     try:
-        entry = members(raw)
+        entry = unique_members(raw)
         body = bytes(entry["resource"])
         search = decode(entry["search"]) if "search" in entry else {}
-        resource_type = _text(members(body), "resourceType")
+        resource_type = _text(unique_members(body), "resourceType")
     except (UndecodableError, KeyError):
         return PageEntry("broken", bytes(raw))  # it fails alone, not its page
     if resource_type == "OperationOutcome":
@@ -152,20 +195,22 @@ def _entry(raw: _Json) -> PageEntry:
     if not isinstance(search, dict):
         search = {}
     mode = search.get("mode")
-    return PageEntry(mode if mode in _MODES else "match", body, _grade(search))
+    full_url = _text(entry, "fullUrl")
+    return PageEntry(mode if mode in _MODES else "match", body, _grade(search), full_url)
 
 
 def _grade(search: dict[str, Any]) -> str:
     extensions = search.get("extension")
     for extension in extensions if isinstance(extensions, list) else []:
         if isinstance(extension, dict) and extension.get("url") == _GRADE:
-            return str(extension.get("valueCode", ""))
+            code = extension.get("valueCode")
+            return code if isinstance(code, str) and code in _GRADES else ""
     return ""
 
 
 def _full_url(raw: _Json) -> str:
     try:
-        return _text(members(raw), "fullUrl")
+        return _text(unique_members(raw), "fullUrl")
     except UndecodableError:
         return ""
 

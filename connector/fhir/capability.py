@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..printable import printable
 from .lossless import UndecodableError, decode
 
 
@@ -20,11 +21,17 @@ class Capability:
     reliable_cache_min: int = 0  # how long it knows a message that came before; 0: not at all
     update_create: dict[str, bool] = field(default_factory=dict)  # type → what it says of itself
     export: str = ""  # canonical of the OperationDefinition of Patient/$export
+    may: dict[str, frozenset[str]] = field(default_factory=dict)  # type → interactions declared
 
     @property
     def is_r4(self) -> bool:
         """R4 is 4.0.x; 4.1 and 4.3 are R4B, another release."""
         return self.fhir_version.startswith("4.0")
+
+    def allows(self, resource_type: str, interaction: str) -> bool:
+        """Whether it offers to do this to the type; one that declares no interactions may."""
+        declared = self.may.get(resource_type)
+        return resource_type in self.search and (not declared or interaction in declared)
 
 
 def parse(body: bytes) -> Capability:
@@ -34,34 +41,41 @@ def parse(body: bytes) -> Capability:
         raise UndecodableError("not a CapabilityStatement")
     software = statement.get("software")
     rest = next((r for r in _dicts(statement.get("rest")) if r.get("mode") == "server"), {})
-    resources = [r for r in _dicts(rest.get("resource")) if isinstance(r.get("type"), str)]
+    resources = [r for r in _dicts(rest.get("resource")) if _is_type(r.get("type"))]
     operations = _names(rest.get("operation")) | {
         name for r in resources if r["type"] == "Patient" for name in _names(r.get("operation"))
     }
     messaging = _dicts(statement.get("messaging"))
     exports = [
-        str(operation.get("definition", "")).partition("|")[0]
+        _canonical(operation.get("definition"))
         for r in resources
         if r["type"] == "Patient"
         for operation in _dicts(r.get("operation"))
         if str(operation.get("name")).lstrip("$") == "export"
     ]
     return Capability(
-        fhir_version=str(statement.get("fhirVersion", "")),
-        software=str(software.get("name", "")) if isinstance(software, dict) else "",
+        fhir_version=_text(statement.get("fhirVersion"), 20),
+        software=_text(software.get("name")) if isinstance(software, dict) else "",
         search={r["type"]: frozenset(_names(r.get("searchParam"))) for r in resources},
         operations=frozenset(name.lstrip("$") for name in operations),
-        interactions=frozenset(str(i.get("code")) for i in _dicts(rest.get("interaction"))),
+        interactions=frozenset(_text(i.get("code")) for i in _dicts(rest.get("interaction"))),
         update_create={
             r["type"]: r["updateCreate"]
             for r in resources
             if isinstance(r.get("updateCreate"), bool)
         },
-        publisher=str(statement.get("publisher", "")),
+        publisher=_text(statement.get("publisher")),
         messages=bool(messaging) or "process-message" in {n.lstrip("$") for n in operations},
         reliable_cache_min=max(map(_minutes, messaging), default=0),
         export=exports[0] if exports else "",
+        may={
+            r["type"]: frozenset(str(i.get("code")) for i in _dicts(r.get("interaction")))
+            for r in resources
+        },
     )
+
+
+_MINUTES_MAX = 366 * 24 * 60
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
@@ -70,8 +84,22 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 def _minutes(messaging: dict[str, Any]) -> int:
     found = messaging.get("reliableCache")
-    return found if isinstance(found, int) else 0
+    if not isinstance(found, int) or isinstance(found, bool):
+        return 0
+    return min(max(0, found), _MINUTES_MAX)
+
+
+def _text(value: Any, most: int = 100) -> str:
+    return printable(value, most) if isinstance(value, str) else ""
+
+
+def _is_type(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isalpha()
+
+
+def _canonical(value: Any) -> str:
+    return value.partition("|")[0] if isinstance(value, str) else ""
 
 
 def _names(value: Any) -> set[str]:
-    return {str(item.get("name")) for item in _dicts(value)}
+    return {item["name"] for item in _dicts(value) if isinstance(item.get("name"), str)}

@@ -1,49 +1,89 @@
 """The one definition of equal, used to prove arrival and to compare two pulls.
 
 Keys sorted; numbers as digits and exponent; server-set meta set aside; tags, security labels and
-profiles of the sent record must be there, more may be; narrative compared as canonical XML.
+profiles of the sent record must be there, more may be; narrative compared as canonical XML. What is
+not equal so may still be the same values in another form (forms.py), or with other precision.
 """
 
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
+from .forms import Form, plain
 from .lossless import UndecodableError, canonical, canonical_xhtml, decode, same_value
 from .record import SERVER_META
+from .references import any_base
 
 _SUPERSET = ("tag", "security", "profile")
+OTHER_BASE = "its references are absolute, under another base than base_url"
 
 
 class Verdict(Enum):
     """How what was read relates to what was sent."""
 
     EQUAL = "equal"
+    FORM_CHANGED = "form-changed"  # the same values, some written in another form
     PRECISION_CHANGED = "precision-changed"  # the same values, some with other precision
     DIFFERS = "differs"
 
 
-def compare(sent: bytes, read: bytes) -> Verdict:
-    """Whether what was read back is what was sent. References must already be the receiver's.
+class Relation(NamedTuple):
+    """A verdict, and in words what was written otherwise or, where it is known, what differs."""
 
+    verdict: Verdict
+    why: str = ""
+
+
+def compare(sent: bytes, read: bytes, base_url: str = "") -> Verdict:
+    """Whether what was read back is what was sent: the verdict of `relation`."""
+    return relation(sent, read, base_url).verdict
+
+
+def relation(sent: bytes, read: bytes, base_url: str = "") -> Relation:
+    """How what was read back relates to what was sent. References must already be the receiver's.
+
+    `base_url`: of the server it was read from; references under it are as good as relative ones.
     Raises `UndecodableError` for bytes that are not JSON, or nested too deeply to be walked.
     """
     one, other = decode(sent), decode(read)
     if not (isinstance(one, dict) and isinstance(other, dict)):
-        return Verdict.DIFFERS
+        return Relation(Verdict.DIFFERS)
     if not _meta_kept(one.get("meta") or {}, other.get("meta") or {}):
-        return Verdict.DIFFERS
+        return Relation(Verdict.DIFFERS)
     one, other = comparable(one), comparable(other)
     if canonical(one) == canonical(other):
-        return Verdict.EQUAL
-    return Verdict.PRECISION_CHANGED if same_value(one, other) else Verdict.DIFFERS
+        return Relation(Verdict.EQUAL)
+    if same_value(one, other):
+        return Relation(Verdict.PRECISION_CHANGED)
+    return _otherwise(one, other, base_url)
+
+
+def _otherwise(one: dict[str, Any], other: dict[str, Any], base_url: str) -> Relation:
+    """Two resources that are not written alike."""
+    try:
+        alike, numbers = plain(one, base_url), plain(other, base_url)
+        if not same_value(alike, numbers):
+            away = same_value(any_base(alike), any_base(numbers))
+            return Relation(Verdict.DIFFERS, OTHER_BASE if away else "")
+        used = [form for form in Form if not _without(form, one, other, base_url)]
+    except RecursionError:
+        raise UndecodableError("nested too deeply") from None
+    exact = canonical(alike) == canonical(numbers)
+    verdict = Verdict.FORM_CHANGED if exact else Verdict.PRECISION_CHANGED
+    return Relation(verdict, ", ".join(used))
+
+
+def _without(form: Form, one: dict[str, Any], other: dict[str, Any], base_url: str) -> bool:
+    """Whether two resources are the same values also if `form` counts."""
+    rest = [each for each in Form if each is not form]
+    return same_value(plain(one, base_url, rest), plain(other, base_url, rest))
 
 
 def comparable(resource: dict[str, Any]) -> dict[str, Any]:
     """A decoded resource without what a server may set or add, narrative in canonical XML."""
-    meta = {
-        key: value
-        for key, value in (resource.get("meta") or {}).items()
-        if key not in SERVER_META and key not in _SUPERSET
-    }
+    meta = resource.get("meta") or {}
+    if isinstance(meta, dict):
+        aside = (*SERVER_META, *_SUPERSET)
+        meta = {key: value for key, value in meta.items() if key not in aside}
     rest = {key: value for key, value in resource.items() if key not in ("meta", "id")}
     if meta:
         rest["meta"] = meta
@@ -65,9 +105,13 @@ def _canonical_narratives(name: str, value: Any) -> Any:
     return {key: _canonical_narratives(key, item) for key, item in value.items()}
 
 
-def _meta_kept(sent: dict[str, Any], read: dict[str, Any]) -> bool:
-    return all(
-        {canonical(item) for item in sent.get(name) or []}
-        <= {canonical(item) for item in read.get(name) or []}
-        for name in _SUPERSET
-    )
+def _meta_kept(sent: Any, read: Any) -> bool:
+    """Whether tags, labels and profiles that were sent are there. Nothing is, in a `meta` or list
+    that is none."""
+    if not (isinstance(sent, dict) and isinstance(read, dict)):
+        return bool(sent == read)
+    return all(_items(sent.get(name)) <= _items(read.get(name)) for name in _SUPERSET)
+
+
+def _items(values: Any) -> set[bytes]:
+    return {canonical(item) for item in (values if isinstance(values, list) else [])}

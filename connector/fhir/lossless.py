@@ -27,6 +27,22 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
 
 
+class _Name(str):
+    """A member's name that equals no other, so that one given twice is seen."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+_each_member = msgspec.json.Decoder(
+    dict[_Name, msgspec.Raw],
+    dec_hook=lambda _, text: _Name(text),
+)
+
+
 def decode(data: bytes | msgspec.Raw) -> Any:
     """The JSON value of `data`, with each decimal as `Decimal` and each integer as `int`.
 
@@ -49,6 +65,19 @@ def members(data: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
         return _members.decode(data)
     except _UNREADABLE as error:
         raise UndecodableError(_why(error)) from None
+
+
+def unique_members(data: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """As `members`. A name given twice is an `UndecodableError`: which one counts, nobody knows
+    (RFC 8259 4)."""
+    try:
+        named = _each_member.decode(data)
+    except _UNREADABLE as error:
+        raise UndecodableError(_why(error)) from None
+    found = {str(name): value for name, value in named.items()}
+    if len(found) != len(named):
+        raise UndecodableError("a name twice in one object")
+    return found
 
 
 def elements(data: bytes | msgspec.Raw) -> list[msgspec.Raw]:
@@ -105,7 +134,7 @@ def canonical_xhtml(div: str) -> str:
     """
     try:
         return ElementTree.canonicalize(div, strip_text=False)
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, ValueError, RecursionError):
         return div
 
 

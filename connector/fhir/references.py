@@ -11,10 +11,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .lossless import decode, encode
+from .types import TYPES, proper
 
 # In valid JSON an unescaped `"reference"` followed by a colon can only be a member's name: a
 # quote inside a string is preceded by a backslash. (That is looked for behind the literal text: a
@@ -22,10 +24,11 @@ from .lossless import decode, encode
 _MEMBER = re.compile(rb'"reference"(?<!\\"reference")\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
 _ESCAPED_NAME = re.compile(rb'(?<!\\)"[^"\\]*\\u(?:[^"\\]|\\.)*"\s*:')
 _LITERAL = re.compile(
-    r"^(?P<base>https?://.+/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-._~]{1,255})"
-    r"(?:/_history/(?P<version>[^/#]+))?(?:#.*)?\Z"
+    r"(?P<base>(?i:https?)://.+/)?(?P<type>[A-Za-z]{2,})/(?P<id>[A-Za-z0-9\-._~]{1,255})"
+    r"(?:/_history/(?P<version>[^/#?]+))?(?:[#?].*)?\Z"
 )
-_CONDITIONAL = re.compile(r"^(?P<type>[A-Z][A-Za-z]+)\?(?P<query>.+)$")
+_CONDITIONAL = re.compile(r"(?P<type>[A-Za-z]{2,})\?(?P<query>.+)\Z")
+_BLANK = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"  # what programs leave around a string
 # Attachment elements of R4 by the name of their member (datatypes.html#Attachment is used there).
 _ATTACHMENT_NAMES = r"attachment|presentedForm|photo|image|content|form|document|[a-z]\w*Attachment"
 _ATTACHMENT = re.compile(rf"(?:{_ATTACHMENT_NAMES})\Z")
@@ -65,20 +68,76 @@ class Span:
     value: str
 
 
-def parse(reference: str, base_url: str) -> Target:
-    """What `reference` points to, seen from the server at `base_url`. A version is set aside."""
-    if reference.startswith("#"):
-        return Target(Kind.CONTAINED)
-    if reference.startswith(("urn:uuid:", "urn:oid:")):
-        return Target(Kind.URN)
-    if match := _LITERAL.match(reference):
-        base = match["base"]
-        if base is None or _same_base(base, base_url):
-            return Target(Kind.LOCAL, match["type"], match["id"])
+class Literal(NamedTuple):
+    """A literal reference in its parts; `base` is empty for a relative one."""
+
+    base: str
+    type: str
+    id: str
+
+
+def tidy(reference: str) -> str:
+    """`reference` without what stands around it: blanks, slashes before or behind, `%2F`.
+
+    A urn in lower case; version, query and fragment stay. No correct reference means another then.
+    """
+    plain = unquote(reference) if "%" in reference and "?" not in reference else reference
+    plain = plain.strip(_BLANK).rstrip("/")
+    if plain[:4].lower() == "urn:":
+        return plain.lower()
+    return plain if "://" in plain else plain.lstrip("./")
+
+
+def literal(reference: str) -> Literal | None:
+    """The parts of a literal reference, however untidily it is written; None for any other.
+
+    The type is as R4 writes it. What stands behind the id (version, query, fragment) is set aside.
+    """
+    match = _LITERAL.match(reference)
+    if match is None or match["type"] not in TYPES:
+        match = _LITERAL.match(tidy(reference)) or match
+    if match is None or not (kind := proper(match["type"]))[0].isupper():
+        return None
+    return Literal((match["base"] or "").rstrip("/"), kind, match["id"])
+
+
+def parse(reference: str, *bases: str) -> Target:
+    """What `reference` points to, seen from the server at `bases`. A version is set aside.
+
+    `bases`: every name of that one server. Blanks and slashes around a reference, and the letter
+    case of its type, are form: it points where it would without.
+    """
+    if found := literal(reference):
+        if not found.base or any(same_base(found.base, base) for base in bases):
+            return Target(Kind.LOCAL, found.type, found.id)
         return Target(Kind.FOREIGN)
-    if match := _CONDITIONAL.match(reference):
-        return Target(Kind.CONDITIONAL, match["type"])
-    return Target(Kind.FOREIGN if "://" in reference else Kind.INVALID)
+    plain = tidy(reference)
+    if plain.startswith("#"):
+        return Target(Kind.CONTAINED)
+    if plain.startswith(("urn:uuid:", "urn:oid:")):
+        return Target(Kind.URN)
+    if (match := _CONDITIONAL.match(plain)) and proper(match["type"])[0].isupper():
+        return Target(Kind.CONDITIONAL, proper(match["type"]))
+    return Target(Kind.FOREIGN if "://" in plain else Kind.INVALID)
+
+
+def local_part(reference: str, base_url: str) -> str | None:
+    """`Type/id` (and what follows) of an absolute reference under `base_url`; None for others."""
+    match = _LITERAL.match(reference)
+    if match is None or match["base"] is None or not same_base(match["base"], base_url):
+        return None
+    return reference[len(match["base"]) :]
+
+
+def any_base(value: Any) -> Any:
+    """A decoded value with every literal reference as if it were relative, whatever its base."""
+    if isinstance(value, dict):
+        found = {key: any_base(item) for key, item in value.items()}
+        reference = value.get("reference")
+        if isinstance(reference, str) and (match := _LITERAL.match(reference)):
+            found["reference"] = reference[len(match["base"] or "") :]
+        return found
+    return [any_base(item) for item in value] if isinstance(value, list) else value
 
 
 def other_names(reference: str) -> list[str]:
@@ -147,6 +206,21 @@ def attachments(data: bytes) -> list[dict[str, Any]]:
     return [a for a in attachment_nodes(decode(data)) if isinstance(a.get("url"), str)]
 
 
+def attachment_places(data: bytes, url: str) -> list[str]:
+    """The paths of the Attachments with this `url` in a record: `content.attachment`."""
+    found: list[str] = []
+    stack: list[tuple[str, Any]] = [("", decode(data))]
+    while stack:
+        path, node = stack.pop()
+        if isinstance(node, list):
+            stack += [(path, item) for item in node]
+        elif isinstance(node, dict):
+            if _ATTACHMENT.match(path.rpartition(".")[2]) and node.get("url") == url:
+                found.append(path)
+            stack += [(f"{path}.{name}".lstrip("."), child) for name, child in node.items()]
+    return sorted(found)
+
+
 def checksums(content: bytes) -> dict[str, Any]:
     """`size` and `hash` of an Attachment that holds `content`."""
     # R4 Attachment.hash is SHA-1 by definition: a checksum, not a protection.
@@ -176,17 +250,20 @@ def objects(value: Any) -> Iterator[dict[str, Any]]:
             stack.extend(node)
 
 
-def _same_base(base: str, base_url: str) -> bool:
+def same_base(one: str, other: str) -> bool:
+    """Whether two addresses are one: letter case, a stated default port and last slash are form."""
+    base = _base(one)
+    return base is not None and base == _base(other)
+
+
+@lru_cache(256)
+def _base(url: str) -> tuple[str, str | None, int | None, str] | None:
     try:
-        return _base(base) == _base(base_url)
-    except ValueError:  # no address at all, so not this server's
-        return False
-
-
-def _base(url: str) -> tuple[str, str | None, int | None, str]:
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, parts.hostname, port, parts.path.rstrip("/")
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:  # no address at all, so no server's
+        return None
+    return parts.scheme, parts.hostname, port, parts.path.rstrip("/").lower()
 
 
 def reference_order(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:

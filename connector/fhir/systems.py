@@ -21,4 +21,13 @@ PLACER = _own("placer-identifier")  # system of the PLAC identifier when the sou
 
 ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 NPI = "http://hl7.org/fhir/sid/us-npi"
+_NPI_NAMES = frozenset({NPI, "urn:oid:2.16.840.1.113883.4.6", "2.16.840.1.113883.4.6"})
 URI = "urn:ietf:rfc:3986"  # identifier-registry: the value is a URI
+
+
+def is_npi(system: object) -> bool:
+    """Whether a system is that of US National Provider Identifiers, by its URL or its OID."""
+    if not isinstance(system, str):
+        return False
+    plain = system.strip().rstrip("/").replace("https://", "http://", 1)
+    return plain in _NPI_NAMES

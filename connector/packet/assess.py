@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..request import Request
-from ..store.chart import Gap
+from ..store.chart import Gap, parts
 from ..store.packet import ANSWERING, Item
 from .answers import Answers
 from .index import Row
@@ -196,8 +196,15 @@ def _why(
 def _concerns(what: str, match: Match) -> bool:
     """Whether a gap (`Observation` or `Observation?category=laboratory`) is about a rule's records.
 
-    A gap of one record (`Observation/…`) or of another category says nothing about the rule.
+    A gap of one record (`Observation/…`) or of another category says nothing about the rule. What
+    could not be understood among files (`files`) may have been anything.
     """
+    return any(_concerns_one(part, match) for part in parts(what))
+
+
+def _concerns_one(what: str, match: Match) -> bool:
+    if what == "files":
+        return True
     if not re.match(rf"{re.escape(match.type)}(?:$|[?:\s])", what):
         return False
     category = re.search(r"[?&]category=([^&]+)", what)

@@ -6,7 +6,7 @@ denial that may apply is unclear (a person decides), a permission that may not a
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +40,8 @@ class Disclosure:
     at: datetime
     purposes: frozenset[str]  # codes of v3-ActReason that it has
     terms: ConsentTerms
-    receives: Callable[[Json, Json], Truth]  # (Reference, its Consent): is that who receives?
+    # (Reference, its Consent, whether it is to be denied): is that who receives?
+    receives: Callable[[Json, Json, bool], Truth]
     record: Callable[[str], str | None]  # reference → key in the chart
 
 
@@ -53,6 +54,15 @@ class Records:
     period: Interval | None = None
     keys: frozenset[str] | None = None
 
+    def within(self, outer: "Records") -> "Records":
+        """These, of the records of the level above; where that can't be said, all of these."""
+        return Records(
+            outer.labels if self.labels is None else self.labels,
+            _both(self.types, outer.types),
+            self.period or outer.period,
+            _both(self.keys, outer.keys),
+        )
+
     def mean(self, row: Row, *, surely: bool) -> bool:
         """Whether `row` is one of them. What its date leaves open counts unless `surely`."""
         return (
@@ -61,6 +71,10 @@ class Records:
             and (self.keys is None or row.key in self.keys)
             and (self.period is None or _dated(row, self.period, surely))
         )
+
+
+def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    return other if one is None else one if other is None else one & other
 
 
 @dataclass(frozen=True)
@@ -96,10 +110,16 @@ class _Provision:
 
 def tells(consent: Json) -> bool:
     """Whether a Consent says by itself that there is something to hold back."""
-    provision = _object(consent.get("provision"))
-    every = [provision, *_objects(provision.get("provision"))]
+    every = [each for root in _objects(consent.get("provision")) for each in _nested(root)]
     restricts = any(each.get("type") == _DENY or "securityLabel" in each for each in every)
     return restricts or bool(coded(consent.get("policyRule")) & (_BASES.keys() - {"OPTIN"}))
+
+
+def _nested(provision: Json) -> Iterator[Json]:
+    """A provision and all that stand inside it, at every level."""
+    yield provision
+    for inner in _objects(provision.get("provision")):
+        yield from _nested(inner)
 
 
 def read_consent(consent: Json, now: Disclosure) -> Reading:
@@ -114,8 +134,9 @@ def read_consent(consent: Json, now: Disclosure) -> Reading:
     bases = {_BASES[policy] for policy in policies}
     if "provision" not in consent and not policies <= _OUTRIGHT:
         return Reading(unclear=("provision",))
-    root = _provision(_object(consent.get("provision")), consent, now)
-    kind = root.kind or (bases.pop() if len(bases) == 1 else None)
+    stated = bases.pop() if len(bases) == 1 else None
+    root = _provision(_object(consent.get("provision")), consent, now, stated)
+    kind = root.kind
     if kind == _DENY:
         return _denying(root)
     if kind == _PERMIT:
@@ -126,34 +147,49 @@ def read_consent(consent: Json, now: Disclosure) -> Reading:
 
 
 def _denying(root: _Provision) -> Reading:
-    if root.applies is False:
-        return Reading()
-    if root.unclear:
-        return Reading(unclear=_named("provision", root))
-    exceptions = [each.records for each in root.inner if each.kind == _PERMIT and _plain(each)]
-    return Reading(denials=(Denial(root.records, tuple(exceptions)),))
+    denials, unclear = _denied_inside(root)
+    if root.applies is not False and root.unclear:
+        unclear = (*_named("provision", root), *unclear)
+    elif root.applies is not False:
+        exceptions = [each.records for each in root.inner if each.kind == _PERMIT and _plain(each)]
+        denials = (Denial(root.records, tuple(exceptions)), *denials)
+    return Reading(denials=denials, unclear=unclear)
 
 
 def _permitting(root: _Provision, confirmed: bool) -> Reading:
     """Its exceptions count whomever it permits: only its period bounds them."""
-    if root.current is False:
-        return Reading()
-    denials: list[Denial] = []
-    unclear: list[str] = []
-    for each in root.inner:
-        if each.kind == _PERMIT or each.applies is False:
-            continue
-        if each.kind != _DENY:
-            unclear.append("provision.provision.type")
-        elif each.unclear:
-            unclear += _named("provision.provision", each)
-        else:
-            denials.append(Denial(each.records))  # what it excepts in turn stays denied
+    denials, unclear = _denied_inside(root)
     permits: list[Records] = []
     if confirmed and root.sure:
         inner = [each.records for each in root.inner if each.kind == _PERMIT and _plain(each)]
         permits = [root.records, *inner]
-    return Reading(tuple(denials), tuple(permits), tuple(dict.fromkeys(unclear)))
+    return Reading(denials, tuple(permits), unclear)
+
+
+def _denied_inside(root: _Provision) -> tuple[tuple[Denial, ...], tuple[str, ...]]:
+    """What is denied below the root, at every level, and what of that can't be evaluated.
+
+    What a denial excepts in turn stays denied. A level whose period is over says nothing.
+    """
+    denials: list[Denial] = []
+    unclear: list[str] = []
+    level = [("provision.provision", each) for each in root.inner if root.current is not False]
+    while level:
+        for place, each in level:
+            if each.kind == _DENY and each.applies is not False:
+                if each.unclear:
+                    unclear += _named(place, each)
+                else:
+                    denials.append(Denial(each.records))
+            elif each.kind not in (_PERMIT, _DENY) and each.applies is not False:
+                unclear.append(f"{place}.type")
+        level = [
+            (f"{place}.provision", replace(inner, records=inner.records.within(each.records)))
+            for place, each in level
+            if each.current is not False
+            for inner in each.inner
+        ]
+    return tuple(denials), tuple(dict.fromkeys(unclear))
 
 
 def _plain(provision: _Provision) -> bool:
@@ -164,15 +200,19 @@ def _named(place: str, provision: _Provision) -> tuple[str, ...]:
     return tuple(f"{place}.{name}" for name in provision.unclear)
 
 
-def _provision(value: Json, consent: Json, now: Disclosure) -> _Provision:
+def _provision(
+    value: Json, consent: Json, now: Disclosure, stated: str | None = None
+) -> _Provision:
+    """`stated`: its kind, where it has no type."""
+    kind = value.get("type") or stated
     current = _within(value.get("period"), now.at)
-    truths = {"period": current} | dict(_conditions(value, consent, now))
+    truths = {"period": current} | dict(_conditions(value, consent, now, kind != _PERMIT))
     applies = False if False in truths.values() else None if None in truths.values() else True
     records, vague = _records(value, now)
     open_ = [name for name, truth in truths.items() if truth is None]
     inner = _objects(value.get("provision"))
     return _Provision(
-        kind=value.get("type"),
+        kind=kind if isinstance(kind, str) else None,
         current=current,
         applies=applies,
         unclear=(*open_, *vague, *sorted(value.keys() - _KNOWN)),
@@ -181,21 +221,23 @@ def _provision(value: Json, consent: Json, now: Disclosure) -> _Provision:
     )
 
 
-def _conditions(value: Json, consent: Json, now: Disclosure) -> Iterator[tuple[str, Truth]]:
+def _conditions(
+    value: Json, consent: Json, now: Disclosure, denying: bool
+) -> Iterator[tuple[str, Truth]]:
     """Whether who, what and why are those of the disclosure, where the provision says it."""
     terms = now.terms
     if "actor" in value:
-        yield "actor", _any([_receives(a, consent, now) for a in _objects(value["actor"])])
+        yield "actor", _any([_receives(a, consent, now, denying) for a in _objects(value["actor"])])
     if "action" in value:
         yield "action", _meant(value["action"], terms.actions, terms.other_actions)
     if "purpose" in value:
         yield "purpose", _meant(value["purpose"], now.purposes, terms.other_purposes)
 
 
-def _receives(actor: Json, consent: Json, now: Disclosure) -> Truth:
+def _receives(actor: Json, consent: Json, now: Disclosure, denying: bool) -> Truth:
     if coded(actor.get("role")).isdisjoint(now.terms.recipients) or "modifierExtension" in actor:
         return None
-    return now.receives(_object(actor.get("reference")), consent)
+    return now.receives(_object(actor.get("reference")), consent, denying)
 
 
 def _records(value: Json, now: Disclosure) -> tuple[Records, list[str]]:

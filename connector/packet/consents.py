@@ -1,23 +1,19 @@
 """The consents of the chart against one disclosure: what they deny, permit and leave open."""
 
-import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ..errors import Held, UsageError
-from ..fhir import systems
 from ..request import ConsentReview, Request
 from ..settings import Destination
 from ..store.casefile import CaseFile
-from .consent import Denial, Disclosure, Json, Reading, Records, Truth, read_consent, tells
+from .consent import Denial, Disclosure, Reading, Records, read_consent, tells
 from .index import Row, Unreadable, body
-from .links import Links, identifier_token
+from .links import Links
 from .mappings import Mappings
-
-_NOT_A_TEAM = ("Patient", "RelatedPerson", "Device")  # actors that a receiving team never is
+from .recipient import Recipient
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ def gather(
     place that can't be evaluated (`consent-unclear`), unless the request says how a person read it.
     `UsageError` if the request names a record there that isn't in the chart.
     """
-    recipient = _Recipient(case, links, request, destination)
+    recipient = Recipient(case, links, request, destination)
     now = Disclosure(
         at, mappings.consent.purposes[request.basis.kind], mappings.consent,
         recipient.receives, links.key,
@@ -131,73 +127,3 @@ def _consents(case: CaseFile, rows: Mapping[str, Row]) -> Iterator[tuple[str, di
     for key, row in rows.items():
         if row.type == "Consent" and (consent := body(case, key)):
             yield key, consent
-
-
-class _Recipient:
-    """Who receives the packet, as request and configuration name them."""
-
-    def __init__(
-        self, case: CaseFile, links: Links, request: Request, destination: Destination
-    ) -> None:
-        self._case = case
-        self._links = links
-        organization, person = request.performer.organization, request.performer.practitioner
-        npi = organization.npi if organization else None
-        self._organization = {f"{systems.NPI}|{npi}"} if npi else set()
-        if "|" in (destination.owner or ""):
-            self._organization.add(str(destination.owner))
-        self._person = {f"{systems.NPI}|{person.npi}"} if person and person.npi else set()
-        self._name = _folded(organization.name) if organization else ""
-
-    def receives(self, actor: Json, consent: Json) -> Truth:
-        """Whether a Reference in a Consent is to who receives; None if that can't be told."""
-        identifier = actor.get("identifier")
-        if isinstance(identifier, dict):
-            found = self._identified([identifier], actor.get("type") == "Organization")
-            if found is not None:
-                return found
-        reference = str(actor.get("reference", ""))
-        if reference.startswith("#"):
-            contained = consent.get("contained") or []
-            resource = next((c for c in contained if f"#{c.get('id')}" == reference), None)
-        else:
-            key = self._links.key(reference)
-            resource = body(self._case, key) if key else None
-        if resource is None:
-            return False if any(f"{name}/" in reference for name in _NOT_A_TEAM) else None
-        return self._is(resource, consent)
-
-    def _is(self, resource: Json, consent: Json) -> Truth:
-        kind = resource.get("resourceType")
-        if kind in _NOT_A_TEAM:
-            return False
-        if kind == "PractitionerRole":
-            who = (resource.get(name) for name in ("practitioner", "organization"))
-            person, place = (
-                self.receives(w, consent) if isinstance(w, dict) else None for w in who
-            )
-            return True if person else place
-        if kind not in ("Organization", "Practitioner"):
-            return None
-        items = resource.get("identifier")
-        identifiers = [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
-        found = self._identified(identifiers, kind == "Organization")
-        if found is None and kind == "Organization" and self._name:
-            return True if _folded(str(resource.get("name", ""))) == self._name else None
-        return found
-
-    def _identified(self, identifiers: list[dict[str, Any]], organization: bool) -> Truth:
-        """By identifier. Another organisation isn't the recipient; a person may work there."""
-        theirs = {identifier_token(item) for item in identifiers}
-        if theirs & (self._organization | self._person):
-            return True
-        known = {token.partition("|")[0] for token in self._organization}
-        if organization and known & {token.partition("|")[0] for token in theirs}:
-            return False
-        return None
-
-
-def _folded(text: str) -> str:
-    """A name without case, diacritics and punctuation."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join(re.findall(r"\w+", "".join(c for c in plain if not unicodedata.combining(c))))

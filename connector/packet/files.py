@@ -1,10 +1,10 @@
 """The packet as files that the patient carries: to read, to load, and each document by itself."""
 
-import base64
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import IO, Any
 
+from ..fhir import base64binary
 from ..fhir.lossless import decode
 from ..fhir.references import attachment_nodes
 from ..store import packet
@@ -16,6 +16,8 @@ from .kinds import render
 
 Open = Callable[[str], AbstractContextManager[IO[bytes]]]
 
+_UNKNOWN = "not recorded"
+_NO_CONTENT = "what the record holds can't be read as a file: ask the sender for it"
 # Not what the system's own list of media types says: the same packet has the same names anywhere.
 _ENDINGS = {
     "application/pdf": ".pdf",
@@ -59,15 +61,17 @@ def _attachments(case: CaseFile, new: Open) -> Iterator[dict[str, str]]:
         for attachment in reversed(list(attachment_nodes(resource))):  # it walks from the end
             if not isinstance(attachment.get("data"), str):
                 continue
-            number += 1
             kind = str(attachment.get("contentType", "")).partition(";")[0].strip().lower()
-            name = f"attachments/{number:03}{_ENDINGS.get(kind, '.bin')}"
-            with new(name) as file:
-                file.write(base64.b64decode(attachment["data"]))
+            content, name = base64binary.content(attachment["data"]), ""
+            if content is not None:
+                number += 1
+                name = f"attachments/{number:03}{_ENDINGS.get(kind, '.bin')}"
+                with new(name) as file:
+                    file.write(content)
             yield {
                 "file": name,
-                "title": attachment.get("title") or words.title(resource),
-                "type": kind or "unknown type",
+                "title": _text(attachment.get("title")) or words.title(resource),
+                "type": (kind or "unknown type") if name else _NO_CONTENT,
                 "date": str(resource.get("date") or resource.get("effectiveDateTime") or "")[:10],
             }
 
@@ -81,7 +85,7 @@ def _values(case: CaseFile) -> dict[str, Any]:
     patient = _resource(packet.entry(case, *contents["subject"]["reference"].split("/")))
     facts = [
         ("Patient", _name(patient)),
-        ("Born", patient.get("birthDate", "not recorded")),
+        ("Born", _text(patient.get("birthDate")) or _UNKNOWN),
         ("Sent by", office["name"]),
         ("For", task["owner"].get("display", "")),
         ("Needed by", task["restriction"]["period"]["end"]),
@@ -105,6 +109,18 @@ def _resource(entry: packet.Entry | None) -> dict[str, Any]:
 
 def _name(patient: dict[str, Any]) -> str:
     """The official name, else the first (R4 datatypes.html#HumanName)."""
-    names = sorted(patient.get("name") or [{}], key=lambda name: name.get("use") != "official")
-    parts = [*names[0].get("given", []), names[0].get("family")]
-    return str(names[0].get("text") or " ".join(filter(None, parts)) or "not recorded")
+    names = [name for name in _items(patient.get("name")) if isinstance(name, dict)]
+    names.sort(key=lambda name: name.get("use") != "official")
+    for name in names[:1]:
+        parts = [*_items(name.get("given")), *_items(name.get("family"))]  # DSTU2: a list
+        return _text(name.get("text")) or " ".join(filter(None, map(_text, parts))) or _UNKNOWN
+    return _UNKNOWN
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Any) -> str:
+    """A text, or nothing: what a source sent as text may be anything."""
+    return value if isinstance(value, str) else ""

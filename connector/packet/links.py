@@ -1,8 +1,8 @@
 """What the records of a chart point to: other records of it, attachments, nothing that is here."""
 
-import base64
 from typing import Any
 
+from ..fhir import base64binary
 from ..fhir.lossless import sha256
 from ..fhir.references import Kind, Target, parse
 from ..store.casefile import CaseFile
@@ -75,10 +75,8 @@ class Links:
 
 def content_name(data: str) -> str:
     """SHA-256 of what is in base64, whatever white space is in it."""
-    try:
-        return sha256(base64.b64decode(data))
-    except ValueError:
-        return sha256(data.encode("utf-8", "surrogatepass"))
+    content = base64binary.content(data)
+    return sha256(data.encode("utf-8", "surrogatepass") if content is None else content)
 
 
 def identifier_token(identifier: dict[str, Any]) -> str:

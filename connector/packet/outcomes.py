@@ -181,7 +181,7 @@ def _consent(file: ConsentTerms, consent: dict[str, Any]) -> str:
         at=as_of[1],
         purposes=file.purposes["treatment"],
         terms=file,
-        receives=lambda _who, _consent: None,
+        receives=lambda *_: None,
         record=lambda reference: reference,
     )
     reading = read_consent(consent, now)

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import ConnectorError
 from ..store.packet import Decision
 from .assess import Finding
+from .independence import Independence
 
 OUTCOMES = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
 
@@ -50,7 +51,8 @@ class Outline:
     leaving: tuple[Tally, ...]
     staying: tuple[Tally, ...]  # without what is withheld
     advice: str
-    independence: tuple[str, ...]
+    independence: tuple[str, ...]  # reasons to doubt that the second team is another one
+    independence_unseen: tuple[str, ...]  # what could not be compared
     withheld: tuple[Decision, ...]
     sensitive: dict[str, Any]  # kinds that leave, and the caveat; for the operator, nobody else
     news: dict[str, dict[str, int]]  # how an update differs from what was told: how → type → number
@@ -62,7 +64,7 @@ def outline(
     decisions: Sequence[Decision],
     findings: Iterable[Finding],
     advice: str,
-    independence: Iterable[str],
+    independence: Independence,
     sensitive: dict[str, Any],
     news: dict[str, dict[str, int]],
 ) -> Outline:
@@ -82,7 +84,8 @@ def outline(
         leaving=_tally(d for d in decisions if d.outcome == "selected"),
         staying=_tally(d for d in decisions if d.outcome not in ("selected", "withheld")),
         advice=advice,
-        independence=tuple(independence),
+        independence=independence.doubts,
+        independence_unseen=independence.unseen,
         withheld=tuple(d for d in decisions if d.outcome == "withheld"),
         sensitive=sensitive,
         news=news,

@@ -1,9 +1,20 @@
 """Pull one patient's whole chart from a FHIR server or files; say what could not be had."""
 
+from .bulk_left import forget as forget_export
 from .examples import check
 from .files import pull_files
 from .given import survey
+from .granted import not_granted
 from .plan import plan, types_of_chart
 from .run import pull_chart
 
-__all__ = ["check", "plan", "pull_chart", "pull_files", "survey", "types_of_chart"]
+__all__ = [
+    "check",
+    "forget_export",
+    "not_granted",
+    "plan",
+    "pull_chart",
+    "pull_files",
+    "survey",
+    "types_of_chart",
+]

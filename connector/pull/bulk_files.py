@@ -6,19 +6,26 @@ from typing import Any, NamedTuple
 
 from ..endpoint import Answer, Endpoint
 from ..errors import EndpointError
-from ..fhir.lossless import UndecodableError, decode, sha256
-from ..fhir.record import peek
+from ..fhir.about import telling
+from ..fhir.lossless import UndecodableError, decode, encode, members, sha256
+from ..fhir.subject import Whose, person
+from ..fhir.types import TYPES
 from ..settings import Auth
 from ..store import chart
 from ..store.chart import Record
 from .context import Pull
+from .files_told import FILES, Place, Told, Untaken
 from .gaps import kind_of
-from .people import People
+from .outcomes import missing
 from .records import UNREADABLE, Problem
 
 QUERY = "$export"
 _NDJSON = "application/fhir+ndjson"
 _PAGES_MAX = 1000
+_NOWHERE = Place("")
+_SEVERAL = Problem("refused", "names another person beside the patient")
+_UNCLEAR = Problem("failed", "does not tell whose it is: it names nobody who is known")
+_TAKEN = Problem("not-asked", "names no patient; taken, since the export is of one patient")
 
 
 class Stranger(Exception):
@@ -109,8 +116,8 @@ def _whole(value: Any) -> int | None:
 def _fetch(pull: Pull, source: Endpoint, file: File, state: dict[str, Any]) -> None:
     if pull.workers.stopping:
         return
-    name = file.type if file.type not in ("", "OperationOutcome") else QUERY
-    problems: set[Problem] = set()
+    name = file.type if file.type in TYPES - {"OperationOutcome"} else QUERY
+    told = Told()
     count = 0
     with tempfile.TemporaryFile(dir=pull.case.folder) as lines:
         try:
@@ -118,61 +125,62 @@ def _fetch(pull: Pull, source: Endpoint, file: File, state: dict[str, Any]) -> N
             source.download(file.url, f"{name} export file", lines, most, accept=_NDJSON)
         except EndpointError as error:
             pull.still_there(error)
-            problems.add(Problem(kind_of(error), str(error)))
+            told.add(Untaken(Problem(kind_of(error), str(error)), _NOWHERE))
             lines.truncate(0)
         else:
             lines.seek(0)
             came = sum(1 for line in lines if line.strip())
             if file.lines is not None and came < file.lines:
                 why = f"the server counts {file.lines} records in an export file and sends {came}"
-                problems.add(Problem("failed", why))
+                told.add(Untaken(Problem("failed", why), _NOWHERE))
         lines.seek(0)
         with pull.case.commit():  # a stranger undoes the whole file
-            for found in _examined(pull, lines):
+            for found in _examined(pull, lines, Place(f"{name} export file")):
                 if isinstance(found, Record):
                     count += chart.put_record(pull.case, found, QUERY)
                 else:
-                    problems.add(found)
-            state["problems"] += [[name, *problem] for problem in sorted(problems)]
+                    told.add(found)
+            state["problems"] += [
+                [what if what != FILES else name, kind, why] for what, kind, why in told.gaps()
+            ]
             state["done"].append(sha256(file.url.encode()))
             pull.case.set_fact("export", state)
     pull.tell(f"{name} {count} exported")
 
 
-def _examined(pull: Pull, lines: Iterable[bytes]) -> Iterator[Record | Problem]:
-    ours = People(frozenset({f"Patient/{pull.patient_id}"}), frozenset())
-    for line in filter(None, (written.strip() for written in lines)):
-        try:
-            kind = peek(line).type
-            if kind == "OperationOutcome":
-                continue
-            foreign = ours.whose(kind, line) == "another"
-            if foreign or (kind == "Patient" and peek(line).id != pull.patient_id):
-                raise Stranger
-        except UndecodableError:
-            found = _told(line)
-            if found is not None:
-                yield found
+def _examined(pull: Pull, lines: Iterable[bytes], file: Place) -> Iterator[Record | Untaken]:
+    """The records of one file. Raises `Stranger`."""
+    patient = chart.record(pull.case, "Patient", pull.patient_id)
+    known = patient.body if patient else encode({"resourceType": "Patient", "id": pull.patient_id})
+    ours = person(known, pull.bases())
+    for number, line in enumerate(lines, 1):
+        if not (body := line.strip()):
             continue
-        examined = pull.sieve.examine(line)
-        if examined is not None:
+        place = file.within("line", number)
+        try:
+            top = members(body)
+            kind = decode(top["resourceType"]) if "resourceType" in top else ""
+            if kind == "OperationOutcome":  # has no id, as a record has
+                if (told := missing(body)) is not None:
+                    yield Untaken(told, place)
+                continue
+            whose = ours.whose_members(top)
+            named = any(True for _ in telling(top))
+        except UndecodableError:
+            yield Untaken(UNREADABLE, place)
+            continue
+        if whose is Whose.STRANGER:
+            raise Stranger
+        examined = pull.sieve.examine(body)
+        if isinstance(examined, Problem):
+            yield Untaken(examined, place)
+        elif examined is None:
+            continue
+        elif whose is Whose.SEVERAL:
+            yield Untaken(_SEVERAL, place)
+        elif whose is Whose.UNKNOWN and named:
+            yield Untaken(_UNCLEAR, place)
+        else:
+            if whose is Whose.UNKNOWN:
+                yield Untaken(_TAKEN, place)
             yield examined
-
-
-def _told(line: bytes) -> Problem | None:
-    """What an OperationOutcome says is missing (it has no id, as a record has)."""
-    try:
-        outcome = decode(line)
-        if outcome.get("resourceType") != "OperationOutcome":
-            return UNREADABLE
-        grave = {
-            str(issue.get("code"))
-            for issue in outcome.get("issue") or []
-            if issue.get("severity") in ("error", "fatal")
-        }
-    except (UndecodableError, AttributeError):
-        return UNREADABLE
-    if not grave:
-        return None
-    codes = ", ".join(sorted(grave))[:100]
-    return Problem("failed", f"the server says that the export is not whole ({codes})")

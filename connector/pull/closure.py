@@ -49,13 +49,14 @@ def _walk(pull: Gathering) -> None:
         "SELECT type, id FROM record WHERE closed = 0"  # noqa: S608 - marks and our own words
         f" AND (type IN ({_OWN}) OR {_REACHED}) LIMIT {_BATCH}"
     )
+    bases = pull.bases()
     while keys := pull.case.rows(sql, sorted(OWN_TYPES)):
         targets: set[tuple[str, str, str]] = set()
         attachments: set[tuple[str, str, str]] = set()
         for resource_type, resource_id in keys:
             record = chart.record(pull.case, resource_type, resource_id)
             assert record is not None
-            targets.update(_targets(pull, resource_type, record.body))
+            targets.update(_targets(pull, resource_type, record.body, bases))
             attachments.update(
                 (attachment["url"], resource_type, resource_id)
                 for attachment in references.attachments(record.body)
@@ -70,10 +71,12 @@ def _walk(pull: Gathering) -> None:
             pull.case.executemany("UPDATE record SET closed = 1 WHERE type = ? AND id = ?", keys)
 
 
-def _targets(pull: Gathering, resource_type: str, body: bytes) -> Iterator[tuple[str, str, str]]:
+def _targets(
+    pull: Gathering, resource_type: str, body: bytes, bases: tuple[str, ...]
+) -> Iterator[tuple[str, str, str]]:
     """The rows of `target` that a record asks for: (reference, type, id)."""
     for reference in _references(resource_type, body):
-        target = parse(reference, pull.settings.base_url)
+        target = parse(reference, *bases)
         if target.kind is Kind.CONTAINED or target.type in pull.never_types:
             continue
         yield reference, target.type, target.id

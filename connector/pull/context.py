@@ -10,12 +10,16 @@ from ..progress import Progress, Tally
 from ..settings import Source
 from ..store.casefile import CaseFile
 from ..store.chart import Query
-from .gaps import Missing, report
+from .gaps import Missing, Unfound, report
 from .granted import NOT_GRANTED
+from .pagesize import PageSize
 from .plan import searches
 from .records import Sieve
 from .servers import Known
 from .workers import Workers
+
+# The fact that holds by which other address the source names its own records.
+SOURCE_BASES = "source_bases"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,10 @@ class Gathering:
     progress: Progress
     tally: Tally = field(default_factory=Tally)
 
+    def bases(self) -> tuple[str, ...]:
+        """Every address of the source: the one that we ask, and what it calls itself."""
+        return (self.settings.base_url, *self.case.fact(SOURCE_BASES, []))
+
     def gap(self, what: str, kind: str, why: str) -> None:
         """Store a gap, marked if the operator expects it."""
         report(self.case, self.settings.expected_gaps, what, kind, why)
@@ -45,6 +53,8 @@ class Pull(Gathering):
     capability: Capability
     known: Known
     workers: Workers
+    page_size: PageSize = field(default_factory=PageSize)
+    unfound: Unfound = field(default_factory=Unfound)
     ungranted: Mapping[str, str]  # types the token does not reach, wholly or in part, with why
 
     @property

@@ -9,28 +9,27 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from ..fhir.lossless import UndecodableError, decode, members, sha256
-from ..fhir.record import peek
+from ..fhir.lossless import decode, members
+from ..fhir.release import unlike_r4
 from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from . import closure
-from .compartment import OWN_TYPES, SEVERAL_PEOPLE
+from . import closure, inline
+from .compartment import SEVERAL_PEOPLE
 from .context import Gathering
-from .files_closure import CONTRADICT, QUERY, attach, resolve
-from .files_patient import find_patient
+from .files_closure import QUERY, attach, resolve
+from .files_patient import Chosen, find_patient
+from .files_told import Place, Told, Untaken
+from .files_whose import Taking
 from .gaps import Missing
-from .given import Files, Given
+from .given import Files
 from .patient import stay_with
-from .people import People
 from .provenance import DIRECTORY
-from .records import UNREADABLE, Problem, Sieve
+from .records import Problem, Sieve
 from .register import Key, Register
-
-_BATCH = 500  # records in one transaction
 
 
 def pull_files(
@@ -52,113 +51,81 @@ def pull_files(
         return
     assert settings.files is not None
     given = Files(settings.files, settings.page_bytes_max)
-    patient, people = find_patient(given, request.patient)
-    stay_with(case, patient.id)
-    gathering = Gathering(
-        case=case,
-        settings=settings,
-        patient_id=patient.id,
-        never_types=never_types,
-        wanted_types=wanted_types,
-        sieve=Sieve(
-            settings.base_url,
-            patient.id,
-            never_types | SEVERAL_PEOPLE,
-            settings.record_bytes_max,
-        ),
-        missing=Missing(),
-        progress=progress,
-    )
+    with closing(Register()) as register:
+        chosen = find_patient(given, request.patient, register)
+        patient = chosen.record
+        stay_with(case, patient.id)
+        gathering = Gathering(
+            case=case,
+            settings=settings,
+            patient_id=patient.id,
+            never_types=never_types,
+            wanted_types=wanted_types,
+            sieve=Sieve(
+                settings.base_url,
+                patient.id,
+                never_types | SEVERAL_PEOPLE,
+                settings.record_bytes_max,
+                chosen.person,
+            ),
+            missing=Missing(),
+            progress=progress,
+        )
+        _gather(gathering, given, register, chosen)
+
+
+def _gather(gathering: Gathering, given: Files, register: Register, chosen: Chosen) -> None:
+    case, patient, told = gathering.case, chosen.record, Told()
     with case.commit():
         case.set_fact("pull_complete", None)
         case.set_fact("source_patient", patient.id)
         chart.reopen_failed(case)
         chart.keep_only(case, ())  # the files are read from the beginning each time
         chart.put_record(case, patient, QUERY)
-    with closing(Register()) as register:
-        for name in people.ours:
-            register.call(name, Key("Patient", patient.id))
-        _take(gathering, register, given, people)
-        _close(gathering, register, people)
-        while _take_provenance(gathering, register, given):
-            _close(gathering, register, people)
-        attach(gathering, register)
+    for name in chosen.names:
+        register.call(name, Key("Patient", patient.id))
+    if why := unlike_r4("Patient", members(patient.body)):
+        told.add(Untaken(Problem("failed", f"{why}; taken as it is"), Place(""), "Patient"))
+    taking = Taking(gathering, register, chosen, told)
+    for number, path in enumerate(given.paths, 1):
+        taking.take(given.each(path))
+        gathering.progress("pull", number, len(given.paths), "files")
+    taking.take(given.barred)
+    taking.settle()
+    _close(gathering, register, chosen)
+    while _take_provenance(gathering, register, given):
+        _close(gathering, register, chosen)
+    attach(gathering, register)
+    taking.tell_unnamed()
     closure.forget_unreached(gathering)
+    inline.tell(gathering)
     with case.commit():
-        gathering.missing.report(case, settings.expected_gaps)
+        gathering.missing.report(case, gathering.settings.expected_gaps)
+        for gap in told.gaps():
+            gathering.gap(*gap)
         chart.compare_with_earlier(case)
         case.set_fact("pull_complete", True)
 
 
-def _take(gathering: Gathering, register: Register, given: Files, people: People) -> None:
-    """Store what is the patient's, keep at hand what is nobody's, pass over all else."""
-    total = len(given.paths)
-    for number, path in enumerate(given.paths, 1):
-        batch: list[Record] = []
-        for found in given.each(path):
-            taken = _sift(gathering, register, found, people)
-            if isinstance(taken, Record):
-                batch.append(taken)
-            elif taken is not None:
-                gathering.gap("files", *taken)
-            if len(batch) >= _BATCH:
-                _store(gathering, batch)
-        _store(gathering, batch)
-        gathering.progress("pull", number, total, "files")
-
-
-def _sift(
-    gathering: Gathering, register: Register, found: Given | Problem, people: People
-) -> Record | Problem | None:
-    if isinstance(found, Problem):
-        return found
-    try:
-        seen = peek(found.body)
-        if seen.type in ("Patient", "Provenance"):  # taken before, and after
-            return None
-        whose = people.whose(seen.type, found.body)
-    except UndecodableError:
-        return UNREADABLE
-    if whose == "another":
-        return None
-    record = gathering.sieve.examine(found.body)
-    if record is None:  # known, so that a reference to it is no gap
-        left_out = Record(seen.type, seen.id, seen.version, sha256(found.body), found.body)
-        register.add(found.full_url, left_out, keep=False)
-        return None
-    if isinstance(record, Problem):
-        return record
-    standing = register.add(found.full_url, record, keep=whose == "nobody")
-    if standing == "contradicts" and seen.type in OWN_TYPES:
-        return CONTRADICT
-    return record if standing == "new" and whose == "ours" else None
-
-
-def _store(gathering: Gathering, batch: list[Record]) -> None:
-    with gathering.case.commit():
-        for record in batch:
-            chart.put_record(gathering.case, record, QUERY)
-    batch.clear()
-
-
-def _close(gathering: Gathering, register: Register, people: People) -> None:
-    closure.follow(gathering, lambda: resolve(gathering, register, people))
+def _close(gathering: Gathering, register: Register, chosen: Chosen) -> None:
+    closure.follow(gathering, lambda: resolve(gathering, register, chosen.person))
 
 
 def _take_provenance(gathering: Gathering, register: Register, given: Files) -> bool:
     """Take what was said about the chart's records and is not there yet. True if any was."""
-    batch: list[Record] = []
-    for found in given.of_type("Provenance"):
-        record = gathering.sieve.examine(found.body)
+    found: list[Record] = []
+    for one in given.of_type("Provenance"):
+        record = gathering.sieve.examine(one.body)
         if not isinstance(record, Record) or chart.has_record(gathering.case, *record[:2]):
             continue
-        targets = _keys(register, members(found.body).get("target"))
+        targets = _keys(register, members(one.body).get("target"))
         if any(chart.has_record(gathering.case, *k) for k in targets if k.type not in DIRECTORY):
-            register.add(found.full_url, record, keep=False)
-            batch.append(record)
-    brought = bool(batch)
-    _store(gathering, batch)
-    return brought
+            register.add(one.full_url, record, keep=False)
+            found.append(record)
+    with gathering.case.commit():
+        for record in found:
+            chart.put_record(gathering.case, record, QUERY)
+    return bool(found)
 
 
 def _keys(register: Register, target: Any) -> Iterator[Key]:

@@ -3,13 +3,14 @@
 from functools import partial
 from typing import IO
 
-from ..fhir.references import Kind, parse
+from ..fhir.references import Kind, parse, tidy
+from ..fhir.subject import Person
 from ..store import chart
 from ..store.chart import Record
 from . import attachments
+from .bases import base_of
 from .compartment import SEVERAL_PEOPLE
 from .context import Gathering
-from .people import People, base_of
 from .records import Problem
 from .register import Key, Register
 
@@ -22,12 +23,12 @@ _OTHER = Problem("not-asked", "a reference to another patient is not followed")
 _PEOPLE = Problem("not-asked", "a record about several people is not pulled")
 
 
-def resolve(gathering: Gathering, register: Register, people: People) -> bool:
+def resolve(gathering: Gathering, register: Register, person: Person) -> bool:
     """Settle every open reference among the files. True if that brought a record."""
     case, brought = gathering.case, False
     with case.commit():
         for (reference,) in case.rows("SELECT reference FROM target WHERE status = 'open'"):
-            target = _target(gathering, register, reference, people)
+            target = _target(gathering, register, reference, person)
             if isinstance(target, Problem):
                 case.execute("UPDATE target SET status = 'gap' WHERE reference = ?", (reference,))
                 role = parse(reference, base_of(reference) or "").type or "elsewhere"
@@ -46,7 +47,7 @@ def resolve(gathering: Gathering, register: Register, people: People) -> bool:
 
 
 def _target(
-    gathering: Gathering, register: Register, reference: str, people: People
+    gathering: Gathering, register: Register, reference: str, person: Person
 ) -> Key | Problem:
     found = register.find(reference)
     base = base_of(reference)
@@ -57,7 +58,7 @@ def _target(
         return _SEVERAL
     if chart.has_record(gathering.case, seen.type, seen.id) and base is None:
         return Key(seen.type, seen.id)
-    if seen.type == "Patient" or reference in people.others:
+    if seen.type == "Patient" or tidy(reference) in person.others:
         return _OTHER
     if seen.type in SEVERAL_PEOPLE:
         return _PEOPLE
@@ -80,15 +81,16 @@ def attach(gathering: Gathering, register: Register) -> None:
     """Attachments that the files hold as Binary resources."""
     rows = gathering.case.rows("SELECT url, type, id FROM attachment WHERE status = 'open'")
     for row in rows:
-        attachments.settle(gathering, partial(_binary, register), *row)
+        attachments.settle(gathering, partial(_binary, gathering, register), *row)
 
 
 def _binary(
-    register: Register, url: str, _content_type: str, file: IO[bytes]
-) -> attachments.Sent | Problem:
+    gathering: Gathering, register: Register, url: str, _content_type: str, file: IO[bytes]
+) -> str | Problem:
     found = [key for key in register.find(url) if key.type == "Binary"]
     body = register.body(found[0]) if len(found) == 1 else None
     if body is None:
         return _ELSEWHERE if "://" in url else _ABSENT
     file.write(body)
-    return attachments.unwrapped("application/fhir+json", file)
+    note = partial(attachments.note_labels, gathering, url)
+    return attachments.unwrapped("application/fhir+json", file, note=note)

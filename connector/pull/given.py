@@ -1,93 +1,65 @@
-"""FHIR resources in files, one after the other: Bundles, NDJSON, single resources; gzip or not.
+"""FHIR resources in files, one after the other: JSON or NDJSON under any name, packed or not.
 
-A Bundle is read whole (up to a limit) and cut without parsing; NDJSON is read line by line. Names
-of such files often hold a patient's name: no message holds one.
+What a file is, its content says: NDJSON is read line by line, one JSON value whole (up to a
+limit) and cut without parsing. Files are read again and again rather than held.
 """
 
-import gzip
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
 
-from ..errors import SourceFailed
-from ..fhir import bundle
-from ..fhir.lossless import UndecodableError, decode, encode, members
-from ..fhir.record import peek
-from .records import UNREADABLE, Problem
+from ..fhir.lossless import UndecodableError, elements, members
+from ..fhir.salvage import elements as roughly_elements
+from ..fhir.salvage import members as roughly_members
+from .files_open import Piece, Stream, listed, pieces, reading
+from .files_parts import MALFORMED, Deleted, Given, Part, parts
+from .files_told import Place, Told, Untaken
+from .records import Problem
 
-_NDJSON = {".ndjson", ".jsonl"}
-_READ = {".json", ".xml", *_NDJSON}
-_GZIP = b"\x1f\x8b"
+_NDJSON = (".ndjson", ".jsonl")
+_JSON = (".json", *_NDJSON)
 _BOM = b"\xef\xbb\xbf"
 _HEAD = 4096
+_BLANK_MAX = 10_000  # lines in a row
 
-BROKEN = Problem("failed", "a file could not be read to its end")
 CCDA = Problem("refused", "a C-CDA document (XML): only FHIR R4 as JSON can be read")
 XML = Problem("refused", "an XML file: only FHIR R4 as JSON can be read")
-
-
-class Given(NamedTuple):
-    """One resource as it stands in a file. `full_url`: what its Bundle calls it, or nothing."""
-
-    full_url: str
-    body: bytes
-
-    @property
-    def type(self) -> str | None:
-        """None if it can't be read, or has no type or id."""
-        try:
-            return peek(self.body).type
-        except UndecodableError:
-            return None
-
-
-def listed(path: Path) -> list[Path]:
-    """The files to read, in one order. `SourceFailed` if there is none."""
-    found = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    fit = [p for p in found if not path.is_dir() or _kind(p) in _READ]
-    if not fit or not all(p.is_file() for p in fit):
-        raise SourceFailed(
-            "the source's files are not there",
-            "Check `files`: a Bundle (.json, .json.gz), or a folder of Bundles or NDJSON.",
-        )
-    return fit
-
-
-def resources(path: Path, bytes_max: int) -> Iterator[Given | Problem]:
-    """What a file holds, or what is wrong with it. `bytes_max`: one Bundle, or one line."""
-    try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == _GZIP
-            raw.seek(0)
-            if packed:
-                with gzip.open(raw) as stream:
-                    yield from _read(stream, _kind(path), bytes_max)  # type: ignore[arg-type]
-            else:
-                yield from _read(raw, _kind(path), bytes_max)
-    except (OSError, EOFError, zlib.error):
-        yield BROKEN
+_OTHER_SORT = Problem("not-asked", "no JSON, so not FHIR JSON")
 
 
 class Files:
-    """The files of a source, to be read again and again. `bytes_max`: one Bundle, or one line."""
+    """The files of a source, to be read again and again. `bytes_max`: one JSON value, or line."""
 
-    def __init__(self, path: Path, bytes_max: int) -> None:
-        self.paths = listed(path)
+    def __init__(self, root: Path, bytes_max: int) -> None:
+        self.root = root
         self._bytes_max = bytes_max
+        found = listed(root)
+        self.paths = [item for item in found if isinstance(item, Path)]
+        self.barred = [item for item in found if isinstance(item, Untaken)]
 
-    def each(self, path: Path) -> Iterator[Given | Problem]:
-        return resources(path, self._bytes_max)
+    def each(self, path: Path) -> Iterator[Part]:
+        """What one file holds, and what of it is not taken."""
+        for piece in pieces(self.root, path):
+            if isinstance(piece, Untaken):
+                yield piece
+                continue
+            with reading(piece.name) as broken:
+                yield from _read(piece, self._bytes_max)
+            yield from broken
+
+    def all(self) -> Iterator[Part]:
+        """Everything, in one order."""
+        yield from self.barred
+        for path in self.paths:
+            yield from self.each(path)
 
     def of_type(self, resource_type: str) -> Iterator[Given]:
         """All readable resources of one type; what is wrong with others is told elsewhere."""
         hint = f'"{resource_type}"'.encode()
-        for path in self.paths:
-            for found in self.each(path):
-                if isinstance(found, Given) and hint in found.body and found.type == resource_type:
-                    yield found
+        for found in self.all():
+            if isinstance(found, Given) and hint in found.body and found.type == resource_type:
+                yield found
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,69 +75,128 @@ def survey(path: Path, bytes_max: int) -> Survey:
     """Look through the files of a source. `SourceFailed` if there are none."""
     files = Files(path, bytes_max)
     found = Survey(len(files.paths), Counter(), Counter())
-    for one in files.paths:
-        for given in files.each(one):
-            if isinstance(given, Problem):
-                found.problems[given.why] += 1
-            elif (kind := given.type) is None:
-                found.problems[UNREADABLE.why] += 1
-            else:
-                found.types[kind] += 1
+    told = Told()
+    for part in files.all():
+        if isinstance(part, Untaken):
+            told.add(part)
+        elif isinstance(part, Given) and (kind := part.type) is None:
+            told.add(Untaken(MALFORMED, part.place))
+        elif isinstance(part, Given) and kind is not None:
+            found.types[kind] += 1
+    found.problems.update(told.reasons())
     return found
 
 
-def _kind(path: Path) -> str:
-    plain = path.with_suffix("") if path.suffix.lower() == ".gz" else path
-    return plain.suffix.lower()
+def _read(piece: Piece, bytes_max: int) -> Iterator[Part]:
+    """The parts of one file. Its first line shows whether it is NDJSON."""
+    name, stream, place = piece.name, piece.stream, Place(piece.name)
+    lowered = name.lower().removesuffix(".gz")
+    line, number = _next(stream, bytes_max, 0)
+    first = _plain(line)
+    begins = first[:1]
+    if begins == b"<":
+        head = first + stream.read(_HEAD)
+        yield Untaken(CCDA if b"ClinicalDocument" in head[:_HEAD] else XML, place)
+    elif begins in (b"{", b"[") and _is_json(first):
+        yield from _first_and_more(stream, bytes_max, place, number, first)
+    elif begins in (b"{", b"["):
+        yield from _whole(stream, bytes_max, place, number, line)
+    elif first and lowered.endswith(_NDJSON):
+        yield from _lines(stream, bytes_max, place, number, line)
+    elif first:
+        yield Untaken(MALFORMED if lowered.endswith(_JSON) else _OTHER_SORT, place)
 
 
-def _read(stream: BinaryIO, kind: str, bytes_max: int) -> Iterator[Given | Problem]:
-    too_large = Problem("failed", f"more than {bytes_max} bytes in one piece (page_bytes_max)")
-    if kind in _NDJSON:
-        yield from _lines(stream, bytes_max, too_large)
+def _first_and_more(
+    stream: Stream, bytes_max: int, place: Place, number: int, first: bytes
+) -> Iterator[Part]:
+    """A line that is a whole JSON value: the only one, or the first of NDJSON."""
+    more, at = _next(stream, bytes_max, number)
+    if more:
+        yield from parts(first, place.within("line", number))
+        yield from _lines(stream, bytes_max, place, at, more)
+    else:
+        yield from parts(first, place)
+
+
+def _whole(
+    stream: Stream, bytes_max: int, place: Place, number: int, first: bytes
+) -> Iterator[Part]:
+    """One value over many lines; or NDJSON, though its first line is broken."""
+    data = first + stream.read(max(0, bytes_max + 1 - len(first)))
+    plain = _plain(data)
+    if len(data) <= bytes_max and _is_json(plain, roughly=True):
+        yield from parts(plain, place)
         return
-    data = stream.read(bytes_max + 1).removeprefix(_BOM).strip()
-    if data.startswith(b"<"):
-        yield CCDA if b"ClinicalDocument" in data[:_HEAD] else XML
-    elif len(data) > bytes_max:
-        yield too_large
-    elif data:
-        yield from _whole(data)
+    lines = data.split(b"\n")
+    if any(_is_resource(line) for line in lines[1:]):
+        whole = lines[:-1] if len(data) > bytes_max else lines
+        yield from _each_line(whole, place, number)
+        rest = lines[-1] + stream.readline(bytes_max + 1) if len(data) > bytes_max else b""
+        yield from _lines(stream, bytes_max, place, number + len(whole), rest)
+    else:
+        yield Untaken(_too_large(bytes_max) if len(data) > bytes_max else MALFORMED, place)
 
 
-def _lines(stream: BinaryIO, bytes_max: int, too_large: Problem) -> Iterator[Given | Problem]:
-    while line := stream.readline(bytes_max + 1):
+def _lines(
+    stream: Stream, bytes_max: int, place: Place, number: int, line: bytes
+) -> Iterator[Part]:
+    """NDJSON from `line` on, which is the `number`th of the file."""
+    while line:
         if len(line) > bytes_max and not line.endswith(b"\n"):
-            yield too_large
+            yield Untaken(_too_large(bytes_max), place.within("line", number))
             while line and not line.endswith(b"\n"):
                 line = stream.readline(bytes_max)
-        elif line := line.removeprefix(_BOM).strip():
-            yield _one("", line)
+        else:
+            yield from _each_line([line], place, number)
+        line, number = _next(stream, bytes_max, number)
 
 
-def _whole(data: bytes) -> Iterator[Given | Problem]:
+def _next(stream: Stream, bytes_max: int, number: int) -> tuple[bytes, int]:
+    """The next line with something on it, and its number; nothing at the end."""
+    for at in range(number + 1, number + _BLANK_MAX):
+        line = stream.readline(bytes_max + 1)
+        if not line or _plain(line):
+            return line, at
+    raise OSError("nothing but blank lines")  # told as a file that can't be read to its end
+
+
+def _each_line(lines: list[bytes], place: Place, number: int) -> Iterator[Part]:
+    for at, line in enumerate(lines, number):
+        if plain := _plain(line):
+            yield from parts(plain, place.within("line", at))
+
+
+def _is_json(data: bytes, *, roughly: bool = False) -> bool:
+    """Whether `data` is one object or array; `roughly`: its brackets and quotes match."""
+    listed_ = data.startswith(b"[")
     try:
-        top = members(data)
-        kind = decode(top["resourceType"]) if "resourceType" in top else None
+        (elements if listed_ else members)(data)
     except UndecodableError:
-        kind = "Bundle"  # cut roughly, so that a broken record fails alone
-    if kind != "Bundle":
-        if kind is not None:  # JSON of another sort (a manifest, settings) is not for us
-            yield _one("", data)
-        return
+        if not roughly:
+            return False
+    else:
+        return True
     try:
-        for full_url, body in bundle.entries(data):
-            yield UNREADABLE if body is None else _one(full_url, body)
+        (roughly_elements if listed_ else roughly_members)(data)
     except UndecodableError:
-        yield BROKEN
+        return False
+    return True
 
 
-def _one(full_url: str, body: bytes) -> Given | Problem:
-    """A resource; one that has no id gets the UUID that its Bundle calls it by (bundle.html)."""
+def _is_resource(line: bytes) -> bool:
     try:
-        top = members(body)
+        return b'"resourceType"' in line and "resourceType" in members(line)
     except UndecodableError:
-        return UNREADABLE
-    if "id" not in top and full_url.startswith("urn:uuid:"):
-        body = b'{"id":' + encode(full_url.removeprefix("urn:uuid:")) + b"," + body.lstrip()[1:]
-    return Given(full_url, body)
+        return False
+
+
+def _too_large(bytes_max: int) -> Problem:
+    return Problem("failed", f"more than {bytes_max} bytes in one piece (page_bytes_max)")
+
+
+def _plain(data: bytes) -> bytes:
+    return data.strip().removeprefix(_BOM).strip().lstrip(b"\x1e")
+
+
+__all__ = ["Deleted", "Files", "Given", "Part", "Survey", "survey"]

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote
 
 from ..endpoint import Answer, Endpoint
-from ..errors import EndpointError, NotFhir
+from ..errors import Answered, EndpointError, NotFhir
 from ..fhir import bundle
-from ..fhir.lossless import UndecodableError
+from ..fhir.lossless import UndecodableError, decode, members
+from ..fhir.outcome import codes, issues
 from ..fhir.record import Peek, peek
 
 _PAGES_MAX = 20
@@ -18,6 +19,22 @@ def read(source: Endpoint, resource_type: str, resource_id: str) -> bytes:
     """The current version of one resource, as sent. Raises `EndpointError`."""
     url = f"{resource_type}/{quote(resource_id)}"
     return source.get(url, f"{resource_type} read").body
+
+
+def carries(body: bytes, token: str) -> bool:
+    """Whether a resource has the identifier `system|value`: exactly this, in both parts.
+
+    Of a token without `|` the value is meant, in any system (search.html#token).
+    Raises `UndecodableError`.
+    """
+    system, bar, value = token.rpartition("|")
+    found = members(body).get("identifier")
+    listed = decode(found) if found is not None else []
+    for item in listed if isinstance(listed, list) else [listed]:
+        has = isinstance(item, dict) and item.get("value") == value
+        if has and (not bar or (item.get("system") or "") == system):
+            return True
+    return False
 
 
 def find(source: Endpoint, resource_type: str, parameters: Mapping[str, str]) -> dict[str, bytes]:
@@ -58,11 +75,21 @@ def count(source: Endpoint, url: str, name: str) -> int | None:
 
 
 def page_of(body: bytes, what: str) -> bundle.Page:
-    """One page of a searchset. Raises `NotFhir`."""
+    """One page of a searchset. Raises `NotFhir`; `Answered` for an OperationOutcome in its place.
+
+    Its status is 200, which no other `Answered` has, where it only warns.
+    """
     try:
         return bundle.page(body)
+    except UndecodableError as error:
+        why = str(error)
+    try:
+        said = issues(decode(body))
     except UndecodableError:
-        raise NotFhir(f"{what}: the answer is not a FHIR Bundle") from None
+        said = None
+    if said and not any(issue.left_out for issue in said):
+        raise Answered(200, f"{what}: an OperationOutcome that only warns ({codes(said)})")
+    raise NotFhir(f"{what}: the answer is not the result of a search ({why})")
 
 
 def peek_of(body: bytes, what: str) -> Peek:

@@ -13,7 +13,7 @@ from ..fhir.references import Kind, Target, parse
 from ..request import PatientChoice
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from .lookup import find, read
+from .lookup import carries, find, read
 
 _MERGES_MAX = 5  # of records merged one into the next
 _CHECK = (
@@ -24,10 +24,14 @@ _CHECK = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The patient whose chart is pulled. `replaced`: the request named a record merged into it."""
+    """The patient whose chart is pulled. `replaced`: the request named a record merged into it.
+
+    `read`: false for a record that the source gives in an export only.
+    """
 
     record: Record
     replaced: bool
+    read: bool = True
 
 
 def find_patient(source: Endpoint, choice: PatientChoice) -> Found:
@@ -106,6 +110,13 @@ def check_current(patient: dict[str, Any]) -> None:
     _check_active(patient)
 
 
+def check_brought(patient: Record | None) -> None:
+    """`Held` if an export did not bring the patient, or not as one to whom records may be added."""
+    if patient is None:
+        raise Held("patient", "the export holds no patient with this id", _CHECK)
+    check_current(decode(patient.body))
+
+
 def _by_id(source: Endpoint, patient_id: str) -> bytes:
     try:
         return read(source, "Patient", patient_id)
@@ -116,7 +127,15 @@ def _by_id(source: Endpoint, patient_id: str) -> bytes:
 
 
 def _by_identifier(source: Endpoint, choice: PatientChoice) -> bytes:
-    found = find(source, "Patient", {"identifier": choice.identifier or ""})
+    token = choice.identifier or ""
+    found = find(source, "Patient", {"identifier": token})
+    if not all(carries(body, token) for body in found.values()):
+        raise Held(
+            "patient",
+            "the source finds patients by this identifier who do not have it",
+            "Name the patient's id in a request with a new request_id; `connector cancel` ends this"
+            " one. Tell the people who run the source that its search passes over identifiers.",
+        )
     if len(found) != 1:
         raise Held(
             "patient",

@@ -13,6 +13,7 @@ from ..store.chart import Query
 from .context import Pull
 
 _BATCH = 200
+_TARGET_LENGTH = 60  # a type, a UUID, what is between
 # Shared by all patients: their Provenance is about the directory, not about this person.
 DIRECTORY = (
     "Practitioner",
@@ -41,11 +42,12 @@ def add_queries(pull: Pull) -> bool:
         DIRECTORY,
     )
     fresh = [target for (target,) in rows if target not in asked]
+    size = pull.source.at_once(_BATCH, _TARGET_LENGTH)
     chart.add_queries(
         pull.case,
         (
-            _query(len(batches) + n + 1, fresh[at : at + _BATCH], pull.settings.page_size)
-            for n, at in enumerate(range(0, len(fresh), _BATCH))
+            _query(len(batches) + n + 1, fresh[at : at + size], pull.settings.page_size)
+            for n, at in enumerate(range(0, len(fresh), size))
         ),
     )
     return bool(fresh)

@@ -2,27 +2,28 @@
 
 import time
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from ..endpoint.origin import joined
 from ..errors import Answered, EndpointError
 from ..fhir import bundle
-from ..fhir.lossless import UndecodableError, decode
 from ..store import chart, counts
 from ..store.casefile import CaseFile
-from ..store.chart import Query, Record
+from ..store.chart import Query
+from . import unfound
+from .belief import by_another
+from .compartment import BESIDE, COMPARTMENT
 from .context import Pull
 from .gaps import gap_name, kind_of
 from .lookup import ask, page_of
 from .plan import EVERYTHING, by_category, by_presence, searches, wider
-from .records import UNREADABLE, Problem
+from .records import Problem
+from .sifting import Sifted, sift
 from .totals import ask_again
 
 _RESTARTS_MAX = 2  # of one query in one run
 _FORGOTTEN = (404, 410)  # answers to a page that was there: HAPI keeps a result for an hour
 _DEMANDS = (400, 422)  # answers to a search that lacks something the server demands
-_LEFT_OUT = ("incomplete", "suppressed")
 
 
 def ask_open(pull: Pull) -> None:
@@ -33,6 +34,7 @@ def ask_open(pull: Pull) -> None:
     while opened := chart.queries(pull.case, "open"):  # a query may be split into others
         pull.workers.each(lambda query: _ask(pull, query), opened)
         ask_again(pull)
+    unfound.settle(pull)
 
 
 def _ask(pull: Pull, query: Query) -> None:
@@ -53,6 +55,8 @@ def _ask(pull: Pull, query: Query) -> None:
 def _ask_pages(pull: Pull, query: Query) -> str | None:
     """Ask page after page. Returns what the server said if it knows a page no longer, else None."""
     name = gap_name(query.key)
+    if query.next_url is None:
+        query = _otherwise(pull, query, pull.page_size.fitting(query))
     url: str | None = query.next_url or query.url
     pages = query.pages
     clean = True
@@ -66,8 +70,12 @@ def _ask_pages(pull: Pull, query: Query) -> str | None:
             status = error.status if isinstance(error, Answered) else None
             if status in _FORGOTTEN and url != query.url:
                 return f"HTTP {status}"
+            if status in unfound.STATUSES and url == query.url and "/" not in url.partition("?")[0]:
+                pull.unfound.add(status, query)
+                chart.fail_query(pull.case, query.key)
+                return None
             if status in _DEMANDS and url == query.url:
-                other = _asked_otherwise(pull, query)
+                other = _in_smaller_pages(pull, query) or _asked_otherwise(pull, query)
                 if other is None:
                     return None
                 if other is not query:
@@ -79,11 +87,41 @@ def _ask_pages(pull: Pull, query: Query) -> str | None:
                 why = _explained(pull, error, query)
                 _gap_of_broken_off(pull, query, Problem(kind_of(error), why))
             break
+        found = sift(pull, query, page, url == query.url)
+        if found.doubt:
+            again = _asked_by_another(pull, query, found.doubt)
+            if again is None:
+                break
+            query, url, pages, clean = again, again.url, 0, True
+            continue
         pages += 1
-        url, clean = _commit(pull, query, url, page, pages, clean)
+        pull.page_size.taken()
+        url, clean = _commit(pull, query, url, page, found, pages, clean)
         pull.tally.page(name, len(answer.body), took_s)
         pull.tell(f"{name} {pages} page{'s' if pages > 1 else ''}")
     return None
+
+
+def _in_smaller_pages(pull: Pull, query: Query) -> Query | None:
+    """The query with a `_count` that the server takes; None if it is not that."""
+
+    def answers(other: Query) -> bool:
+        name = f"{gap_name(query.key)} search"
+        try:
+            page_of(ask(pull.source, other.url, name).body, name)
+        except EndpointError as error:
+            pull.still_there(error)
+            return isinstance(error, Answered) and error.status in unfound.STATUSES
+        return True
+
+    other = pull.page_size.smaller(query, answers)
+    return None if other is None else _otherwise(pull, query, other)
+
+
+def _otherwise(pull: Pull, query: Query, other: Query) -> Query:
+    if other != query:
+        chart.ask_otherwise(pull.case, other)
+    return other
 
 
 def _asked_otherwise(pull: Pull, query: Query) -> Query | None:
@@ -118,17 +156,38 @@ def _explained(pull: Pull, error: EndpointError, query: Query) -> str:
     return f"{error} ({hint})" if hint else str(error)
 
 
+def _asked_by_another(pull: Pull, query: Query, doubt: Problem) -> Query | None:
+    """Forget what a search brought that is not of this patient alone, and ask by another parameter.
+
+    None: there is no other, or it was that already; then the search has failed. As one that never
+    had an answer it may be filled by `$everything`.
+    """
+    name = query.url.partition("?")[0]
+    candidates = {**COMPARTMENT, **BESIDE}.get(name, ())
+    url = by_another(query.url, candidates, pull.capability.search.get(name) or candidates)
+    with pull.case.commit():
+        chart.forget_query(pull.case, query.key)
+        if url is None:
+            chart.fail_query(pull.case, query.key)
+            _gap_of_broken_off(pull, query, doubt)
+            return None
+        why = f"{query.why}; then by another parameter: {doubt.why}"
+        query = Query(query.key, url, why)
+        chart.ask_otherwise(pull.case, query)
+    return query
+
+
 def _commit(
-    pull: Pull, query: Query, url: str, page: bundle.Page, number: int, clean: bool
+    pull: Pull, query: Query, url: str, page: bundle.Page, found: Sifted, number: int, clean: bool
 ) -> tuple[str | None, bool]:
     """Store page `number` with its problems. Returns where to go on, and if all was well so far.
 
     A query with a problem on any page ends as failed, so that a later run asks it again.
     """
-    records, matches, problems = _sift(pull, page)
+    records, problems = found.records, found.problems
     with pull.case.commit():
         following, broken = _following(pull, query, url, page.next_url, number)
-        chart.commit_page(pull.case, query.key, url, records, matches, following)
+        chart.commit_page(pull.case, query.key, url, records, found.matches, following)
         counts.note(pull.case, query.key, page.total, len(page.entries))
         pull.tally.resources([record.type for record in records])
         if query.key == EVERYTHING:
@@ -185,41 +244,3 @@ def _gap_of_broken_off(pull: Pull, query: Query, problem: Problem) -> None:
         # Nobody knows which types the rest would have held.
         for name in sorted(pull.wanted_types):
             pull.gap(name, problem.kind, "the operation that returns the whole chart broke off")
-
-
-def _sift(pull: Pull, page: bundle.Page) -> tuple[list[Record], int, list[Problem]]:
-    records: list[Record] = []
-    problems: list[Problem] = []
-    matches = 0
-    for entry in page.entries:
-        if entry.mode in ("match", "include"):
-            matches += entry.mode == "match"
-            found = pull.sieve.examine(entry.body)
-        else:
-            found = _outcome(entry.body) if entry.mode == "outcome" else UNREADABLE
-        if isinstance(found, Record):
-            records.append(found)
-        elif found is not None:
-            problems.append(found)
-    return records, matches, problems
-
-
-def _outcome(body: bytes) -> Problem | None:
-    """What an OperationOutcome among the results says is missing; None for other warnings.
-
-    R4 valueset-issue-type.html: `incomplete` and `suppressed` mean that results were left out,
-    whatever severity they are given.
-    """
-    try:
-        issues = decode(body).get("issue") or []
-        grave = sorted({str(issue.get("code")) for issue in issues if _is_grave(issue)})
-    except (UndecodableError, AttributeError):
-        return UNREADABLE
-    if not grave:
-        return None
-    codes = ", ".join(grave)[:100]
-    return Problem("failed", f"the server says that results are missing ({codes})")
-
-
-def _is_grave(issue: dict[str, Any]) -> bool:
-    return issue.get("severity") in ("error", "fatal") or issue.get("code") in _LEFT_OUT

@@ -1,19 +1,17 @@
 """Whether one pulled resource belongs in the chart. Pure."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import NamedTuple
 
-from ..fhir.lossless import UndecodableError, decode, members, sha256
+from ..fhir.about import SUBJECT, TAKE_PART
+from ..fhir.lossless import UndecodableError, decode, sha256
 from ..fhir.record import peek
-from ..fhir.references import Kind, parse
 from ..fhir.salvage import deeper_than
+from ..fhir.subject import Person, Whose
 from ..store.chart import Record
 
-# Elements that say whose record it is (R4: subject and patient in most types, Coverage.beneficiary,
-# ResearchSubject.individual, Task.for, EnrollmentRequest.candidate).
-_WHOSE = ("subject", "patient", "beneficiary", "individual", "for", "candidate")
 # FHIR resources are some ten levels deep. Later steps walk a record with several calls a level, and
 # the interpreter allows a thousand.
 _DEPTH_MAX = 100
@@ -31,18 +29,47 @@ UNREADABLE = Problem("failed", "at least one record could not be read")
 SUBSETTED = Problem("refused", "the server sent at least one record only in part (SUBSETTED)")
 TOO_DEEP = Problem("failed", f"at least one record is nested deeper than {_DEPTH_MAX} levels")
 ANOTHER_PATIENT = Problem("failed", "a record of another patient came back")
+SEVERAL_PEOPLE = Problem("failed", "a record about several people, which is not taken")
+UNNAMED = Problem(
+    "failed", "a record that does not say whose it is, in an answer that may be anybody's"
+)
+ABOUT_NO_PATIENT = Problem("failed", "a record that names no patient came back")
 
 
-@dataclass(frozen=True, slots=True)
+class Came(Enum):
+    """How a record came: what binds one that does not say whose it is."""
+
+    SEARCHED = "searched"  # by a search for this patient, whose answer shows that it was one
+    UNBOUND = "unbound"  # by a search for this patient, as we have to believe
+    REFERRED = "referred"  # as what a record of the patient refers to
+
+
+@dataclass(frozen=True)
 class Sieve:
-    """What one patient's chart takes, from the server at `base_url`."""
+    """What one patient's chart takes, from the server at `base_url`.
+
+    `person`: all that is known of how records name the patient; without one, the id alone.
+    """
 
     base_url: str
     patient_id: str
     left_out: frozenset[str]  # types that are not stored, whatever brings them
     bytes_max: int = 100_000_000
+    person: Person = field(default=None)  # type: ignore[assignment]
 
-    def examine(self, body: bytes) -> Record | Problem | None:
+    def __post_init__(self) -> None:
+        if self.person is None:
+            known = Person(self.patient_id, frozenset({self.base_url}))
+            object.__setattr__(self, "person", known)
+
+    def at(self, *bases: str) -> "Sieve":
+        """The same, where the server is known by further addresses."""
+        known = self.person.bases or frozenset()
+        if known.issuperset(bases):
+            return self
+        return replace(self, person=replace(self.person, bases=known.union(bases)))
+
+    def examine(self, body: bytes, came: Came = Came.REFERRED) -> Record | Problem | None:
         """The record to store, the problem it is, or None for a type that is left out."""
         if len(body) > self.bytes_max:
             return Problem("refused", f"at least one record is larger than {self.bytes_max} bytes")
@@ -53,30 +80,29 @@ class Sieve:
             if seen.type in self.left_out:
                 return None
             _check_readable(body)
-            another = self.of_another(seen.type, seen.id, body)
+            whose = self.person.whose(body)
         except UndecodableError:
             return UNREADABLE
-        if another:
-            return ANOTHER_PATIENT
+        if problem := _of(whose, seen.type, came):
+            return problem
         if seen.subsetted:
             return SUBSETTED
         return Record(seen.type, seen.id, seen.version, sha256(body), body)
 
-    def of_another(self, resource_type: str, resource_id: str, body: bytes) -> bool:
-        """Whether the record names a patient of this server, and only others than ours."""
-        if resource_type == "Patient":
-            return resource_id != self.patient_id
-        top = members(body)
-        named = {id_ for name in _WHOSE if name in top for id_ in self._patients(decode(top[name]))}
-        return bool(named) and self.patient_id not in named
 
-    def _patients(self, value: Any) -> Iterator[str]:
-        for item in value if isinstance(value, list) else [value]:
-            reference = item.get("reference") if isinstance(item, dict) else None
-            if isinstance(reference, str):
-                target = parse(reference, self.base_url)
-                if target.kind is Kind.LOCAL and target.type == "Patient":
-                    yield target.id
+def _of(whose: Whose, resource_type: str, came: Came) -> Problem | None:
+    if whose is Whose.STRANGER:
+        return ANOTHER_PATIENT
+    if whose is Whose.SEVERAL:
+        return SEVERAL_PEOPLE
+    if whose is Whose.OWN or came is Came.REFERRED:
+        return None
+    if whose is Whose.NOBODY:
+        # What a search by patient brings along (a Practitioner) is no claim about the patient.
+        return ABOUT_NO_PATIENT if resource_type in SUBJECT else None
+    if came is Came.UNBOUND or resource_type in TAKE_PART:
+        return UNNAMED  # where a patient only takes part, no subject can be given to it either
+    return None
 
 
 def _check_readable(body: bytes) -> None:

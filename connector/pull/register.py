@@ -7,22 +7,27 @@ whole records that are nobody's (practitioners, medications), until something re
 
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
-from ..fhir.lossless import decode, members
+from ..fhir.lossless import decode, encode, members
 from ..fhir.references import Kind, parse
 from ..store.chart import Record
-from .people import base_of
+from .bases import base_of
+from .versions import updated
 
 Standing = Literal["new", "same", "older", "contradicts"]
+Where = tuple[str, str, int]  # in the files (files_told.Place)
 
 _SCHEMA = """
 CREATE TABLE known (
   type TEXT, id TEXT, sha256 TEXT, updated TEXT, body BLOB, contradicted INTEGER DEFAULT 0,
   PRIMARY KEY (type, id));
 CREATE TABLE name (reference TEXT, type TEXT, id TEXT, PRIMARY KEY (reference, type, id));
+CREATE TABLE deleted (type TEXT, id TEXT, moment TEXT, PRIMARY KEY (type, id));
+CREATE TABLE theirs (reference TEXT PRIMARY KEY);
+CREATE TABLE visit (reference TEXT, type TEXT, id TEXT, item BLOB);
+CREATE TABLE unnamed (type TEXT, id TEXT, item BLOB, why TEXT, PRIMARY KEY (type, id));
 BEGIN;
 """
 
@@ -54,21 +59,21 @@ class Register:
         """
         self._note(full_url, record)
         key = (record.type, record.id)
-        updated = _updated(record.body)
+        changed = updated(record.body)
         before = self._db.execute(
             "SELECT sha256, updated FROM known WHERE type = ? AND id = ?", key
         ).fetchone()
         if before is not None:
             if before[0] == record.sha256:
                 return "same"
-            if not (updated and before[1]) or updated == before[1]:
+            if not (changed and before[1]) or changed == before[1]:
                 self._db.execute("UPDATE known SET contradicted = 1 WHERE type = ? AND id = ?", key)
                 return "contradicts"
-            if updated < before[1]:
+            if changed < before[1]:
                 return "older"
         self._db.execute(
             "INSERT OR REPLACE INTO known (type, id, sha256, updated, body) VALUES (?, ?, ?, ?, ?)",
-            (*key, record.sha256, updated, record.body if keep else None),
+            (*key, record.sha256, changed, record.body if keep else None),
         )
         return "new"
 
@@ -102,6 +107,52 @@ class Register:
         found = self._db.execute("SELECT body FROM known WHERE type = ? AND id = ?", key).fetchone()
         return found[0] if found else None
 
+    def delete(self, key: Key, when: str) -> None:
+        """Note that a record was deleted; the latest deletion counts."""
+        self._db.execute(
+            "INSERT INTO deleted VALUES (?, ?, ?) ON CONFLICT (type, id)"
+            " DO UPDATE SET moment = max(moment, excluded.moment)",
+            (*key, when),
+        )
+
+    def deleted(self, key: Key, body: bytes) -> bool:
+        """Whether this version of a record was deleted: unless it is known to be a later one."""
+        sql = "SELECT moment FROM deleted WHERE type = ? AND id = ?"
+        found = self._db.execute(sql, key).fetchone()
+        return found is not None and not (found[0] and updated(body) > found[0])
+
+    def add_theirs(self, full_url: str, key: Key) -> None:
+        """Note how a record of another patient is referred to, and nothing else of it."""
+        names = [(name,) for name in (full_url, f"{key.type}/{key.id}") if name]
+        self._db.executemany("INSERT OR IGNORE INTO theirs VALUES (?)", names)
+
+    def add_visit(self, reference: str, key: Key, place: Where) -> None:
+        """Note which encounter a record of ours belongs to."""
+        row = (reference, *key, encode(place))
+        self._db.execute("INSERT INTO visit VALUES (?, ?, ?, ?)", row)
+
+    def visits(self) -> list[tuple[Key, Where]]:
+        """The records of ours that belong to an encounter of another patient."""
+        if self._db.execute("SELECT 1 FROM theirs").fetchone() is None:
+            return []
+        rows = self._db.execute("SELECT * FROM visit ORDER BY rowid").fetchall()
+        return [(Key(t, i), _where(item)) for ref, t, i, item in rows if self._is_theirs(ref)]
+
+    def _is_theirs(self, reference: str) -> bool:
+        local = parse(reference, base_of(reference) or "").local
+        sql = "SELECT 1 FROM theirs WHERE reference IN (?, ?)"
+        return self._db.execute(sql, (reference, local)).fetchone() is not None
+
+    def add_unnamed(self, key: Key, place: Where, why: str) -> None:
+        """Note a record that does not say whose it is; it is added with `keep` too."""
+        row = (*key, encode(place), why)
+        self._db.execute("INSERT OR REPLACE INTO unnamed VALUES (?, ?, ?, ?)", row)
+
+    def unnamed(self) -> Iterator[tuple[Key, Where, str]]:
+        """What `add_unnamed` noted."""
+        for type_, id_, item, why in self._db.execute("SELECT * FROM unnamed ORDER BY rowid"):
+            yield Key(type_, id_), _where(item), why
+
     def contradicted(self, key: Key) -> bool:
         """Whether the files hold another record under this id, and nobody can tell which counts."""
         sql = "SELECT contradicted FROM known WHERE type = ? AND id = ?"
@@ -134,16 +185,11 @@ def tokens(body: bytes) -> Iterator[str]:
             yield value
 
 
-def _updated(body: bytes) -> str | None:
-    """`meta.lastUpdated` in UTC, so that texts compare as moments do."""
-    meta = _member(body, "meta")
-    try:
-        moment = datetime.fromisoformat(meta["lastUpdated"])
-    except (TypeError, KeyError, ValueError):
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
 def _member(body: bytes, name: str) -> Any:
     top = members(body)
     return decode(top[name]) if name in top else None
+
+
+def _where(item: bytes) -> Where:
+    file, inside, number = decode(item)
+    return str(file), str(inside), int(number)

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from ..errors import EndpointError
-from ..fhir.references import Kind, parse
+from ..fhir.references import Kind, parse, tidy
 from ..store.chart import Record, put_record
 from .compartment import SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import kind_of
-from .lookup import find, read
+from .lookup import carries, find, read
 from .records import ANOTHER_PATIENT, UNREADABLE, Problem
 
 QUERY = "references"  # under which the records found here are stored
@@ -24,6 +24,7 @@ _IDS_MAX = 50  # in one search
 
 _OTHER = Problem("not-asked", "a reference to another patient is not followed")
 _PEOPLE = Problem("not-asked", "a record about several people is not pulled")
+_LOOSE = Problem("failed", "the source finds by an identifier what does not have it")
 _TOO_MANY = Problem("failed", f"more than {_READS_MAX} referenced records")
 _ELSEWHERE = {
     Kind.FOREIGN: Problem("not-asked", "references to other servers are not followed"),
@@ -45,9 +46,10 @@ def resolve_open(pull: Pull) -> bool:
     _settle_known(pull)
     to_find: list[_Row] = []
     to_read: list[_Row] = []
+    bases = pull.bases()
     with pull.case.commit():
         for row in _open(pull):
-            target = parse(row.reference, pull.source.base_url)
+            target = parse(row.reference, *bases)
             if target.kind in _ELSEWHERE:
                 _give_up(pull, row, _ELSEWHERE[target.kind])
             elif target.type in SEVERAL_PEOPLE:
@@ -139,12 +141,17 @@ def _find(pull: Pull, row: _Row) -> None:
     """Resolve a conditional reference: exactly one match, or a gap (http.html#trules)."""
     if pull.workers.stopping:
         return
-    parameters = dict(parse_qsl(row.reference.partition("?")[2]))
+    parameters = dict(parse_qsl(tidy(row.reference).partition("?")[2]))
+    token = parameters.get("identifier")
     try:
         found = find(pull.source, row.type, parameters)
+        strange = token and not all(carries(body, token) for body in found.values())
     except EndpointError as error:
         pull.still_there(error)
         _give_up(pull, row, Problem(kind_of(error), str(error)))
+        return
+    if strange:
+        _give_up(pull, row, _LOOSE)
         return
     if len(found) != 1:
         count = "several records answer" if found else "no record answers"
@@ -156,7 +163,7 @@ def _find(pull: Pull, row: _Row) -> None:
 
 def _keep(pull: Pull, row: _Row, resource_id: str, body: bytes) -> None:
     """Store the record that answers a reference, and where the reference comes to."""
-    record = pull.sieve.examine(body)
+    record = pull.sieve.at(*pull.bases()).examine(body)
     if not isinstance(record, Record):
         _give_up(pull, row, _OTHER if record is ANOTHER_PATIENT else record or UNREADABLE)
         return

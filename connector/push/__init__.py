@@ -4,7 +4,7 @@ Laws of this room (docs/architecture.md): never the wrong patient, never twice, 
 over the receiver's work, never silently. Every step can run again, alone, after a crash.
 """
 
-from . import choice, discard, document, doubt, folder, message, unread, whole
+from . import choice, discard, document, doubles, doubt, folder, message, unread, whole
 from .announce import announce
 from .cancel import cancel
 from .candidates import Judged
@@ -33,6 +33,7 @@ __all__ = [
     "deliver",
     "discard",
     "document",
+    "doubles",
     "doubt",
     "folder",
     "hand_over",

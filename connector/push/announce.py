@@ -19,20 +19,25 @@ from ..store.update import announced, opened
 from .answers import Kind, judged
 from .desk import Desk, at_destination, parts
 from .exchange import may_try_again, post
-from .expected import Expected, Reading, judge
+from .expected import WORKFLOW, Expected, Reading, judge
 from .identity import check_again
-from .lookup import read
+from .lookup import read, resource
+from .patience import Patience
 
 _OURS_YET: Literal["ours yet"] = "ours yet"
 _THEIRS: Literal["theirs"] = "theirs"
+_STALE: Literal["stale"] = "stale"  # our write was done, and what is read is from before it
+_Seen = Reading | Literal["ours yet", "theirs", "stale"]
+TAKEN_UP = "taken up there already"  # the note of what they worked on before we had looked
 
 
 @dataclass
 class Signal:
     """What is to be announced: what it has to become, and what of it is ours.
 
-    `version`: what our last write made; `left`: canonical SHA-256 of the form before. `pending`: no
-    answer said yet that it is written. `again`: it was announced before, and this is an update.
+    `version`: what our last write made; `left`: canonical SHA-256 of the form before, and `before`
+    its version, once an answer said that it is written (until then it is `pending`). `again`: it
+    was announced before, and this is an update.
     """
 
     key: str
@@ -43,6 +48,7 @@ class Signal:
     wanted: bytes
     again: bool
     pending: bool = True
+    before: str | None = None
 
 
 def announce(desk: Desk, now: str) -> None:
@@ -77,7 +83,7 @@ def announce(desk: Desk, now: str) -> None:
 
 def everything_is_there(desk: Desk) -> None:
     """Never half: the last guard, whoever calls in whatever order."""
-    settled = "('verified', 'precision-changed', 'accepted', 'rejected', 'theirs', 'removed')"
+    settled = (*delivery.ARRIVED, "accepted", "rejected", "theirs", "removed")
     missing = desk.case.row(
         "SELECT count(*) FROM entry LEFT JOIN delivery USING (type, id)"  # noqa: S608
         f" WHERE coalesce(delivery.status, '') NOT IN {settled}"
@@ -107,7 +113,7 @@ def signals_of(desk: Desk, at: str) -> dict[str, Signal]:
 def _until_told(desk: Desk, signals: dict[str, Signal], at: str) -> dict[str, Reading]:
     failure = ""
     for attempt in count(1):
-        readings = {key: _told(desk, signal) for key, signal in signals.items()}
+        readings = _look(desk, signals)
         told = {key: found for key, found in readings.items() if isinstance(found, Reading)}
         if _THEIRS in readings.values():
             _leave(desk, signals, [key for key in signals if key not in told])
@@ -120,25 +126,54 @@ def _until_told(desk: Desk, signals: dict[str, Signal], at: str) -> dict[str, Re
     raise AssertionError("the retry decision ends the loop")
 
 
-def _told(desk: Desk, signal: Signal) -> Reading | Literal["ours yet", "theirs"]:
+def _look(desk: Desk, signals: dict[str, Signal]) -> dict[str, _Seen]:
+    """What each signal is by now; looked at again while the server shows what was before."""
+    patience = Patience(desk.settings.search_lag_s)
+    seen = {key: _told(desk, signal) for key, signal in signals.items()}
+    while _STALE in seen.values() and patience.again():
+        seen |= {k: _told(desk, signals[k]) for k, found in seen.items() if found is _STALE}
+    return seen
+
+
+def _told(desk: Desk, signal: Signal) -> _Seen:
     """The reading of a signal that is out; or that it is still as we left it; or theirs by now.
 
     Raises `Held` if a draft of ours was changed.
     """
     resource_type = parts(signal.key)[0]
     body = read(desk, f"{resource_type}/{signal.target_id}")
-    reading = judge(signal.target_id, signal.wanted, body)
+    reading = judge(signal.target_id, signal.wanted, body, desk.settings.base_url)
     if reading.status != "differs":
         return reading
     if body is not None:
+        if (taken := _taken_up(desk, signal, body)) is not None:
+            return taken
         as_left = reading.read_sha256 == signal.left
         if reading.version == signal.version if signal.version is not None else as_left:
             return _OURS_YET if signal.pending else reading
+        if not signal.pending and signal.before is not None and reading.version == signal.before:
+            return _STALE
         if signal.version is None and not signal.pending:
             return reading  # our own write, which the server did not store as sent
     if signal.again:
         return _THEIRS
     raise changed(resource_type)
+
+
+def _taken_up(desk: Desk, signal: Signal, body: bytes) -> Reading | None:
+    """The reading of what they work on already: it was told, whoever looked first.
+
+    Not of an update that has not left: what they have is the request before it. The version stays
+    the one that our write made: theirs is not ours to write over.
+    """
+    aside = WORKFLOW.get(signal.name)
+    if aside is None or (signal.again and signal.pending):
+        return None
+    base_url = desk.settings.base_url
+    reading = judge(signal.target_id, signal.wanted, body, base_url, aside)
+    if reading.status == "differs" or resource(body).get("status") in (None, "draft"):
+        return None
+    return reading._replace(version=signal.version, note=TAKEN_UP)
 
 
 def changed(resource_type: str) -> Held:
@@ -185,8 +220,8 @@ def _write(desk: Desk, pending: list[Signal], at: str, attempt: int) -> str:
         delivery.keep_words(desk.case, write_no, answer.status, answer.body)
     for signal in now:
         if signal.key in found.places:
+            signal.before, signal.pending = signal.version, False
             signal.version = found.places[signal.key].version
-            signal.pending = False
     if kind is Kind.DONE and not together and attempt <= desk.settings.attempts + len(ANNOUNCED):
         return ""  # the other one is next
     if may_try_again(desk, attempt, answer):

@@ -10,11 +10,12 @@ from ..endpoint.shape import describe
 from ..fhir.bundle import responses
 from ..fhir.lossless import UndecodableError, decode
 from .desk import parts
-from .lookup import Place
+from .lookup import Place, as_version
 
 _LOCATION = re.compile(
     r"(?:^|/)(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/(?P<version>[^/]+))?$"
 )
+_STATUS = re.compile(r"([1-5]\d\d)(?!\d)", re.ASCII)
 # How servers name the entry that an issue is about: `Bundle.entry[3].resource`, `entry[3]`.
 _ENTRY = re.compile(r"\bentry\[(\d{1,5})\]")
 # Refusals that may be about one entry: what is left when it is taken out may pass.
@@ -68,13 +69,13 @@ def proof(keys: list[str], body: bytes) -> Proof:
     failures: set[str] = set()
     for key, response in zip(keys, answers, strict=True):
         place = _place(parts(key)[0], response)
-        status = str(response.get("status", "missing"))[:3]
+        status = _status(response)
         if place is not None:
             found.places[key] = place
             if status == "201":
                 found.made.add(key)
             continue
-        failures.add(f"entry status {status}")
+        failures.add(f"entry status {status or 'missing'}")
         if status in map(str, _REFUSALS):
             found.failed.add(key)
     return found._replace(words=", ".join(sorted(failures)))
@@ -116,9 +117,15 @@ def named(body: bytes, keys: list[str]) -> set[str]:
 
 def _place(resource_type: str, response: dict[str, Any]) -> Place | None:
     location = _LOCATION.search(str(response.get("location", "")))
-    status = str(response.get("status", ""))[:3]
+    status = _status(response)
     if status not in ("200", "201") or location is None or location["type"] != resource_type:
         return None
     # HAPI writes the bare number here, others an ETag (W/"1").
     etag = str(response.get("etag") or "").removeprefix("W/").strip('"')
-    return Place(resource_type, location["id"], etag or location["version"])
+    return Place(resource_type, location["id"], as_version(etag) or as_version(location["version"]))
+
+
+def _status(response: dict[str, Any]) -> str:
+    """The three digits of an entry's status (bundle.html: `201 Created`)."""
+    status = _STATUS.match(str(response.get("status", "")))
+    return status[1] if status else ""

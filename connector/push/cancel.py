@@ -176,7 +176,12 @@ def _letter(desk: Desk, letter: packet.Entry) -> list[Write]:
 def _read_letter(desk: Desk, letter: packet.Entry) -> None:
     """Read the second Task back, and keep where it stands. Raises `ReadBackDiffers`."""
     place = find(desk, [key_of(letter)])[key_of(letter)]
-    reading = judge(place.id, Addresses(desk).render(letter), read(desk, place.reference))
+    reading = judge(
+        place.id,
+        Addresses(desk).render(letter),
+        read(desk, place.reference),
+        desk.settings.base_url,
+    )
     if reading.status == "differs":
         raise ReadBackDiffers(
             "the Task that asks to stop is not at the destination as it was written",

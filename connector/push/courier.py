@@ -19,8 +19,10 @@ from .addresses import Addresses
 from .answers import NOTHING, Kind, Proof, judged, named
 from .desk import PATIENT, Desk, parts
 from .exchange import may_try_again, post
+from .halftaken import half_taken
 from .limits import learn, limits_of
 from .lookup import Place, find
+from .patience import Patience
 from .plan import Survey, Unit, pack
 
 # Refusals of one record that may pass by themselves, or be no fault of the record.
@@ -41,11 +43,14 @@ class Courier:
 
     def settle_intended(self) -> None:
         """Settle by reading what an earlier run may have sent without hearing the answer."""
-        rows = delivery.deliveries(self._desk.case, "intended")
-        self._look([[f"{row.type}/{row.id}"] for row in rows])
-        settled = "settled by reading" if self._desk.reads else "to be sent again"
-        for write_no in sorted({row.write_no for row in rows}):
-            self._desk.ledger.answer(self._desk.handle, write_no, None, settled)
+        desk, writes = self._desk, dict[int, list[str]]()
+        for row in delivery.deliveries(desk.case, "intended"):
+            writes.setdefault(row.write_no, []).append(f"{row.type}/{row.id}")
+        settled = "settled by reading" if desk.reads else "to be sent again"
+        for write_no, keys in sorted(writes.items()):
+            ago = desk.ledger.since_intended(desk.handle, write_no)
+            self._look_for([keys], Patience(desk.settings.search_lag_s - ago))
+            desk.ledger.answer(desk.handle, write_no, None, settled)
 
     def meet(self, keys: Collection[str]) -> None:
         """Find those of `keys` that an earlier delivery of ours brought: they are not sent again.
@@ -56,7 +61,7 @@ class Courier:
         if not brought:
             return
         self._intend(brought)
-        self._look([[key] for key in brought], delivery.STOOD)
+        self._look_for([[key] for key in brought], self._patience(), delivery.STOOD)
         gone = sorted({parts(key)[0] for key in brought if key not in self.addresses.places})
         if gone:
             raise Held(
@@ -186,8 +191,10 @@ class Courier:
         self, units: list[Unit], attempt: int, answer: Answer | None, words: str
     ) -> bool:
         """Look what stands there. False: there was no more to try, and the rest is isolated."""
+        self._desk.case.set_fact("unclear_write", True)
         again = may_try_again(self._desk, attempt, answer)
-        self._look(units)
+        refused = answer is not None and answer.status == 429  # then nothing of it was done
+        self._look_for(units, Patience(0) if refused else self._patience())
         left = self._open(units)
         if again or not left:
             return True
@@ -207,6 +214,7 @@ class Courier:
     def _isolate(self, units: list[Unit], words: str, answer: Answer | None, found: Proof) -> None:
         """Narrow down a refusal of `units`: only what is refused when sent alone is rejected."""
         self._look(units)
+        half_taken(self._desk, self._whole, _flat(units), self.addresses.places)
         left = self._open(units)
         sent, keys = _flat(units), _flat(left)
         if len(sent) == len(keys) == 1:
@@ -254,6 +262,22 @@ class Courier:
             )
         delivery.reject(self._desk.case, *parts(key), words)
         self.addresses.lost.add(key)
+
+    def _look_for(self, units: list[Unit], patience: Patience, note: str = "") -> None:
+        """Look for what may be there, and again while the search may lag."""
+        self._look(units, note)
+        while (left := self._open(units)) and self._searches and patience.again():
+            self._look(left, note)
+        if not note:
+            half_taken(self._desk, self._whole, _flat(units), self.addresses.places)
+
+    @property
+    def _searches(self) -> bool:
+        """Whether what stands there is found by a search. What has an id of ours is read."""
+        return self._desk.reads and self._desk.settings.write != "put"
+
+    def _patience(self) -> Patience:
+        return Patience(self._desk.settings.search_lag_s)
 
     def _look(self, units: list[Unit], note: str = "") -> None:
         keys = _flat(units)

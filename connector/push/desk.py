@@ -168,7 +168,7 @@ def at_destination() -> Iterator[None]:
             hint = "Check `auth` of this destination and what its account may read and write."
         if error.status == 403:
             hint += ' If it is meant to read nothing but the Patient, set read_back = "none".'
-        raise DestinationRefused(str(error), hint) from None
+        raise DestinationRefused(str(error), error.what_to_do or hint) from None
     except EndpointError as error:
         hint = error.what_to_do or "Look at the destination with `connector doctor`."
         raise DestinationRefused(str(error), hint) from None

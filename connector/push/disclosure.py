@@ -15,7 +15,7 @@ from . import audit
 from .desk import Desk
 
 CONSENT = "Consent"  # the authored resource that holds the signed authorization
-_STANDING = ("sent", "accepted", "verified", "precision-changed", "differs")
+_STANDING = ("sent", "accepted", *delivery.ARRIVED, "differs")
 
 
 def attempt(desk: Desk, event: Event, resources: int) -> Disclosure:

@@ -63,7 +63,7 @@ def compare(desk: Desk, document: Whole) -> None:
     differing: Counter[str] = Counter()
 
     def readings() -> Iterator[tuple[str, str, str, str, str | None, str | None, str]]:
-        for key, reading in _readings(document, body):
+        for key, reading in _readings(document, body, desk.settings.base_url):
             if reading.status == "differs":
                 differing[parts(key)[0]] += 1
             if key in written:
@@ -143,14 +143,14 @@ def _until_there(desk: Desk, document: Whole) -> Place:
 _REFUSED = "Ask the people who run the destination whether it takes documents, and of what size."
 
 
-def _readings(document: Whole, body: bytes | None) -> Iterator[tuple[str, Reading]]:
+def _readings(document: Whole, body: bytes | None, base_url: str) -> Iterator[tuple[str, Reading]]:
     there = dict(entries(body)) if body is not None else {}
     for key, sent in document.entries():
         derived = parts(key)[1]
         resource = there.get(f"urn:uuid:{derived}")
         # Its name is the fullUrl; HAPI drops the id beside it.
         named = resource is not None and "id" in members(resource)
-        yield key, judge(derived if named else None, sent, resource)
+        yield key, judge(derived if named else None, sent, resource, base_url)
 
 
 def _same_frame(document: Whole, body: bytes) -> bool:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from ..endpoint import Answer
 from ..endpoint.retry import Again, Park
-from ..errors import Held, Unreachable, Waiting
+from ..errors import Held, Unreachable
 from ..fhir.bundle import Write, transaction
-from ..fhir.lossless import decode, encode, sha256
+from ..fhir.lossless import encode, sha256
 from ..store.disclosures import Event
 from . import audit
 from .desk import TASK, Desk, parts
 from .disclosure import attempt
-from .lookup import read
+from .lookup import read, resource
 
 # Only places and versions are wanted back, not the resources (http.html#ops).
 _MINIMAL = {"Prefer": "return=minimal"}
@@ -77,8 +77,7 @@ def may_try_again(desk: Desk, attempt: int, answer: Answer | None) -> bool:
     """
     decision = desk.endpoint.after(attempt, answer)
     if isinstance(decision, Park):
-        until = decision.until.strftime("%Y-%m-%dT%H:%M:%SZ")
-        raise Waiting("push: the destination asks us to come back", until)
+        raise decision.waiting("push", "destination")
     if isinstance(decision, Again):
         time.sleep(decision.after_s)
     return decision is not None
@@ -110,7 +109,7 @@ def _guard(desk: Desk, writes: Sequence[Write]) -> None:
     for write in writes if desk.reads else ():  # else If-Match is all that keeps us off it
         if write.method in _OURS and parts(write.url)[0] == TASK:
             body = read(desk, write.url)
-            if body is not None and decode(body).get("status") not in _OURS[write.method]:
+            if body is not None and resource(body).get("status") not in _OURS[write.method]:
                 raise Held(
                     "theirs",
                     "the Task is beyond `requested` at the destination: it is theirs by now",

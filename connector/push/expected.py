@@ -3,17 +3,29 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ..fhir.equality import Verdict, comparable, compare
+from ..fhir.equality import Verdict, comparable, relation
 from ..fhir.lossless import UndecodableError, canonical, decode, encode, sha256
 from ..store.packet import announced, drafts
 from .addresses import Addresses
-from .desk import Desk, key_of
-from .lookup import version_of
+from .desk import REQUEST, TASK, Desk, key_of
+from .lookup import resource, version_of
 
 _STATUS = {
     Verdict.EQUAL: "verified",
+    Verdict.FORM_CHANGED: "form-changed",
     Verdict.PRECISION_CHANGED: "precision-changed",
     Verdict.DIFFERS: "differs",
+}
+
+
+# What the receiving team changes while it works on the request (R4 task.html#statemachine): their
+# work is no difference in what we delivered.
+WORKFLOW = {
+    REQUEST: frozenset({"status"}),
+    TASK: frozenset(
+        {"status", "statusReason", "businessStatus", "owner", "output", "note", "lastModified"}
+        | {"executionPeriod"}
+    ),
 }
 
 
@@ -39,7 +51,10 @@ class Expected:
 
 
 class Reading(NamedTuple):
-    """One resource read: status (verified | precision-changed | differs) and canonical hashes."""
+    """One resource read: status (`delivery.ARRIVED` or differs) and canonical hashes.
+
+    `note`: which form was changed, or why it differs where that is known; codes and our own words.
+    """
 
     status: str
     sent_sha256: str
@@ -49,11 +64,16 @@ class Reading(NamedTuple):
 
 
 def judge(
-    target_id: str | None, expected: bytes, body: bytes | None, aside: Collection[str] = ()
+    target_id: str | None,
+    expected: bytes,
+    body: bytes | None,
+    base_url: str,
+    aside: Collection[str] = (),
 ) -> Reading:
     """What `body`, read under `target_id` (None: nothing there), proves about `expected`.
 
-    `aside`: top-level elements that may differ. The version of the reading is the one read.
+    `base_url`: of the destination. `aside`: top-level elements that may differ. The version of the
+    reading is the one read.
     """
     sent_sha256 = canonical_sha256(expected)
     if body is None:
@@ -61,9 +81,9 @@ def judge(
     try:
         there = decode(body)
         if isinstance(there, dict) and there.get("id") == target_id:
-            verdict = compare(_without(expected, aside), _without(body, aside))
-            read_sha256 = canonical_sha256(body)
-            return Reading(_STATUS[verdict], sent_sha256, read_sha256, version_of(there))
+            found = relation(_without(expected, aside), _without(body, aside), base_url)
+            read, version = canonical_sha256(body), version_of(there)
+            return Reading(_STATUS[found.verdict], sent_sha256, read, version, found.why)
     except UndecodableError:
         pass  # what can't be read is not what was sent
     return Reading("differs", sent_sha256, sha256(body), None)
@@ -76,5 +96,8 @@ def _without(body: bytes, names: Collection[str]) -> bytes:
 
 
 def canonical_sha256(body: bytes) -> str:
-    """SHA-256 of the form in which two records are equal (`fhir.equality`)."""
-    return sha256(canonical(comparable(decode(body))))
+    """SHA-256 of the form in which two records are equal (`fhir.equality`).
+
+    Raises `UndecodableError` for what is no JSON object.
+    """
+    return sha256(canonical(comparable(resource(body))))

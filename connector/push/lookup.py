@@ -5,6 +5,7 @@ never answered from the server's own cache. What a search returns is checked aga
 asked: a server that ignores a parameter answers with everything it has.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -18,6 +19,8 @@ from ..fhir.systems import TAG
 from .desk import Desk, parts
 
 _TAGS_AT_ONCE = 100
+_VERSION = re.compile(r"[!#-~]{1,64}", re.ASCII)
+_TAG_LENGTH = 3 * len(TAG) // 2 + 40  # in a URL, its colons and the id after it encoded
 _PAGES_MAX = 100
 
 
@@ -43,20 +46,36 @@ def find(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
 
 
 def by_tag(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
-    """Those of `keys` that stand there with our tag. Raises `Held` (`doubled`)."""
+    """Those of `keys` that stand there with our tag.
+
+    Raises `Held` (`doubled`), unless somebody said of the copies that they may stand.
+    """
+    kept = set(desk.case.fact("copies_kept", []))
     found: dict[str, Place] = {}
-    for resource_type, group in groupby(sorted(keys), key=lambda key: parts(key)[0]):
-        ids = [parts(key)[1] for key in group]
-        for at in range(0, len(ids), _TAGS_AT_ONCE):
-            _tagged(desk, resource_type, ids[at : at + _TAGS_AT_ONCE], found)
+    for key, places in tagged(desk, keys).items():
+        left = [place for place in places if place.reference not in kept] or places
+        if len(left) > 1:
+            raise doubled([key])
+        found[key] = left[0]
     return found
 
 
-def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterator[Any]:
+def doubled(keys: Iterable[str]) -> Held:
+    """What is said of records that stand more than once."""
+    names = ", ".join(sorted({parts(key)[0] for key in keys}))
+    return Held(
+        "doubled",
+        f"records of ours stand at the destination more than once: {names}",
+        "`echo remove | connector resolve CASE --choose -` takes away the copies that nobody"
+        " changed; `keep` leaves them as they are.",
+    )
+
+
+def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterator[dict[str, Any]]:
     """The decoded matches of a search by POST, all pages."""
     what = f"{resource_type} search"
     body = desk.endpoint.search(resource_type, parameters, what).body
-    return (decode(entry.body) for entry in matches(desk, body, what))
+    return (resource(entry.body) for entry in matches(desk, body, what))
 
 
 def matches(desk: Desk, body: bytes, what: str) -> Iterator[PageEntry]:
@@ -104,25 +123,83 @@ def read_many(desk: Desk, resource_type: str, ids: Sequence[str]) -> dict[str, b
     return {one: found[one] for one in ids if one in found}
 
 
-def version_of(resource: Any) -> str | None:
-    """`meta.versionId` of a decoded resource."""
-    version = (resource.get("meta") or {}).get("versionId")
-    return str(version) if version is not None else None
+def resource(body: bytes) -> dict[str, Any]:
+    """The decoded resource of an answer. Raises `UndecodableError` for what is no JSON object."""
+    found = decode(body)
+    if not isinstance(found, dict):
+        raise UndecodableError("not a resource")
+    return found
+
+
+def version_of(resource: dict[str, Any]) -> str | None:
+    """`meta.versionId` of a decoded resource; None for what can't stand in an If-Match."""
+    meta = resource.get("meta")
+    return as_version(meta.get("versionId") if isinstance(meta, dict) else None)
+
+
+def as_version(value: Any) -> str | None:
+    """What a server calls a version, if it can be one (RFC 9110 8.8.3); some write a number."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text if _VERSION.fullmatch(text) else None
 
 
 def read_version(desk: Desk, reference: str) -> tuple[bool, str | None]:
     """Whether a resource stands at `Type/id`, and in which version as it says."""
     body = read(desk, reference)
-    return body is not None, version_of(decode(body)) if body is not None else None
+    return body is not None, version_of(resource(body)) if body is not None else None
+
+
+def made_once(desk: Desk, place: Place) -> bool:
+    """Whether what stands at `place` is as it was created: nobody has written it since.
+
+    A first version is mostly called 1; where it is not, its history has just that one
+    (http.html#history). True where the server knows no versions.
+    """
+    if place.version in (None, "1"):
+        return True
+    try:
+        body = desk.endpoint.get(f"{place.reference}/_history", f"{place.type} history").body
+        entries = resource(body).get("entry")
+    except (Answered, UndecodableError):
+        return False
+    return isinstance(entries, list) and len(entries) == 1
 
 
 def tags_of(resource: Any) -> set[str]:
     """The codes of our own tag on a decoded resource: derived ids."""
-    tags = (resource.get("meta") or {}).get("tag") or []
-    return {str(tag.get("code")) for tag in tags if tag.get("system") == TAG}
+    meta = resource.get("meta")
+    tags = meta.get("tag") if isinstance(meta, dict) else None
+    return {
+        str(tag.get("code"))
+        for tag in (tags if isinstance(tags, list) else ())
+        if isinstance(tag, dict) and tag.get("system") == TAG
+    }
 
 
-def _tagged(desk: Desk, resource_type: str, ids: list[str], found: dict[str, Place]) -> None:
+def tagged(desk: Desk, keys: Iterable[str], *, strict: bool = True) -> dict[str, list[Place]]:
+    """Where each of `keys` stands by our tag, what was made first before the others.
+
+    `strict`: an answer with records that do not carry our tags is an error, else they are passed
+    over. Raises `DestinationRefused`.
+    """
+    found: dict[str, dict[str, tuple[str, Place]]] = {}
+    for resource_type, group in groupby(sorted(keys), key=lambda key: parts(key)[0]):
+        ids = [parts(key)[1] for key in group]
+        for at in range(0, len(ids), _TAGS_AT_ONCE):
+            some = ids[at : at + _TAGS_AT_ONCE]
+            for place, derived, made in _tagged(desk, resource_type, some, strict=strict):
+                seen = found.setdefault(f"{resource_type}/{derived}", {})
+                seen[place.reference] = made, place
+    return {
+        key: [place for _, place in sorted(seen.values(), key=lambda one: (one[0], one[1].id))]
+        for key, seen in found.items()
+    }
+
+
+def _tagged(
+    desk: Desk, resource_type: str, ids: list[str], *, strict: bool
+) -> Iterator[tuple[Place, str, str]]:
+    """(place, derived id, when it was written last) of what carries one of our tags `ids`."""
     parameters = {"_tag": ",".join(f"{TAG}|{i}" for i in ids), "_elements": "id,meta"}
     try:
         resources = list(search(desk, resource_type, parameters))
@@ -130,22 +207,19 @@ def _tagged(desk: Desk, resource_type: str, ids: list[str], found: dict[str, Pla
         if error.status == 404:  # a type this server does not know: nothing of it can stand there
             return
         raise
-    for resource in resources:
-        ours = tags_of(resource) & set(ids)
-        if not ours:
+    for there in resources:
+        ours = tags_of(there) & set(ids)
+        if not ours and strict:
             raise DestinationRefused(
                 "the destination does not search by _tag: it returned records without our tag",
                 'Set write = "put" for this destination, if it takes ids of ours.',
             )
-        for derived in ours:
-            key = f"{resource_type}/{derived}"
-            place = Place(resource_type, str(resource["id"]), version_of(resource))
-            if found.setdefault(key, place).id != place.id:
-                raise Held(
-                    "doubled",
-                    f"one {resource_type} of ours stands at the destination more than once",
-                    "Ask the people who run the destination to remove the copy; then run again.",
-                )
+        if not isinstance(there.get("id"), str):
+            raise UndecodableError("a search result without an id")
+        place = Place(resource_type, there["id"], version_of(there))
+        meta = there.get("meta")
+        made = str(meta.get("lastUpdated", "")) if isinstance(meta, dict) else ""
+        yield from ((place, derived, made) for derived in ours)
 
 
 def _by_id(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
@@ -170,11 +244,11 @@ def _own(desk: Desk, key: str) -> Place | None:
                 "Ask the people who run the destination why, and exclude it from the request.",
             ) from None
         raise
-    resource = decode(answer.body)
-    if derived not in tags_of(resource):
+    there = resource(answer.body)
+    if derived not in tags_of(there):
         raise Held(
             "theirs",
             f"a {resource_type} that is not ours stands under our id at the destination",
             "Ask the people who run the destination; nothing was written over it.",
         )
-    return Place(resource_type, derived, version_of(resource))
+    return Place(resource_type, derived, version_of(there))

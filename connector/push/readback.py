@@ -7,30 +7,21 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..errors import Held, ReadBackDiffers
-from ..fhir.lossless import decode
+from ..fhir.equality import OTHER_BASE
 from ..progress import Progress, silent
 from ..store import delivery
-from ..store.delivery import STOOD, Delivery
+from ..store.delivery import ARRIVED, STOOD, Delivery
 from ..store.update import left_behind
 from ..store.written import Written
-from .desk import REQUEST, TASK, Desk, at_destination
-from .expected import Expected, Reading, canonical_sha256, judge
+from . import doubles
+from .desk import Desk, at_destination
+from .expected import WORKFLOW, Expected, Reading, canonical_sha256, judge
 from .identity import check_again
-from .lookup import read, version_of
+from .lookup import read, resource, version_of
 from .reading import AT_ONCE, shown
 from .revise import Revision, revise
 from .standing import Whose
 from .weigh import weigh
-
-# What the receiving team changes while it works on the request (R4 task.html#statemachine): their
-# work is no difference in what we delivered.
-_WORKFLOW = {
-    REQUEST: frozenset({"status"}),
-    TASK: frozenset(
-        {"status", "statusReason", "businessStatus", "owner", "output", "note", "lastModified"}
-        | {"executionPeriod"}
-    ),
-}
 
 
 def read_back(desk: Desk, progress: Progress = silent) -> None:
@@ -52,6 +43,8 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
             rows = [row for row in delivery.deliveries(desk.case) if (row.type, row.id) in again]
             found += _Reader(desk, Expected(desk, None), progress, refused=refused).read(rows)
             _hold(found)
+        if desk.case.fact("unclear_write"):
+            doubles.hold(desk)
     _complain(found)
 
 
@@ -59,18 +52,18 @@ def verify(desk: Desk, progress: Progress = silent) -> None:
     """Read everything of ours again, and the Patient, as it is now. Raises `ReadBackDiffers`.
 
     Raises `Held` (`identity`) if the record under which it stands is another person's or out of
-    use by now. Set aside is what the receiving team changes on Task and ServiceRequest as it works
-    on them, and what a later case of ours brought up to date.
+    use by now, or (`doubled`) if something stands there twice. Set aside is what the receiving team
+    changes on Task and ServiceRequest as it works on them, and what a later case of ours brought
+    up to date.
     """
     check_again(desk)
-    rows = delivery.deliveries(
-        desk.case, "sent", "accepted", "verified", "precision-changed", "differs"
-    )
+    rows = delivery.deliveries(desk.case, "sent", "accepted", *ARRIVED, "differs")
     expected = Expected(desk, desk.case.fact("told_at") or desk.case.fact("announced_at"))
-    aside = {key: _WORKFLOW.get(name, ()) for key, name in expected.signals.items()}
+    aside = {key: WORKFLOW.get(name, ()) for key, name in expected.signals.items()}
     with at_destination():
         reader = _Reader(desk, expected, progress, aside)
         found = list(reader.read([row for row in rows if row.write_no > 0]))
+        doubles.hold(desk)
     _complain(found)
 
 
@@ -80,6 +73,7 @@ class _Finding(NamedTuple):
     row: Delivery
     whose: Whose
     revision: Revision | None
+    why: str = ""
 
 
 @dataclass
@@ -118,9 +112,9 @@ class _Reader:
                 ]
                 self._keep(judged)
                 self.progress("read back", start + len(some), len(rows))
-                for row, _, verdict, revision in judged:
+                for row, reading, verdict, revision in judged:
                     if verdict not in (None, Whose.NEWER):
-                        yield _Finding(row, verdict, revision)
+                        yield _Finding(row, verdict, revision, reading.note)
 
     def _read(self, row: Delivery) -> bytes | None:
         return read(self.desk, f"{row.type}/{row.target_id}")
@@ -133,7 +127,12 @@ class _Reader:
         if self.aside is not None:
             return {}
         readings = {
-            row: judge(row.target_id, self.expected.of(f"{row.type}/{row.id}"), body)
+            row: judge(
+                row.target_id,
+                self.expected.of(f"{row.type}/{row.id}"),
+                body,
+                self.desk.settings.base_url,
+            )
             for row, body in shown(self.desk, pool, rows).items()
         }
         return {row: reading for row, reading in readings.items() if reading.status != "differs"}
@@ -146,7 +145,7 @@ class _Reader:
             return self._proved(row, body), None, None
         wanted = self.expected.of(key)
         aside = (self.aside or {}).get(key, ())
-        reading = judge(row.target_id, wanted, body, aside)
+        reading = judge(row.target_id, wanted, body, self.desk.settings.base_url, aside)
         verdict, revision = None, None
         if reading.status == "differs":
             first = self.expected.first(key, missing) if missing is not None else None
@@ -171,10 +170,14 @@ class _Reader:
 
     def _proved(self, row: Delivery, body: bytes) -> Reading:
         sent, read = str(row.sent_sha256), str(row.read_sha256)
-        return self._noted(row, Reading(row.status, sent, read, version_of(decode(body)), row.note))
+        return self._noted(
+            row, Reading(row.status, sent, read, version_of(resource(body)), row.note)
+        )
 
     def _noted(self, row: Delivery, reading: Reading) -> Reading:
-        note = reading.note or (row.note if row.note == STOOD else "")
+        # That it stood there counts for more than the form in which it is written.
+        minor = reading.status == "form-changed" or reading.note in ("", OTHER_BASE)
+        note = STOOD if row.note == STOOD and minor else reading.note
         # The version our write made is kept: it is what a later write has to find (If-Match).
         return reading._replace(version=row.version or reading.version, note=note)
 
@@ -198,7 +201,7 @@ def _as_before(row: Delivery, body: bytes) -> bool:
 
     What an earlier packet brought is told by this, though a neighbour of it has moved since.
     """
-    proved = row.status in ("verified", "precision-changed")
+    proved = row.status in ARRIVED
     return proved and canonical_sha256(body) == row.read_sha256
 
 
@@ -222,11 +225,17 @@ def _hold(found: Iterable[_Finding]) -> None:
 
 
 def _complain(found: Iterable[_Finding]) -> None:
-    differing = [one.row for one in found if one.revision is None]
+    differing = [one for one in found if one.revision is None]
     if differing:
+        counted = _counted(one.row for one in differing)
+        away = OTHER_BASE in {one.why for one in differing}
         raise ReadBackDiffers(
-            f"what stands at the destination is not what was sent: {_counted(differing)}",
-            "Ask the people who run the destination what changes or removes such records.",
+            f"what stands at the destination is not what was sent: {counted}"
+            + (f" ({OTHER_BASE})" if away else ""),
+            "Configure the base_url under which the server writes its references, or have it write"
+            " them under this one."
+            if away
+            else "Ask the people who run the destination what changes or removes such records.",
         )
 
 

@@ -10,12 +10,13 @@ from .lookup import read, read_many
 # How many are read between two commits: what a crash makes us read again.
 AT_ONCE = 500
 _IN_ONE_SEARCH = 100
+_ID_LENGTH = 37  # a UUID and a comma
 _WORTH_A_SEARCH = 10  # of one type
 
 
 def shown(desk: Desk, pool: Executor, rows: Sequence[Delivery]) -> dict[Delivery, bytes]:
     """What searches show of `rows`; not all of them, and perhaps not the latest."""
-    groups = list(_groups(rows))
+    groups = list(_groups(rows, desk.endpoint.at_once(_IN_ONE_SEARCH, _ID_LENGTH)))
     found = pool.map(
         lambda some: read_many(desk, some[0].type, [str(row.target_id) for row in some]), groups
     )
@@ -39,13 +40,11 @@ def standing(desk: Desk, rows: Sequence[Delivery]) -> Iterator[tuple[Delivery, b
             yield from zip(rest, bodies, strict=True)
 
 
-def _groups(rows: Sequence[Delivery]) -> Iterator[list[Delivery]]:
-    """Rows of one type that are worth a search, no more than fit into one."""
+def _groups(rows: Sequence[Delivery], size: int) -> Iterator[list[Delivery]]:
+    """Rows of one type that are worth a search, no more than `size`, which fit into one."""
     types: dict[str, list[Delivery]] = {}
     for row in rows:
         types.setdefault(row.type, []).append(row)
     for some in types.values():
         if len(some) >= _WORTH_A_SEARCH:
-            yield from (
-                some[at : at + _IN_ONE_SEARCH] for at in range(0, len(some), _IN_ONE_SEARCH)
-            )
+            yield from (some[at : at + size] for at in range(0, len(some), size))

@@ -25,7 +25,7 @@ from .disclosure import conclude
 from .expected import canonical_sha256
 from .identity import settle_way
 from .limits import limits_of
-from .lookup import read, version_of
+from .lookup import read, resource, version_of
 from .remains import Plan, There, plan
 from .removal import CHANGED, NEEDED, SHARED, Removal
 from .second import settle_begun
@@ -90,7 +90,7 @@ def _survey(desk: Desk, progress: Progress) -> tuple[Removal, Plan]:
                     removal.fate(place, "deleted" if ours.was_going(row) else "gone")
                     continue
                 there = ours.judge(row, place, body)
-                removal.versions[place] = version_of(decode(body))
+                removal.versions[place] = version_of(resource(body))
                 found.append(there)
                 if there.stays:
                     fate = "remains" if there.stays == CHANGED else "kept"
@@ -130,7 +130,7 @@ class _Ours:
         content = canonical_sha256(body)
         if emptied is not None and canonical_sha256(emptied) == content:
             return ""  # our own mark, of an earlier run
-        version = version_of(decode(body))
+        version = version_of(resource(body))
         if version is None:
             return "" if row.read_sha256 == content else CHANGED
         versions = {row.version, *self._others.recalled.get(place, ())}

@@ -32,6 +32,7 @@ class Line(Model):
         "sent",
         "accepted",
         "verified",
+        "form-changed",
         "precision-changed",
         "differs",
         "rejected",

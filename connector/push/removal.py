@@ -20,7 +20,7 @@ from .answers import Kind
 from .desk import TASK, Desk
 from .exchange import may_try_again
 from .expected import canonical_sha256
-from .lookup import read, version_of
+from .lookup import read, resource, version_of
 from .second import send
 
 CHANGED = "changed at the destination"
@@ -103,7 +103,7 @@ class Removal:
         for place, body in zip(places, bodies, strict=True):
             if body is None:
                 self.fate(place, "deleted")
-            elif version_of(decode(body)) == self.versions[place]:
+            elif version_of(resource(body)) == self.versions[place]:
                 left.append(place)
             else:
                 self.fate(place, "remains", CHANGED)

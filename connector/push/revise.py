@@ -105,7 +105,7 @@ def _left(desk: Desk, group: list[Revision]) -> list[Revision]:
     for revision in group:
         place = revision.place
         body = read(desk, place.reference)
-        reading = judge(place.id, revision.wanted, body)
+        reading = judge(place.id, revision.wanted, body, desk.settings.base_url)
         if reading.status != "differs":
             _settle(desk, {revision.key: place._replace(version=reading.version)})
         elif body is not None and reading.version == place.version:

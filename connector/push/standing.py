@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from enum import Enum
 from typing import Any, NamedTuple
 
+from ..fhir.forms import Form, plain
 from ..fhir.lossless import decode, encode
 from ..fhir.references import objects
 from ..store.written import Known
@@ -73,15 +74,17 @@ def united(
     *,
     targets: bool,
     gone: Collection[str] = (),
+    base_url: str = "",
 ) -> bytes:
     """`ours` with those links of what stands that this case lacks: nothing is taken from a record.
 
     Another case may have brought a neighbour that this one does not carry: where ours holds only
     an identifier, the reference that stands there under the same identifier is kept, or the one of
     which `same` (identifier, references there) says that it is meant. `targets`: also keep the
-    targets of a Provenance. `gone`: places to which nothing of ours refers any more.
+    targets of a Provenance. `gone`: places to which nothing of ours refers any more. `base_url`: of
+    the destination, which may write its references absolute.
     """
-    resource, other = decode(ours), decode(there)
+    resource, other = decode(ours), plain(decode(there), base_url, (Form.REFERENCES,))
     links = [link for link in _links(other) if link[1] not in gone]
     references = {reference for _, reference in links}
     for node in _logical(resource):
@@ -93,7 +96,7 @@ def united(
             node["reference"] = meant
     if targets and resource.get("resourceType") == "Provenance":
         own = resource.get("target") or []
-        more = [t for t in other.get("target") or [] if t.get("reference") not in gone]
+        more = [target for target in _targets(other) if target.get("reference") not in gone]
         resource["target"] = [*more, *(target for target in own if target not in more)]
     return encode(resource)
 
@@ -106,6 +109,11 @@ def _logical(resource: dict[str, Any]) -> Iterator[dict[str, Any]]:
             and isinstance(node.get("identifier"), dict)
         ):
             yield node
+
+
+def _targets(provenance: Any) -> list[dict[str, Any]]:
+    found = provenance.get("target") if isinstance(provenance, dict) else None
+    return [t for t in found if isinstance(t, dict)] if isinstance(found, list) else []
 
 
 def _links(resource: Any) -> Iterator[tuple[Any, str]]:

@@ -8,18 +8,17 @@ the source since goes anew beside theirs; one that stands as we left it is broug
 from dataclasses import dataclass, field
 
 from ..errors import Held
-from ..fhir.lossless import decode
 from ..progress import Progress, silent
 from ..store import delivery, packet, update
-from ..store.delivery import Delivery
+from ..store.delivery import ARRIVED, Delivery
 from ..store.written import Written
 from .desk import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
 from .expected import Expected, canonical_sha256, judge
-from .lookup import read, version_of
+from .lookup import read, resource, version_of
 from .reading import standing
 from .standing import There, as_left
 
-_STANDING = ("verified", "precision-changed", "differs")
+_STANDING = (*ARRIVED, "differs")
 # There is one record of a person, an organisation, a place: theirs is it, a second one would be a
 # double, however ours was corrected.
 _REGISTRY = frozenset(
@@ -72,7 +71,7 @@ def refresh(desk: Desk) -> None:
     held = {*names, *update.renewed(desk.case).values()}
     stale = [
         (row.type, row.id)
-        for row in delivery.deliveries(desk.case, "verified", "precision-changed")
+        for row in delivery.deliveries(desk.case, *ARRIVED)
         if row.write_no > 0
         and (key := f"{row.type}/{row.id}") not in expected.signals
         and (key in held or row.type == "Binary")
@@ -86,7 +85,7 @@ def _still_asked(desk: Desk) -> None:
     for name in (REQUEST, TASK):
         row = rows[key_of(desk.authored(name))]
         body = read(desk, f"{name}/{row.target_id}")
-        if body is None or decode(body).get("status") in ENDED[name]:
+        if body is None or resource(body).get("status") in ENDED[name]:
             raise Held(
                 "ended",
                 f"the {name} is ended or gone at the destination: nothing more is sent to them",
@@ -118,7 +117,7 @@ def _look(desk: Desk, progress: Progress) -> _Found:
         key = f"{row.type}/{row.id}"
         if body is None:
             found.removed.append(key)
-        elif row.status == "differs" and (meant := _as_meant(expected, row, body)):
+        elif row.status == "differs" and (meant := _as_meant(desk, expected, row, body)):
             found.unheard.append(meant)
         elif not _ours(desk, row, body):
             found.theirs.append(key)
@@ -126,10 +125,10 @@ def _look(desk: Desk, progress: Progress) -> _Found:
     return found
 
 
-def _as_meant(expected: Expected, row: Delivery, body: bytes) -> Written | None:
+def _as_meant(desk: Desk, expected: Expected, row: Delivery, body: bytes) -> Written | None:
     """A resource as we left it, if it stands as it was to become."""
     key = f"{row.type}/{row.id}"
-    reading = judge(row.target_id, expected.of(key), body)
+    reading = judge(row.target_id, expected.of(key), body, desk.settings.base_url)
     if reading.status == "differs" and reading.read_sha256 != row.sent_sha256:
         return None
     place, sent = f"{row.type}/{row.target_id}", row.sent_sha256 or reading.sent_sha256
@@ -138,7 +137,7 @@ def _as_meant(expected: Expected, row: Delivery, body: bytes) -> Written | None:
 
 def _ours(desk: Desk, row: Delivery, body: bytes) -> bool:
     """Whether a resource stands as this case, or another of ours, left it."""
-    version, content = version_of(decode(body)), canonical_sha256(body)
+    version, content = version_of(resource(body)), canonical_sha256(body)
     proved = row.status != "differs" and content == row.read_sha256
     if proved or (version is not None and version == row.version):
         return True

@@ -31,12 +31,13 @@ def weigh(
     in links that another case of ours brought: the form it should have holds them too. `only_look`:
     nothing is going to be brought up to date.
     """
+    base = desk.settings.base_url
     if body is None:
-        return judge(row.target_id, wanted, body, aside), Whose.CHANGED, wanted
+        return judge(row.target_id, wanted, body, base, aside), Whose.CHANGED, wanted
     key, place = f"{row.type}/{row.id}", f"{row.type}/{row.target_id}"
     keyed, handle = desk.ledger.keyed, desk.handle
     known = desk.known([key]).get(key)
-    reading = judge(row.target_id, wanted, body, aside)
+    reading = judge(row.target_id, wanted, body, base, aside)
     there = There(place, reading.version, reading.read_sha256)
     left = known is not None and as_left(there, known, keyed)
 
@@ -47,10 +48,12 @@ def weigh(
         return next(fitting, None)
 
     try:
-        wanted = united(wanted, body, same, targets=left and first is None, gone=gone)
+        wanted = united(
+            wanted, body, same, targets=left and first is None, gone=gone, base_url=base
+        )
     except UndecodableError:
         return reading, Whose.CHANGED, wanted  # what can't be read is not what was sent
-    reading = judge(row.target_id, wanted, body, aside)
+    reading = judge(row.target_id, wanted, body, base, aside)
     if reading.status != "differs":
         return reading, None, wanted
     ours = Ours(

@@ -92,6 +92,8 @@ class Api:
             case "GET", name:
                 return self._search(request, name, request.query)
             case "POST", name, "_search":
+                if self._quirks.post_search != 200:
+                    raise Refusal(self._quirks.post_search, "not-supported", "No search by POST")
                 return self._search(request, name, _form(request))
             case "GET", "Patient", id_, "$everything" if self._quirks.everything:
                 return self._everything(request, id_)
@@ -152,6 +154,10 @@ class Api:
         if found.ignored and (strict or self._quirks.unknown_parameter == "refuse"):
             text = f"Unknown search parameter {found.ignored[0]} for {name}"
             raise Refusal(400, "processing", text)
+        if not found.matches and self._quirks.nothing_found == "404":
+            raise Refusal(404, "not-found", "Nothing was found")
+        if not found.matches and self._quirks.nothing_found == "warning":
+            return Response(200, encode(outcome("warning", "processing", "Nothing was found")))
         served = self._shown(request)
         matches = [
             (match, [v for v in included(self._store, match, query) if v.type in served])

@@ -1,5 +1,6 @@
 """Filling a sandbox from a chart file: ids are kept, so that tests can compare."""
 
+from typing import Any
 from urllib.parse import parse_qsl
 
 from connector.fhir.lossless import decode
@@ -14,10 +15,11 @@ def load(store: Store, bundle: bytes) -> None:
 
     A resource keeps its id; one that `request.ifNoneExist` finds is not stored again. References
     to an entry's fullUrl and conditional references (`Practitioner?identifier=…`) become
-    `Type/id`; all others stay as they are. Raises ValueError when a condition does not find
-    exactly one resource, for instance a practitioner whose bundle was not loaded before.
+    `Type/id`; all others stay as they are. Raises `LookupError` when a condition does not find
+    exactly one resource, for instance a practitioner whose bundle was not loaded before, and
+    `ValueError` for what is no Bundle of records.
     """
-    entries = decode(bundle).get("entry", [])
+    entries = _entries(decode(bundle))
     references = [_reference(store, entry) for entry in entries]
     renamed = {
         entry["fullUrl"]: reference
@@ -40,6 +42,18 @@ def load(store: Store, bundle: bytes) -> None:
             store.commit([store.successor(entry["resource"], reference)])
 
 
+def _entries(bundle: Any) -> list[Resource]:
+    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+        raise ValueError("no FHIR Bundle")
+    entries = bundle.get("entry", [])
+    for number, entry in enumerate(entries if isinstance(entries, list) else [None], 1):
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+            raise ValueError(f"entry {number} holds no resource")  # noqa: TRY004 - a wrong file
+    found: list[Resource] = entries
+    return found
+
+
 def _reference(store: Store, entry: Resource) -> str:
     if found := _found(store, entry):
         return found[0]
@@ -60,8 +74,8 @@ def _found(store: Store, entry: Resource) -> list[str]:
 def _only(store: Store, name: str, condition: str) -> str:
     found = search.matches(store, name, parse_qsl(condition))
     if len(found) != 1:
-        raise ValueError(
-            f"a conditional reference to {name} finds {len(found)} resources, not one; "
-            "load the bundles of practitioners and hospitals first"
+        raise LookupError(
+            f"it refers to a {name} by a search that finds {len(found)}, not one (a Synthea"
+            " chart needs its hospitals' and practitioners' files before it)"
         )
     return found[0].reference

@@ -27,8 +27,10 @@ class Quirks:
     `messages`: the operation `$process-message` is there, and knows a message that came before for
     so many minutes (0: not at all; None: no such operation). The first messages are answered with
     `message_codes` in turn, all others with ok; without `message_answers`, with 202 and nothing.
-    Limits: `page_max` matches a page, `entry_limit` entries a bundle,
-    `body_limit` bytes a request (beyond either of the last two: 413).
+    A search by POST is answered `post_search`, unless that is 200. A search without matches is
+    answered with an empty Bundle, 404, or an OperationOutcome that warns (`nothing_found`).
+    Limits: `page_max` matches a page (`count_max`: a `_count` above it is answered 400),
+    `entry_limit` entries a bundle, `body_limit` bytes a request (413 beyond either).
     """
 
     software: str = "connector sandbox"
@@ -48,6 +50,9 @@ class Quirks:
     page_links: Literal["base", "typed", "relative"] = "base"
     page_totals: bool = True  # False: a result of several pages states no total (HAPI)
     page_max: int = 200
+    count_max: int | None = None
+    post_search: int = 200
+    nothing_found: Literal["bundle", "404", "warning"] = "bundle"
     entry_limit: int | None = None
     body_limit: int = 100_000_000
     round_decimals: bool = False  # 1.50 is stored as 1.5
@@ -75,6 +80,9 @@ class Quirks:
 def check(quirks: Quirks, name: str, query: Sequence[tuple[str, str]]) -> None:
     """Raise `Refusal` for a search that this server will not have."""
     given = {parameter for parameter, _ in query}
+    count = dict(query).get("_count", "0")
+    if quirks.count_max is not None and int(count) > quirks.count_max:
+        raise Refusal(400, "invalid", f"_count is more than {quirks.count_max}")
     if not quirks.modifiers and any(parameter.endswith(":not") for parameter in given):
         raise Refusal(400, "not-supported", "Modifiers are not supported")
     bare = {parameter.partition(":")[0] for parameter in given}

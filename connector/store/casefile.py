@@ -18,16 +18,16 @@ from ..failpoint import reach
 from .lock import in_turn
 from .private import private_folder
 
-# 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`; 4: fewer delivery states
-SCHEMA_VERSION = 5
+# 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`; 5: fewer delivery states
+SCHEMA_VERSION = 6
 _PIECE = 256 * 1024
 
 _DELIVERY = """(
   type TEXT NOT NULL, id TEXT NOT NULL, write_no INTEGER NOT NULL,
   target_id TEXT, version TEXT, sent_sha256 TEXT, read_sha256 TEXT,
   status TEXT NOT NULL CHECK (status IN
-    ('intended', 'sent', 'accepted', 'verified', 'precision-changed', 'differs', 'rejected',
-     'theirs', 'removed')),
+    ('intended', 'sent', 'accepted', 'verified', 'form-changed', 'precision-changed', 'differs',
+     'rejected', 'theirs', 'removed')),
   note TEXT NOT NULL DEFAULT '', PRIMARY KEY (type, id)) STRICT"""
 
 # Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
@@ -136,7 +136,7 @@ CREATE TABLE IF NOT EXISTS recalled (
 _CHANGES = {
     1: "ALTER TABLE item ADD COLUMN answered INTEGER NOT NULL DEFAULT 0;"
     "UPDATE item SET answered = (kind = 'present');",
-    4: "CREATE TABLE delivery_now _DELIVERY;"
+    5: "CREATE TABLE delivery_now _DELIVERY;"
     "INSERT INTO delivery_now SELECT * FROM delivery ORDER BY rowid;"
     "DROP TABLE delivery; ALTER TABLE delivery_now RENAME TO delivery;",
 }

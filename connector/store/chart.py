@@ -12,6 +12,7 @@ from .casefile import CaseFile
 GAP_KINDS = ("searched-none", "refused", "failed", "unsupported", "rejected", "not-asked")
 # Gaps that mean something offered was not had: they alone make a case incomplete.
 BROKEN = ("refused", "failed", "rejected")
+NAMES = ", "  # between the names of a gap that is told once for several
 FAILED = ("refused", "failed")  # of those, what another pull may mend
 
 
@@ -146,10 +147,23 @@ def restart_query(case: CaseFile, key: str) -> None:
         )
 
 
+def forget_query(case: CaseFile, key: str) -> None:
+    """Drop what a query brought, and let it begin again."""
+    with case.commit():
+        case.execute("DELETE FROM record WHERE query = ?", (key,))
+        restart_query(case, key)
+
+
 def fail_query(case: CaseFile, key: str) -> None:
     """Mark a query as failed (its gap says why). `reopen_failed` asks it again later."""
     with case.commit():
         case.execute("UPDATE query SET status = 'failed' WHERE key = ?", (key,))
+
+
+def end_query(case: CaseFile, key: str) -> None:
+    """A query that found nothing has ended well, though it had no page."""
+    with case.commit():
+        case.execute("UPDATE query SET status = 'done' WHERE key = ?", (key,))
 
 
 def reopen_failed(case: CaseFile) -> None:
@@ -220,6 +234,7 @@ def compare_with_earlier(case: CaseFile) -> None:
     if case.fact("pulled_before") is None:
         return
     broken = broken_types(case)
+    unclear = "files" in broken  # may hold records of any type
     marks = ", ".join("?" * len(broken))
     with case.commit():
         case.execute("DELETE FROM change")
@@ -231,14 +246,20 @@ def compare_with_earlier(case: CaseFile) -> None:
         case.execute(
             "INSERT INTO change SELECT type, id, 'disappeared' FROM earlier WHERE NOT EXISTS"  # noqa: S608 - marks
             " (SELECT 1 FROM record WHERE (record.type, record.id) = (earlier.type, earlier.id))"
-            f" AND type NOT IN ({marks})",
-            sorted(broken),
+            f" AND type NOT IN ({marks}) AND NOT ?",
+            (*sorted(broken), unclear),
         )
 
 
 def broken_types(case: CaseFile) -> set[str]:
     """Types of which something was offered and not had."""
-    return {re.split(r"[ ?]", gap.what)[0] for gap in gaps(case) if gap.kind in BROKEN}
+    found = (part for gap in gaps(case) if gap.kind in BROKEN for part in parts(gap.what))
+    return {re.split(r"[ ?]", part)[0] for part in found}
+
+
+def parts(what: str) -> list[str]:
+    """The names of a gap that is told once for several."""
+    return what.split(NAMES)
 
 
 def changes(case: CaseFile) -> list[tuple[str, str, int]]:
@@ -296,6 +317,11 @@ def add_gap(case: CaseFile, what: str, kind: str, why: str, *, expected: bool = 
             " SET why = excluded.why, expected = excluded.expected",
             (what, kind, why, int(expected)),
         )
+
+
+def drop_gap(case: CaseFile, what: str, kind: str) -> None:
+    """Forget a gap, inside `case.commit()`."""
+    case.execute("DELETE FROM gap WHERE what = ? AND kind = ?", (what, kind))
 
 
 def gaps(case: CaseFile) -> list[Gap]:

@@ -11,9 +11,10 @@ class Delivery(NamedTuple):
     """One resource of the packet at the destination.
 
     status: intended (bytes may have left) | sent (its place there is known) | accepted (the
-    destination took it and grants no reading) | verified | precision-changed (verified, some number
-    with other precision) | differs | rejected | theirs (changed there, and left so) | removed
-    (deleted there, and not sent again).
+    destination took it and grants no reading) | verified | form-changed (verified, some value
+    written in another form) | precision-changed (verified, some number with other precision) |
+    differs | rejected | theirs (changed there, and left so) | removed (deleted there, and not sent
+    again).
     """
 
     type: str
@@ -29,6 +30,9 @@ class Delivery(NamedTuple):
 
 _COLUMNS = "type, id, write_no, target_id, version, sent_sha256, read_sha256, status, note"
 
+
+# Statuses of what was read back as it was to arrive.
+ARRIVED = ("verified", "form-changed", "precision-changed")
 
 # The note of a resource that was there before we wrote: an earlier case brought it.
 STOOD = "stood there already"
@@ -47,10 +51,7 @@ def intend(
     `unfinished`: those of them that leave without references to the keys named.
     """
     with case.commit():
-        case.executemany(
-            "INSERT OR REPLACE INTO unfinished VALUES (?, ?, ?)",
-            ((t, i, json.dumps(sorted(missing))) for (t, i), missing in (unfinished or {}).items()),
-        )
+        incomplete(case, unfinished or {})
         case.executemany(
             "INSERT INTO delivery (type, id, write_no, status) VALUES (?, ?, ?, 'intended')"
             " ON CONFLICT (type, id) DO UPDATE SET write_no = excluded.write_no,"
@@ -68,6 +69,15 @@ def settle(
             "UPDATE delivery SET target_id = ?, version = ?, status = 'sent', note = ?"
             " WHERE type = ? AND id = ?",
             ((target, version, note, t, i) for t, i, target, version in sent),
+        )
+
+
+def incomplete(case: CaseFile, missing: Mapping[tuple[str, str], Collection[str]]) -> None:
+    """Say that these (type, derived id) stand there without references to the keys named."""
+    with case.commit():
+        case.executemany(
+            "INSERT OR REPLACE INTO unfinished VALUES (?, ?, ?)",
+            ((t, i, json.dumps(sorted(keys))) for (t, i), keys in missing.items()),
         )
 
 

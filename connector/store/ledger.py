@@ -273,6 +273,18 @@ class Ledger:
                 .values(status=status, outcome=outcome, answered_at=_now())
             )
 
+    def since_intended(self, handle: str, write_no: int) -> float:
+        """Seconds since a write was intended; 0 where nobody knows (another clock, no row)."""
+        query = select(_writes.c.intended_at)
+        where = (_writes.c.handle == handle) & (_writes.c.write_no == write_no)
+        with self._begin() as db:
+            at = db.execute(query.where(where)).scalar()
+        return (
+            max(0.0, (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
+            if at
+            else 0.0
+        )
+
     def set_state(self, handle: str, fence: int, state: str, exit_code: int) -> None:
         """Keep a case's state. Raises `LockHeld` if another process has taken the case since."""
         with self._begin() as db:

@@ -1,6 +1,7 @@
 """Folders and files that only their owner may read: they hold patient data, or keys."""
 
 import os
+import stat
 from pathlib import Path
 
 
@@ -19,3 +20,13 @@ def write_private(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+
+
+def readable_by_others(path: Path) -> bool:
+    """Whether more users than its owner can read what is there (no: nothing is)."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    # A folder is shut if nobody else may go into it or list it.
+    return bool(mode & (stat.S_IRWXG | stat.S_IRWXO))

@@ -13,7 +13,6 @@ from .casefile import CaseFile
 from .update import number, opened
 
 _COUNTED = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
-_ARRIVED = ("verified", "precision-changed")
 _UNPROVED = ("sent", "accepted", "differs")
 
 # A sentence for each exit code; a more exact one stands in `obstacle` when a step was stopped.
@@ -52,6 +51,7 @@ class Standing:
     changes: list[dict[str, Any]]
     advice: str | None
     independence: list[str]
+    independence_unseen: list[str]
     needed_by: str | None
     as_of: str | None
     packet_hash: str | None
@@ -114,6 +114,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         changes=[{"type": t, "how": how, "records": n} for t, how, n in chart.changes(case)],
         advice=outline.get("advice"),
         independence=outline.get("independence", []),
+        independence_unseen=outline.get("independence_unseen", []),
         needed_by=case.fact("needed_by"),
         as_of=case.fact("as_of"),
         packet_hash=case.fact("packet_hash"),
@@ -138,7 +139,7 @@ def counts(case: CaseFile) -> dict[str, int]:
     placed = dict(
         case.rows("SELECT status, count(*) FROM delivery WHERE write_no > 0 GROUP BY status")
     )
-    arrived = sum(placed.get(status, 0) for status in _ARRIVED)
+    arrived = sum(placed.get(status, 0) for status in delivery.ARRIVED)
     return {
         "pulled": chart.count_records(case),
         **{name.replace("-", "_"): decided.get(name, 0) for name in _COUNTED},

@@ -68,7 +68,7 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
     else:  # nothing found missing would sound like nothing missing
         lines.append("Missing: not compared with the checklist yet")
     lines += gaps(values["gaps"])
-    lines += [f"Independence: {doubt}" for doubt in values["independence"]]
+    lines += independence(values)
     if values["changes"]:
         lines.append("Since the pull before:")
         lines += [f"  {c['records']} {c['type']} {c['how']}" for c in values["changes"]]
@@ -129,7 +129,7 @@ def outline(values: dict[str, Any]) -> list[str]:
     lines.append("Checklist:")
     lines += [_item(item) for item in values["items"]]
     lines.append(f"Advice: {values['advice']}")
-    lines += [f"Independence: {finding}" for finding in values["independence"]]
+    lines += independence(values)
     lines += _asked(values.get("asked", []))
     lines += _news(values.get("news", {}))
     lines.append(f"Hash: {values['packet_hash']}")
@@ -148,10 +148,18 @@ def _sensitive(found: dict[str, Any]) -> list[str]:
     if not lines:
         return []
     return [
-        "Sensitive kinds that would leave (for you only):",
+        "Sensitive kinds that would leave (for you only; the packet does not say):",
         *lines,
         *_NOTE.wrap(found["caveat"]),
     ]
+
+
+def independence(values: dict[str, Any]) -> list[str]:
+    """Why the second team may not be another one; if nothing says so, what could not be seen."""
+    if values["independence"]:
+        return [f"Independence: {doubt}" for doubt in values["independence"]]
+    unseen = values["independence_unseen"]
+    return [f"Independence: no doubt found. Not seen: {'; '.join(unseen)}."] if unseen else []
 
 
 def _news(counts: dict[str, dict[str, int]]) -> list[str]:
@@ -256,7 +264,8 @@ def brief(values: dict[str, Any]) -> str:
     wanting = [item["item"] for item in values["missing"] if item["required"]]
     if wanting and not values["taken_back"]:
         text += f"; missing {', '.join(wanting)}"
-    broken = sorted({gap["what"] for gap in values["gaps"] if not gap["expected"]})
+    counted = (g for g in values["gaps"] if not g["expected"] and g["kind"] != "searched-none")
+    broken = sorted({gap["what"] for gap in counted})
     if broken:
         text += f"; gaps {', '.join(broken)}"
     if values["reasons"]:

@@ -1,6 +1,7 @@
 """What a person has to say: who the patient is at the destination, or whether a packet arrived."""
 
-from typing import Any
+from collections import Counter
+from typing import Any, get_args
 
 from .. import push
 from ..case import State
@@ -37,32 +38,55 @@ def look(job: Job) -> tuple[list[dict[str, Any]], Standing]:
         return rows, standing(desk.case, job.clock())
 
 
-def doubted(job: Job) -> tuple[str, Standing] | None:
-    """What may have arrived and may not, in words; None where nothing is in doubt."""
+def doubted(job: Job) -> tuple[str, tuple[str, ...], Standing] | None:
+    """What only a person can say, in words, and the words to choose from; None where nothing is.
+
+    What may have arrived and may not; or what stands there more than once.
+    """
     with at_work(job) as desk:
-        found = desk.case.fact("doubt")
-        stands = standing(desk.case, job.clock())
-    return found and (f"{found['what']} may have arrived, and may not: {found['why']}", stands)
+        found, stands = desk.case.fact("doubt"), standing(desk.case, job.clock())
+        if found:
+            question = f"{found['what']} may have arrived, and may not: {found['why']}"
+            return question, get_args(push.doubt.Said), stands
+        if _obstacle(desk.case) != "doubled":
+            return None
+        copies = [copy for one in push.doubles.look(desk) for copy in one.copies]
+        told = ", ".join(f"{n} {name}" for name, n in sorted(_counted(copies).items()))
+        question = f"copies of what we brought stand there ({told or 'none any more'})"
+        return question, get_args(push.doubles.Said), stands
 
 
 def choose(job: Job, chosen: str, by: str) -> Standing:
     """Record what is chosen, by whom and when. The next transfer goes on with that.
 
     `UsageError` if it is not one of those that `look` found, or can't be chosen; where something
-    is in doubt, if it is neither `arrived` nor `absent`.
+    is in doubt, if it is neither `arrived` nor `absent`; where something stands twice, if it is
+    neither `remove` nor `keep`.
     """
     with at_work(job) as desk:
         case, code = desk.case, "identity"
         if case.fact("doubt"):
             code = "unclear"
             push.doubt.say(desk, chosen, by, iso(job.clock()))
+        elif _obstacle(case) == "doubled":
+            code = "doubled"
+            push.doubles.say(desk, chosen, by, iso(job.clock()))
         else:
             push.choice.choose(desk, chosen, by, iso(job.clock()))
-        if (case.fact("obstacle") or {}).get("code") == code:
+        if _obstacle(case) == code:
             with case.commit():
                 forget(case, "obstacle")
                 enter(case, _before_the_hold(case))
         return standing(case, job.clock(), State.READY)
+
+
+def _obstacle(case: CaseFile) -> str | None:
+    found: str | None = (case.fact("obstacle") or {}).get("code")
+    return found
+
+
+def _counted(places: list[str]) -> Counter[str]:
+    return Counter(place.partition("/")[0] for place in places)
 
 
 def _before_the_hold(case: CaseFile) -> State:

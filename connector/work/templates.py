@@ -8,7 +8,7 @@ version = 1
 
 [sources.home]
 id = "{source}"   # names every record's id at the destination: never change it
-base_url = "http://localhost:8080/fhir"
+base_url = "http://127.0.0.1:8080/fhir"
 environment = "test"            # test or production; records never go from one to the other
 # organization = {{ name = "Home Hospital", npi = "1234567893" }}  # whose records office sends
 # telecom = {{ phone = "+1 555 0100" }}
@@ -22,7 +22,7 @@ environment = "test"            # test or production; records never go from one 
 
 [destinations.outside]
 id = "{destination}"
-base_url = "http://localhost:8081/fhir"
+base_url = "http://127.0.0.1:8081/fhir"
 environment = "test"
 # owner = "Organization/123"    # their organisation, as it is called there
 new_patient = "hold"            # hold: a person decides; create: when a search found nobody

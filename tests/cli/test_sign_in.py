@@ -54,7 +54,8 @@ def test_doctor_tells_the_token_and_what_is_not_granted(tmp_path: Path) -> None:
         checks = {(check["end"], check["name"]): check for check in ran.json["checks"]}
         assert ran.code == 7  # the destination grants no writing
         assert "for 300 s" in checks["home", "token"]["detail"]
-        assert checks["home", "scopes"]["ok"]
+        assert not checks["home", "scopes"]["ok"]  # records would be missing
+        assert checks["home", "scopes"]["exit"] == 3
         assert "MedicationRequest" in checks["home", "scopes"]["detail"]
         assert "Condition" not in checks["home", "scopes"]["detail"]
         assert not checks["outside", "scopes"]["ok"]
@@ -64,3 +65,6 @@ def test_doctor_tells_the_token_and_what_is_not_granted(tmp_path: Path) -> None:
     failed = [check for check in refused.json["checks"] if not check["ok"]]
     assert (failed[0]["end"], failed[0]["name"]) == ("home", "token")
     assert "invalid_client" in failed[0]["detail"]
+    assert source.base_url in failed[0]["detail"]
+    clocks = [c for c in refused.json["checks"] if (c["end"], c["name"]) == ("home", "clock")]
+    assert [c["ok"] for c in clocks] == [True]  # a refused signature may be one of another time

@@ -192,7 +192,9 @@ def test_doctor_shows_what_is_known_of_the_source_and_what_it_would_ask(
     world.configure(source='server = "epic"')
     checks = {(c["end"], c["name"]): c for c in world.cli("doctor", "--json").json["checks"]}
     assert "only with a category" in checks["home", "server"]["detail"]
-    assert "Observation?category=laboratory (epic demands" in checks["home", "plan"]["detail"]
+    asked = checks["home", "plan"]
+    assert "Observation (" in asked["detail"]
+    assert any("Observation?category=laboratory (epic demands" in line for line in asked["more"])
     world.configure(source='server = "epoc"')
     wrong = world.cli("doctor", "--json")
     assert wrong.code == 2

@@ -18,6 +18,8 @@ HONEST = {
     "transaction": True,
     "ids of ours": True,
     "decimals": True,
+    "packet": True,
+    "notes": True,
     "cleaned up": True,
     "advice": True,
 }
@@ -47,6 +49,13 @@ def test_an_honest_server(tmp_path: Path) -> None:
         (Quirks(round_decimals=True), "precision", "1.50 is stored as 1.5", 0),
         (Quirks(scale_max=6), "decimals", "eight decimals: HTTP 422", 0),
         (Quirks(drop_elements=frozenset({"Basic.code"})), "elements", "some are lost", 7),
+        (
+            Quirks(drop_elements=frozenset({"DocumentReference.content"})),
+            "notes",
+            "their content is not there",
+            7,
+        ),
+        (Quirks(reject='"resourceType":"Task"'), "packet", "not taken: Task (create: HTTP 422)", 7),
         (Quirks(if_match=False), "If-Match", "ignored: a stale version is written over", 7),
         (
             Quirks(conditional_create=False),
@@ -64,6 +73,12 @@ def test_what_a_server_does_not_do_is_told(
     assert seen[name]["fix"]
     others = {n for n, check in seen.items() if check["fix"]} - {name, "advice"}
     assert others == set()
+
+
+def test_a_search_that_finds_what_was_not_asked_for_honours_nothing(tmp_path: Path) -> None:
+    ended, seen = tried(tmp_path, Quirks(ignores=frozenset({"_tag"})))
+    assert "a tag that nobody carries" in seen["search by tag"]["detail"]
+    assert (seen["search by tag"]["ok"], ended) == (False, 7)
 
 
 def test_the_advice_fits_what_was_seen(tmp_path: Path) -> None:

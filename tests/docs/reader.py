@@ -67,7 +67,7 @@ def _served(command: str, reader: dict[str, str]) -> Iterator[tuple[str, str]]:
             assert server.stdout is not None
             url = re.search(r"http://\S+", server.stdout.readline())
             assert url is not None, f"did not start: {command}"
-            yield f"http://localhost:{port[1]}/fhir", url[0]
+            yield f"http://127.0.0.1:{port[1]}/fhir", url[0]
         finally:
             server.terminate()
 

@@ -24,7 +24,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `promise`: Content-Length to claim; `stall`: never answer.
+    """One answer. `promise`: Content-Length to claim; `stall`: never answer; `raw`: just this.
 
     `drip`: one byte now and then, without end, from the headers on or after them.
     """
@@ -34,6 +34,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     promise: int | None = None
     stall: bool = False
+    raw: bytes = b""
     drip: Literal["", "headers", "body"] = ""
 
 
@@ -94,6 +95,10 @@ def _handler(script: Scripted) -> type[BaseHTTPRequestHandler]:
             reply = script.answer(Seen(self.command, self.path, headers, self.rfile.read(length)))
             if reply.stall:
                 script.closing.wait(30)
+                self.close_connection = True
+                return
+            if reply.raw:
+                self.wfile.write(reply.raw)
                 self.close_connection = True
                 return
             if reply.drip:

@@ -3,7 +3,7 @@
 import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -107,6 +107,13 @@ def test_a_long_retry_after_parks_the_case(serve: Serve) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", caught.value.until)
     assert datetime.fromisoformat(caught.value.until) > datetime.now(UTC)
     assert len(server.seen) == 1
+
+
+def test_a_wait_of_a_year_is_one_of_a_day_and_is_said(serve: Serve) -> None:
+    server = serve(Reply(429, headers={"Retry-After": "31536000"}))
+    with pytest.raises(Waiting, match="more than a day") as caught:
+        endpoint(server).get("x", "read")
+    assert datetime.fromisoformat(caught.value.until) < datetime.now(UTC) + timedelta(days=2)
 
 
 def test_silence_has_an_end(serve: Serve) -> None:

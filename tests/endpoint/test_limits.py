@@ -50,6 +50,41 @@ def test_a_body_that_is_not_what_it_says_is_no_answer(serve: Serve) -> None:
         endpoint(server).get("x", "read")
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "size",
+    [b"-5", b"zz", b"", b"0x5", b"5 5", b"f" * 40, b"5" * 100_000, b"\xff"],
+)
+def test_a_malformed_chunk_is_no_answer(serve: Serve, size: bytes) -> None:
+    server = serve(Reply(raw=CHUNKED + size + b"\r\n{}\r\n"))
+    with pytest.raises(Unreachable, match=r"cut short|connection"):
+        endpoint(server, attempts=2).get("x", "read")
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("codings", ["gzip," * 12_000, "gzip, gzip, gzip", "br", "gzip, br"])
+def test_codings_that_nobody_asked_for_are_no_answer(serve: Serve, codings: str) -> None:
+    server = serve(Reply(200, b"{}", {"Content-Encoding": codings}))
+    with pytest.raises(Unreachable, match="decompressed"):
+        endpoint(server, attempts=1).get("x", "read")
+
+
+def test_codings_that_change_nothing_are_passed_over(serve: Serve) -> None:
+    headers = {"Content-Encoding": ", identity,, Identity"}
+    assert endpoint(serve(Reply(200, b"{}", headers))).get("x", "read").body == b"{}"
+
+
+def test_a_part_of_an_answer_is_none(serve: Serve) -> None:
+    part = Reply(206, b'{"resourceType":"Bundle"}', {"Content-Range": "bytes 0-23/9000"})
+    with pytest.raises(Unreachable, match=r"only a part of it \(206\)"):
+        endpoint(serve(part)).get("x", "read")
+    with pytest.raises(Unreachable, match="206"):
+        endpoint(serve(part)).download("x", "attachment", io.BytesIO(), 99, accept="*/*")
+    assert endpoint(serve(part, Reply())).get("x", "read").status == 200
+
+
 @pytest.mark.parametrize("part", ["headers", "body"])
 def test_a_server_that_drips_is_left(serve: Serve, part: Literal["headers", "body"]) -> None:
     server = serve(Reply(drip=part))  # each byte comes well within the limit of silence

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from connector.endpoint.retry import TRANSIENT, Again, GiveUp, Limits, Park, decide
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+EPOCH = int(NOW.timestamp())
 LIMITS = Limits(attempts=4, backoff_s=0.5, wait_max_s=30)
 
 
@@ -55,8 +56,16 @@ def _far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (1, 503, "3600", Park(NOW + timedelta(hours=1))),
         (4, 429, "5", GiveUp()),
         (4, 429, "3600", Park(NOW + timedelta(hours=1))),
-        (1, 429, "9" * 400, Park(NOW + timedelta(days=366))),
-        (1, 429, "1" + "0" * 18, Park(NOW + timedelta(days=366))),
+        (1, 429, "86400", Park(NOW + timedelta(days=1))),
+        (1, 429, "86401", Park(NOW + timedelta(days=1), beyond=True)),
+        (1, 429, "9" * 400, Park(NOW + timedelta(days=1), beyond=True)),
+        (1, 429, "1" + "0" * 18, Park(NOW + timedelta(days=1), beyond=True)),
+        # … as a moment since 1970, in seconds or milliseconds, which nobody should write
+        (1, 429, str(EPOCH + 20), Again(20.0)),
+        (1, 429, str(EPOCH + 3600), Park(NOW + timedelta(hours=1))),
+        (1, 429, str((EPOCH + 3600) * 1000), Park(NOW + timedelta(hours=1))),
+        (1, 429, str(EPOCH - 3600), Again(0.5)),
+        (1, 429, str(EPOCH + 40_000_000), Park(NOW + timedelta(days=1), beyond=True)),
         # … as a date, in each of the three forms of RFC 9110 5.6.7: always UTC
         (1, 429, "Sun, 22 Nov 2026 12:00:20 GMT", Again(20.0)),
         (1, 429, "Sunday, 22-Nov-26 12:00:20 GMT", Again(20.0)),
@@ -64,7 +73,7 @@ def _far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (1, 429, "Sun, 22 Nov 2026 12:00:20 -0000", Again(20.0)),
         (1, 429, "Sun, 22 Nov 2026 14:00:00 GMT", Park(NOW + timedelta(hours=2))),
         (1, 429, "Wed, 21 Oct 2015 07:28:00 GMT", Again(0.5)),
-        (1, 429, "Fri, 31 Dec 9999 23:59:59 -1200", Park(NOW + timedelta(days=366))),
+        (1, 429, "Fri, 31 Dec 9999 23:59:59 -1200", Park(NOW + timedelta(days=1), beyond=True)),
         # … as nonsense
         (1, 429, "", Again(0.5)),
         (1, 429, "soon", Again(0.5)),
@@ -103,6 +112,7 @@ def test_whatever_a_server_says_there_is_a_decision(retry_after: str, attempt: i
         assert 0 <= decision.after_s <= LIMITS.wait_max_s
     elif isinstance(decision, Park):
         assert decision.until > NOW + timedelta(seconds=LIMITS.wait_max_s)
+        assert decision.until <= NOW + timedelta(days=1)
 
 
 def test_a_moment_is_one_of_the_servers_clock() -> None:

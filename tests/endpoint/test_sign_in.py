@@ -13,6 +13,7 @@ import pytest
 
 from connector import keys
 from connector.endpoint import Endpoint
+from connector.endpoint.scopes import least
 from connector.errors import Answered, SignInFailed, UsageError, Waiting
 from connector.sandbox import Client, Protection, Sandbox
 
@@ -117,8 +118,8 @@ def test_each_try_carries_a_fresh_statement(serve: Serve, site: Site) -> None:
 
 
 def test_the_token_endpoint_never_gets_the_token(serve: Serve, site: Site) -> None:
-    token = b'{"access_token": "t", "token_type": "bearer", "expires_in": 0}'
-    told, home = serve(Reply(200, token)), serve()
+    token = b'{"access_token": "t", "token_type": "bearer", "expires_in": 9}'
+    told, home = serve(Reply(200, token)), serve(Reply(), Reply(401), Reply())
     auth = site.auth(token_url=f"{told.origin}/token", scopes=["system/Patient.rs"])
     asked = endpoint(home, auth=auth)
     asked.get("x", "read")
@@ -160,6 +161,92 @@ def test_a_token_is_renewed_before_it_ends(tmp_path: Path) -> None:
             asked.get("Patient/pa", "read")
         assert site.fetched >= 3
         assert all(r.status == 200 for r in site.sandbox.requests)
+
+
+@pytest.mark.parametrize(
+    "life",
+    [
+        "9" * 330,
+        "1e400",
+        "0",
+        "-5",
+        '"NaN"',
+        '"Infinity"',
+        '"-0"',
+        "0.0001",
+        "true",
+        "[]",
+        '"soon"',
+    ],
+)
+def test_a_life_that_cannot_be_lasts_until_the_server_refuses(
+    serve: Serve, site: Site, life: str
+) -> None:
+    token = f'{{"access_token": "t", "token_type": "bearer", "expires_in": {life}}}'.encode()
+    tokens, home = serve(Reply(200, token)), serve(*[Reply()] * 4, Reply(401), Reply())
+    auth = site.auth(token_url=f"{tokens.origin}/t", scopes=["system/*.rs"])
+    asked = endpoint(home, auth=auth)
+    for _ in range(5):
+        assert asked.get("x", "read").ok
+    assert len(tokens.seen) == 2
+    grant = asked.grant()
+    assert grant is not None
+    assert grant.expires_in_s is None
+
+
+def test_a_wrong_secret_is_called_one(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WRONG_SECRET", "not-this-one")
+    # As Keycloak says it, and as the RFC has it.
+    for error, status in (("unauthorized_client", 401), ("invalid_client", 400)):
+        tokens = serve(Reply(status, json.dumps({"error": error}).encode()))
+        auth = {
+            "type": "client-secret",
+            "client_id": "app",
+            "client_secret": {"env": "WRONG_SECRET"},
+            "token_url": f"{tokens.origin}/t",
+            "scopes": ["system/*.rs"],
+        }
+        with pytest.raises(SignInFailed, match=error) as caught:
+            endpoint(serve(), auth=auth).get("x", "read")
+        assert "client_secret" in caught.value.what_to_do
+        assert "key" not in caught.value.what_to_do
+
+
+def test_refused_scopes_are_named(serve: Serve, site: Site) -> None:
+    tokens = serve(Reply(400, b'{"error": "invalid_scope"}'))
+    auth = site.auth(token_url=f"{tokens.origin}/t", scopes=["system/Patient.rs", "system/X.r"])
+    with pytest.raises(SignInFailed) as caught:
+        endpoint(serve(), auth=auth).get("x", "read")
+    assert "asked: system/Patient.rs system/X.r" in caught.value.what_to_do
+
+
+def test_a_fresh_token_that_is_refused_points_to_its_issuer(serve: Serve, site: Site) -> None:
+    tokens = serve(Reply(200, b'{"access_token": "t", "token_type": "bearer"}'))
+    auth = site.auth(token_url=f"{tokens.origin}/t", scopes=["system/*.rs"])
+    with pytest.raises(Answered, match="HTTP 401") as caught:
+        endpoint(serve(Reply(401)), auth=auth).get("x", "read")
+    assert "issuer" in caught.value.what_to_do
+
+
+@pytest.mark.parametrize(
+    ("listed", "rights", "asked"),
+    [
+        ("*.rs *.r *.cruds", ("rs",), "*.rs"),
+        ("*.rs *.r *.cruds", ("rs", "cu"), "*.cruds"),
+        ("*.read *.write *.rs", ("rs",), "*.read"),
+        ("*.read *.write", ("rs", "cu"), "*.read *.write"),
+        ("*.read *.cruds", ("rs", "cu"), "*.cruds"),
+        (
+            "Patient.rs Observation.rs Binary.r",
+            ("rs",),
+            "Binary.r Observation.rs Patient.rs",
+        ),
+        ("Patient.read Observation.rs", ("rs",), "Observation.rs Patient.read"),
+    ],
+)
+def test_one_form_of_scopes_is_asked(listed: str, rights: tuple[str, ...], asked: str) -> None:
+    supported = [f"system/{scope}" for scope in listed.split()]
+    assert least(TYPES, rights, (), supported) == tuple(f"system/{one}" for one in asked.split())
 
 
 def test_a_refused_token_is_replaced_once(serve: Serve, site: Site) -> None:
@@ -227,6 +314,10 @@ def test_scopes_in_words_of_the_server_tell_nothing(serve: Serve, site: Site) ->
         Reply(200, b"<html>"),
         Reply(200, b'{"access_token": "t\\r\\nX: y", "token_type": "bearer"}'),
         Reply(200, b'{"access_token": "t", "token_type": "mac"}'),
+        Reply(200, b'{"access_token": "", "token_type": "bearer"}'),
+        Reply(200, b'{"access_token": "  ", "token_type": "bearer"}'),
+        Reply(200, b'{"access_token": ["t"], "token_type": "bearer"}'),
+        Reply(200, b'{"access_token": "t", "token_type": ["bearer"]}'),
         Reply(302, b"", {"Location": "http://elsewhere.invalid/"}),
         Reply(401, b'{"error": "Jane Doe s3cret"}'),
     ],

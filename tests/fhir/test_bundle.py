@@ -15,7 +15,13 @@ GOOD = b'{"resourceType" : "Patient","id":"2","x":1.50}'
 
 
 def a_page(*entries: bytes, rest: bytes = b"") -> bytes:
-    return b'{"resourceType":"Bundle",' + rest + b'"entry":[' + b" ,\n".join(entries) + b"]}"
+    return (
+        b'{"resourceType":"Bundle","type":"searchset",'
+        + rest
+        + b'"entry":['
+        + b" ,\n".join(entries)
+        + b"]}"
+    )
 
 
 def an_entry(resource: bytes, search: bytes = b'{"mode":"match"}') -> bytes:
@@ -28,7 +34,9 @@ def test_a_page_gives_its_entries_byte_for_byte_and_the_next_link_verbatim() -> 
     included = b'{"resourceType":"Practitioner","id":"3"}'
     body = a_page(an_entry(GOOD), an_entry(included, b'{"mode":"include"}'), rest=links.encode())
     assert bundle.page(body) == Page(
-        [PageEntry("match", GOOD), PageEntry("include", included)], url
+        [PageEntry("match", GOOD, full_url="u"), PageEntry("include", included, full_url="u")],
+        url,
+        self_url="s",
     )
 
 
@@ -38,12 +46,77 @@ def test_no_next_link_is_the_last_page(rest: bytes) -> None:
 
 
 def test_a_bundle_without_entries_is_an_empty_page() -> None:
-    assert bundle.page(b'{"resourceType":"Bundle","total":0}') == Page([], None, 0)
+    assert bundle.page(b'{"resourceType":"Bundle","type":"searchset","total":0}') == Page(
+        [], None, 0
+    )
 
 
 @pytest.mark.parametrize("total", ["null", '"3"', "true", "1.5"])
 def test_a_total_that_is_no_number_is_none(total: str) -> None:
     assert bundle.page(a_page(rest=f'"total":{total},'.encode())).total is None
+
+
+@pytest.mark.parametrize("total", [-1, 2**63, 10**330])
+def test_a_total_that_nobody_can_count_is_none(total: int) -> None:
+    assert bundle.page(a_page(rest=f'"total":{total},'.encode())).total is None
+    assert bundle.page(a_page(rest=f'"total":{2**63 - 1},'.encode())).total == 2**63 - 1
+
+
+def test_null_is_absence() -> None:
+    body = b'{"resourceType":"Bundle","type":"searchset","entry":null,"link":null,"total":null}'
+    assert bundle.page(body) == Page([], None)
+
+
+@pytest.mark.parametrize("kind", ["transaction-response", "batch", "collection", "", None, 7])
+def test_only_the_result_of_a_search_is_one(kind: str | None) -> None:
+    body = json.dumps({"resourceType": "Bundle", "type": kind, "entry": []}).encode()
+    with pytest.raises(UndecodableError):
+        bundle.page(body)
+
+
+def test_one_link_as_an_object_is_a_list_of_one() -> None:
+    links = b'"link":{"relation":"next","url":"https://ehr.example.org/2"},'
+    assert bundle.page(a_page(rest=links)).next_url == "https://ehr.example.org/2"
+
+
+@pytest.mark.parametrize("links", [b'"next"', b"7", b"true", b"[7]", b"[[]]", b"[null]"])
+def test_links_that_are_none_hide_the_next_page(links: bytes) -> None:
+    with pytest.raises(UndecodableError):
+        bundle.page(a_page(rest=b'"link":' + links + b","))
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        b'"entry":[],',
+        b'"link":[],"link":[{"relation":"next","url":"u"}],',
+        b'"total":0,"total":1,',
+        b'"type":"batch",',
+        b'"\\u0065ntry":[],',
+    ],
+)
+def test_a_name_twice_in_a_page_is_no_page(twice: bytes) -> None:
+    with pytest.raises(UndecodableError):
+        bundle.page(a_page(an_entry(GOOD), rest=twice))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        b'{"resource":' + GOOD + b',"resource":{"resourceType":"Patient","id":"3"}}',
+        b'{"resource":' + GOOD + b',"search":{"mode":"match"},"search":{"mode":"outcome"}}',
+        an_entry(b'{"resourceType":"Condition","id":"1","status":"a","status":"b"}'),
+    ],
+)
+def test_a_name_twice_in_an_entry_breaks_that_one_alone(entry: bytes) -> None:
+    found = bundle.page(a_page(entry, an_entry(GOOD))).entries
+    assert [one.mode for one in found] == ["broken", "match"]
+
+
+@pytest.mark.parametrize("response", ['"201 Created"', "[]", "7", "null", '{"status":"201"}'])
+def test_a_response_in_any_shape_is_an_object(response: str) -> None:
+    body = f'{{"resourceType":"Bundle","entry":[{{"response":{response}}}]}}'.encode()
+    assert bundle.responses(body) == [{"status": "201"} if "{" in response else {}]
 
 
 @pytest.mark.parametrize("url", ['""', "null", "1", None])
@@ -55,7 +128,9 @@ def test_a_next_page_without_an_address_is_not_the_end(url: str | None) -> None:
 
 @pytest.mark.parametrize("search", [b'{"mode":"match"}', b"{}", b"null", b"[]", b'{"mode":7}'])
 def test_an_entry_is_a_match_unless_it_says_otherwise(search: bytes) -> None:
-    assert bundle.page(a_page(an_entry(GOOD, search))).entries == [PageEntry("match", GOOD)]
+    assert bundle.page(a_page(an_entry(GOOD, search))).entries == [
+        PageEntry("match", GOOD, full_url="u")
+    ]
 
 
 @pytest.mark.parametrize("mode", ["match", "include", "outcome"])
@@ -88,9 +163,9 @@ def test_a_broken_entry_is_broken_alone(broken: bytes) -> None:
     link = b'"link":[{"relation":"next","url":"n"}],'
     page = bundle.page(a_page(an_entry(GOOD), broken, an_entry(GOOD), rest=link))
     assert page.entries == [
-        PageEntry("match", GOOD),
+        PageEntry("match", GOOD, full_url="u"),
         PageEntry("broken", broken),
-        PageEntry("match", GOOD),
+        PageEntry("match", GOOD, full_url="u"),
     ]
     assert page.next_url == "n"
 

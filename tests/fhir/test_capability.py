@@ -1,11 +1,16 @@
 """What a server says of itself, and what is made of nonsense."""
 
+import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connector.fhir.capability import parse
-from connector.fhir.lossless import UndecodableError, encode
+from connector.fhir.lossless import UndecodableError, decode, encode
+
+from .texts import FEWER, values
 
 STATEMENT: dict[str, Any] = {
     "resourceType": "CapabilityStatement",
@@ -71,3 +76,53 @@ def test_a_poor_statement_promises_nothing(rest: dict[str, Any]) -> None:
 def test_something_else_is_refused(body: bytes) -> None:
     with pytest.raises(UndecodableError):
         parse(body)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value inside `value`."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    found = [path] if path else []
+    if isinstance(value, dict | list):
+        for name, item in inner:
+            found += (
+                places(item, (*path, name)) if isinstance(item, dict | list) else [(*path, name)]
+            )
+    return found
+
+
+MORE = {
+    **STATEMENT,
+    "publisher": "Somebody",
+    "messaging": [{"reliableCache": 5, "endpoint": [{"address": "http://example.org"}]}],
+}
+
+
+@FEWER
+@given(st.sampled_from([p for p in places(MORE) if p != ("resourceType",)]), values())
+def test_an_element_of_any_type_is_read(path: tuple[Any, ...], text: str) -> None:
+    statement = copy.deepcopy(MORE)
+    inner: Any = statement
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = decode(text.encode())
+    said = parse(encode(statement))
+    assert all(one.isprintable() for one in (said.software, said.fhir_version, said.publisher))
+    assert isinstance(said.reliable_cache_min, int)
+    assert all(name.isalpha() for name in said.search)
+
+
+def test_its_texts_are_shown_without_what_a_terminal_obeys() -> None:
+    said = parse(
+        encode(
+            {
+                "resourceType": "CapabilityStatement",
+                "fhirVersion": "4.0.1\x1b]0;owned\x07" + "9" * 1000,
+                "software": {"name": "A\x1b[2J\x9b31m\u202e\u200b\r\n" + "x" * 1000},
+                "publisher": ["\x1b[2J"],
+            }
+        )
+    )
+    assert said.software.startswith("A\\x1b[2J\\x9b31m\\u202e\\u200b\\x0d\\x0a")
+    assert len(said.software) == 100
+    assert said.fhir_version == "4.0.1\\x1b]0;owned\\x…"
+    assert said.publisher == ""

@@ -24,7 +24,7 @@ NOW = Disclosure(
     at=datetime(2026, 11, 22, 14, tzinfo=UTC),
     purposes=MAPPINGS.consent.purposes["treatment"],
     terms=MAPPINGS.consent,
-    receives=lambda who, _: True if who == US else False if who == THEM else None,
+    receives=lambda who, *_: True if who == US else False if who == THEM else None,
     record=lambda reference: reference if reference.startswith("Observation/") else None,
 )
 FOR_US = {"actor": [{"role": {"coding": [{"system": f"{V3}v3-ParticipationType", "code": "IRCP"}]},
@@ -162,7 +162,17 @@ def table() -> Iterator[tuple[str, dict[str, Any], tuple[int, int, tuple[str, ..
     over_but = permit(period(end="2025"), provision=[deny(SUD)])
     yield "permit over but labels", consent(over_but), NOTHING
     deep = permit(provision=[permit(SUD, provision=[deny(FOR_US)])])
-    yield "two levels of exceptions", consent(deep), (0, 1, ())
+    yield "two levels of exceptions", consent(deep), (1, 1, ())
+    deeper = permit(provision=[permit(provision=[permit(provision=[deny(SUD)])])])
+    yield "four levels", consent(deeper), (1, 1, ())
+    who = permit(provision=[permit(provision=[deny(actor(WHO_KNOWS))])])
+    yield "three levels, who knows", consent(who), (
+        0, 1, ("provision.provision.provision.actor",),
+    )  # fmt: skip
+    lapsed = permit(provision=[permit(period(end="2025"), provision=[deny(SUD)])])
+    yield "three levels, the second over", consent(lapsed), (0, 1, ())
+    other_deny = deny(actor(THEM), provision=[permit(provision=[deny(SUD)])])
+    yield "deny another, and labels inside", consent(other_deny), (1, 0, ())
     yield "permit and a label", consent(permit(provision=[permit(SUD)])), (0, 2, ())
 
 
@@ -243,6 +253,76 @@ def test_what_leaves_under_a_consent(
         put(case, found)
     run(case, asked())
     assert left(case) == {key if "/" in key else f"Observation/{key}" for key in leaves}
+
+
+def house(id: str, name: str, number: str = "", **more: Any) -> dict[str, Any]:
+    identifier = [{"system": "http://hl7.org/fhir/sid/us-npi", "value": number}] if number else []
+    return {
+        "resourceType": "Organization", "id": id, "name": name, "identifier": identifier, **more,
+    }  # fmt: skip
+
+
+PART_OF = {"partOf": {"reference": "Organization/parent"}}
+HOLDING = house("parent", "Holding", "1932102084")
+CLINIC = house("clinic", "Clinic", "1234567893", **PART_OF)
+MEMBER = {
+    "resourceType": "OrganizationAffiliation", "id": "a",
+    "organization": {"reference": "Organization/net"},
+    "participatingOrganization": {"reference": "Organization/clinic"},
+}  # fmt: skip
+TEAM = {
+    "resourceType": "CareTeam", "id": "t",
+    "participant": [{"member": {"reference": "Organization/clinic"}}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("chart", "named", "denied", "permitted"),
+    [
+        # what is denied to the whole is denied to the part; a permission may not mean the part
+        ([HOLDING, CLINIC], "Organization/parent", "withheld", False),
+        ([house("net", "Network"), house("clinic", "Clinic", "1234567893"), MEMBER],
+         "Organization/net", "withheld", False),
+        ([TEAM, house("clinic", "Clinic", "1234567893")], "CareTeam/t", "withheld", False),
+        # one house under a second number, a second name, or told by the chart alone
+        ([house("clinic", "Clinic", "1932102084")], "Organization/clinic", "held", False),
+        ([house("clinic", "Clinic, Inc."), ], "Organization/clinic", "withheld", True),
+        ([house("x", "Department of Oncology, Clinic at the Lake", "1234567893")],
+         "Organization/x", "withheld", True),
+        ([house("x", "Other name", "1234567893", alias=["Lake House"]), house("y", "Lake House")],
+         "Organization/y", "withheld", True),
+        # a part of the receiving house; somebody else; one that nobody can place
+        ([house("clinic", "Clinic", "1234567893"),
+          house("x", "Billing", partOf={"reference": "Organization/clinic"})],
+         "Organization/x", "held", False),
+        ([house("x", "Elsewhere", "1932102084")], "Organization/x", "leaves", False),
+        ([house("x", "Elsewhere")], "Organization/x", "held", False),
+        ([{**TEAM, "participant": [{"member": {"reference": "CareTeam/t"}}]}],
+         "CareTeam/t", "held", False),
+    ],
+)  # fmt: skip
+def test_who_is_meant_by_an_actor(
+    case: CaseFile, chart: list[dict[str, Any]], named: str, denied: str, permitted: bool
+) -> None:
+    put(case, *chart, consent(deny(SUD, actor({"reference": named}))))
+    performer = {"organization": {"name": "Clinic", "npi": "1234567893"}}
+    wanted = request(scope="whole-chart", performer=performer)
+    if denied == "held":
+        with pytest.raises(Held) as caught:
+            run(case, wanted)
+        assert caught.value.code == "consent-unclear"
+    else:
+        rules = {d.rule for d in run(case, wanted).withheld if d.id == "sud"}
+        # labelled: withheld in any case, by the consent's denial only if it means the recipient
+        assert rules == {"release-part-2"}
+        put(case, {"resourceType": "Observation", "id": "plain", "status": "final",
+                   "code": {"text": "x"}, "subject": SUBJECT})  # fmt: skip
+        put(case, consent(deny(of_type("Observation"), actor({"reference": named}))))
+        rules = {d.rule for d in run(case, wanted).withheld if d.id == "plain"}
+        assert rules == ({"consent"} if denied == "withheld" else set())
+    put(case, consent(permit(SUD, actor({"reference": named}))))
+    run(case, wanted)
+    assert ("Observation/sud" in left(case)) == permitted
 
 
 def test_two_consents_the_stricter_counts(case: CaseFile) -> None:

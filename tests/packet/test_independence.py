@@ -110,8 +110,10 @@ def test_the_same_physician(
     ("ours", "theirs", "count"),
     [
         ("http://127.0.0.1:1/fhir", "http://127.0.0.1:2/fhir", 0),
-        ("http://127.0.0.1:1/fhir", "http://127.0.0.1:1/other", 1),
-        ("https://ehr.example.org/a", "https://ehr.example.org:8443/b", 1),
+        # two tenants of one host may be two houses
+        ("http://127.0.0.1:1/fhir", "http://127.0.0.1:1/other", 0),
+        ("https://ehr.example.org/a", "https://ehr.example.org:8443/b", 0),
+        ("https://ehr.example.org/a", "https://EHR.example.org:443/a/", 1),
         ("https://a.example.org/fhir", "https://b.example.org/fhir", 0),
     ],
 )
@@ -121,9 +123,93 @@ def test_the_same_server(case: CaseFile, ours: str, theirs: str, count: int) -> 
     assert len(run(case, source=home, destination=away).independence) == count
 
 
-def test_an_endpoint_of_the_chart_at_the_destination(case: CaseFile) -> None:
-    there = "https://b.example.org/wado"
-    put(case, {"resourceType": "Endpoint", "id": "e", "status": "active", "address": there})
-    away = DESTINATION.model_copy(update={"base_url": "https://b.example.org/fhir"})
-    (found,) = run(case, destination=away).independence
-    assert "names an endpoint on the destination's server" in found
+@pytest.mark.parametrize(
+    ("address", "doubt"),
+    [
+        ("https://b.example.org/clinic/wado", True),
+        ("https://b.example.org/clinic", True),
+        ("https://b.example.org/clinic2/wado", False),  # another tenant
+        ("https://[", False),
+    ],
+)
+def test_an_endpoint_of_the_chart_at_the_destination(
+    case: CaseFile, address: str, doubt: bool
+) -> None:
+    put(case, {"resourceType": "Endpoint", "id": "e", "status": "active", "address": address})
+    away = DESTINATION.model_copy(update={"base_url": "https://b.example.org/clinic"})
+    found = run(case, destination=away).independence
+    assert [text.endswith("an endpoint of the destination.") for text in found] == [True] * doubt
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "same"),
+    [
+        ("Home Hospital, Inc.", "Home Hospital", True),
+        ("The Home Hospital L.L.C.", "HOME HOSPITAL", True),
+        ("Home Hospital", "Department of Cardiology, Home Hospital", True),
+        ("Home Hospital", "Department of Cardiology of Home Hospital", True),
+        ("Home Hospital Cardiology Department", "Home Hospital - Oncology Division", False),
+        ("Home Hospital", "Home Hospital Department of Oncology", True),
+        ("Home Hospital", "Home Hospital (Oncology)", True),
+        ("Klinikum Musterstadt gGmbH", "Klinikum Musterstadt", True),
+        ("Home Hospital", "Far Clinic, Department of Cardiology", False),
+        ("Department of Cardiology, Home Hospital", "Department of Cardiology, Far Clinic", False),
+        ("Mercy Hospital North", "Mercy Hospital South", False),
+        ("General Hospital", "University Hospital", False),
+        ("Saint Anne Hospital", "Saint Anne Medical Center", False),
+    ],
+)
+def test_one_house_under_several_names(case: CaseFile, ours: str, theirs: str, same: bool) -> None:
+    home = SOURCE.model_copy(update={"organization": Organization(name=ours)})
+    found = run(case, request(performer=at(theirs)), source=home).independence
+    assert len(found) == same
+
+
+@pytest.mark.parametrize(
+    "system", ["urn:oid:2.16.840.1.113883.4.6", "2.16.840.1.113883.4.6", f"{NPI}/", NPI]
+)
+def test_an_npi_by_any_name_of_its_system(case: CaseFile, system: str) -> None:
+    put(case, doctor("X", "Y", identifier=[{"system": system, "value": THEIRS}]))
+    performer = {"practitioner": {"family": "Jones", "given": "Kim", "npi": THEIRS}}
+    (found,) = told(case, performer)
+    assert "has treated the patient before" in found
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"contained": [{**doctor("Jones", "Kim"), "id": "c"}], "performer": [{"reference": "#c"}]},
+        {"performer": [{"display": "Dr. Kim Jones, MD"}]},
+        {"performer": [{"reference": "Practitioner/9", "display": "JONES, K."}]},
+        {"note": [{"authorString": "Jones Kim", "text": "x"}]},
+        {"performer": [{"type": "Practitioner", "identifier": {"system": NPI, "value": THEIRS}}]},
+    ],
+)
+def test_a_physician_wherever_a_record_names_them(case: CaseFile, more: dict[str, Any]) -> None:
+    put(case, {"resourceType": "Observation", "id": "o", "status": "final", **more})
+    performer = {"practitioner": {"family": "Jones", "given": "Kim", "npi": THEIRS}}
+    assert len(told(case, performer)) == 1
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"code": {"coding": [{"system": "x", "code": "1", "display": "Kim Jones fracture"}]}},
+        {"performer": [{"display": "Pat Jones"}]},
+        {"performer": [{"display": "Kim Jonesborough"}]},
+    ],
+)
+def test_another_or_nobody_of_that_name(case: CaseFile, more: dict[str, Any]) -> None:
+    put(case, {"resourceType": "Observation", "id": "o", "status": "final", **more})
+    assert told(case, {"practitioner": {"family": "Jones", "given": "Kim", "npi": THEIRS}}) == ()
+
+
+def test_silence_says_what_it_could_not_see(case: CaseFile) -> None:
+    named = {**at("Far Clinic", THEIRS), "practitioner": {"family": "J", "npi": THEIRS}}
+    blind = run(case, request(), source=HOME).independence_unseen
+    seeing = run(case, request(performer=named), source=HOME).independence_unseen
+    assert [text.split(" (")[0] for text in blind[:2]] == [
+        "the receiving organisation",
+        "the receiving physician",
+    ]
+    assert seeing == ("what only the destination's people know: owners, shared staff, contracts",)

@@ -206,7 +206,7 @@ def test_the_later_of_two_versions_counts_and_a_contradiction_is_told(tmp_path: 
     files = ndjson(tmp_path / "third", PATIENT, version("a", None), version("b", None))
     pulled = take(tmp_path / "case-third", files, id="pat")
     assert pulled.records["Condition/c"]["code"]["text"] == "a"
-    assert [(g.what, g.kind) for g in pulled.gaps] == [("files", "failed")]
+    assert [(g.what, g.kind) for g in pulled.gaps] == [("Condition", "failed")]
 
 
 def test_two_people_under_one_id_are_told_where_a_record_names_them(tmp_path: Path) -> None:
@@ -244,11 +244,13 @@ def test_what_cannot_be_read_is_told_and_fails_alone(tmp_path: Path) -> None:
         "Condition/c1",
         "Condition/c3",
     }
-    assert {g.kind for g in pulled.gaps} == {"failed", "refused"}
-    why = "; ".join(g.why for g in pulled.gaps)
-    assert "C-CDA" in why
-    assert "could not be read" in why
-    assert "to its end" in why
+    why = {g.kind: g.why for g in pulled.gaps if g.what == "files"}
+    assert why == {
+        "failed": "could not be read to its end (1): cut.ndjson.gz"
+        "; not JSON that can be read (1): Condition.ndjson (line 2)",
+        "refused": "a C-CDA document (XML): only FHIR R4 as JSON can be read (1): ccda.xml",
+        "not-asked": "no JSON, so not FHIR JSON (1): README.txt",
+    }
 
 
 @pytest.mark.parametrize(

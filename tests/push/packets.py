@@ -180,6 +180,7 @@ def open_desk(
             "base_url": base_url,
             "environment": "test",
             "backoff_s": 0,
+            "search_lag_s": 0,
             "new_patient": "create",
             **destination,
         }

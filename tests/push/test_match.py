@@ -84,7 +84,11 @@ def test_who_is_not_certain_is_told_only_where_a_new_patient_would_be_created(
         Fault("login-page", MATCH),
         Fault("not-json", MATCH),
         Fault("not-json", MATCH, body=b'{"resourceType":"Parameters"}'),
-        Fault("not-json", MATCH, body=b'{"resourceType":"Bundle","entry":[{"search":{}}]}'),
+        Fault(
+            "not-json",
+            MATCH,
+            body=b'{"resourceType":"Bundle","type":"searchset","entry":[{"search":{}}]}',
+        ),
         Fault("cut-body", MATCH),
     ],
     ids=lambda fault: f"{fault.kind} {fault.status} {fault.body}",
@@ -98,7 +102,8 @@ def test_an_answer_that_is_none_creates_nobody(desk_of: DeskOf, fault: Fault) ->
 
 
 def test_a_record_that_is_not_a_patient_is_none(desk_of: DeskOf) -> None:
-    page = b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Group","id":"g"}}]}'
+    group = b'{"resource":{"resourceType":"Group","id":"g"}}'
+    page = b'{"resourceType":"Bundle","type":"searchset","entry":[%b]}' % group
     with matching({}) as sandbox:
         sandbox.add_fault(Fault("not-json", MATCH, body=page))
         with pytest.raises(Held, match="no patient"):

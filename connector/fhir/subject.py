@@ -1,0 +1,321 @@
+"""Whose record is it? Told by what the record says itself. Pure.
+
+A record is a person's only if it says so: by a literal reference, or by an identifier of a system
+that the person carries, with the same value. Every element that says whom a record is about is
+looked at (R4: subject, patient and their like, participants, a contained Patient); references that
+say who *did* something (performer, author, focus, payor) are not: others than the patient stand
+there rightly. What a record does not say is unknown, and stays unknown here: whether it may be
+taken is for whoever knows how it came.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from .about import (
+    ABOUT,
+    DEEPER,
+    NAMES_INSIDE,
+    OTHER_PEOPLE,
+    PERHAPS_NOBODYS,
+    SEVERAL_PEOPLE,
+    SUBJECT,
+    TAKE_PART,
+    TAKING_PART,
+    items,
+    telling,
+    text,
+)
+from .identifiers import pairs
+from .lossless import UndecodableError, decode, members
+from .names import words
+from .references import Literal, literal, same_base, tidy
+from .systems import URI
+from .types import proper
+
+
+class Whose(Enum):
+    """What a record says of whom it is about."""
+
+    OWN = "own"  # our patient, and nobody else
+    STRANGER = "stranger"  # another person, and our patient nowhere
+    SEVERAL = "several"  # our patient and another person, or a Group
+    UNKNOWN = "unknown"  # it is about a patient, and does not say which
+    NOBODY = "nobody"  # not about a patient: a Practitioner, an Observation of a Device
+
+
+_SEEN_MAX = 5000
+
+
+@dataclass(frozen=True)
+class Person:
+    """Our patient, and all that is known of how records name them and others.
+
+    `bases`: addresses of the server whose `Patient/id` they are; None: nobody knows, so that an
+    absolute reference is meant by its end (NDJSON says no server). `names`, `others`: other ways
+    to refer to them, and to other people: a fullUrl, a `urn:uuid:`, `Patient/id`.
+    """
+
+    id: str
+    bases: frozenset[str] | None
+    identifiers: frozenset[tuple[str, str]] = frozenset()
+    names: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+    other_identifiers: frozenset[tuple[str, str]] = frozenset()
+    birth_date: str = ""
+    words: frozenset[str] = frozenset()  # of all their names
+    _seen: dict[bytes, frozenset[Whose]] = field(
+        default_factory=dict, compare=False, repr=False, hash=False
+    )
+
+    def whose(self, body: bytes) -> Whose:
+        """What one record says. Raises `UndecodableError` for what is no JSON object."""
+        return self.whose_members(members(body))
+
+    def whose_members(self, top: Mapping[str, msgspec.Raw]) -> Whose:
+        """As `whose`, from the members of the record."""
+        resource_type = text(top, "resourceType")
+        if resource_type == "Patient":
+            return Whose.OWN if text(top, "id") == self.id else Whose.STRANGER
+        if resource_type in SEVERAL_PEOPLE:
+            return Whose.SEVERAL
+        inside, found = self._contained(top["contained"]) if "contained" in top else ({}, set())
+        for name, raw in telling(top):
+            found |= self._judged(name, bytes(raw), inside)
+        return _settled(resource_type, found)
+
+    def _judged(
+        self, name: str, raw: bytes, inside: Mapping[str, frozenset[Whose]]
+    ) -> frozenset[Whose]:
+        # Most records of a chart name their patient in the same bytes: judged once.
+        if inside:
+            return frozenset(self._of_element(name, decode(raw), inside))
+        known = self._seen.get(key := name.encode() + raw)
+        if known is None:
+            known = frozenset(self._of_element(name, decode(raw), inside))
+            if len(self._seen) < _SEEN_MAX and len(key) < 1000:
+                self._seen[key] = known
+        return known
+
+    def _of_element(
+        self, name: str, value: Any, inside: Mapping[str, frozenset[Whose]]
+    ) -> Iterator[Whose]:
+        for item in items(value):
+            if name in DEEPER:
+                for deeper in DEEPER[name] if isinstance(item, dict) else ():
+                    for reference in items(item.get(deeper)):
+                        yield from self._patients_only(reference, inside)
+            elif name in TAKING_PART:
+                yield from self._patients_only(item, inside)
+            else:
+                yield from self.of_reference(item, inside)
+
+    def _patients_only(
+        self, reference: Any, inside: Mapping[str, frozenset[Whose]]
+    ) -> Iterator[Whose]:
+        """Of an element where a Practitioner or a Location stands rightly: what it says of people
+        who are patients."""
+        node = reference if isinstance(reference, dict) else {"reference": reference}
+        stated, string = _type_of(node), node.get("reference")
+        target = literal(string) if isinstance(string, str) else None
+        if (target.type if target else stated or "Patient") == "Patient":
+            yield from (w for w in self.of_reference(node, inside) if w is not Whose.UNKNOWN)
+
+    def of_reference(
+        self, reference: Any, inside: Mapping[str, frozenset[Whose]] | None = None
+    ) -> Iterator[Whose]:
+        """What one Reference says, by its string and by its identifier; nothing if it is empty.
+
+        `inside`: what the contained resources that it may mean say, by id.
+        """
+        if isinstance(reference, str):
+            reference = {"reference": reference}
+        if not isinstance(reference, dict):
+            return
+        stated = _type_of(reference)
+        string = reference.get("reference")
+        if isinstance(string, str) and string.strip():
+            if string.lstrip().startswith("#"):
+                id_ = string.strip().removeprefix("#")
+                yield from (inside or {}).get(id_, (Whose.UNKNOWN,))
+            else:
+                yield self._of_string(string, stated)
+        identifiers = pairs(reference.get("identifier"))
+        if stated in ("", "Patient"):
+            yield from self.ofpairs(identifiers)
+        elif not string:
+            yield _of_type(stated)
+
+    def _of_string(self, string: str, stated: str) -> Whose:
+        plain = tidy(string)
+        if plain in self.names or string in self.names:
+            return Whose.OWN
+        if plain in self.others or string in self.others:
+            return Whose.STRANGER
+        if target := literal(string):
+            if target.type != "Patient":
+                return _of_type(target.type)
+            return self._of_literal(target)
+        kind, _, query = plain.partition("?")
+        if proper(kind) == "Patient" and query:  # a conditional reference (http.html#trules)
+            wanted = (value.partition("|") for n, value in parse_qsl(query) if n == "identifier")
+            return _worst(self.ofpairs([(system, value) for system, _, value in wanted]))
+        urn = plain.lower()
+        if urn.startswith("urn:uuid:"):
+            own = urn.removeprefix("urn:uuid:") == self.id.lower()
+            return Whose.OWN if own else Whose.UNKNOWN
+        bare = "/" not in plain and ":" not in plain and stated == "Patient"
+        return Whose.STRANGER if bare and plain.lower() != self.id.lower() else Whose.UNKNOWN
+
+    def _of_literal(self, target: Literal) -> Whose:
+        short = f"Patient/{target.id}"
+        here = not target.base or self.bases is None
+        here = here or any(same_base(target.base, base) for base in self.bases or ())
+        if here:
+            if target.id == self.id:
+                return Whose.OWN
+            if short in self.names:
+                return Whose.OWN
+            # Ids are case-sensitive, though not every database is.
+            same = target.id.lower() == self.id.lower()
+            return Whose.UNKNOWN if same else Whose.STRANGER
+        # Another server's Patient of the same id may be anybody; of another id it isn't ours by
+        # any name that we know.
+        return Whose.UNKNOWN if target.id == self.id else Whose.STRANGER
+
+    def ofpairs(self, identifiers: Iterable[tuple[str, str]]) -> Iterator[Whose]:
+        """What identifiers say. Only a system that our patient carries tells anything."""
+        for system, value in identifiers:
+            if not system or not value:
+                continue
+            if (system, value) in self.identifiers:
+                yield Whose.OWN
+            elif (system, value) in self.other_identifiers:
+                yield Whose.STRANGER
+            elif system == URI:
+                yield Whose.UNKNOWN  # anybody may have any number of addresses
+            elif ours := {v.casefold() for s, v in self.identifiers if s == system}:
+                yield Whose.UNKNOWN if value.casefold() in ours else Whose.STRANGER
+            else:
+                yield Whose.UNKNOWN
+
+    def _contained(self, raw: msgspec.Raw) -> tuple[dict[str, frozenset[Whose]], set[Whose]]:
+        """What each contained resource says, by id, and what of it counts whoever refers to it."""
+        inside: dict[str, frozenset[Whose]] = {}
+        against: set[Whose] = set()
+        contained = bytes(raw)
+        if not NAMES_INSIDE.search(contained):
+            return {}, set()
+        for node in items(decode(contained)):
+            if not isinstance(node, dict):
+                continue
+            kind = node.get("resourceType")
+            if kind == "Patient":
+                said = frozenset(self.of_patient(node)) or frozenset({Whose.UNKNOWN})
+            else:
+                said = frozenset({_of_type(str(kind))})
+                for name in (*ABOUT, *DEEPER):
+                    against |= {
+                        w for w in self._of_element(name, node.get(name), {}) if w in _AGAINST
+                    }
+            if isinstance(id_ := node.get("id"), str):
+                inside[id_.removeprefix("#")] = said
+            if kind == "Patient":
+                against |= said & _AGAINST
+        return inside, against
+
+    def of_patient(self, patient: Mapping[str, Any]) -> Iterator[Whose]:
+        """What a Patient without an id of the server says: by identifiers, birth date, names."""
+        known = {system for system, _ in self.identifiers}
+        values: dict[str, set[Whose]] = {}
+        for system, value in pairs(patient.get("identifier")):
+            if system in known:
+                values.setdefault(system, set()).update(self.ofpairs([(system, value)]))
+        for said in values.values():
+            # Somebody may have two numbers of a system, of which we know one.
+            yield Whose.OWN if Whose.OWN in said else _worst(said)
+        born = patient.get("birthDate")
+        if isinstance(born, str) and len(born) == len(self.birth_date) == 10:
+            if born != self.birth_date:
+                yield Whose.STRANGER
+            return
+        named = _words(patient.get("name"))
+        if named and self.words and named.isdisjoint(self.words):
+            yield Whose.STRANGER
+
+
+_AGAINST = frozenset({Whose.STRANGER, Whose.SEVERAL})
+
+
+def person(
+    body: bytes,
+    bases: Iterable[str] | None,
+    names: Iterable[str] = (),
+    others: Iterable[str] = (),
+    other_identifiers: Iterable[tuple[str, str]] = (),
+) -> Person:
+    """Our patient by their Patient resource. Raises `UndecodableError` if it can't be read.
+
+    What two people share names neither: an identifier or a name among `others` is not ours.
+    """
+    patient = decode(body)
+    if not isinstance(patient, dict) or not isinstance(patient.get("id"), str):
+        raise UndecodableError("not a FHIR Patient")
+    shared, theirs = frozenset(map(tidy, others)), frozenset(other_identifiers)
+    own = frozenset(pairs(patient.get("identifier")))
+    born = patient.get("birthDate")
+    return Person(
+        patient["id"],
+        None if bases is None else frozenset(bases),
+        own - theirs,
+        frozenset(map(tidy, names)) - shared,
+        shared,
+        theirs - own,
+        born if isinstance(born, str) else "",
+        _words(patient.get("name")),
+    )
+
+
+def _settled(resource_type: str, found: set[Whose]) -> Whose:
+    if Whose.SEVERAL in found or {Whose.OWN, Whose.STRANGER} <= found:
+        return Whose.SEVERAL
+    for verdict in (Whose.STRANGER, Whose.OWN, Whose.UNKNOWN, Whose.NOBODY):
+        if verdict in found:
+            return verdict
+    if resource_type in PERHAPS_NOBODYS:
+        return Whose.NOBODY
+    about = resource_type in SUBJECT or resource_type in TAKE_PART
+    return Whose.UNKNOWN if about else Whose.NOBODY
+
+
+def _worst(found: Iterable[Whose]) -> Whose:
+    said = set(found)
+    order = (Whose.SEVERAL, Whose.STRANGER, Whose.OWN)
+    return next((verdict for verdict in order if verdict in said), Whose.UNKNOWN)
+
+
+def _of_type(resource_type: str) -> Whose:
+    """Whom a record is about that names something of this type."""
+    if resource_type in SEVERAL_PEOPLE:
+        return Whose.SEVERAL
+    if resource_type in OTHER_PEOPLE:
+        return Whose.STRANGER
+    return Whose.UNKNOWN if resource_type == "Patient" else Whose.NOBODY
+
+
+def _type_of(reference: Mapping[str, Any]) -> str:
+    stated = reference.get("type")  # a URI, or relative to FHIR's definitions
+    return proper(stated.rsplit("/", 1)[-1].strip()) if isinstance(stated, str) else ""
+
+
+def _words(value: Any) -> frozenset[str]:
+    found: set[str] = set()
+    for name in items(value):
+        if isinstance(name, dict):
+            for part in (name.get("family"), name.get("text"), *items(name.get("given"))):
+                found.update(words(part))
+    return frozenset(found)

@@ -1,0 +1,56 @@
+"""Searches that were answered, but not by a Bundle: 404, or an OperationOutcome that only warns.
+
+Some servers say so that nothing was found. It may as well mean that the type is not served, so it
+is put to the test: the same kind of search, of a type that is served for certain, for an id that
+nobody has. If that is answered alike, it is this server's way to say so. Told once for all types.
+"""
+
+import uuid
+
+from ..errors import Answered, EndpointError
+from ..store import chart
+from .context import Pull
+from .gaps import gap_name
+from .lookup import ask, page_of
+
+STATUSES = (200, 404)
+_ASKED_MAX = 5  # types that are put to the test
+_HOW = {200: "an OperationOutcome that only warns", 404: "HTTP 404"}
+
+
+def settle(pull: Pull) -> None:
+    """Find out what such answers mean, and tell it. Raises what `still_there` raises."""
+    for status in STATUSES:
+        found = pull.unfound.take(status)
+        if not found:
+            continue
+        empty = _says_so_of_nothing(pull, status)
+        if empty:
+            kind, why = "searched-none", "the way in which this server says that nothing was found"
+        else:
+            kind = "refused" if status == 404 else "failed"
+            why = "nothing was found, perhaps, or the type is not served"
+        former, now = pull.unfound.told(kind, status, {gap_name(query.key) for query in found})
+        with pull.case.commit():
+            chart.drop_gap(pull.case, former, kind)
+            pull.gap(now, kind, f"{_HOW[status]}: {why}")
+            for query in found if empty else ():
+                chart.end_query(pull.case, query.key)
+
+
+def _says_so_of_nothing(pull: Pull, status: int) -> bool:
+    served = {t for (t,) in pull.case.rows("SELECT DISTINCT type FROM record WHERE query <> ''")}
+    tried = [q for q in chart.queries(pull.case) if q.url.partition("?")[0] in served]
+    for query in tried[:_ASKED_MAX]:
+        if "?" not in query.url or "_id=" in query.url:
+            continue
+        name = f"{query.url.partition('?')[0]} search"
+        try:
+            # Of this patient, so that a server that passes over `_id` sends nobody else's records.
+            page_of(ask(pull.source, f"{query.url}&_id={uuid.uuid4()}", name).body, name)
+        except Answered as error:
+            if error.status == status:
+                return True
+        except EndpointError as error:
+            pull.still_there(error)
+    return False

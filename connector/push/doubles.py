@@ -1,0 +1,108 @@
+"""Records of ours that stand at the destination more than once, and how a person settles them.
+
+They come of a write that was done, whose answer was lost, and that a search did not find yet. Each
+is found by our tag. What a person says: `remove` takes away the copies that nobody wrote since
+they were made; `keep` leaves them, and they are not told of again.
+"""
+
+from typing import Literal, NamedTuple
+
+from ..errors import Answered, UsageError
+from ..fhir.bundle import Write
+from ..fhir.references import reference_order, spans
+from ..store import delivery
+from .answers import Kind
+from .desk import Desk, at_destination
+from .lookup import Place, doubled, made_once, read, resource, tagged, version_of
+from .second import send, settle_begun
+
+Said = Literal["remove", "keep"]
+_FACT = "copies_kept"  # the case fact with the places of copies that somebody let stand
+
+
+class Double(NamedTuple):
+    """One record: the place that the case holds, and the others."""
+
+    key: str
+    stands: str
+    copies: tuple[str, ...]
+
+
+def look(desk: Desk) -> list[Double]:
+    """Every record of this case that stands more than once; copies that may stand left out.
+
+    None where records have ids of our own, or where searches by tag are refused.
+    """
+    if not desk.record_by_record or desk.settings.write == "put":
+        return []
+    rows = [row for row in delivery.deliveries(desk.case) if row.write_no > 0]
+    held = {f"{row.type}/{row.id}": row.target_id for row in rows}
+    try:
+        found = tagged(desk, held, strict=False)
+    except Answered:
+        return []
+    kept = set(desk.case.fact(_FACT, []))
+    return [
+        Double(key, stands, copies)
+        for key, places in sorted(found.items())
+        if (stands := _ours(places, held[key]))
+        and (copies := tuple(p.reference for p in places if p.reference not in {stands, *kept}))
+    ]
+
+
+def hold(desk: Desk) -> None:
+    """Raise `Held` (`doubled`) if a record of this case stands more than once."""
+    if found := look(desk):
+        raise doubled(one.key for one in found)
+
+
+def say(desk: Desk, answer: str, by: str, at: str) -> None:
+    """Do what somebody decided about all copies. `UsageError` for another word.
+
+    Raises `Held` (`doubled`) again for copies that can't be taken away: they are not as they were
+    made, or the destination does not let them go.
+    """
+    if answer not in ("remove", "keep"):
+        raise UsageError("expected `remove` or `keep`", "Run the same command again.")
+    with at_destination():
+        found = look(desk)
+        said = {"said": answer, "by": by, "at": at, "copies": sum(len(d.copies) for d in found)}
+        desk.case.set_fact("doubles", [*desk.case.fact("doubles", []), said])
+        if answer == "keep":
+            copies = {place for one in found for place in one.copies}
+            desk.case.set_fact(_FACT, sorted({*desk.case.fact(_FACT, []), *copies}))
+            return
+        settle_begun(desk)
+        with desk.turn:
+            _remove(desk, found)
+        hold(desk)
+
+
+def _ours(places: list[Place], target_id: str | None) -> str:
+    """The place that the case holds. Where it holds none yet: the one that was made first."""
+    references = [place.reference for place in places]
+    own = f"{places[0].type}/{target_id}"
+    return own if own in references else references[0]
+
+
+def _remove(desk: Desk, found: list[Double]) -> None:
+    """Delete copies, those that refer to others first; each in the version that was made."""
+    versions: dict[str, str | None] = {}
+    refers: dict[str, list[str]] = {}
+    keys = {place: one.key for one in found for place in one.copies}
+    for place in keys:
+        body = read(desk, place)
+        if body is None:
+            continue
+        version = version_of(resource(body))
+        resource_type, _, resource_id = place.partition("/")
+        if made_once(desk, Place(resource_type, resource_id, version)):
+            versions[place] = version
+            refers[place] = [span.value for span in spans(body)]
+    for group in reversed(reference_order(refers)):
+        for place in group:
+            condition = {"ifMatch": f'W/"{version}"'} if (version := versions[place]) else {}
+            name = f"urn:uuid:{keys[place].partition('/')[2]}"
+            kind, _, _ = send(desk, [Write(name, "DELETE", place, b"", condition)], "deliver")
+            if kind is Kind.FORBIDDEN:
+                return  # no other would pass either; they are told of again
