@@ -13,6 +13,7 @@ import click
 from .. import __version__
 from ..errors import ConnectorError, Exit
 from . import exchanges
+from .shown import shown
 
 _VERBS = {
     "init": "Write a commented connector.toml and a first request.",
@@ -104,7 +105,9 @@ def group(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
-    sys.exit(run(arguments))
+    with shown():
+        code = run(arguments)
+    sys.exit(code)
 
 
 def run(arguments: list[str] | None = None) -> int:

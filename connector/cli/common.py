@@ -21,6 +21,11 @@ from ..store.casefile import CaseFile
 from ..store.standing import Standing
 from ..view import terminal
 from ..work.requests import read_request
+from .shown import REWIND
+
+_IN_URLS = (
+    'search_by = "get": identifiers, names and birth dates that are searched for stand in URLs'
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,7 +49,13 @@ def progress_option(function: F) -> F:
 def job_of(config_path: Path, name: str, told: str = "auto") -> Job:
     """The job for a request file, a case handle or a request_id."""
     config = load(config_path)
-    return prepare(config, request_of(config, name), mappings_of(config), progress(told))
+    job = prepare(config, request_of(config, name), mappings_of(config), progress(told))
+    if not (job.folder / "case.db").exists():  # once for each case
+        ends = {"source": job.source, "destination": job.destination}
+        for role, settings in ends.items():
+            if settings.search_by == "get":
+                click.echo(f"{role}: {_IN_URLS}", err=True)
+    return job
 
 
 def mappings_of(config: Config) -> packet.Mappings:
@@ -166,4 +177,4 @@ class _Line:
             if figures and figures["pages"]
             else ""
         )
-        click.echo(f"\r\x1b[K{step}: {amount} {note}{come}"[:110], nl=finished, err=True)
+        click.echo(f"{REWIND}{step}: {amount} {note}{come}"[:110], nl=finished, err=True)

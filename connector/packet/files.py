@@ -19,19 +19,27 @@ Open = Callable[[str], AbstractContextManager[IO[bytes]]]
 _UNKNOWN = "not recorded"
 _NO_CONTENT = "what the record holds can't be read as a file: ask the sender for it"
 # Not what the system's own list of media types says: the same packet has the same names anywhere.
+# What a browser would run scripts of (HTML, and XML, which may be either) is written as text: the
+# bytes are the source's own, and nothing in them happens when the file is opened.
 _ENDINGS = {
     "application/pdf": ".pdf",
     "application/rtf": ".rtf",
-    "application/xml": ".xml",
     "application/dicom": ".dcm",
     "image/jpeg": ".jpg",
     "image/png": ".png",
     "image/tiff": ".tif",
-    "text/html": ".html",
     "text/plain": ".txt",
     "text/rtf": ".rtf",
-    "text/xml": ".xml",
 }
+_AS_TEXT = {"text/html": ".html.txt", "application/xhtml+xml": ".html.txt"}
+
+
+def _ending(kind: str) -> str:
+    if kind in _AS_TEXT:
+        return _AS_TEXT[kind]
+    if kind.endswith(("/xml", "+xml")):
+        return ".xml.txt"
+    return _ENDINGS.get(kind, ".bin")
 
 
 def put_files(case: CaseFile, new: Open) -> None:
@@ -46,9 +54,9 @@ def put_files(case: CaseFile, new: Open) -> None:
     values = {**_values(case), "documents": documents}
     with new("packet.html") as file:
         for text in page.page(values):
-            file.write(text.encode())
+            file.write(words.plain(text).encode())
     with new("README.txt") as file:
-        file.write(page.readme(values).encode())
+        file.write(words.plain(page.readme(values)).encode())
 
 
 def _attachments(case: CaseFile, new: Open) -> Iterator[dict[str, str]]:
@@ -65,14 +73,14 @@ def _attachments(case: CaseFile, new: Open) -> Iterator[dict[str, str]]:
             content, name = base64binary.content(attachment["data"]), ""
             if content is not None:
                 number += 1
-                name = f"attachments/{number:03}{_ENDINGS.get(kind, '.bin')}"
+                name = f"attachments/{number:03}{_ending(kind)}"
                 with new(name) as file:
                     file.write(content)
             yield {
                 "file": name,
                 "title": _text(attachment.get("title")) or words.title(resource),
                 "type": (kind or "unknown type") if name else _NO_CONTENT,
-                "date": str(resource.get("date") or resource.get("effectiveDateTime") or "")[:10],
+                "date": _text(resource.get("date") or resource.get("effectiveDateTime"))[:10],
             }
 
 

@@ -175,7 +175,7 @@ def _row(
         verification=verification,
         error=_ERROR in (status, resource.get("docStatus")) or _ERROR in verification,
         readable=rules is None or all(_any(resource, group, links) for group in rules.readable),
-        codes=tokens(*map(resource.get, _CODES)),
+        codes=tokens(*map(resource.get, _CODES), *_substances(resource)),
         categories=tokens(resource.get("category")),
         labels=labels.of(resource, body) | labels.of_contents(attached),
         title=intern(words.title(resource)),
@@ -192,6 +192,12 @@ def _row(
         supplied_until=lasts_until(resource) if resource_type.startswith("Medication") else None,
         labelled_parts=labelled_parts(resource, labels.extensions, links),
     )
+
+
+def _substances(resource: dict[str, Any]) -> Iterator[Any]:
+    """What an allergy is to, where it has no `code` (R4 allergyintolerance.html)."""
+    if resource["resourceType"] == "AllergyIntolerance":
+        yield from words.substances(resource)
 
 
 def _status(resource: dict[str, Any]) -> str:
@@ -212,14 +218,12 @@ def _date(resource: dict[str, Any]) -> tuple[str, Interval | None]:
         if isinstance(value, str) and (found := interval(value)):
             return value, found
         if isinstance(value, dict):
-            first, last = interval(str(value.get("start"))), interval(str(value.get("end")))
+            first, last = (interval(str(value.get(name))) for name in ("start", "end"))
             if first or last:
                 # A period without end goes on (R4 datatypes.html#Period).
                 lasts = last[1] if last else OPEN
-                return str(value.get("start") or value["end"]), (
-                    first[0] if first else lasts,
-                    lasts,
-                )
+                written = value["start" if first else "end"]
+                return written, (first[0] if first else lasts, lasts)
     return "", None
 
 
@@ -257,6 +261,8 @@ def _filled(name: str, value: Any, links: Links) -> bool:
             node.get("data") or links.had(node.get("url"))
             for node in attachment_nodes({name: value})
         )
+    if name == "reaction":
+        return bool(words.substances({name: value}))
     if name == "result":
         return any(True for _ in _keys(value, links))
     return value not in (None, "", [], {})

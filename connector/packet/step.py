@@ -10,6 +10,8 @@ from itertools import chain
 from typing import Any, Literal
 
 from ..errors import Held, SourceFailed
+from ..fhir.identifiers import identifiers
+from ..fhir.ids import derived_id
 from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Destination, Source
@@ -26,6 +28,7 @@ from .answers import answers
 from .apart import Places
 from .assess import Known, assess
 from .attach import Attached
+from .attribute import LiteralSubject
 from .authored import Content, Writer, high_water
 from .belong import inherit, resolved
 from .carry import Carrier
@@ -118,6 +121,7 @@ def map_case(
     leaving = [row for key, row in rows.items() if key in chosen]
     sensitive = _sensitive(leaving, rows[patient], case, mappings, _instant(as_of))
     hold_sensitive(sensitive, mappings.heuristic, request)
+    subject = _subject(case, source, patient)
     carrier = Carrier(
         links,
         source.id,
@@ -128,6 +132,7 @@ def map_case(
         lambda url: _attached(case, url),
         rules,
         secrets,
+        subject,
     )
     writer = Writer(
         request, source, destination, mappings, as_of, asked_at or as_of, environment, revision
@@ -156,7 +161,7 @@ def map_case(
     provenances = list(writer.provenances(targets))
 
     coverage = Coverage()
-    changers: list[Named] = [*rules, secrets]
+    changers: list[Named] = [subject, *rules, secrets]
     delivered = delivery.id_map(case).keys()
     passed_on = {
         key
@@ -243,6 +248,13 @@ def _tell_unreadable(case: CaseFile, barred: dict[str, Decision]) -> None:
         if decision.rule == UNREADABLE:
             what = f"{decision.type} (a record that can't be read)"
             chart.add_gap(case, what, "failed", "its JSON can't be decoded")
+
+
+def _subject(case: CaseFile, source: Source, patient: str) -> LiteralSubject:
+    resource_type, _, resource_id = patient.partition("/")
+    record = chart.record(case, resource_type, resource_id)
+    carried = identifiers(record.body) if record else frozenset()
+    return LiteralSubject(f"Patient/{derived_id(source.id, resource_type, resource_id)}", carried)
 
 
 def _attached(case: CaseFile, url: str) -> Attached | None:

@@ -23,6 +23,7 @@ from . import (
     changed,
     closure,
     delta,
+    episodes,
     filler,
     inline,
     provenance,
@@ -190,6 +191,7 @@ def _ask(pull: Pull) -> None:
     while provenance.add_queries(pull):
         queries.ask_open(pull)
         closure.close(pull)
+    episodes.drop(pull)
 
 
 def _follow_changes(pull: Pull, before: Record) -> None:

@@ -6,6 +6,7 @@ from ..fhir import bundle
 from ..fhir.lossless import UndecodableError, decode, members
 from ..fhir.record import peek
 from ..fhir.references import Kind, parse
+from ..fhir.types import TYPES
 from ..store import chart
 from ..store.chart import Query, Record
 from .belief import base_of_own, honoured
@@ -39,12 +40,15 @@ def sift(pull: Pull, query: Query, page: bundle.Page, first: bool) -> Sifted:
     records: list[Record] = []
     problems: list[Problem] = []
     matches = 0
+    asked = TYPES if "$" in query.url else (query.url.partition("?")[0],)
     for entry in page.entries:
         if entry.mode in ("match", "include"):
             matches += entry.mode == "match"
             found = sieve.examine(entry.body, came if entry.mode == "match" else Came.REFERRED)
         else:
             found = missing(entry.body) if entry.mode == "outcome" else UNREADABLE
+        if isinstance(found, Record) and entry.mode == "match" and found.type not in asked:
+            found = sieve.examine(entry.body, Came.UNBOUND)  # bound by nothing that was asked
         if isinstance(found, Record) and found.type == "Provenance":
             found = found if _is_about(pull, found, bases) else ANOTHER_PATIENT
         if isinstance(found, Record):
