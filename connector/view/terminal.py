@@ -29,6 +29,8 @@ _LIST = TextWrapper(
 )  # fmt: skip
 
 
+_NOTE = TextWrapper(100, initial_indent="  ", subsequent_indent="  ")
+
 _TAKEN_BACK = {"cancel": "Cancelled", "recall": "Recalled"}
 
 
@@ -159,6 +161,7 @@ def outline(values: dict[str, Any], stands: dict[str, Any]) -> list[str]:
             f"  {d['for']}: {d['content_type']}, {d['size']} bytes, SHA-256 {d['hash']:.12}"
             for d in values["documents"]
         ]
+    lines += _sensitive(values.get("sensitive") or {})
     lines += _changes(values["coverage"])
     lines.append("Checklist:")
     lines += [_item(item) for item in values["items"]]
@@ -168,6 +171,24 @@ def outline(values: dict[str, Any], stands: dict[str, Any]) -> list[str]:
     lines += _news(values.get("news", {}))
     lines.append(f"Hash: {values['packet_hash']}")
     return lines
+
+
+_BY = {"label": "labelled so at the source", "guess": "a guess from codes and words"}
+
+
+def _sensitive(found: dict[str, Any]) -> list[str]:
+    """The sensitive kinds that leave, so that a person can decide."""
+    lines = []
+    for each in found.get("kinds", ()):
+        lines.append(f"  {each['kind']}: {len(each['records'])} ({_BY[each['by']]})")
+        lines += _LIST.wrap(", ".join(each["records"]))
+    if not lines:
+        return []
+    return [
+        "Sensitive kinds that would leave (for you only; the packet does not say):",
+        *lines,
+        *_NOTE.wrap(found["caveat"]),
+    ]
 
 
 def independence(values: dict[str, Any]) -> list[str]:
