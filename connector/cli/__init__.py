@@ -106,8 +106,12 @@ def group(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
-    with shown():
+    with shown() as flushed:
         code = run(arguments)
+        if lost := flushed():
+            fix = "Check the disk that standard output goes to. The case stands as `show` says."
+            code = _complain(Exit.INTERNAL, f"output was lost: {lost}", fix, as_json=False)
+            flushed()
     sys.exit(code)
 
 
