@@ -105,13 +105,16 @@ def group(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
-    with shown():
-        code = run(arguments)
-    sys.exit(code)
+    sys.exit(run(arguments))
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code. Nobody's mistake shows a traceback."""
+    with shown():
+        return _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> int:
     as_json = "--json" in (sys.argv if arguments is None else arguments)
     try:
         result = group.main(arguments, prog_name="connector", standalone_mode=False)
