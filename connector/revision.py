@@ -8,6 +8,7 @@ packet. Only then `as_of` moves and the packet gets a number, a summary and a le
 from . import packet
 from .case import State
 from .job import Job, enter, forget, iso
+from .pull import forget_export
 from .request import Request
 from .store import chart, export, update
 from .store.casefile import CaseFile
@@ -37,7 +38,8 @@ def begin(job: Job, case: CaseFile, *, pull: bool) -> None:
             found = {**found, "as_of": iso(job.clock())}
             chart.begin_again(case, case.fact("pulled_at") or case.fact("as_of"))
             case.set_fact("pulled_at", found["as_of"])
-            forget(case, "pull_complete", "filled", "everything_types", "export")
+            forget(case, "pull_complete", "filled", "everything_types")
+            forget_export(case)
         forget(case, "mapped")
         case.set_fact("update", found)
         enter(case, State.OPENED if pull else State.PULLED)

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..fhir import base64binary
 from ..fhir.references import attachment_nodes, checksums
 
 _ABSENT = {
@@ -57,10 +58,8 @@ def _bytes_of(
     data: object, url: str | None, attached: Callable[[str], Attached | None]
 ) -> Attached | None:
     if isinstance(data, str):
-        try:
-            return Attached(None, base64.b64decode(data))
-        except ValueError:
-            return None
+        content = base64binary.content(data)
+        return None if content is None else Attached(None, content)
     return attached(url) if url is not None else None
 
 

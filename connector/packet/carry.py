@@ -8,7 +8,7 @@ a rule that changes content decodes the members it is about.
 import re
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..fhir import references, systems
@@ -17,10 +17,12 @@ from ..fhir.lossless import decode, encode, members
 from ..fhir.record import identified
 from ..fhir.references import Kind
 from .attach import Attached, embed
+from .attribute import LiteralSubject
 from .change import Note, Rule, apply
-from .coverage import CUT, TRIMMED, lost
+from .coverage import CUT, EMBEDDED, LOGICAL, MOVED, TRIMMED, edits, lost
 from .cut import Withheld, cut
 from .links import Links
+from .secrets import Secrets
 from .twins import Twin
 
 # A conditional reference says itself which identifier it means.
@@ -54,7 +56,7 @@ class Carrier:
     """Puts records into packet form. Records are named by their keys (`Type/id`).
 
     `merged`: records told in another one. `twins`: DiagnosticReports whose attachment is in a
-    DocumentReference that travels too.
+    DocumentReference that travels too. `subject`: gives records a reference to their patient.
     """
 
     def __init__(
@@ -67,6 +69,8 @@ class Carrier:
         twins: Mapping[str, Twin],
         attached: Callable[[str], Attached | None],
         rules: Sequence[Rule] = (),
+        secrets: Secrets | None = None,
+        subject: LiteralSubject | None = None,
     ) -> None:
         self._links = links
         self._source_id = source_id
@@ -80,6 +84,8 @@ class Carrier:
                 self._reports[document].append(report)
         self._attached = attached
         self._rules = rules
+        self._secrets = secrets
+        self._subject = subject
         self._packet_ids: dict[str, str] = {}
         self._fates: dict[str, Fate] = {}
 
@@ -107,10 +113,13 @@ class Carrier:
         spliced = references.splice(data, string)
         notes: list[Note] = []
         logical = any(fate.identifier for fate in fates.values())
-        if logical or self._is_edited(key) or references.attachments(data):
+        secret = self._secrets is not None and self._secrets.are_in(data)
+        if logical or secret or self._is_edited(key) or references.attachments(data):
             edited, notes = self._edit(key, data, fates)
             spliced = references.splice(edited, string)
         top = members(spliced)
+        if self._subject is not None:
+            notes += self._subject.apply(resource_type, top)
         notes += apply(self._rules, resource_type, top)
         new_id = self.packet_id(key).partition("/")[2]
         tag = {"system": systems.TAG, "code": new_id}
@@ -148,27 +157,51 @@ class Carrier:
 
     def _edit(self, key: str, data: bytes, fates: Mapping[str, Fate]) -> tuple[bytes, list[Note]]:
         resource = decode(data)
-        notes = _trim(resource, fates) if resource["resourceType"] == "Provenance" else []
+        notes: list[Note] = []
+        # Before a Provenance is trimmed: with a target that is withheld goes what tells of it.
         if key in self._withheld.concerns and cut(resource, self._withheld):
             notes += lost(decode(data), resource, resource["resourceType"], CUT)
-        references.make_logical(resource, lambda reference: fates[reference].identifier)
+        if resource["resourceType"] == "Provenance":
+            notes += _trim(resource, fates)
         shared = twin.contents if (twin := self._twins.get(key)) else frozenset()
-        embed(
-            resource,
-            self._attached,
-            lambda node: bool(shared) and not shared.isdisjoint(self._links.contents(node)),
+        reports = self._reports.get(key, ())
+        logical = any(fate.identifier for fate in fates.values())
+        steps: Sequence[tuple[str, bool, Callable[[], None]]] = (
+            (LOGICAL, logical, lambda: _make_logical(resource, fates)),
+            (
+                MOVED if shared else EMBEDDED,
+                bool(shared or references.attachments(data)),
+                lambda: self._embed(resource, shared),
+            ),
+            (MOVED, bool(reports), lambda: _relate(resource, reports)),
         )
-        for report in self._reports.get(key, ()):
-            _relate(resource, report)
+        for rule, needed, step in steps:
+            if needed:
+                before = decode(encode(resource))
+                step()
+                notes += edits(before, resource, resource["resourceType"], rule)
+        if self._secrets is not None:
+            notes += self._secrets.mask(resource)
         return encode(resource), notes
 
+    def _embed(self, resource: dict[str, Any], shared: frozenset[str]) -> None:
+        def elsewhere(node: dict[str, Any]) -> bool:
+            return bool(shared) and not shared.isdisjoint(self._links.contents(node))
 
-def _relate(document: dict[str, Any], report: str) -> None:
-    """Say in a DocumentReference that a DiagnosticReport has the same content."""
-    context = document.setdefault("context", {})
-    related = context.setdefault("related", []) if isinstance(context, dict) else []
-    if all(item.get("reference") != report for item in related):
-        related.append({"reference": report})
+        embed(resource, self._attached, elsewhere)
+
+
+def _make_logical(resource: Any, fates: Mapping[str, Fate]) -> None:
+    references.make_logical(resource, lambda reference: fates[reference].identifier)
+
+
+def _relate(document: dict[str, Any], reports: Iterable[str]) -> None:
+    """Say in a DocumentReference that DiagnosticReports have the same content."""
+    for report in reports:
+        context = document.setdefault("context", {})
+        related = context.setdefault("related", []) if isinstance(context, dict) else None
+        if isinstance(related, list) and {"reference": report} not in related:
+            related.append({"reference": report})
 
 
 def _trim(provenance: dict[str, Any], fates: Mapping[str, Fate]) -> list[Note]:

@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..store.chart import Record
 from ..store.coverage import Changed, Line
-from .change import Note, Rule
+from .change import Note
 
 _OURS = ("resourceType", "id")  # told anew in every packet
 CUT = "withheld-reference"  # what named a withheld record; never told to the receiver
 TRIMMED = "provenance-trimmed"  # targets of a Provenance that do not travel
+LOGICAL = "reference-logical"  # a reference to what does not travel: an identifier in its place
+EMBEDDED = "attachment-embedded"  # bytes in place of a URL that opens for nobody else
+MOVED = "content-in-document"  # a report's bytes that stand in its document, which refers to it
 
 
 class ChangedBy(NamedTuple):
@@ -20,6 +23,16 @@ class ChangedBy(NamedTuple):
     reason: str
     paths: Sequence[str]
     records: Sequence[tuple[str, str]]
+
+
+class Named(Protocol):
+    """Something that changes records, by the id and reason of its rule."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def reason(self) -> str: ...
 
 
 class Coverage:
@@ -58,7 +71,7 @@ class Coverage:
         ]
 
     def changed_by(
-        self, rules: Iterable[Rule], packet_id: Callable[[str], str]
+        self, rules: Iterable[Named], packet_id: Callable[[str], str]
     ) -> Iterator[ChangedBy]:
         """What each of `rules` changed, for those that changed something."""
         for rule in rules:
@@ -81,11 +94,20 @@ def lost(before: Any, after: Any, resource_type: str, rule: str) -> list[Note]:
     ]
 
 
+def edits(before: Any, after: Any, resource_type: str, rule: str) -> list[Note]:
+    """What a decoded record has in another form or place, by path: nothing is lost by it."""
+    found = lost(before, after, resource_type, rule) + lost(after, before, resource_type, rule)
+    return [note._replace(what="changed") for note in found]
+
+
 def _paths(node: Any, path: str) -> Iterator[str]:
-    """The path of each element, once for each repetition."""
-    if not isinstance(node, dict):
-        return
-    for name, child in node.items():
-        for item in child if isinstance(child, list) else [child]:
-            yield f"{path}.{name}"
-            yield from _paths(item, f"{path}.{name}")
+    """The path of each element, once for each repetition. A record may be deeper than a stack."""
+    stack = [(node, path)]
+    while stack:
+        node, path = stack.pop()
+        if not isinstance(node, dict):
+            continue
+        for name, child in reversed(node.items()):
+            for item in child if isinstance(child, list) else [child]:
+                yield f"{path}.{name}"
+                stack.append((item, f"{path}.{name}"))

@@ -1,10 +1,10 @@
 """The packet as files that the patient carries: to read, to load, and each document by itself."""
 
-import base64
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import IO, Any
 
+from ..fhir import base64binary
 from ..fhir.lossless import decode
 from ..fhir.references import attachment_nodes
 from ..store import packet
@@ -16,20 +16,30 @@ from .kinds import render
 
 Open = Callable[[str], AbstractContextManager[IO[bytes]]]
 
+_UNKNOWN = "not recorded"
+_NO_CONTENT = "what the record holds can't be read as a file: ask the sender for it"
 # Not what the system's own list of media types says: the same packet has the same names anywhere.
+# What a browser would run scripts of (HTML, and XML, which may be either) is written as text: the
+# bytes are the source's own, and nothing in them happens when the file is opened.
 _ENDINGS = {
     "application/pdf": ".pdf",
     "application/rtf": ".rtf",
-    "application/xml": ".xml",
     "application/dicom": ".dcm",
     "image/jpeg": ".jpg",
     "image/png": ".png",
     "image/tiff": ".tif",
-    "text/html": ".html",
     "text/plain": ".txt",
     "text/rtf": ".rtf",
-    "text/xml": ".xml",
 }
+_AS_TEXT = {"text/html": ".html.txt", "application/xhtml+xml": ".html.txt"}
+
+
+def _ending(kind: str) -> str:
+    if kind in _AS_TEXT:
+        return _AS_TEXT[kind]
+    if kind.endswith(("/xml", "+xml")):
+        return ".xml.txt"
+    return _ENDINGS.get(kind, ".bin")
 
 
 def put_files(case: CaseFile, new: Open) -> None:
@@ -44,9 +54,9 @@ def put_files(case: CaseFile, new: Open) -> None:
     values = {**_values(case), "documents": documents}
     with new("packet.html") as file:
         for text in page.page(values):
-            file.write(text.encode())
+            file.write(words.plain(text).encode())
     with new("README.txt") as file:
-        file.write(page.readme(values).encode())
+        file.write(words.plain(page.readme(values)).encode())
 
 
 def _attachments(case: CaseFile, new: Open) -> Iterator[dict[str, str]]:
@@ -59,16 +69,18 @@ def _attachments(case: CaseFile, new: Open) -> Iterator[dict[str, str]]:
         for attachment in reversed(list(attachment_nodes(resource))):  # it walks from the end
             if not isinstance(attachment.get("data"), str):
                 continue
-            number += 1
             kind = str(attachment.get("contentType", "")).partition(";")[0].strip().lower()
-            name = f"attachments/{number:03}{_ENDINGS.get(kind, '.bin')}"
-            with new(name) as file:
-                file.write(base64.b64decode(attachment["data"]))
+            content, name = base64binary.content(attachment["data"]), ""
+            if content is not None:
+                number += 1
+                name = f"attachments/{number:03}{_ending(kind)}"
+                with new(name) as file:
+                    file.write(content)
             yield {
                 "file": name,
-                "title": attachment.get("title") or words.title(resource),
-                "type": kind or "unknown type",
-                "date": str(resource.get("date") or resource.get("effectiveDateTime") or "")[:10],
+                "title": _text(attachment.get("title")) or words.title(resource),
+                "type": (kind or "unknown type") if name else _NO_CONTENT,
+                "date": _text(resource.get("date") or resource.get("effectiveDateTime"))[:10],
             }
 
 
@@ -81,7 +93,7 @@ def _values(case: CaseFile) -> dict[str, Any]:
     patient = _resource(packet.entry(case, *contents["subject"]["reference"].split("/")))
     facts = [
         ("Patient", _name(patient)),
-        ("Born", patient.get("birthDate", "not recorded")),
+        ("Born", _text(patient.get("birthDate")) or _UNKNOWN),
         ("Sent by", office["name"]),
         ("For", task["owner"].get("display", "")),
         ("Needed by", task["restriction"]["period"]["end"]),
@@ -105,6 +117,18 @@ def _resource(entry: packet.Entry | None) -> dict[str, Any]:
 
 def _name(patient: dict[str, Any]) -> str:
     """The official name, else the first (R4 datatypes.html#HumanName)."""
-    names = sorted(patient.get("name") or [{}], key=lambda name: name.get("use") != "official")
-    parts = [*names[0].get("given", []), names[0].get("family")]
-    return str(names[0].get("text") or " ".join(filter(None, parts)) or "not recorded")
+    names = [name for name in _items(patient.get("name")) if isinstance(name, dict)]
+    names.sort(key=lambda name: name.get("use") != "official")
+    for name in names[:1]:
+        parts = [*_items(name.get("given")), *_items(name.get("family"))]  # DSTU2: a list
+        return _text(name.get("text")) or " ".join(filter(None, map(_text, parts))) or _UNKNOWN
+    return _UNKNOWN
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Any) -> str:
+    """A text, or nothing: what a source sent as text may be anything."""
+    return value if isinstance(value, str) else ""

@@ -1,8 +1,8 @@
 """What the records of a chart point to: other records of it, attachments, nothing that is here."""
 
-import base64
 from typing import Any
 
+from ..fhir import base64binary
 from ..fhir.lossless import sha256
 from ..fhir.references import Kind, Target, parse
 from ..store.casefile import CaseFile
@@ -27,6 +27,20 @@ class Links:
         }
         self._keys: dict[str, str | None] = {}
         self._contents = dict(case.rows("SELECT url, sha256 FROM attachment WHERE status = 'had'"))
+
+        # What the pull step noted of Binary resources that came as such (binary.html).
+        self._binaries: dict[str, dict[str, Any]] = case.fact("binaries", {})
+
+    def labels(self, url: object) -> list[dict[str, Any]]:
+        """Security labels of the Binary at `url` (as written), as its source gave them."""
+        found = self._binaries.get(url, {}) if isinstance(url, str) else {}
+        return list(found.get("security", ()))
+
+    def context(self, url: object) -> str | None:
+        """What the `securityContext` of the Binary at `url` names."""
+        found = self._binaries.get(url, {}) if isinstance(url, str) else {}
+        written = found.get("context")
+        return (self.key(written) or written) if isinstance(written, str) else None
 
     def had(self, url: object) -> bool:
         """Whether the attachment at `url` (as written) was fetched."""
@@ -61,10 +75,8 @@ class Links:
 
 def content_name(data: str) -> str:
     """SHA-256 of what is in base64, whatever white space is in it."""
-    try:
-        return sha256(base64.b64decode(data))
-    except ValueError:
-        return sha256(data.encode("utf-8", "surrogatepass"))
+    content = base64binary.content(data)
+    return sha256(data.encode("utf-8", "surrogatepass") if content is None else content)
 
 
 def identifier_token(identifier: dict[str, Any]) -> str:

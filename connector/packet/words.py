@@ -1,5 +1,6 @@
 """What a physician reads of a record: what it is about, and what it says. Plain text, one line."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -11,8 +12,33 @@ _TOPICS = (
 )  # fmt: skip
 
 
+# Controls, and what turns the direction of a line: a text would show other than it is written.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+
+
+def plain(text: str) -> str:
+    """`text` without characters that nobody sees and that XML 1.0 or a reader can't take."""
+    return _UNSEEN.sub(" ", text)
+
+
 def title(resource: dict[str, Any]) -> str:
     """A line a physician recognises the record by; the type when it says nothing better."""
+    return plain(_title(resource))
+
+
+def substances(allergy: dict[str, Any]) -> list[Any]:
+    """What an allergy is to, as its reactions say: concepts, for one without a `code`."""
+    if allergy.get("code") not in (None, {}, []):
+        return []
+    found = (_object(one).get("substance") for one in _list(allergy.get("reaction")))
+    return [one for one in found if one]
+
+
+def _title(resource: dict[str, Any]) -> str:
+    if resource["resourceType"] == "AllergyIntolerance":
+        named = dict.fromkeys(filter(None, map(concept, substances(resource))))
+        if named:
+            return ", ".join(named)
     for name in _TOPICS:
         value = resource.get(name)
         for item in value if isinstance(value, list) else [value]:
@@ -26,7 +52,7 @@ def title(resource: dict[str, Any]) -> str:
 def finding(resource: dict[str, Any]) -> str:
     """What the record says beside its title: a result, a dosage, a reaction. Empty: nothing."""
     say = _FINDINGS.get(resource["resourceType"])
-    text = "; ".join(dict.fromkeys(filter(None, say(resource)))) if say else ""
+    text = plain("; ".join(dict.fromkeys(filter(None, say(resource))))) if say else ""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 

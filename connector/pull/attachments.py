@@ -1,7 +1,7 @@
 """Attachments that are kept elsewhere than in their record: fetched, checked, stored once.
 
 FHIR R4 datatypes.html#Attachment, binary.html. `attachment` holds one row for each url as
-written; content is checked against the size and SHA-1 that the record states.
+written; content is checked against the size and hash that the record states.
 """
 
 import base64
@@ -14,13 +14,15 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import IO, Any, NamedTuple
 
-from ..errors import EndpointError, Forbidden, NotFhir, TooLarge
+from ..endpoint import FHIR_JSON, Answer
+from ..errors import Answered, EndpointError, Forbidden, NotFhir, TooLarge
 from ..fhir.about import SUBJECT
 from ..fhir.lossless import UndecodableError, decode
 from ..fhir.references import attachment_places, attachments, literal
 from ..fhir.subject import Whose
 from ..store import chart
 from ..store.content import put_content
+from .checksum import digests, fits
 from .content import content_path, is_elsewhere
 from .context import Gathering, Pull
 from .gaps import kind_of
@@ -33,6 +35,9 @@ _TYPE = Problem("not-asked", "of a type that is not in attachment_types")
 _NO_CONTENT = Problem("refused", "its address is no Binary of the source, so it was not asked")
 _FHIR_XML = re.compile(rb"<\w+[^>]*\sxmlns=[\"']http://hl7.org/fhir[\"']")
 _HEAD = 4096
+_NOT_SO = (406, 415)  # answers to an Accept that the server does not have
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
+_NO_HASH = Problem("unsupported", "kept; the record states its hash in no form that is known")
 
 
 # Brings the content at a url into a file; the content type as sent. May raise `EndpointError`.
@@ -40,11 +45,12 @@ Fetch = Callable[[str, str, IO[bytes]], str | Problem]
 
 
 class _Had(NamedTuple):
-    """What was fetched: its bytes are in the file it was fetched into."""
+    """What was fetched: its bytes are in the file it was fetched into. `doubt`: told beside it."""
 
     content_type: str
     sha256: str
     size: int
+    doubt: Problem | None = None
 
 
 def fetch_open(pull: Pull) -> None:
@@ -72,9 +78,12 @@ def settle(pull: Gathering, fetch: Fetch, url: str, resource_type: str, resource
         result = _content(pull, fetch, url, stated[0], file)
         if isinstance(result, _Had):
             _keep(pull, url, result, file)
-            return
-    with pull.case.commit():
-        pull.case.execute("UPDATE attachment SET status = 'gap' WHERE url = ?", (url,))
+            if result.doubt is None:
+                return
+            result = result.doubt
+        else:
+            with pull.case.commit():
+                pull.case.execute("UPDATE attachment SET status = 'gap' WHERE url = ?", (url,))
     places = attachment_places(record.body, url) if record else []
     where = f"{resource_type}/{resource_id} {places[0] if places else ''}".rstrip()
     pull.missing.add("attachment", f"of {resource_type}", *result, where)
@@ -131,13 +140,16 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
     # Base64 is a third longer; whether it comes so is known only when it is there.
     most = pull.settings.attachment_bytes_max * 4 // 3 + _WRAPPED_EXTRA
     try:
-        answer = pull.source.download(
-            address,
-            "attachment",
-            file,
-            most,
-            accept=_accept(content_type),
-            may_follow=lambda redirected: content(redirected) is not None,
+        answer = _downloaded(
+            lambda accept: pull.source.download(
+                address,
+                "attachment",
+                file,
+                most,
+                accept=accept,
+                may_follow=lambda redirected: content(redirected) is not None,
+            ),
+            content_type or "*/*",
         )
     except EndpointError as error:
         pull.still_there(error)
@@ -145,9 +157,32 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
     context = answer.headers.get("x-security-context")
     if context and not _may_be_seen(pull, {"reference": context}):
         raise _of_another()
+    note_labels(pull, url, None, {"reference": context})
     if answer.media_type not in _FHIR and not _looks_like_fhir(file):
         return answer.media_type
-    return unwrapped(answer.media_type, file, partial(_may_be_seen, pull))
+    note = partial(note_labels, pull, url)
+    return unwrapped(answer.media_type, file, partial(_may_be_seen, pull), note)
+
+
+def note_labels(pull: Gathering, url: str, labels: Any, context: Any) -> None:
+    """Keep what a Binary says of who may see it, for the map step: the fact `binaries`."""
+    named = context.get("reference") if isinstance(context, dict) else None
+    kept = [x for x in labels if isinstance(x, dict)] if isinstance(labels, list) else []
+    said = {"security": kept, "context": named if isinstance(named, str) else None}
+    with pull.case.commit():
+        before = pull.case.fact("binaries", {})
+        if url in before or kept or said["context"]:
+            pull.case.set_fact("binaries", before | {url: said})
+
+
+def _downloaded(download: Callable[[str], Answer], content_type: str) -> Answer:
+    """The content as such, or in FHIR where the server has it in no other form (406)."""
+    try:
+        return download(content_type)
+    except Answered as error:
+        if error.status not in _NOT_SO:
+            raise
+        return download(FHIR_JSON)
 
 
 def _is_here(pull: Pull, key: str) -> bool:
@@ -188,22 +223,23 @@ def _wanted(pull: Gathering, content_type: str) -> bool:
 
 
 def _media_type(value: Any) -> str:
-    return str(value or "").partition(";")[0].strip().lower()
-
-
-def _accept(content_type: str) -> str:
-    fit = content_type.isascii() and content_type.isprintable()
-    return content_type if content_type and fit else "*/*"
+    """The media type (RFC 9110 8.3.1), in lower case; empty for what is none, such as `PDF`."""
+    text = value.partition(";")[0].strip().lower() if isinstance(value, str) else ""
+    return text if _MEDIA_TYPE.fullmatch(text) else ""
 
 
 def unwrapped(
-    content_type: str, file: IO[bytes], may_be_seen: Callable[[Any], bool] = lambda _: True
+    content_type: str,
+    file: IO[bytes],
+    may_be_seen: Callable[[Any], bool] = lambda _: True,
+    note: Callable[[Any, Any], None] = lambda _labels, _context: None,
 ) -> str:
     """Put the content of a Binary that came as FHIR JSON (binary.html#rest) in its place.
 
     JSON that is no FHIR stays as it is; a FHIR resource that is no Binary is no content (an
     OperationOutcome, another record). This alone is held in memory: it is one JSON value.
-    Raises `NotFhir`; `Forbidden` for a Binary whose securityContext is not to be seen.
+    `note` gets its security labels and its securityContext. Raises `NotFhir`; `Forbidden` for a
+    Binary whose securityContext is not to be seen.
     """
     file.seek(0)
     try:
@@ -214,28 +250,44 @@ def unwrapped(
             raise NotFhir("attachment: a FHIR resource came back that is no Binary")
         if not may_be_seen(resource.get("securityContext") or {}):
             raise _of_another()
-        content = base64.b64decode("".join(str(resource.get("data", "")).split()), validate=True)
+        content = _data(resource.get("data"))
     except (UndecodableError, binascii.Error):
         raise NotFhir("attachment: the answer is not a FHIR Binary") from None
     file.seek(0)
     file.truncate()
     file.write(content)
+    meta = resource.get("meta")
+    note(meta.get("security") if isinstance(meta, dict) else None, resource.get("securityContext"))
     return _media_type(resource.get("contentType"))
 
 
+def _data(value: Any) -> bytes:
+    """The bytes of Binary.data, also where they are written URL-safe or without padding."""
+    if not isinstance(value, str):
+        raise NotFhir("attachment: a Binary without data came back")
+    text = "".join(value.split()).replace("-", "+").replace("_", "/").rstrip("=")
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+
+
 def _checked(stated: dict[str, Any], content_type: str, file: IO[bytes]) -> _Had | Problem:
-    """What is in `file`, if it has the size and the SHA-1 that the record states."""
-    sha1, sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
+    """What is in `file`, if it has the size and the hash that the record states."""
+    sha256 = hashlib.sha256()
     file.seek(0)
     while piece := file.read(_PIECE):
-        sha1.update(piece)
         sha256.update(piece)
-    size, digest = stated.get("size"), stated.get("hash")
-    if isinstance(size, int) and size != file.tell():
+    length, size, digest = file.tell(), stated.get("size"), stated.get("hash")
+    # Some records state the size of the base64 instead.
+    if isinstance(size, int) and size not in (length, (length + 2) // 3 * 4):
         return Problem("failed", "its size is not the one the record states")
-    if isinstance(digest, str) and digest != base64.b64encode(sha1.digest()).decode():
-        return Problem("failed", "its hash is not the one the record states")
-    return _Had(content_type, sha256.hexdigest(), file.tell())
+    if not length and size != 0:
+        return Problem("failed", "it came without content")
+    doubt = None
+    if digest is not None:
+        wanted = digests(digest) if isinstance(digest, str) else set()
+        if wanted and not fits(wanted, file):
+            return Problem("failed", "its hash is not the one the record states")
+        doubt = None if wanted else _NO_HASH
+    return _Had(content_type, sha256.hexdigest(), length, doubt)
 
 
 def _too_large(limit: int) -> Problem:

@@ -13,18 +13,25 @@ from typing import Any
 from ..endpoint import Answer, Endpoint
 from ..endpoint.retry import Again, Limits, Park, decide
 from ..errors import EndpointError, SourceFailed, Waiting
-from ..failpoint import reach
+from ..fhir.capability import Capability
+from ..fhir.lossless import encode, sha256
+from ..fhir.types import TYPES
+from ..request import PatientChoice
+from ..settings import Source
+from ..store.casefile import CaseFile
+from ..store.chart import Record
 from .bulk_files import QUERY, Stranger, Unusable, fetch, manifest
+from .bulk_left import delete, remembered, tell
 from .bulk_start import Start, start
 from .context import Pull
+from .granted import NOT_GRANTED
 
 _HEADERS = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
 _PATIENCE = 10  # as many of the longest pauses (wait_max_s) before the case is parked
 _POLL_MAX_S = 30.0
-_LOST = (
-    "an export begun earlier may still run at the source or lie there: its address never came, so"
-    " it could not be deleted"
-)
+_EMPTY = "the export lists no file: not even the patient is in it"
+_STILL = "the source is still preparing the export"
+_ABSURD = "Retry-After is more than a day: asked again after one"
 _ANOTHER_WAY = 'Run again; if it stays so, ask who runs it, or set pull = "search".'
 
 
@@ -38,46 +45,86 @@ def export(pull: Pull) -> None:
     if state.get("stranger"):
         _abandon(pull, state)
     if state.get("finished"):
-        state = _delete(pull, state)
+        state = delete(pull, state)
         if not state.get("problems"):
+            tell(pull, state)
+            _drop_gaps(pull)
             return
-        state = _remembered(state)  # what was missing is asked for anew
+        state = remembered(state)  # what was missing is asked for anew
     if "status" not in state:
         state = _begin(pull, state)
-    if state.get("lost"):
-        pull.gap("export", "not-asked", _LOST)
     try:
-        listed = manifest(pull, _wait(pull, state["status"]), state["status"])
+        listed = manifest(pull, _wait(pull, state), state["status"])
     except Unusable as error:  # nothing to come back to
-        _delete(pull, state)
-        pull.case.set_fact("export", _remembered(state))
+        pull.case.set_fact("export", remembered(delete(pull, state)))
         raise SourceFailed(str(error), _ANOTHER_WAY) from None
+    state["types"] = sorted({file.type for file in listed.files} & TYPES)
     try:
         fetch(pull, listed, state)
     except Stranger:
         state["stranger"] = True
         pull.case.set_fact("export", state)
         _abandon(pull, state)
+    if not listed.files:
+        state["problems"].append(["export", "failed", _EMPTY])
+    state["finished"] = True
     with pull.case.commit():
-        for what, kind, why in state.get("problems", []):
+        for what, kind, why in state["problems"]:
             pull.gap(what, kind, why)
-        pull.case.set_fact("export", {**state, "finished": True})
-    _delete(pull, {**state, "finished": True})
+        pull.case.set_fact("export", state)
+    tell(pull, delete(pull, state))
+    _drop_gaps(pull)
+
+
+def brings_patient(settings: Source, choice: PatientChoice, capability: Capability) -> bool:
+    """Whether the export has to tell who the patient is, as their record can't be read."""
+    return (
+        settings.pull == "bulk"
+        and choice.id is not None
+        and not capability.allows("Patient", "read")
+    )
+
+
+def unread(choice: PatientChoice) -> Record:
+    """All that is known of a patient before the export is there."""
+    assert choice.id is not None
+    body = encode({"resourceType": "Patient", "id": choice.id})
+    return Record("Patient", choice.id, "", sha256(body), body)
+
+
+def _drop_gaps(pull: Pull) -> None:
+    """No search being offered or granted for a type is no loss where the export had it."""
+    with pull.case.commit():
+        for name in _exported_types(pull.case):
+            pull.case.execute(
+                "DELETE FROM gap WHERE what = ? AND (kind = 'unsupported' OR why = ?)",
+                (name, NOT_GRANTED),
+            )
+
+
+def not_too_early(case: CaseFile) -> None:
+    """Raise `Waiting` again where the server said when to come back, and it is not yet then."""
+    state: dict[str, Any] = case.fact("export", {}) or {}
+    until = state.get("until")
+    if until is not None and "status" in state and _stamp(datetime.now(UTC)) < until:
+        raise Waiting(_STILL, until)
+
+
+def _exported_types(case: CaseFile) -> frozenset[str]:
+    """The types of which the export listed a file, or brought a record."""
+    rows = case.rows("SELECT DISTINCT type FROM record WHERE query = ?", (QUERY,))
+    listed = (case.fact("export", {}) or {}).get("types", [])
+    return frozenset([*listed, *(name for (name,) in rows)])
 
 
 def _begin(pull: Pull, before: dict[str, Any]) -> dict[str, Any]:
     """Start an export: the intent is kept before it leaves, the address of its status after."""
-    state = _remembered(before)
+    state = remembered(before)
     request = start(pull)
     pull.case.set_fact("export", {**state, "begun": True})
     state["status"] = _kick_off(pull, request, state)
     pull.case.set_fact("export", state)
     return state
-
-
-def _remembered(state: dict[str, Any]) -> dict[str, Any]:
-    """What outlives an export that is done with: that there may be another one."""
-    return {"lost": True} if state.get("lost") or state.get("begun") else {}
 
 
 def _kick_off(pull: Pull, begin: Start, before: dict[str, Any]) -> str:
@@ -104,8 +151,13 @@ def _kick_off(pull: Pull, begin: Start, before: dict[str, Any]) -> str:
             raise SourceFailed(f"the export was not started: {error}", _ANOTHER_WAY) from None
 
 
-def _wait(pull: Pull, status: str) -> Answer:
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _wait(pull: Pull, state: dict[str, Any]) -> Answer:
     """Ask for the status until the export is ready."""
+    status = state["status"]
     longest_s = pull.settings.wait_max_s
     waited_s, polls, attempt = 0.0, 0, 0
     while True:
@@ -118,13 +170,11 @@ def _wait(pull: Pull, status: str) -> Answer:
             continue
         attempt = 0
         polls += 1
-        after_s = _asked_s(answer, polls, pull.settings.backoff_s)
+        after_s, beyond = _asked_s(answer, polls, pull.settings.backoff_s)
         if after_s > longest_s or waited_s > longest_s * _PATIENCE:
-            until = datetime.now(UTC) + timedelta(seconds=after_s)
-            raise Waiting(
-                "the source is still preparing the export",
-                until.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            )
+            until = _stamp(datetime.now(UTC) + timedelta(seconds=after_s))
+            pull.case.set_fact("export", {**state, "until": until})
+            raise Waiting(f"{_STILL}; {_ABSURD}" if beyond else _STILL, until)
         pull.tell("export is being prepared")
         time.sleep(after_s)
         waited_s += after_s
@@ -142,14 +192,17 @@ def _status(pull: Pull, status: str) -> Answer:
         ) from None
 
 
-def _asked_s(answer: Answer, polls: int, backoff_s: float) -> float:
-    """How long to wait before asking again: what the server says, else twice as long each time."""
+def _asked_s(answer: Answer, polls: int, backoff_s: float) -> tuple[float, bool]:
+    """How long to wait before asking again, and whether the server would have us wait longer.
+
+    What it says, up to a day; else twice as long each time.
+    """
     patient = Limits(attempts=1, backoff_s=0, wait_max_s=0)
     now = datetime.now(UTC)
     said = decide(1, 503, answer.headers.get("retry-after"), now, patient)
     if isinstance(said, Park):
-        return (said.until - now).total_seconds()
-    return max(0.01, min(backoff_s * 2.0 ** min(polls, 10), _POLL_MAX_S))
+        return (said.until - now).total_seconds(), said.beyond
+    return max(0.01, min(backoff_s * 2.0 ** min(polls, 10), _POLL_MAX_S)), False
 
 
 def _pause(source: Endpoint, attempt: int, answer: Answer, what: str) -> float:
@@ -167,23 +220,10 @@ def _abandon(pull: Pull, state: dict[str, Any]) -> None:
     """Forget what the export brought, have it deleted there, and say why."""
     with pull.case.commit():
         pull.case.execute("DELETE FROM record WHERE query = ?", (QUERY,))
-    _delete(pull, state)
-    pull.case.set_fact("export", _remembered(state))
+    state = delete(pull, state)
+    pull.case.set_fact("export", remembered(state))
+    done = "could not be deleted" if "status" in state or state.get("left") else "is deleted"
     raise SourceFailed(
-        "the export holds records of other patients: it was stopped and is deleted at the source",
+        f"the export holds records of other patients: it was stopped and {done} at the source",
         'Set pull = "search"; tell the people who run the server (or who keep that Group).',
     )
-
-
-def _delete(pull: Pull, state: dict[str, Any]) -> dict[str, Any]:
-    """Have the export deleted at the server. Its address is kept until some answer came."""
-    if "status" not in state:
-        return state
-    reach("export.delete")
-    try:
-        pull.source.write("DELETE", state["status"], b"", "bulk export deletion")
-    except EndpointError:
-        return state  # another run tries again; the server lets it expire at the latest
-    done = {name: value for name, value in state.items() if name != "status"}
-    pull.case.set_fact("export", done)
-    return done

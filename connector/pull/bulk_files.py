@@ -152,7 +152,7 @@ def _examined(pull: Pull, lines: Iterable[bytes], file: Place) -> Iterator[Recor
     """The records of one file. Raises `Stranger`."""
     patient = chart.record(pull.case, "Patient", pull.patient_id)
     known = patient.body if patient else encode({"resourceType": "Patient", "id": pull.patient_id})
-    ours = person(known, {pull.settings.base_url})
+    ours = person(known, pull.bases())
     for number, line in enumerate(lines, 1):
         if not (body := line.strip()):
             continue

@@ -17,7 +17,7 @@ from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from . import closure
+from . import closure, inline
 from .compartment import SEVERAL_PEOPLE
 from .context import Gathering
 from .files_closure import QUERY, attach, resolve
@@ -66,6 +66,7 @@ def pull_files(
                 patient.id,
                 never_types | SEVERAL_PEOPLE,
                 settings.record_bytes_max,
+                chosen.person,
             ),
             missing=Missing(),
             progress=progress,
@@ -97,6 +98,7 @@ def _gather(gathering: Gathering, given: Files, register: Register, chosen: Chos
     attach(gathering, register)
     taking.tell_unnamed()
     closure.forget_unreached(gathering)
+    inline.tell(gathering)
     with case.commit():
         gathering.missing.report(case, gathering.settings.expected_gaps)
         for gap in told.gaps():

@@ -24,10 +24,14 @@ _CHECK = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The patient whose chart is pulled. `replaced`: the request named a record merged into it."""
+    """The patient whose chart is pulled. `replaced`: the request named a record merged into it.
+
+    `read`: false for a record that the source gives in an export only.
+    """
 
     record: Record
     replaced: bool
+    read: bool = True
 
 
 def find_patient(source: Endpoint, choice: PatientChoice) -> Found:
@@ -104,6 +108,13 @@ def check_current(patient: dict[str, Any]) -> None:
     if _replaced_by(patient):
         raise Held("patient", "this patient record was merged into another one", _CHECK)
     _check_active(patient)
+
+
+def check_brought(patient: Record | None) -> None:
+    """`Held` if an export did not bring the patient, or not as one to whom records may be added."""
+    if patient is None:
+        raise Held("patient", "the export holds no patient with this id", _CHECK)
+    check_current(decode(patient.body))
 
 
 def _by_id(source: Endpoint, patient_id: str) -> bytes:

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from ..endpoint import Endpoint
-from ..errors import EndpointError, SourceFailed
+from ..errors import EndpointError, Held, SourceFailed
 from ..fhir import capability as capabilities
 from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
@@ -16,12 +16,24 @@ from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from . import attachments, bulk, changed, closure, delta, filler, provenance, queries
+from . import (
+    attachments,
+    bulk,
+    bulk_left,
+    changed,
+    closure,
+    delta,
+    episodes,
+    filler,
+    inline,
+    provenance,
+    queries,
+)
 from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import Missing, gap_name
 from .granted import not_granted
-from .patient import Found, find_patient, links, read_again, stay_with
+from .patient import Found, check_brought, find_patient, links, read_again, stay_with
 from .plan import plan, unsupported
 from .records import Sieve
 from .servers import known
@@ -56,10 +68,17 @@ def pull_chart(
         gap.kind in ("refused", "failed") for gap in chart.gaps(case)
     ):
         return
+    if settings.pull == "bulk":
+        bulk.not_too_early(case)
     with ThreadPoolExecutor(1) as beside:  # neither needs the other, and the server may be far
         finding = beside.submit(find_patient, source, request.patient)
         capability, began = _capability(source)
-        found = finding.result()
+        try:
+            found = finding.result()
+        except (Held, SourceFailed):
+            if not bulk.brings_patient(settings, request.patient, capability):
+                raise
+            found = Found(bulk.unread(request.patient), replaced=False, read=False)
     patient = found.record
     stay_with(case, patient.id)
     with closing(Workers(settings.connections)) as workers:
@@ -86,7 +105,8 @@ def pull_chart(
         )
         _open(pull, found, began)
         _ask(pull)
-        _follow_changes(pull, patient)
+        if found.read:
+            _follow_changes(pull, patient)
         attachments.fetch_open(pull)
         _finish(pull, began)
 
@@ -145,7 +165,8 @@ def _open(pull: Pull, found: Found, began: str) -> None:
             if gap_name(query.key) in told:
                 chart.fail_query(case, query.key)
         chart.reopen_failed(case)
-        chart.put_record(case, found.record, "Patient")
+        if found.read:
+            chart.put_record(case, found.record, "Patient")
         chart.add_queries(case, planned)
         for name in pull.ungranted.keys() - pull.never_types:
             pull.gap(name, "refused", pull.ungranted[name])
@@ -159,6 +180,7 @@ def _open(pull: Pull, found: Found, began: str) -> None:
 def _ask(pull: Pull) -> None:
     if pull.settings.pull == "bulk":
         bulk.export(pull)
+        check_brought(chart.record(pull.case, "Patient", pull.patient_id))
     queries.ask_open(pull)
     delta.ask_whole_where_records_differ(pull)
     queries.ask_open(pull)
@@ -169,6 +191,7 @@ def _ask(pull: Pull) -> None:
     while provenance.add_queries(pull):
         queries.ask_open(pull)
         closure.close(pull)
+    episodes.drop(pull)
 
 
 def _follow_changes(pull: Pull, before: Record) -> None:
@@ -196,7 +219,7 @@ def _look_again(pull: Pull, before: Record) -> None:
             for query in chart.queries(pull.case, "done"):
                 if query.pages:
                     chart.restart_query(pull.case, query.key)
-            pull.case.set_fact("export", None)
+            bulk_left.forget(pull.case)
     _ask(pull)
 
 
@@ -215,6 +238,7 @@ def _check_not_refused(pull: Pull) -> None:
 
 def _finish(pull: Pull, began: str) -> None:
     closure.forget_unreached(pull)
+    inline.tell(pull)
     with pull.case.commit():
         pull.missing.report(pull.case, pull.settings.expected_gaps)
         chart.compare_with_earlier(pull.case)

@@ -6,13 +6,14 @@ from ..fhir import bundle
 from ..fhir.lossless import UndecodableError, decode, members
 from ..fhir.record import peek
 from ..fhir.references import Kind, parse
+from ..fhir.types import TYPES
 from ..store import chart
 from ..store.chart import Query, Record
 from .belief import base_of_own, honoured
 from .context import SOURCE_BASES, Pull
 from .outcomes import missing
 from .plan import EVERYTHING
-from .records import ANOTHER_PATIENT, UNREADABLE, Came, Problem
+from .records import ABOUT_NO_PATIENT, ANOTHER_PATIENT, UNREADABLE, Came, Problem
 
 _UNBOUND = "unbound_queries"  # fact: those whose first page did not say what it honoured
 # `$everything` may rightly hold these of others whom the chart refers to.
@@ -39,12 +40,17 @@ def sift(pull: Pull, query: Query, page: bundle.Page, first: bool) -> Sifted:
     records: list[Record] = []
     problems: list[Problem] = []
     matches = 0
+    asked = TYPES if "$" in query.url else (query.url.partition("?")[0],)
     for entry in page.entries:
         if entry.mode in ("match", "include"):
             matches += entry.mode == "match"
             found = sieve.examine(entry.body, came if entry.mode == "match" else Came.REFERRED)
         else:
             found = missing(entry.body) if entry.mode == "outcome" else UNREADABLE
+        if found is ABOUT_NO_PATIENT and "$" in query.url:  # it brings what is referred to as well
+            found = sieve.examine(entry.body, Came.REFERRED)
+        if isinstance(found, Record) and entry.mode == "match" and found.type not in asked:
+            found = sieve.examine(entry.body, Came.UNBOUND)  # bound by nothing that was asked
         if isinstance(found, Record) and found.type == "Provenance":
             found = found if _is_about(pull, found, bases) else ANOTHER_PATIENT
         if isinstance(found, Record):

@@ -1,6 +1,6 @@
 """What a person decided about who the patient is at the destination, and for how long it holds.
 
-A decision is about two records as they were seen. If either's name, birth date or gender changes
+A decision is about two records as they were seen. If what is compared of either changes
 afterwards, nobody has decided about what they are now, and the case is held anew.
 """
 
@@ -14,7 +14,9 @@ from .candidates import CHOOSE, Candidate, Judged, may_create, settled
 from .desk import Desk
 
 NEW = "new"  # the choice of none of those found
-_SEEN = ("name", "birthDate", "gender")
+_SEEN = (
+    "name", "birthDate", "gender", "identifier", "multipleBirthBoolean", "multipleBirthInteger",
+)  # fmt: skip
 _LOOK = "`connector resolve CASE` shows the records as they are now."
 
 
@@ -101,7 +103,7 @@ def _unchanged(made: dict[str, Any], own: packet.Entry, judged: Iterable[Judged]
     if made["seen"] != seen(own, judged):
         raise Held(
             "identity",
-            "name, birth date or gender in the records changed since one of them was chosen",
+            "what is compared of the records changed since one of them was chosen",
             CHOOSE,
         )
 

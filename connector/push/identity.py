@@ -14,21 +14,11 @@ from ..fhir import capability
 from ..fhir.lossless import decode
 from ..store import delivery, packet
 from . import choice
-from .candidates import (
-    CHOOSE,
-    FHIR_ID,
-    Candidate,
-    Judged,
-    asks_match,
-    carriers,
-    gather,
-    judge,
-    may_create,
-    settled,
-)
+from .candidates import CHOOSE, FHIR_ID, Candidate, Judged, judge, may_create, settled
 from .desk import Desk, at_destination, key_of, parts, way_of
 from .lookup import read, tags_of
 from .match import WEIGHT_MIN, weight
+from .seek import asks_match, carriers, gather
 
 
 def resolve(desk: Desk) -> None:
@@ -76,7 +66,7 @@ def candidates(desk: Desk) -> list[Judged]:
     with at_destination():
         own = desk.patient()
         known = settled(desk, own)
-        found = [known] if known else gather(desk, own, _preflight(desk), wide=True)
+        found = [known] if known else gather(desk, own, _preflight(desk), wide=True).candidates
         return [judge(desk, own, one) for one in found]
 
 
@@ -128,8 +118,9 @@ def _patient(
     if made and made["patient"] != choice.NEW:
         chosen = Candidate(parts(made["patient"])[1], "chosen by a person", True)
         return _accepted(desk, own, chosen)
-    found = gather(desk, own, statement)
-    if made and may_create(desk):
+    to_be_created = made is not None and may_create(desk)
+    found, unknown = gather(desk, own, statement, wide=to_be_created)
+    if made and to_be_created:
         choice.stands_alone(made, own, [judge(desk, own, one) for one in found])
         return None
     sure = [one for one in found if one.sure]
@@ -139,6 +130,14 @@ def _patient(
         raise _several(desk, own, sure or found)
     if not may_create(desk):
         raise _nobody(desk, own, statement)
+    if unknown:
+        raise Held(
+            "identity",
+            "nobody was found at the destination, but whether the patient is there is not known: "
+            + "; ".join(unknown),
+            "Have the patient registered there and name the record with destination_patient in"
+            " the request; or let a person choose a new one: `connector resolve CASE`.",
+        )
     return None
 
 

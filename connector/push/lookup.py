@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 from ..errors import Answered, DestinationRefused, EndpointError, Held
 from ..fhir.bundle import PageEntry, page
 from ..fhir.lossless import UndecodableError, decode
+from ..fhir.outcome import issues
 from ..fhir.record import peek
+from ..fhir.shapes import dicts
 from ..fhir.systems import TAG
 from .desk import Desk, parts
 
@@ -79,17 +81,26 @@ def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterat
 
 
 def matches(desk: Desk, body: bytes, what: str) -> Iterator[PageEntry]:
-    """The matches on the searchset `body` and on all pages after it."""
+    """The matches on the searchset `body` and on all pages after it.
+
+    Raises `UndecodableError` for what is no clean searchset: then nobody knows what stands there.
+    """
     seen: set[str] = set()
+    shown = 0
     while True:
         found = page(body)
         for entry in found.entries:
             if entry.mode == "broken":
                 raise UndecodableError("a search result without its resource")
+            if entry.mode == "outcome" and _hides(entry.body):
+                raise UndecodableError(f"{what}: an error stands among the results")
             if entry.mode == "match":
                 yield entry
+        shown += len(found.entries)
         url = found.next_url
         if url is None:
+            if found.total and not shown:
+                raise UndecodableError(f"{what}: matches are counted and none is shown")
             return
         if url in seen or len(seen) >= _PAGES_MAX:
             raise UndecodableError("a search whose pages do not end")
@@ -123,6 +134,12 @@ def read_many(desk: Desk, resource_type: str, ids: Sequence[str]) -> dict[str, b
     return {one: found[one] for one in ids if one in found}
 
 
+def _hides(outcome: bytes) -> bool:
+    """Whether an OperationOutcome among the results says that some may be missing."""
+    found = issues(decode(outcome))
+    return found is None or any(issue.left_out for issue in found)
+
+
 def resource(body: bytes) -> dict[str, Any]:
     """The decoded resource of an answer. Raises `UndecodableError` for what is no JSON object."""
     found = decode(body)
@@ -133,8 +150,7 @@ def resource(body: bytes) -> dict[str, Any]:
 
 def version_of(resource: dict[str, Any]) -> str | None:
     """`meta.versionId` of a decoded resource; None for what can't stand in an If-Match."""
-    meta = resource.get("meta")
-    return as_version(meta.get("versionId") if isinstance(meta, dict) else None)
+    return as_version(_meta(resource).get("versionId"))
 
 
 def as_version(value: Any) -> str | None:
@@ -167,13 +183,13 @@ def made_once(desk: Desk, place: Place) -> bool:
 
 def tags_of(resource: Any) -> set[str]:
     """The codes of our own tag on a decoded resource: derived ids."""
-    meta = resource.get("meta")
-    tags = meta.get("tag") if isinstance(meta, dict) else None
-    return {
-        str(tag.get("code"))
-        for tag in (tags if isinstance(tags, list) else ())
-        if isinstance(tag, dict) and tag.get("system") == TAG
-    }
+    tags = dicts(_meta(resource).get("tag"))
+    return {str(tag.get("code")) for tag in tags if tag.get("system") == TAG}
+
+
+def _meta(resource: Any) -> dict[str, Any]:
+    meta = resource.get("meta") if isinstance(resource, dict) else None
+    return meta if isinstance(meta, dict) else {}
 
 
 def tagged(desk: Desk, keys: Iterable[str], *, strict: bool = True) -> dict[str, list[Place]]:
@@ -185,8 +201,9 @@ def tagged(desk: Desk, keys: Iterable[str], *, strict: bool = True) -> dict[str,
     found: dict[str, dict[str, tuple[str, Place]]] = {}
     for resource_type, group in groupby(sorted(keys), key=lambda key: parts(key)[0]):
         ids = [parts(key)[1] for key in group]
-        for at in range(0, len(ids), _TAGS_AT_ONCE):
-            some = ids[at : at + _TAGS_AT_ONCE]
+        size = desk.endpoint.at_once(_TAGS_AT_ONCE, _TAG_LENGTH)
+        for at in range(0, len(ids), size):
+            some = ids[at : at + size]
             for place, derived, made in _tagged(desk, resource_type, some, strict=strict):
                 seen = found.setdefault(f"{resource_type}/{derived}", {})
                 seen[place.reference] = made, place
@@ -217,8 +234,7 @@ def _tagged(
         if not isinstance(there.get("id"), str):
             raise UndecodableError("a search result without an id")
         place = Place(resource_type, there["id"], version_of(there))
-        meta = there.get("meta")
-        made = str(meta.get("lastUpdated", "")) if isinstance(meta, dict) else ""
+        made = str(_meta(there).get("lastUpdated", ""))
         yield from ((place, derived, made) for derived in ours)
 
 

@@ -7,12 +7,19 @@ strangers to us, and an answer to it proves nothing.
 from typing import Any, NamedTuple
 
 from ..errors import Answered, DestinationRefused
-from ..fhir.lossless import encode
+from ..fhir.lossless import UndecodableError, encode
 from ..fhir.record import peek
-from .compare import birth_date, dicts, names
+from ..fhir.shapes import dicts
+from .birth import birth_date
 from .desk import Desk
 from .lookup import matches
+from .naming import names
+from .numbers import codes_of
 
+_OFF = (
+    'Ask the people who run the destination, or set match = "off" for it: the other ways to find'
+    " the patient stay."
+)
 WEIGHT_MIN = 9  # of level 0, the least that the guide lets anybody ask with
 CERTAIN = "certain"
 _CERTAINLY_NOT = "certainly-not"
@@ -52,10 +59,12 @@ def ask(desk: Desk, ours: dict[str, Any], *, certain_only: bool) -> list[Match]:
     except Answered as error:
         raise DestinationRefused(
             str(error),
-            'Ask the people who run the destination, or set match = "off" for it: the other ways'
-            " to find the patient stay.",
+            _OFF,
         ) from None
-    found = [(peek(entry.body), entry.grade) for entry in matches(desk, answer, what)]
+    try:
+        found = [(peek(entry.body), entry.grade) for entry in matches(desk, answer, what)]
+    except UndecodableError as error:
+        raise DestinationRefused(f"{what}: not answered as it should be ({error})", _OFF) from None
     return [
         Match(patient.id, grade)
         for patient, grade in found
@@ -71,26 +80,21 @@ def weight(patient: dict[str, Any]) -> int:
     address, phone, e-mail and other identifiers; 3 for family and given name; 2 for the birth date.
     """
     identifiers = [i for i in dicts(patient.get("identifier")) if i.get("value")]
-    official = [i for i in identifiers if _codes(i) & _OFFICIAL]
-    reach = {t.get("system") for t in dicts(patient.get("telecom")) if t.get("value")}
+    official = [i for i in identifiers if codes_of(i) & _OFFICIAL]
+    reach = {str(t.get("system")) for t in dicts(patient.get("telecom")) if t.get("value")}
     others = (
         any(i.get("system") for i in identifiers if i not in official),
         any(map(_full, dicts(patient.get("address")))),
         "phone" in reach,
         "email" in reach,
     )
-    named = any(family and given for family, given in names(patient))
+    named = any(name.known and not name.stands_in for name in names(patient))
     return (
         min(5 * len(official), 10)
         + (0, 4, 5)[min(sum(others), 2)]
         + 3 * named
         + 2 * (birth_date(patient) is not None)
     )
-
-
-def _codes(identifier: dict[str, Any]) -> set[str]:
-    kind = identifier.get("type")
-    return {str(c.get("code")) for c in dicts(kind.get("coding"))} if kind else set()
 
 
 def _full(address: dict[str, Any]) -> bool:

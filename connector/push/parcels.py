@@ -4,12 +4,11 @@ R4 binary.html; attachment.url is then `Binary/ID` there. The packet stays as it
 Binary is made from its entry whenever it is needed, and the case file holds only which there are.
 """
 
-import base64
-import binascii
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..fhir import base64binary
 from ..fhir.lossless import decode, encode, sha256
 from ..fhir.references import attachment_nodes, checksums
 from ..fhir.systems import TAG
@@ -94,9 +93,8 @@ def _id(entry: packet.Entry, number: int) -> str:
 
 
 def _describe(node: dict[str, Any]) -> None:
-    try:
-        content = base64.b64decode(node["data"])
-    except binascii.Error:
+    content = base64binary.content(node["data"])
+    if content is None:
         return
     for name, value in checksums(content).items():
         node.setdefault(name, value)

@@ -27,6 +27,8 @@ class BulkQuirks:
     pages: bool = False  # one file to a page of the manifest, linked by next (STU4)
     files_at: str | None = None  # another base for the files
     cut: bool = False  # each file lacks its last line
+    empty: bool = False  # the manifest lists no file
+    reads_patient: bool = True  # False: a Patient is given in exports only
 
 
 @dataclass
@@ -48,6 +50,8 @@ class Bulk:
     def answer(self, request: Request) -> Response | None:
         """The answer, if the request is about exports."""
         match request.method, *request.path:
+            case "GET", "Patient", _ if not self._quirks.reads_patient:
+                raise Refusal(404, "not-supported", "Only exported")
             case "GET", "OperationDefinition", "patient-export":
                 return Response(200, encode(self._definition()))
             case "GET", "Patient", id_, "$export" if self._quirks.offers == "instance":
@@ -120,6 +124,7 @@ class Bulk:
             for name, lines in sorted(job.files.items())
         ]
         output = [item for item in listed if item["type"] != "OperationOutcome"]
+        output = [] if self._quirks.empty else output
         body: Resource = {
             "transactionTime": "2026-11-22T00:00:00Z",
             "requiresAccessToken": self._quirks.with_token,

@@ -11,6 +11,11 @@ from connector.sandbox.transaction import types
 _INTERACTIONS = ("read", "vread", "update", "create", "delete", "search-type")
 
 
+def _interactions(name: str, quirks: Quirks) -> tuple[str, ...]:
+    unread = name == "Patient" and quirks.bulk is not None and not quirks.bulk.reads_patient
+    return _INTERACTIONS[2:] if unread else _INTERACTIONS
+
+
 def capability_statement(base: str, quirks: Quirks, started: datetime) -> Resource:
     """FHIR R4 CapabilityStatement of a sandbox at `base`; like HAPI's, without updateCreate."""
     offered = {"batch": quirks.batches, "transaction": quirks.transactions}
@@ -46,7 +51,7 @@ def _type(name: str, quirks: Quirks, base: str) -> Resource:
     kinds |= dict.fromkeys(tokens, "token") | dict.fromkeys(references, "reference")
     described: Resource = {
         "type": name,
-        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "interaction": [{"code": code} for code in _interactions(name, quirks)],
         "versioning": "versioned-update",
         "conditionalCreate": True,
         "conditionalUpdate": True,

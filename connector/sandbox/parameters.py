@@ -4,7 +4,7 @@ Taken from the SearchParameter resources and CompartmentDefinition/patient of FH
 One paragraph per type: its token parameters, then after `>` its reference parameters. `name=path`
 where the element path differs from the parameter's name, `,` between paths, `*` before a parameter
 through which the type belongs to the patient compartment (Device and Task do not, in R4). Of a
-Patient, family name and birth date (string and date in FHIR) are found only as they are written.
+Patient, names and birth date (strings and date in FHIR) are found only as they are written.
 """
 
 from dataclasses import dataclass
@@ -121,7 +121,7 @@ NutritionOrder identifier status > encounter *patient provider=orderer
 Observation category code identifier status > based-on=basedOn derived-from=derivedFrom device
   encounter focus has-member=hasMember part-of=partOf patient=subject *performer specimen *subject
 Organization identifier type > endpoint partof=partOf
-Patient birthdate=birthDate family=name.family identifier >
+Patient birthdate=birthDate family=name.family given=name.given identifier >
   general-practitioner=generalPractitioner *link=link.other
   organization=managingOrganization
 Person identifier > link=link.target organization=managingOrganization *patient=link.target

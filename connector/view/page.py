@@ -27,7 +27,8 @@ def page(values: Mapping[str, Any]) -> Iterator[str]:
     """The page, in pieces.
 
     `title`: text. `facts`: (label, text) pairs. `sections`: {title, div}, where `div` is XHTML
-    that is safe already (a Composition's narrative). `documents`: {file, title, type, date}.
+    that is safe already (a Composition's narrative). `documents`: {file, title, type, date};
+    where there is no file, `type` says why.
     """
     title = escape(values["title"])
     yield (
@@ -56,7 +57,7 @@ def page(values: Mapping[str, Any]) -> Iterator[str]:
 
 def readme(values: Mapping[str, Any]) -> str:
     """What the folder holds and what to do with it, for the patient who carries it."""
-    documents = values["documents"]
+    documents = [document for document in values["documents"] if document["file"]]
     lines = [
         values["title"],
         "",
@@ -87,9 +88,10 @@ def _documents(documents: Iterable[Mapping[str, str]]) -> Iterator[str]:
         f"<thead><tr>{_HEADS}</tr></thead><tbody>\n"
     )
     for item in documents:
-        file = escape(item["file"])
+        file, kind = escape(item["file"]), escape(item["type"])
+        where = f'<a href="{file}">{file}</a> ({kind})' if file else kind
         yield (
             f"<tr><td>{escape(item['date'])}</td><td>{escape(item['title'])}</td>"
-            f'<td><a href="{file}">{file}</a> ({escape(item["type"])})</td></tr>\n'
+            f"<td>{where}</td></tr>\n"
         )
     yield "</tbody></table>\n</section>\n"

@@ -5,8 +5,8 @@ from typing import Any
 
 # What tells people apart, in the order in which one looks; other elements are not shown.
 _ELEMENTS = (
-    "name", "birthDate", "gender", "deceasedBoolean", "deceasedDateTime", "identifier", "telecom",
-    "address", "active", "link",
+    "name", "birthDate", "gender", "multipleBirthBoolean", "multipleBirthInteger",
+    "deceasedBoolean", "deceasedDateTime", "identifier", "telecom", "address", "active", "link",
 )  # fmt: skip
 
 

@@ -288,3 +288,19 @@ def chunk(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # how Linux says that nobody writes to it any more
         return b""
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"multipleBirthInteger": 2}, "multiple birth"),
+        ({"gender": ["female"]}, "gender"),
+        ({"name": {"family": "Roe"}}, "family, given"),
+    ],
+    ids=["twin", "gender a list", "name an object"],
+)
+def test_what_stands_against_one_person_is_told_in_words(
+    world: support.World, ours: Resource, changes: Resource, told: str
+) -> None:
+    plant(world, ours, "there", **changes)
+    assert told in held(world).json["reasons"][0]["why"]

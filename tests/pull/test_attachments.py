@@ -13,6 +13,7 @@ from connector.store.casefile import CaseFile
 from tests.pull.support import pull, small, source
 
 CONTENT = b"%PDF-1.7 not really"
+OTHER_HASH = base64.b64encode(hashlib.sha1(b"another").digest()).decode()
 HASH = base64.b64encode(hashlib.sha1(CONTENT).digest()).decode()
 BINARY = {
     "resourceType": "Binary",
@@ -86,7 +87,7 @@ def test_one_content_under_several_addresses_is_kept_once(tmp_path: Path) -> Non
     assert row == (hashlib.sha256(CONTENT).hexdigest(), CONTENT)
 
 
-@pytest.mark.parametrize("size", [0, 1, 3_000_000])
+@pytest.mark.parametrize("size", [1, 3_000_000])
 @pytest.mark.parametrize("stated", ["application/pdf", "application/fhir+json"])
 def test_content_of_any_size_arrives_whole(tmp_path: Path, size: int, stated: str) -> None:
     content = bytes(range(256)) * (size // 256) + bytes(size % 256)
@@ -146,7 +147,12 @@ def test_a_drop_in_the_middle_of_an_attachment_is_asked_again(tmp_path: Path) ->
     [
         ({"url": "Binary/none", **PDF}, "refused"),
         ({"url": "Binary/b", **PDF, "size": 3}, "failed"),
-        ({"url": "Binary/b", **PDF, "hash": "AAAA"}, "failed"),
+        ({"url": "Binary/b", **PDF, "hash": OTHER_HASH}, "failed"),
+        ({"url": "Binary/b", **PDF, "hash": base64.b64decode(OTHER_HASH).hex()}, "failed"),
+        ({"url": "Binary/empty", **PDF}, "failed"),
+        ({"url": "Binary/empty"}, "failed"),
+        ({"url": "Binary/bare", **PDF}, "failed"),
+        ({"url": "Binary/bare", "contentType": "application/fhir+json"}, "failed"),
         ({"url": "Binary/b", **PDF, "size": 10_000}, "not-asked"),
         ({"url": "http://elsewhere.invalid/scan.pdf", **PDF}, "refused"),
         ({"url": "urn:oid:1.2.3", **PDF}, "refused"),
@@ -155,7 +161,9 @@ def test_a_drop_in_the_middle_of_an_attachment_is_asked_again(tmp_path: Path) ->
 def test_content_that_is_not_had_is_a_gap(
     tmp_path: Path, attachment: dict[str, Any], kind: str
 ) -> None:
-    with small(BINARY, document(**attachment)) as server:
+    bare = {name: value for name, value in BINARY.items() if name != "data"} | {"id": "bare"}
+    empty = {**BINARY, "id": "empty", "data": ""}
+    with small(BINARY, bare, empty, document(**attachment)) as server:
         settings = source(server.base_url, attachment_bytes_max=5_000)
         pulled = pull(tmp_path, settings, id="pat")
     assert pulled.gap("attachment (1 of DocumentReference)").kind == kind
@@ -186,3 +194,75 @@ def test_content_inside_the_record_needs_nothing(tmp_path: Path) -> None:
         pulled = pull(tmp_path, source(server.base_url), id="pat")
         assert not [r for r in server.requests if "Binary" in r.path]
     assert (pulled.attachments, pulled.gaps) == ({}, [])
+
+
+SHA256 = hashlib.sha256(CONTENT).digest()
+DATA = base64.b64encode(CONTENT)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        HASH.rstrip("="),
+        base64.b64decode(HASH).hex(),
+        base64.b64decode(HASH).hex().upper(),
+        base64.b64encode(SHA256).decode(),
+        SHA256.hex(),
+        f"sha256:{SHA256.hex()}",
+        base64.b64encode(hashlib.sha1(DATA).digest()).decode(),
+        hashlib.sha256(DATA).hexdigest(),
+        base64.urlsafe_b64encode(hashlib.sha512(CONTENT).digest()).decode(),
+        hashlib.md5(CONTENT).hexdigest(),
+    ],
+)
+def test_a_hash_in_another_form_is_recognised(tmp_path: Path, stated: str) -> None:
+    with small(BINARY, document(url="Binary/b", **PDF, hash=stated)) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+    assert (pulled.attachments, pulled.gaps) == ({"Binary/b": ("had", CONTENT)}, [])
+
+
+@pytest.mark.parametrize("stated", ["AAAA", "no hash", "", 7, ["x"], "é" * 28])
+def test_a_hash_in_no_form_is_told_and_the_content_kept(tmp_path: Path, stated: Any) -> None:
+    with small(BINARY, document(url="Binary/b", **PDF, hash=stated)) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+    assert pulled.attachments == {"Binary/b": ("had", CONTENT)}
+    gap = pulled.gap("attachment (1 of DocumentReference)")
+    assert (gap.kind, "hash" in gap.why, "content.attachment" in gap.why) == (
+        "unsupported",
+        True,
+        True,
+    )
+
+
+def test_a_size_may_be_that_of_the_base64(tmp_path: Path) -> None:
+    with small(BINARY, document(url="Binary/b", **PDF, size=len(DATA))) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+    assert (pulled.attachments, pulled.gaps) == ({"Binary/b": ("had", CONTENT)}, [])
+
+
+@pytest.mark.parametrize("status", [406, 415])
+def test_content_that_is_had_as_fhir_alone_is_asked_for_as_fhir(
+    tmp_path: Path, status: int
+) -> None:
+    refused = Fault("status", path="Binary", status=status, times=1)
+    with small(BINARY, document(url="Binary/b", **PDF), faults=[refused]) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+        assert [r.status for r in server.requests if "Binary" in r.path] == [status, 200]
+    assert (pulled.attachments, pulled.gaps) == ({"Binary/b": ("had", CONTENT)}, [])
+
+
+@pytest.mark.parametrize("stated", ["PDF", "application", "/", "a/b/c", "", 7, ["application/pdf"]])
+def test_a_content_type_that_is_none_is_taken_from_what_comes(tmp_path: Path, stated: Any) -> None:
+    with small(BINARY, document(url="Binary/b", contentType=stated)) as server:
+        settings = source(server.base_url, attachment_types=["application/pdf"])
+        pulled = pull(tmp_path, settings, id="pat")
+    assert (pulled.attachments, pulled.gaps) == ({"Binary/b": ("had", CONTENT)}, [])
+
+
+@pytest.mark.parametrize("written", [base64.urlsafe_b64encode, base64.b64encode])
+def test_data_without_padding_is_data(tmp_path: Path, written: Any) -> None:
+    data = written(CONTENT).decode().rstrip("=")
+    refused = Fault("status", path="Binary", status=406, times=1)
+    with small(BINARY | {"data": data}, document(url="Binary/b"), faults=[refused]) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+    assert (pulled.attachments, pulled.gaps) == ({"Binary/b": ("had", CONTENT)}, [])

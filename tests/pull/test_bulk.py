@@ -3,16 +3,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connector.errors import SourceFailed, Waiting
+from connector.errors import Held, SourceFailed, Waiting
 from connector.failpoint import EXIT_KILLED
+from connector.fhir.lossless import encode
+from connector.pull import forget_export
 from connector.sandbox import Quirks, Sandbox
 from connector.sandbox.bulk import BulkQuirks
 from connector.sandbox.faults import Fault
+from connector.store import chart
+from connector.store.casefile import CaseFile
 from tests.pull.support import (
     NAMES,
     bearer,
@@ -108,12 +113,127 @@ def test_a_line_of_another_patient_stops_and_deletes_the_export(
 def test_a_long_wait_parks_and_the_same_export_is_waited_for(tmp_path: Path) -> None:
     with exporting(bulk=BulkQuirks(polls=1, retry_after="7200")) as server:
         settings = source(server.base_url, pull="bulk")
-        with pytest.raises(Waiting):
+        with pytest.raises(Waiting) as parked:
             pull(tmp_path, settings, id="pat")
+        asked = len(server.requests)
+        with pytest.raises(Waiting) as again:  # before its time
+            pull(tmp_path, settings, id="pat")
+        assert again.value.until == parked.value.until
+        assert len(server.requests) == asked
+        its_time_comes(tmp_path)
         pulled = pull(tmp_path, settings, id="pat")
         assert len([r for r in server.requests if r.path.endswith("$export")]) == 1
         assert server.exports == []
     assert "Condition/c" in pulled.records
+
+
+def its_time_comes(folder: Path) -> None:
+    with CaseFile.open(folder) as case:
+        case.set_fact("export", {**case.fact("export"), "until": "2026-01-01T00:00:00Z"})
+
+
+def test_an_absurd_time_to_come_back_is_bounded_and_told(tmp_path: Path) -> None:
+    with exporting(bulk=BulkQuirks(polls=1, retry_after="999999999999")) as server:
+        with pytest.raises(Waiting, match="more than a day") as parked:
+            pull(tmp_path, source(server.base_url, pull="bulk"), id="pat")
+        until = datetime.fromisoformat(parked.value.until)
+        assert until - datetime.now(UTC) <= timedelta(days=1)
+
+
+def test_an_export_that_can_not_be_deleted_is_told_and_tried_again(tmp_path: Path) -> None:
+    with exporting(faults=[Fault("status", "/export/", "DELETE", status=500)]) as server:
+        settings = source(server.base_url, pull="bulk")
+        gap = pull(tmp_path, settings, id="pat").gap("export")
+        assert (gap.kind, "could not be deleted" in gap.why) == ("not-asked", True)
+        with CaseFile.open(tmp_path) as case:  # another pull, as `connector pull` asks for
+            chart.begin_again(case, "2026-01-01T00:00:00Z")
+            forget_export(case)
+            case.set_fact("pull_complete", None)
+        server.clear_faults()
+        assert pull(tmp_path, settings, id="pat").gaps == []
+        assert server.exports == []
+
+
+def test_an_export_without_files_is_no_chart_without_records(tmp_path: Path) -> None:
+    with exporting(bulk=replace(PLAIN, empty=True)) as server:
+        pulled = pull(tmp_path, source(server.base_url, pull="bulk"), id="pat")
+    assert (pulled.gap("export").kind, "no file" in pulled.gap("export").why) == ("failed", True)
+
+
+def test_a_server_without_patient_read_is_asked_by_the_export(tmp_path: Path) -> None:
+    quirks = replace(PLAIN, reads_patient=False)
+    with exporting(condition("c"), bulk=quirks) as server:
+        for _ in range(2):
+            settings = source(server.base_url, pull="bulk")
+            pulled = pull(tmp_path / "case", settings, id="pat")
+            assert pulled.records["Patient/pat"]["name"] == [{"family": "Test"}]
+            assert "Condition/c" in pulled.records
+            assert pulled.gaps == []
+        with pytest.raises(Held, match="the export holds no patient"):
+            pull(tmp_path / "other", settings, id="nobody")
+        assert server.exports == []
+
+
+def test_an_exported_type_is_not_missing_because_it_can_not_be_searched(tmp_path: Path) -> None:
+    quirks = Quirks(bulk=PLAIN, types=frozenset({"Patient", "Observation"}))
+    with small(condition("c"), quirks=quirks) as server:
+        settings = source(server.base_url, pull="bulk")
+        wanted = frozenset({"Condition", "Procedure"})
+        for _ in range(2):
+            pulled = pull(tmp_path, settings, wanted, id="pat")
+            assert {g.what: g.kind for g in pulled.gaps} == {"Procedure": "unsupported"}
+            assert "Condition/c" in pulled.records
+
+
+OWN = {"system": "urn:x", "value": "1"}
+
+
+def test_lines_of_an_export_are_taken_as_they_say_whose_they_are(tmp_path: Path) -> None:
+    def named(id_: str, **subject: Any) -> Any:
+        return {**condition(id_), "subject": subject} if subject else {
+            k: v for k, v in condition(id_).items() if k != "subject"
+        }  # fmt: skip
+
+    lines = [
+        named("by-number", identifier=OWN),
+        named("nobody"),
+        named("unclear", reference="urn:uuid:0c7f4a52-0000-4000-8000-000000000000"),
+        {"resourceType": "OperationOutcome", "id": "e1",
+         "issue": [{"severity": "error", "code": "processing"}]},
+    ]  # fmt: skip
+    patient = {"resourceType": "Patient", "id": "pat", "identifier": [OWN]}
+    body = b"".join(encode(line) + b"\n" for line in lines)
+    given = Fault("status", "/export/1/Condition", status=200, body=body)
+    with exporting(patient, condition("c"), faults=[given]) as server:
+        pulled = pull(tmp_path, source(server.base_url, pull="bulk"), id="pat")
+    assert {n for n in pulled.records if "Condition" in n} == {
+        "Condition/by-number",
+        "Condition/nobody",
+    }
+    why = {(g.what, g.kind): g.why for g in pulled.gaps}
+    assert "(line 2)" in why["Condition", "not-asked"]
+    assert "results are missing (processing)" in why["Condition", "failed"]
+    assert "(line 3)" in why["Condition", "failed"]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        {"reference": "Patient/other"},
+        {"reference": "https://elsewhere.example/fhir/Patient/other"},
+        {"identifier": {"system": "urn:x", "value": "2"}},
+    ],
+)
+def test_a_line_that_names_another_in_any_way_stops_the_export(
+    tmp_path: Path, subject: dict[str, Any]
+) -> None:
+    patient = {"resourceType": "Patient", "id": "pat", "identifier": [OWN]}
+    body = encode({**condition("c"), "subject": subject})
+    given = Fault("status", "/export/1/Condition", status=200, body=body)
+    served = exporting(patient, condition("c"), faults=[given])
+    with served as server, pytest.raises(SourceFailed, match="other patients"):
+        pull(tmp_path, source(server.base_url, pull="bulk"), id="pat")
+    assert read(tmp_path).records.keys() == {"Patient/pat"}
 
 
 def test_a_killed_export_is_taken_up_and_deleted(tmp_path: Path) -> None:

@@ -101,8 +101,8 @@ def test_people_and_authorization(desk_of: DeskOf) -> None:
     with desk.case.commit():
         desk.case.execute(
             "INSERT INTO entry (type, id, origin, source, sha256, body) VALUES"
-            " ('Consent', 'c', 'authored', 'Consent', '', ?)",
-            (json.dumps(consent).encode(),),
+            " ('Consent', 'c', 'authored', 'Consent', ?, ?)",
+            (sha256(json.dumps(consent).encode()), json.dumps(consent).encode()),
         )
     desk.case.set_fact("approval", {"hash": desk.case.fact("packet_hash"), "by": "Dr Roe"})
     resolve(desk)
@@ -139,7 +139,9 @@ def test_looking_for_the_patient_is_told_before_it_is_asked(
             assert told(desk) == [LOOK_UP] * run
         asked = [r.path for r in matching.requests]
         assert sum(path.endswith("$match") for path in asked) == 2
-    assert told_then == [[LOOK_UP]] * 2 + [[LOOK_UP] * 2] * 2  # by identifier, by name
+    each = len(told_then) // 2  # by identifier, by each spelling of the name
+    assert each > 2
+    assert told_then == [[LOOK_UP]] * each + [[LOOK_UP] * 2] * each
     lines = auditfile.lines(desk.case.folder).splitlines()
     assert len(lines) == 2
     event = json.loads(lines[-1])

@@ -8,6 +8,7 @@ import pytest
 from connector import push
 from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused, Held
+from connector.fhir.lossless import encode
 from connector.push import Desk
 from connector.sandbox import Fault, Quirks, Sandbox
 from tests.push.conftest import kinds, one, writes
@@ -28,6 +29,14 @@ NEAR: dict[str, dict[str, Any]] = {
     "merged": {"link": [{"type": "replaced-by", "other": {"reference": "Patient/other"}}]},
     "deceased": {"deceasedDateTime": "2026-01-01"},
     "family and given swapped": {"name": [{"family": "Ana María", "given": ["Müller"]}]},
+    "another number": {"identifier": [{"system": MRN, "value": "4712"}]},
+    "an old number": {"identifier": [{"use": "old", "system": MRN, "value": "4711"}]},
+    "a twin": {"multipleBirthBoolean": True},
+    "Jr": {"name": [{"family": "Müller", "given": ["Ana", "María"], "suffix": ["Jr"]}]},
+    "a test patient": {"name": [{"family": "Müller", "given": ["Zztest"]}]},
+    "gender a list": {"gender": ["female"]},
+    "name an object": {"name": {"family": "Müller", "given": ["Ana", "María"]}},
+    "name an object, meta and link texts": {"name": {"family": "Müller"}, "link": "x", "tag": 1},
     "nickname only": {"name": [{"use": "nickname", "family": "Müller", "given": ["Anita"]}]},
 }
 ROUTES: dict[str, dict[str, Any]] = {
@@ -137,7 +146,7 @@ def test_a_namesake_born_the_same_day_is_shown_before_one_is_created(
 def test_nobody_is_created_who_cannot_be_looked_for(
     desk_of: DeskOf, sandbox: Sandbox, unknown: dict[str, Any]
 ) -> None:
-    with pytest.raises(Held, match="too little is known"):
+    with pytest.raises(Held, match="not both known here"):
         push_all(desk_of([*chart()[:-1], patient(**unknown)]))
     assert writes(sandbox) == 0
 
@@ -179,6 +188,109 @@ def test_a_server_that_ignores_the_identifier_is_not_believed(desk_of: DeskOf) -
         with pytest.raises(Held, match="do not have it"):
             push_all(desk_of(url=other.base_url))
         assert writes(other) == 0
+
+
+ERROR = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "timeout"}]}
+STRANGER = {"resourceType": "Patient", "id": "x", "identifier": "4711", "meta": [], "birthDate": {}}
+UNCLEAN: dict[str, Resource] = {
+    "an outcome alone": ERROR,
+    "an outcome within": {"type": "searchset", "entry": [{"resource": ERROR}]},
+    "counted, not shown": {"type": "searchset", "total": 1},
+    "without a type": {"total": 0},
+    "of another type": {"type": "transaction-response", "entry": []},
+    "a match without an id": {"type": "searchset", "entry": [{"resource": {**STRANGER, "id": 1}}]},
+    "another type of match": {
+        "type": "searchset",
+        "entry": [{"resource": {"resourceType": "Group", "id": "g"}}],
+    },
+    "odd shapes": {"type": "searchset", "entry": [{"resource": STRANGER}]},
+}
+
+
+@pytest.mark.parametrize("skip", [0, 1, 2])
+@pytest.mark.parametrize("answer", UNCLEAN)
+def test_what_is_no_clean_searchset_is_not_nobody(
+    desk_of: DeskOf, sandbox: Sandbox, answer: str, skip: int
+) -> None:
+    """By tag, by identifier, by name and birth date."""
+    body = encode({"resourceType": "Bundle", **UNCLEAN[answer]})
+    fault = Fault("status", path="Patient/_search", status=200, body=body, skip=skip)
+    sandbox.add_fault(fault)
+    with pytest.raises((Held, DestinationRefused)):
+        push_all(desk_of(match="off"))
+    assert writes(sandbox) == 0
+
+
+NEARLY: dict[str, dict[str, Any]] = {
+    "ue": {"name": [{"family": "Mueller", "given": ["Ana"]}]},
+    "without the accent": {"name": [{"family": "Muller", "given": ["Ana"]}]},
+    "exchanged": {"name": [{"family": "Ana", "given": ["Müller"]}]},
+    "a day later": {"birthDate": "1970-03-05"},
+    "day and month": {"birthDate": "1970-04-03"},
+    "two digits": {"birthDate": "1907-03-04"},
+}
+
+
+@pytest.mark.parametrize("near", NEARLY)
+def test_nobody_is_created_beside_one_who_is_nearly_the_patient(
+    desk_of: DeskOf, sandbox: Sandbox, near: str
+) -> None:
+    sandbox.put(patient(id="near", identifier=None, **NEARLY[near]))
+    with pytest.raises(Held, match="may be this one, but not certainly"):
+        push_all(desk_of())
+    assert writes(sandbox) == 0
+
+
+@pytest.mark.parametrize("status", [400, 405, 501])
+def test_what_the_destination_cannot_search_by_is_not_known(
+    desk_of: DeskOf, sandbox: Sandbox, status: int
+) -> None:
+    fault = Fault("status", path="Patient/_search", status=status, skip=2, times=99)
+    sandbox.add_fault(fault)
+    with pytest.raises(Held, match="does not search Patient by birthdate, family"):
+        push_all(desk_of())
+    assert writes(sandbox) == 0
+
+
+def test_another_who_was_born_that_day_is_no_obstacle(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    """A server that searches by the beginning of a name, or passes over the name."""
+    stranger = patient(id="x", name=[{"family": "Müllerin", "given": ["Eva"]}])
+    page = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": stranger}]}
+    body = encode(page)
+    sandbox.add_fault(
+        Fault("status", path="Patient/_search", body=body, status=200, skip=2, times=1)
+    )
+    assert push_all(desk_of())["patient"] != "Patient/x"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [{"family": "Anonymous", "given": ["Ana"]}, {"family": "Unknown", "given": ["Unknown"]}],
+)
+def test_nobody_is_created_without_a_name_of_their_own(
+    desk_of: DeskOf, sandbox: Sandbox, name: dict[str, Any]
+) -> None:
+    with pytest.raises(Held, match="nobody's"):
+        push_all(desk_of([*chart()[:-1], patient(name=[name])]))
+    assert writes(sandbox) == 0
+
+
+def test_a_number_that_changes_under_a_packet_holds_the_case(
+    desk_of: DeskOf, sandbox: Sandbox
+) -> None:
+    push_all(desk_of())
+    created = one(sandbox, "Patient")
+    sandbox.put(created | {"identifier": [{"system": MRN, "value": "renumbered"}]})
+    with pytest.raises(Held, match="another number in the same system"):
+        push.verify(desk_of())
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_what_a_registrar_reads_as_one_name_needs_nobody(
+    desk_of: DeskOf, sandbox: Sandbox, route: str
+) -> None:
+    sandbox.put(patient(id="there", name=[{"family": "Mueller", "given": ["Ana", "M."]}]))
+    assert push_all(desk_of(**ROUTES[route]))["patient"] == "Patient/there"
 
 
 def test_no_patient_is_made_up_without_leave(desk_of: DeskOf, sandbox: Sandbox) -> None:
@@ -287,7 +399,7 @@ def test_once_records_were_sent_the_patient_stays(desk_of: DeskOf, sandbox: Sand
     with pytest.raises(DestinationRefused):
         push_all(desk_of(attempts=1, bundle={"max_entries": 3}))
     sandbox.clear_faults()
-    sandbox.put(patient(id="there", identifier=[{"system": MRN, "value": "renumbered"}]))
+    sandbox.put(patient(id="there", identifier=[{"system": "urn:x", "value": "renumbered"}]))
     assert push_all(desk_of())["patient"] == "Patient/there"
     assert kinds(sandbox)["Patient"] == 1
 

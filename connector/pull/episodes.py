@@ -1,0 +1,45 @@
+"""A record of another patient's encounter is not our patient's, whatever its subject says."""
+
+from ..fhir.about import encounters
+from ..fhir.references import Kind, parse
+from ..store import chart
+from .context import Pull
+from .records import Problem
+
+TYPES = ("Encounter", "EpisodeOfCare")
+_OTHERS = "others_encounters"  # fact: `Type/id` of those that were read and are another patient's
+_WHY = Problem("failed", "a record of another patient's encounter came back")
+
+
+def note(pull: Pull, key: str) -> None:
+    """Keep in mind that an encounter is another patient's."""
+    with pull.case.commit():
+        pull.case.set_fact(_OTHERS, sorted({*pull.case.fact(_OTHERS, []), key}))
+
+
+def drop(pull: Pull) -> None:
+    """Take the records of other patients' encounters out of the chart again; each is a gap.
+
+    What brought them counts as failed, so that a later run asks once more.
+    """
+    others, bases = set(pull.case.fact(_OTHERS, [])), pull.bases()
+    for other in sorted(others):
+        for kind, id_, query in _mentioning(pull, other.partition("/")[2]):
+            record = chart.record(pull.case, kind, id_)
+            targets = [parse(named, *bases) for named in encounters(record.body)] if record else []
+            if not any(t.kind is Kind.LOCAL and t.local in others for t in targets):
+                continue
+            with pull.case.commit():
+                pull.case.execute("DELETE FROM record WHERE type = ? AND id = ?", (kind, id_))
+                pull.case.execute(
+                    "UPDATE target SET status = 'gap' WHERE type = ? AND id = ?", (kind, id_)
+                )
+                chart.fail_query(pull.case, query)
+                pull.gap(kind, *_WHY)
+
+
+def _mentioning(pull: Pull, id_: str) -> list[tuple[str, str, str]]:
+    rows = pull.case.rows(
+        "SELECT type, id, query FROM record WHERE instr(body, CAST(? AS BLOB))", (id_,)
+    )
+    return [(str(kind), str(key), str(query)) for kind, key, query in rows]
