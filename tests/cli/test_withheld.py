@@ -1,5 +1,9 @@
 """What a release rule withholds, through the real command line and real HTTP."""
 
+from typing import Any
+
+import pytest
+
 from connector.fhir.ids import derived_id
 from connector.fhir.lossless import encode
 from tests import support
@@ -74,3 +78,39 @@ def test_labels_elsewhere_what_tells_and_keys_of_endpoints(world: support.World)
     for told in (there, dry.out.encode(), dry.err.encode(), ran.out.encode(), ran.err.encode()):
         assert b"canary7q" not in told.lower()
         assert b"imaging.example" not in told
+
+
+@pytest.mark.parametrize("context", [True, False])
+def test_a_label_of_a_binary_in_files(world: support.World, *, context: bool) -> None:
+    """Whether or not the Binary says by its securityContext whose it is."""
+    patient = {
+        "resourceType": "Patient",
+        "id": "p1",
+        "gender": "female",
+        "birthDate": "1980-05-06",
+        "name": [{"family": "Tester", "given": ["Ann"]}],
+    }
+    binary: dict[str, Any] = {"resourceType": "Binary", "id": "b1", "meta": {"security": [OLD]},
+              "contentType": "text/plain", "data": "Q2FuYXJ5N1EgYm9keQ=="}  # fmt: skip
+    if context:
+        binary["securityContext"] = {"reference": "Patient/p1"}
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "d1",
+        "status": "current",
+        "subject": {"reference": "Patient/p1"},
+        "description": "Canary7Q",
+        "content": [{"attachment": {"contentType": "text/plain", "url": "Binary/b1"}}],
+    }
+    chart = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": r} for r in (patient, binary, document)],
+    }
+    (world.folder / "chart.json").write_bytes(encode(chart))
+    path = world.configure()
+    files = path.read_text().replace(f'base_url = "{world.source_url}"', 'files = "chart.json"')
+    path.write_text(files)
+    request = world.request(scope="whole-chart", patient={"id": "p1"})
+    dry = world.cli("transfer", request, "--dry-run")
+    assert "DocumentReference: substance use" in dry.out, dry.err
