@@ -112,8 +112,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code. Nobody's mistake shows a traceback."""
-    with shown():
-        return _run(arguments)
+    with shown() as flushed:
+        code = _run(arguments)
+        if lost := flushed():
+            fix = "Check the disk that standard output goes to. The case stands as `show` says."
+            code = _complain(Exit.INTERNAL, f"output was lost: {lost}", fix, as_json=False)
+            flushed()
+    return code
 
 
 def _run(arguments: list[str] | None) -> int:
