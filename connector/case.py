@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from .errors import PRECEDENCE, Exit
+from .errors import Exit, precedence
 from .request import Model
 
 
@@ -43,7 +43,11 @@ TABLE: dict[State, tuple[Exit, frozenset[State]]] = {
         | {State.OPENED, State.READY, State.UNAPPROVED, State.SOURCE_FAILED}
         | {State.VERIFIED, State.DELIVERED},  # nothing new
     ),
-    State.READY: (Exit.WAITING, _STOPS | _BEFORE_SENDING | {State.SENDING, State.REFUSED}),
+    # The consents are read again at the source before anything leaves.
+    State.READY: (
+        Exit.WAITING,
+        _STOPS | _BEFORE_SENDING | {State.SENDING, State.REFUSED, State.SOURCE_FAILED},
+    ),
     State.UNAPPROVED: (Exit.HELD, _STOPS | _BEFORE_SENDING),
     State.SENDING: (Exit.WAITING, _STOPS | {State.DELIVERED, State.REFUSED, State.DIFFERS}),
     State.DELIVERED: (
@@ -92,7 +96,14 @@ class Facts(Model):
     due: datetime | None = None  # last instant, UTC
     delivered_at: datetime | None = None
     back_at: datetime | None = None  # waiting until
+    closed: bool = False  # a person said that nobody waits for it any more
     now: datetime
+
+    @property
+    def missed(self) -> bool:
+        """Nothing was delivered, the need has passed, and somebody may still be waiting."""
+        waited = self.state not in _WITHDRAWN and not self.closed and self.delivered_at is None
+        return waited and self.due is not None and self.now > self.due
 
 
 def exit_codes(facts: Facts, goal: State = State.VERIFIED) -> list[Exit]:
@@ -100,7 +111,7 @@ def exit_codes(facts: Facts, goal: State = State.VERIFIED) -> list[Exit]:
 
     `goal` is the state the person asked for: a dry run that is READY has reached it.
     """
-    if facts.state in _WITHDRAWN:
+    if facts.state in _WITHDRAWN or facts.closed:
         return [Exit.DELIVERED]  # nobody waits for anything any more
     codes = [Exit.DELIVERED if facts.state in _REACHED[goal] else TABLE[facts.state][0]]
     if facts.missing_required or facts.unexpected_gap:
@@ -109,6 +120,7 @@ def exit_codes(facts: Facts, goal: State = State.VERIFIED) -> list[Exit]:
         arrival = facts.delivered_at or max(facts.now, facts.back_at or facts.now)
         if arrival > facts.due:
             codes.append(Exit.LATE)
-    return [code for code in PRECEDENCE if code in codes and code is not Exit.DELIVERED] or [
+    order = precedence(missed=facts.missed)
+    return [code for code in order if code in codes and code is not Exit.DELIVERED] or [
         Exit.DELIVERED
     ]

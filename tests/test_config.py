@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from connector.config import Config, load, same_environment
 from connector.errors import UsageError
-from connector.settings import PUBLIC_SANDBOXES, Secret, Source
+from connector.settings import PUBLIC_SANDBOXES, Secret, Source, server_base
 
 ID = "11111111-2222-4333-8444-555555555555"
 EXAMPLE = f"""\
@@ -122,7 +122,14 @@ def test_a_wrong_line_is_named(tmp_path: Path, old: str, new: str, said: str) ->
     [
         (b"version = \n", "not TOML: Invalid value (at line 1"),
         (EXAMPLE.encode() + b"[sources.home]\n", "not TOML: "),
-        ("x = 'é'".encode("latin-1"), "not TOML: "),
+        ("x = 'é'".encode("latin-1"), "not UTF-8 text"),
+        ("version = 1".encode("utf-16"), "not UTF-8 text but UTF-16"),
+        (b"x = " + b"[" * 100_000, "values within values, too deep"),
+        (b"x = " + b"{a = " * 100_000, "values within values, too deep"),
+        (b"[" + b"a." * 100_000 + b"a]", "line 1: a name of too many parts"),
+        (b"\n" + b'"a"."b".' * 100_000 + b"a = 1", "line 2: a name of too many parts"),
+        (b"x = { " + b"a." * 100_000 + b"a = 1 }", "line 1: a name of too many parts"),
+        (b"#" * 2_000_000, "larger than 1000000 bytes"),
     ],
 )
 def test_a_file_that_is_not_toml(tmp_path: Path, content: bytes, said: str) -> None:
@@ -285,3 +292,19 @@ def test_a_secret_that_is_not_had_is_not_shown_either(
         secret(**where).read()
     assert "t0k" not in str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("written_as", "said"),
+    [
+        ("ehr.example.org/fhir", "begins with https://"),
+        ("localhost:8080/fhir", "begins with https://"),
+        ("https://ehr.example.org/fhir/metadata", "what goes before /metadata"),
+        ("https://ehr.example.org/fhir/metadata/", "what goes before /metadata"),
+        ("https://ehr.example.org/fhir/Patient", "what goes before /metadata or /Patient"),
+        ("https://ehr.example.org/fhir?x=1", "without query"),
+    ],
+)
+def test_what_is_no_base_is_told(written_as: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        server_base(written_as)

@@ -1,13 +1,14 @@
 """Bundles: a search page cut into entries without parsing them, a transaction built from bytes."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from . import salvage
 from .lossless import UndecodableError, decode, elements, encode, unique_members
+from .record import labelled
 
 _GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
 _GRADES = ("certain", "probable", "possible", "certainly-not")
@@ -69,7 +70,9 @@ def page(body: bytes) -> Page:
     if _text(top, "type") != "searchset":
         raise UndecodableError("a Bundle that is not the result of a search")
     links = decode(top["link"]) if "link" in top else None
-    return Page([_entry(e) for e in entries], _next(links), _total(top), _self(links))
+    labels = _labels(top)
+    read = [_under(_entry(e), labels) for e in entries]
+    return Page(read, _next(links), _total(top), _self(links))
 
 
 def entries(body: bytes) -> list[tuple[str, bytes | None]]:
@@ -77,10 +80,12 @@ def entries(body: bytes) -> list[tuple[str, bytes | None]]:
 
     Entries without a resource (deletions, bare responses) are left out. Raises `UndecodableError`.
     """
+    top, each = _split(body)
+    labels = _labels(top)
     return [
         (_full_url(raw), None if entry.mode == "broken" else entry.body)
-        for raw in _split(body)[1]
-        if b'"resource"' in bytes(raw) and (entry := _entry(raw))
+        for raw in each
+        if b'"resource"' in bytes(raw) and (entry := _under(_entry(raw), labels))
     ]
 
 
@@ -124,6 +129,26 @@ def _split(body: bytes) -> tuple[Mapping[str, _Json], Sequence[_Json]]:
 
 def _there(top: Mapping[str, _Json], name: str) -> bool:
     return name in top and bytes(top[name]) != b"null"
+
+
+def _labels(top: Mapping[str, _Json]) -> list[Any]:
+    """The security labels of the Bundle itself."""
+    try:
+        meta = decode(top["meta"]) if "meta" in top else None
+    except UndecodableError:
+        return []
+    labels = meta.get("security") if isinstance(meta, dict) else None
+    return [x for x in labels if isinstance(x, dict)] if isinstance(labels, list) else []
+
+
+def _under(entry: PageEntry, labels: list[Any]) -> PageEntry:
+    """A label of a Bundle is one of every record in it (R4 security-labels.html)."""
+    if not labels or entry.mode not in ("match", "include"):
+        return entry
+    try:
+        return replace(entry, body=labelled(entry.body, labels))
+    except UndecodableError:
+        return PageEntry("broken", entry.body)
 
 
 def _total(top: Mapping[str, _Json]) -> int | None:

@@ -13,6 +13,7 @@ from ..store import chart
 from ..store.casefile import CaseFile
 from .index import Row
 from .links import Links
+from .secrets import Secrets
 
 _UID = "urn:dicom:uid"
 _OID = "urn:oid:"
@@ -21,10 +22,13 @@ _OID = "urn:oid:"
 class Places:
     """Says where things are, by the records that may travel (`free`): no other is named."""
 
-    def __init__(self, case: CaseFile, links: Links, free: Collection[str]) -> None:
+    def __init__(
+        self, case: CaseFile, links: Links, free: Collection[str], secrets: Secrets
+    ) -> None:
         self._case = case
         self._links = links
         self._free = free
+        self._secrets = secrets
 
     def thing(self, row: Row) -> str:
         """One line: an ImagingStudy by modality, day, UID and place; a Specimen by its number."""
@@ -59,12 +63,17 @@ class Places:
             if key is not None and key not in self._free:
                 return  # withheld: its display would name it
         if isinstance(display := reference.get("display"), str):
-            yield display
+            yield self._secrets.masked(display)
         elif key is not None and (record := chart.record(self._case, *key.split("/"))):
             there = decode(record.body)
-            name = there.get("name") or there.get("address")
+            # An address is no name: it stays at the source, and its identifier can be asked for.
+            name = there.get("name") or next(_values(there), None)
             if isinstance(name, str):
-                yield name
+                yield self._secrets.masked(name)
+
+
+def _values(resource: dict[str, Any]) -> Iterator[Any]:
+    return (_dict(item).get("value") for item in _list(resource.get("identifier")))
 
 
 def _modalities(study: dict[str, Any]) -> list[str]:

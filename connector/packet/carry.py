@@ -22,6 +22,7 @@ from .change import Note, Rule, apply
 from .coverage import CUT, EMBEDDED, LOGICAL, MOVED, TRIMMED, edits, lost
 from .cut import Withheld, cut
 from .links import Links
+from .secrets import Secrets
 from .twins import Twin
 
 # A conditional reference says itself which identifier it means.
@@ -68,6 +69,7 @@ class Carrier:
         twins: Mapping[str, Twin],
         attached: Callable[[str], Attached | None],
         rules: Sequence[Rule] = (),
+        secrets: Secrets | None = None,
         subject: LiteralSubject | None = None,
     ) -> None:
         self._links = links
@@ -83,6 +85,7 @@ class Carrier:
                 self._reports[document].append(report)
         self._attached = attached
         self._rules = rules
+        self._secrets = secrets
         self._subject = subject
         self._packet_ids: dict[str, str] = {}
         self._fates: dict[str, Fate] = {}
@@ -117,7 +120,8 @@ class Carrier:
         spliced = references.splice(data, string)
         notes: list[Note] = []
         logical = any(fate.identifier for fate in fates.values())
-        if logical or self._is_edited(key) or references.attachments(data):
+        secret = self._secrets is not None and self._secrets.are_in(data)
+        if logical or secret or self._is_edited(key) or references.attachments(data):
             edited, notes = self._edit(key, data, fates)
             spliced = references.splice(edited, string)
         top = members(spliced)
@@ -160,9 +164,12 @@ class Carrier:
 
     def _edit(self, key: str, data: bytes, fates: Mapping[str, Fate]) -> tuple[bytes, list[Note]]:
         resource = decode(data)
-        notes = _trim(resource, fates) if resource["resourceType"] == "Provenance" else []
+        notes: list[Note] = []
+        # Before a Provenance is trimmed: with a target that is withheld goes what tells of it.
         if key in self._withheld.concerns and cut(resource, self._withheld):
             notes += lost(decode(data), resource, resource["resourceType"], CUT)
+        if resource["resourceType"] == "Provenance":
+            notes += _trim(resource, fates)
         shared = twin.contents if (twin := self._twins.get(key)) else frozenset()
         reports = self._reports.get(key, ())
         logical = any(fate.identifier for fate in fates.values())
@@ -180,6 +187,8 @@ class Carrier:
                 before = decode(encode(resource))
                 step()
                 notes += edits(before, resource, resource["resourceType"], rule)
+        if self._secrets is not None:
+            notes += self._secrets.mask(resource)
         return encode(resource), notes
 
     def _embed(self, resource: dict[str, Any], shared: frozenset[str]) -> None:

@@ -9,7 +9,7 @@ from ..mappingfiles import Checked, MappingFiles
 from .loading import Read, load, model_of, read
 from .mappings import Mappings
 from .outcomes import Bench, outcome
-from .rules import File, Programme, Template, Terminology
+from .rules import File, Programme, Shadows, Template, Terminology
 from .wanting import covers, rules_of
 
 
@@ -104,6 +104,11 @@ def _elements(file: File) -> Iterator[tuple[tuple[str | int, ...], str]]:
     if isinstance(file, Terminology) and file.applies is not None:
         for number, path in enumerate(file.applies.elements):
             yield ("applies", "elements", number), path
+    if isinstance(file, Shadows):
+        for name in ("with", "with_all", "takes", "takes_last"):
+            paths = getattr(file, "with_" if name == "with" else name)
+            for number, path in enumerate(paths):
+                yield (name, number), path
     if isinstance(file, Programme):
         for rule, change in enumerate(file.changes):
             for number, path in enumerate(getattr(change, "elements", ())):

@@ -2,12 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..store.chart import Record
 from ..store.coverage import Changed, Line
-from .attribute import LiteralSubject
-from .change import Note, Rule
+from .change import Note
 
 _OURS = ("resourceType", "id")  # told anew in every packet
 CUT = "withheld-reference"  # what named a withheld record; never told to the receiver
@@ -24,6 +23,16 @@ class ChangedBy(NamedTuple):
     reason: str
     paths: Sequence[str]
     records: Sequence[tuple[str, str]]
+
+
+class Named(Protocol):
+    """Something that changes records, by the id and reason of its rule."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def reason(self) -> str: ...
 
 
 class Coverage:
@@ -62,7 +71,7 @@ class Coverage:
         ]
 
     def changed_by(
-        self, rules: Iterable[Rule | LiteralSubject], packet_id: Callable[[str], str]
+        self, rules: Iterable[Named], packet_id: Callable[[str], str]
     ) -> Iterator[ChangedBy]:
         """What each of `rules` changed, for those that changed something."""
         for rule in rules:

@@ -6,12 +6,13 @@ invariants say which. Narratives go too, since they may say in words what was cu
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..fhir.gate import required
 from ..fhir.references import objects, other_names
 from .links import Links, identifier_token
+from .mentions import Mentions
 
 # Elements that R4 allows only with at least one of these in them: invariants app-1, apr-1, cmp-1,
 # con-1, con-2, pat-1, rqg-1, which the models don't know.
@@ -30,6 +31,7 @@ _ONLY_WITH: dict[tuple[str, ...], tuple[str, str]] = {
 }
 _TYPE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)(?:\?|/[^/]+(?:/_history/.*)?$)")
 _EXTENSIONS = ("extension", "modifierExtension")
+_OWN = frozenset({"id", "resourceType", "data"})  # strings that name the record itself, or bytes
 
 Place = tuple[str, ...]  # type, then member names without positions
 
@@ -41,13 +43,16 @@ class UncuttableError(Exception):
 class Withheld:
     """The withheld records, and whether a Reference names one of them, however it does.
 
-    `concerns`: the keys of the records in which such a Reference may stand.
+    `concerns`: the keys of the records in which such a Reference may stand. `beside`: elements that
+    say in words what the reference in another one does.
     """
 
-    def __init__(self, links: Links) -> None:
+    def __init__(self, links: Links, beside: Mapping[str, Iterable[str]] | None = None) -> None:
         self.concerns: set[str] = set()
+        self.beside = beside or {}
         self._links = links
         self._keys: set[str] = set()
+        self._mentions: Mentions | None = None
         self._types: dict[str, set[str]] = defaultdict(set)  # id or identifier → types
 
     def add(self, key: str, resource: dict[str, Any] | None) -> list[str]:
@@ -63,6 +68,7 @@ class Withheld:
                 if isinstance(item, dict) and item.get("value")
             ]
         self._keys.add(key)
+        self._mentions = None
         for name in names:
             self._types[name].add(resource_type)
         return [key, *names]
@@ -89,6 +95,12 @@ class Withheld:
             return self._is(identifier_token(identifier), stated)
         return False
 
+    def named_in(self, text: str) -> bool:
+        """Whether a string names a withheld record."""
+        if self._mentions is None:
+            self._mentions = Mentions(self._keys)
+        return any(True for _ in self._mentions.of(text))
+
     def _is(self, name: str, resource_type: object) -> bool:
         types = self._types.get(name, ())
         return bool(types) and (not isinstance(resource_type, str) or resource_type in types)
@@ -100,12 +112,21 @@ def cut(resource: dict[str, Any], withheld: Withheld) -> bool:
     Raises `UncuttableError` when the record can't be without one: then it is withheld itself.
     """
     try:
-        if not any(withheld.meant_by(node) for node in objects(resource)):
+        if not any(_names_one(node, withheld) for node in objects(resource)):
             return False
         _Cutting(withheld).cut(resource)
     except (LookupError, RecursionError):  # of a type nobody knows, or nested too deeply
         raise UncuttableError from None
     return True
+
+
+def _names_one(node: dict[str, Any], withheld: Withheld) -> bool:
+    return withheld.meant_by(node) or any(
+        isinstance(text, str) and withheld.named_in(text)
+        for name, value in node.items()
+        if name not in _OWN
+        for text in (value if isinstance(value, list) else [value])
+    )
 
 
 class _Cutting:
@@ -138,7 +159,11 @@ class _Cutting:
             isinstance(reference, str) and reference in self._gone
         ):
             return True
-        lost = [name for name in list(node) if self._loses(node, name, place)]
+        before = {name: _length(value) for name, value in node.items()}
+        lost = [name for name in before if self._loses(node, name, place)]
+        for name, words in self._withheld.beside.items():
+            if name in before and _length(node.get(name)) < before[name]:
+                lost += [word for word in words if node.pop(word, None) is not None]
         if not lost:
             return False
         if "modifierExtension" in lost or any(required(*place, name) for name in lost):
@@ -149,9 +174,17 @@ class _Cutting:
 
     def _loses(self, node: dict[str, Any], name: str, place: Place) -> bool:
         """Cut inside the member `name`; whether anything that its holder may need went."""
+        if name not in node:
+            return False
         value = node[name]
         if name == "text" and isinstance(value, dict) and "div" in value:
             del node[name]
+            return True
+        if isinstance(value, str):
+            if name in _OWN or not self._withheld.named_in(value):
+                return False
+            del node[name]
+            node.pop(f"_{name}", None)
             return True
         if isinstance(value, dict):
             if self._goes(value, _inside(value, name, place)):
@@ -169,6 +202,8 @@ class _Cutting:
         return False
 
     def _item_goes(self, item: Any, name: str, place: Place) -> bool:
+        if isinstance(item, str):
+            return self._withheld.named_in(item)
         if not isinstance(item, dict):
             return False
         goes = self._goes(item, _inside(item, name, place))
@@ -191,6 +226,10 @@ def _says_something(node: dict[str, Any], place: Place) -> bool:
     if place in _ONE_OF and not any(name in node for name in _ONE_OF[place]):
         return False
     return any(name not in ("id", "resourceType") for name in node)
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list) else int(value is not None)
 
 
 def _put(node: dict[str, Any], name: str, items: list[Any]) -> None:

@@ -6,7 +6,7 @@ A row holds what the rules ask about; the body stays in the case file until the 
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from sys import intern
 from typing import Any
@@ -22,10 +22,16 @@ from ..fhir.references import (
 from ..store import chart
 from ..store.casefile import CaseFile
 from . import words
+from .belong import belongs_to, labelled_parts, own_names
 from .change import Rule
+from .labels import Labels
 from .links import Links, identifier_token
+from .mappings import Mappings
 from .moments import OPEN, Interval, interval
-from .rules import Status, TypeStatus
+from .rules import TypeStatus
+from .secrets import Secrets
+from .sensitive import Guesses
+from .supply import lasts_until
 
 # Where a record's own date stands, first found wins (R4: the elements behind the `date` searches).
 _DATES = (
@@ -69,6 +75,11 @@ class Row:
     targets: frozenset[str] = _NO_TARGETS  # Provenance.target
     names: tuple[str, ...] = ()  # what else its references say: ids, and identifiers `system|value`
     contents: frozenset[str] = _NO_TARGETS  # of a note: what its attachments hold, see `Links`
+    places: tuple[str, ...] = ()  # names of the encounters and episodes it belongs to
+    own_names: tuple[str, ...] = ()  # of one of these: its identifiers
+    kinds: frozenset[str] = _NO_TARGETS  # rules of the guess at sensitive kinds
+    supplied_until: datetime | None = None  # of a medication: how long what was given lasts
+    labelled_parts: tuple[str, ...] = ()  # of a document: records in sections that have a label
 
     @property
     def last(self) -> datetime:
@@ -97,9 +108,12 @@ def body(case: CaseFile, key: str) -> dict[str, Any] | None:
 
 
 def read_rows(
-    case: CaseFile, links: Links, status: Status, rules: Sequence[Rule] = ()
+    case: CaseFile, links: Links, mappings: Mappings, rules: Sequence[Rule] = ()
 ) -> Iterator[Row | Unreadable]:
     """One row per record, in the order of the chart, of what it is after `rules` changed it."""
+    labels = Labels(mappings.labels)
+    secrets = Secrets.of(case, mappings.endpoints)
+    guesses = Guesses(mappings.heuristic)
     sets: _Sets = {}  # most records have the codes of many others: each set is kept once
     for record in chart.records(case):
         try:
@@ -107,13 +121,22 @@ def read_rows(
         except UndecodableError:
             yield Unreadable(f"{record.type}/{record.id}", record.type, record.id)
             continue
+        if secrets.may_be_in(record.body):
+            secrets.mask(resource)
         for rule in rules:
             deque(rule.edit(record.type, resource), maxlen=0)
-        yield _row(record, resource, links, status.types.get(record.type), sets)
+        presence = mappings.status.types.get(record.type)
+        row = _row(record, resource, links, presence, labels, sets)
+        yield replace(row, kinds=guesses.of(record.type, record.body))
 
 
 def _row(
-    record: chart.Record, resource: Any, links: Links, rules: TypeStatus | None, sets: _Sets
+    record: chart.Record,
+    resource: Any,
+    links: Links,
+    rules: TypeStatus | None,
+    labels: Labels,
+    sets: _Sets,
 ) -> Row:
     resource_type, resource_id = intern(record.type), record.id
 
@@ -124,7 +147,8 @@ def _row(
     written, when = _date(resource)
     status = _status(resource)
     verification = tokens(resource.get("verificationStatus"))
-    written_references = named(plain_names(record.body))
+    body = plain_names(record.body)
+    written_references = named(body)
     elsewhere = [said for said in written_references if not links.key(said)]
     names = [name for said in elsewhere for name in other_names(said)]
     if _LOGICAL.search(record.body):
@@ -136,6 +160,8 @@ def _row(
         refers = _keys(resource, links)
     else:
         refers = filter(None, map(links.key, written_references))
+    urls = [] if b'"url"' not in body else [n.get("url") for n in attachment_nodes(resource)]
+    attached = [label for url in urls for label in links.labels(url)]
     if resource_type in _NOTES:
         nodes = attachment_nodes(resource)
         contents = frozenset(name for node in nodes for name in links.contents(node))
@@ -151,7 +177,7 @@ def _row(
         readable=rules is None or all(_any(resource, group, links) for group in rules.readable),
         codes=tokens(*map(resource.get, _CODES), *_substances(resource)),
         categories=tokens(resource.get("category")),
-        labels=tokens(_object(resource.get("meta")).get("security")),
+        labels=labels.of(resource, body) | labels.of_contents(attached),
         title=intern(words.title(resource)),
         finding=words.finding(resource),
         says_none=_says_none(resource),
@@ -161,6 +187,10 @@ def _row(
         targets=targets,
         names=tuple(dict.fromkeys(names)),
         contents=contents,
+        places=(*belongs_to(resource, links), *(c for c in map(links.context, urls) if c)),
+        own_names=own_names(resource),
+        supplied_until=lasts_until(resource) if resource_type.startswith("Medication") else None,
+        labelled_parts=labelled_parts(resource, labels.extensions, links),
     )
 
 
@@ -256,7 +286,3 @@ def _says_none(resource: dict[str, Any]) -> str:
     if resource["resourceType"] != "List":
         return ""
     return next((t for t in _tokens(resource.get("emptyReason")) if "|" not in t), "")
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

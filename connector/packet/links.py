@@ -28,6 +28,20 @@ class Links:
         self._keys: dict[str, str | None] = {}
         self._contents = dict(case.rows("SELECT url, sha256 FROM attachment WHERE status = 'had'"))
 
+        # What the pull step noted of Binary resources that came as such (binary.html).
+        self._binaries: dict[str, dict[str, Any]] = case.fact("binaries", {})
+
+    def labels(self, url: object) -> list[dict[str, Any]]:
+        """Security labels of the Binary at `url` (as written), as its source gave them."""
+        found = self._binaries.get(url, {}) if isinstance(url, str) else {}
+        return list(found.get("security", ()))
+
+    def context(self, url: object) -> str | None:
+        """What the `securityContext` of the Binary at `url` names."""
+        found = self._binaries.get(url, {}) if isinstance(url, str) else {}
+        written = found.get("context")
+        return (self.key(written) or written) if isinstance(written, str) else None
+
     def had(self, url: object) -> bool:
         """Whether the attachment at `url` (as written) was fetched."""
         return url in self._contents

@@ -19,8 +19,10 @@ from .rules import (
     ChecklistFile,
     ChecklistItem,
     ConsentTerms,
+    EndpointSecrets,
     File,
     Heuristic,
+    LabelTerms,
     Never,
     Order,
     Place,
@@ -28,12 +30,14 @@ from .rules import (
     Release,
     Sections,
     Selection,
+    Shadows,
     Status,
     Template,
     Terminology,
 )
 
 F = TypeVar("F", bound=File)
+R = TypeVar("R", Shadows, EndpointSecrets)
 _ENCOUNTER_NOTES = "notes_of_withheld_encounters"
 
 
@@ -51,8 +55,11 @@ def model_of(name: str) -> type[File] | None:
 _ALONE: dict[str, type[File]] = {
     "advice.yaml": Advice,
     "release/consent.yaml": ConsentTerms,
+    "release/endpoints.yaml": EndpointSecrets,
     "release/heuristic.yaml": Heuristic,
+    "release/labels.yaml": LabelTerms,
     "release/never.yaml": Never,
+    "release/shadows.yaml": Shadows,
     "sections.yaml": Sections,
     "selection.yaml": Selection,
 }
@@ -118,6 +125,9 @@ class _Loader:
             advice=self._one(Advice, "advice.yaml").file,
             release=self._release(),
             heuristic=self._heuristic(),
+            labels=self._labels(),
+            shadows=self._with_id(Shadows, "release/shadows.yaml"),
+            endpoints=self._with_id(EndpointSecrets, "release/endpoints.yaml"),
             consent=self._one(ConsentTerms, "release/consent.yaml").file,
             never=never.file,
             sections=self._sections.file,
@@ -181,6 +191,27 @@ class _Loader:
     def _heuristic(self) -> Heuristic:
         found = self._one(Heuristic, "release/heuristic.yaml")
         self._note(found, "rules", [rule.id for rule in found.file.rules])
+        for number, rule in enumerate(found.file.rules):
+            for name in rule.codes:
+                if name not in found.file.systems:
+                    place = found.place("rules", number, "codes", name)
+                    raise _wrong(place, f"{name}: no such system in `systems` of this file")
+        minors, ids = found.file.minors, {rule.id for rule in found.file.rules}
+        if minors is not None:
+            self._place(minors.id, found.place("minors", "id"))
+            if unknown := sorted(minors.of - ids):
+                raise _wrong(found.place("minors", "of"), f"{unknown[0]}: no such rule")
+        return found.file
+
+    def _labels(self) -> LabelTerms:
+        found = self._one(LabelTerms, "release/labels.yaml")
+        _once(found, "lists", [each.id for each in found.file.lists])
+        return found.file
+
+    def _with_id(self, model: type[R], name: str) -> R:
+        """A file that is one rule."""
+        found = self._one(model, name)
+        self._place(found.file.id, found.place("id"))
         return found.file
 
     def _order(self, question: str) -> Order:

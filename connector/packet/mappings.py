@@ -13,7 +13,9 @@ from .rules import (
     Advice,
     Checklist,
     ConsentTerms,
+    EndpointSecrets,
     Heuristic,
+    LabelTerms,
     Never,
     Order,
     Place,
@@ -21,6 +23,7 @@ from .rules import (
     Release,
     Sections,
     Selection,
+    Shadows,
     Status,
     Template,
     Terminology,
@@ -43,6 +46,9 @@ class Mappings:
     advice: Advice
     release: Release
     heuristic: Heuristic
+    labels: LabelTerms
+    shadows: Shadows
+    endpoints: EndpointSecrets
     consent: ConsentTerms
     never: Never
     sections: Sections
@@ -65,7 +71,7 @@ class Mappings:
     def wanted_types(self, case_type: str, programme: str | None = None) -> frozenset[str]:
         """The resource types that a kind of case asks for: its checklist's and the safety set's."""
         lists = [item.match for item in self.checklist(case_type, programme).items]
-        lists += [rule.match for rule in self.selection.safety]
+        lists += [rule.match for rule in self.selection.safety if rule.always]
         return frozenset(match.type for matches in lists for match in matches)
 
     def checklist(self, case_type: str, programme: str | None = None) -> Checklist:

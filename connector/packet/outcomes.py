@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..fhir.lossless import UndecodableError, decode, encode, sha256
+from ..fhir.references import objects
 from ..store import chart
 from ..store.casefile import CaseFile
 from . import terms
@@ -23,30 +24,37 @@ from .change import Elements
 from .changes import rule_of
 from .compose import in_order, ordered, section_of
 from .consent import Disclosure, read_consent
+from .cut import Withheld
 from .examples import AS_OF, NOTHING, OrderExample, ProgrammeExample
 from .index import Row, read_rows
+from .labels import Labels
 from .links import Links
 from .mappings import Mappings
 from .match import Shelf, any_means
 from .moments import interval
-from .release import coded_like
+from .release import is_safety
 from .rules import (
     Advice,
     ChecklistFile,
     ChecklistItem,
     ConsentTerms,
+    EndpointSecrets,
     File,
     Heuristic,
+    LabelTerms,
     Never,
     Order,
     Programme,
     Release,
     Sections,
     Selection,
+    Shadows,
     Status,
     Template,
     Terminology,
 )
+from .secrets import Secrets
+from .shadows import Tellers
 from .withhold import is_note
 
 
@@ -82,7 +90,7 @@ class Bench:
                 chart.put_record(self.case, kept, "example")
                 keys.append(f"{name}/{new_id}")
         links = Links(self.case, "https://example.org/fhir")
-        found = {row.key: row for row in read_rows(self.case, links, self.mappings.status)}
+        found = {row.key: row for row in read_rows(self.case, links, self.mappings)}
         return [row for key in keys if isinstance(row := found[key], Row)]
 
 
@@ -101,6 +109,11 @@ def outcome(bench: Bench, name: str, file: File, example: Any) -> Any:
         return _programme(bench, file, example)
     if isinstance(file, ConsentTerms):
         return _consent(file, example.record)
+    if isinstance(file, EndpointSecrets):
+        notes = Secrets(file).mask(decode(encode(example.record)))
+        return notes[0].rule if notes else NOTHING
+    if isinstance(file, Shadows):
+        return _shadow(bench, file, example.record)
     (row,) = bench.rows(example.record)
     if isinstance(file, ChecklistFile):
         return _item(bench, bench.mappings.checklist(name).items, example.item, row)
@@ -128,19 +141,36 @@ def _ruled(bench: Bench, file: File, row: Row) -> str:
         return section_of(row, file) or NOTHING
     found: Iterator[str] = iter(())
     if isinstance(file, Selection):
-        found = (rule.id for rule in file.safety if any_means(rule.match, row))
+        as_of = interval(AS_OF)
+        assert as_of is not None
+        at = as_of[1]
+        found = (rule.id for rule in file.safety if is_safety(rule, row, at))
     elif isinstance(file, Release):
         # Of a note: as if something of its encounter were withheld.
         notes = file.notes_of_withheld_encounters
         said = [notes.id] if notes and is_note(row, notes) else []
         found = iter([*(rule.id for rule in file.rules if rule.labels & row.labels), *said])
     elif isinstance(file, Heuristic):
-        found = (rule.id for rule in file.rules if coded_like(rule.codes, row))
+        found = (rule.id for rule in file.rules if rule.id in row.kinds)
+    elif isinstance(file, LabelTerms):
+        labels = Labels(file)
+        said = ["unknown"] if labels.unknown(row.labels) else []
+        found = iter([*said, *(each.id for each in labels.lists(row.labels))])
     elif isinstance(file, Never):
         found = (rule.id for rule in file.rules if row.type in rule.types)
     elif isinstance(file, Advice):
         found = (name for name in ("surgery",) if any_means(file.surgery, row))
     return next(found, NOTHING)
+
+
+def _shadow(bench: Bench, file: Shadows, record: dict[str, Any]) -> str:
+    """Whether a record tells of what has the id `withheld`."""
+    links = Links(bench.case, "https://example.org/fhir")
+    withheld = Withheld(links)
+    for node in objects(record):
+        if str(node.get("reference")).endswith("/withheld"):
+            withheld.add(node["reference"], None)
+    return file.id if Tellers(file, links).tells(record, withheld) else NOTHING
 
 
 def _consent(file: ConsentTerms, consent: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import ConnectorError
 from ..store.packet import Decision
@@ -53,6 +54,7 @@ class Outline:
     independence: tuple[str, ...]  # reasons to doubt that the second team is another one
     independence_unseen: tuple[str, ...]  # what could not be compared
     withheld: tuple[Decision, ...]
+    sensitive: dict[str, Any]  # kinds that leave, and the caveat; for the operator, nobody else
     news: dict[str, dict[str, int]]  # how an update differs from what was told: how → type → number
 
 
@@ -63,6 +65,7 @@ def outline(
     findings: Iterable[Finding],
     advice: str,
     independence: Independence,
+    sensitive: dict[str, Any],
     news: dict[str, dict[str, int]],
 ) -> Outline:
     """Sum up. `ConnectorError` if a pulled record has no decision or has two."""
@@ -84,6 +87,7 @@ def outline(
         independence=independence.doubts,
         independence_unseen=independence.unseen,
         withheld=tuple(d for d in decisions if d.outcome == "withheld"),
+        sensitive=sensitive,
         news=news,
     )
 

@@ -1,6 +1,7 @@
 """What stays: withheld records, types that never travel, and what the request or receiver bars."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
+from datetime import datetime
 
 from ..errors import Held, UsageError
 from ..request import Request
@@ -8,10 +9,14 @@ from ..settings import Destination
 from ..store.packet import Decision
 from .consents import Consents
 from .index import Row, Unreadable
+from .labels import Labels
 from .mappings import Mappings
 from .match import any_means
+from .moments import months_before
+from .rules import Safety
 
 UNREADABLE = "unreadable"
+_OVER = ("resolved", "inactive", "remission")  # clinicalStatus of a Condition
 
 
 class Barrier:
@@ -29,11 +34,13 @@ class Barrier:
         destination: Destination,
         patient: str,
         consents: Consents,
+        at: datetime,
     ) -> None:
         self._never = {name: rule for rule in mappings.never.rules for name in rule.types}
         basis = request.basis.kind
+        self._labels = Labels(mappings.labels)
         self._labelled = [rule for rule in mappings.release.rules if basis not in rule.unless]
-        guesses = mappings.heuristic.rules if mappings.heuristic.enabled else ()
+        guesses = mappings.heuristic.rules if mappings.heuristic.mode == "withhold" else ()
         self._guessed = [rule for rule in guesses if basis not in rule.unless]
         self._consents = consents
         self._safety = [rule for rule in mappings.selection.safety if rule.hold_if_withheld]
@@ -42,6 +49,7 @@ class Barrier:
             mappings.selection.images if destination.accepts.images == "reports" else frozenset()
         )
         self._patient = patient
+        self._at = at
 
     def keeps(self, row: Row | Unreadable) -> Decision | None:
         """The decision that keeps a record here, or None when it may travel.
@@ -69,30 +77,44 @@ class Barrier:
             return _stays(row, "destination-accepts", "the receiving team takes reports only")
         return None
 
+    def is_patient(self, row: Row) -> bool:
+        """Whether a record is the patient's own."""
+        return row.key == f"Patient/{self._patient}"
+
     def withhold(self, row: Row, rule: str, reason: str) -> Decision:
         """The decision to withhold a record. `Held` when the packet can't be without it."""
-        if row.key == f"Patient/{self._patient}":
+        if self.is_patient(row):
             raise Held(
                 "withheld-patient",
                 f"a release rule ({rule}) withholds the patient's own record",
                 "Correct the label at the source, or send this case on another way.",
             )
-        if not row.error and any(any_means(safety.match, row) for safety in self._safety):
+        found = (each for each in self._safety if is_safety(each, row, self._at))
+        if not row.error and (safety := next(found, None)):
             raise Held(
                 "withheld-safety",
-                f"an allergy or an active medication is withheld by a release rule ({rule})",
+                f"withheld by a release rule ({rule}), and not to be missed: {safety.reason}",
                 "Obtain the patient's authorization for it, or send this case on another way.",
             )
         return Decision(row.type, row.id, "withheld", rule, reason)
 
     def _withheld_by(self, row: Row) -> tuple[str, str] | None:
+        if self._labels.unknown(row.labels):
+            if row.key in self._exclude:  # a person has decided, and nothing is to tell of it
+                return "label-unknown", "the request excludes it, and nobody knows its label"
+            raise Held(
+                "label-unknown",
+                f"a security label of a {row.type} is in no list of labels: it may forbid this",
+                "Find out what it means. Exclude the record (`exclude` in the request), or add the"
+                " label to an own copy of release/labels.yaml.",
+            )
         for rule in self._labelled:
             labels = rule.labels & row.labels
             permitted = "consent" in rule.unless and self._consents.permits_labels(row, labels)
             if labels and not permitted:
                 return rule.id, rule.reason
         for guess in self._guessed:
-            if coded_like(guess.codes, row):
+            if guess.id in row.kinds:
                 return guess.id, f"heuristic: {guess.reason}"
         if row.key in self._consents.reviewed:
             return "consent-reviewed", "a person read a consent so (the request says it)"
@@ -103,10 +125,12 @@ class Barrier:
         return None
 
 
-def coded_like(patterns: Collection[str], row: Row) -> bool:
-    """Whether a record has one of the codes; `*` at the end of one stands for any more."""
-    begun = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
-    return not row.codes.isdisjoint(patterns) or any(code.startswith(begun) for code in row.codes)
+def is_safety(safety: Safety, row: Row, at: datetime) -> bool:
+    """Whether a rule of the safety set means a record, at the case's `as_of`."""
+    if any_means(safety.match, row):
+        return not safety.supply or (row.supplied_until is not None and row.supplied_until >= at)
+    recent = row.when is None or row.last >= months_before(at, safety.within_months)
+    return recent and not safety.kinds.isdisjoint(row.kinds) and row.status not in _OVER
 
 
 def _stays(row: Row | Unreadable, rule: str, reason: str) -> Decision:

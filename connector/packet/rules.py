@@ -138,12 +138,20 @@ class Status(File):
 
 
 class Safety(Model):
-    """Records that always travel; with `hold_if_withheld` a withheld one stops the case."""
+    """Records that always travel; with `hold_if_withheld` a withheld one stops the case.
+
+    `always` false: they only stop it. `kinds`: rules of release/heuristic.yaml that mean it too,
+    when the record is no older than `within_months`. `supply`: only while what was supplied lasts.
+    """
 
     id: Text
     reason: Text
     hold_if_withheld: bool = False
-    match: tuple[Match, ...]
+    always: bool = True
+    supply: bool = False
+    kinds: frozenset[Text] = frozenset()
+    within_months: int = Field(default=10, ge=1, le=1200)
+    match: tuple[Match, ...] = ()
 
 
 class Selection(File):
@@ -195,20 +203,91 @@ class Release(File):
     examples: tuple[RuleExample, ...] = ()
 
 
-class Suspicion(Model):
-    """Records with one of these codes stay. A `*` at the end stands for any more characters."""
+class EndpointSecrets(File):
+    """release/endpoints.yaml: addresses and keys of the source that stay there."""
 
     id: Text
     reason: Text
-    codes: frozenset[Text]
+    named_hosts: frozenset[Text] = frozenset()
+    parameters: tuple[Text, ...]
+    examples: tuple[RuleExample, ...] = ()
+
+
+class Shadows(File):
+    """release/shadows.yaml: what tells of a withheld record, by the element that links the two."""
+
+    id: Text
+    reason: Text
+    with_: tuple[Element, ...] = Field(alias="with")
+    with_all: tuple[Element, ...] = ()
+    takes: tuple[Element, ...] = ()
+    takes_last: tuple[Element, ...] = ()
+    beside: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    examples: tuple[RuleExample, ...] = ()
+
+
+class LabelSystem(Model):
+    """A code system of security labels, and what else it was called."""
+
+    url: Text
+    known_as: tuple[Text, ...] = ()
+
+
+class LabelList(Model):
+    """Labels of one kind. `system`: by default the first of the file's."""
+
+    id: Text
+    source: Text  # where these codes are published
+    tell: Text | None = None  # what the dry run says when such a record leaves
+    system: Text | None = None
+    codes: tuple[Text, ...] = Field(min_length=1)
+    names: tuple[Text, ...] = ()  # words for it, where a label has no code; they mean the first
+
+
+class LabelTerms(File):
+    """release/labels.yaml: the security labels there are, and under which names."""
+
+    systems: tuple[LabelSystem, ...] = Field(min_length=1)
+    other_systems: tuple[Text, ...] = ()
+    extensions: frozenset[Text] = frozenset()
+    lists: tuple[LabelList, ...]
+    examples: tuple[RuleExample, ...] = ()
+
+
+class Suspicion(Model):
+    """Records of one sensitive kind, by what they look like.
+
+    `codes`: by the name of a system in the file; a `*` at the end stands for any more characters.
+    `words`: in a text, title or display, as whole words.
+    """
+
+    id: Text
+    kind: Text
+    reason: Text
+    codes: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    words: tuple[Text, ...] = ()
+    types: tuple[Text, ...] = ()
     unless: frozenset[Literal["patient-authorization"]] = frozenset()
 
 
-class Heuristic(File):
-    """release/heuristic.yaml: a guess from codes at what a source may have left unlabelled."""
+class Minors(Model):
+    """Which of these kinds are care of their own in a patient younger than so many years."""
 
-    enabled: bool
+    id: Text
+    kind: Text
+    reason: Text
+    below_years: int = Field(ge=0, le=30)
+    of: frozenset[Text]
+
+
+class Heuristic(File):
+    """release/heuristic.yaml: a guess at what a source may have left unlabelled."""
+
+    mode: Literal["tell", "hold", "withhold"] = "tell"
+    caveat: Text
+    systems: dict[Text, tuple[Text, ...]]
     rules: tuple[Suspicion, ...]
+    minors: Minors | None = None
     examples: tuple[RuleExample, ...] = ()
 
 

@@ -33,7 +33,7 @@ def select(
         named = getattr(request, field)
         keys = [named] if isinstance(named, str) else named or ()
         take(keys, f"request-{field.replace('_', '-')}", f"the request names it ({field})")
-    for safety in selection.safety:
+    for safety in (rule for rule in selection.safety if rule.always):
         take([row.key for row in shelf.all_meant(safety.match)], safety.id, safety.reason)
     for finding in findings:
         rule = f"checklist-{finding.item.id}"

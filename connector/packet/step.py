@@ -7,7 +7,7 @@ the chart: the first keeps a row per record, the second writes packet bodies as 
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 from ..errors import Held, SourceFailed
 from ..fhir.identifiers import identifiers
@@ -30,14 +30,16 @@ from .assess import Known, assess
 from .attach import Attached
 from .attribute import LiteralSubject
 from .authored import Content, Writer, high_water
+from .belong import inherit, resolved
 from .carry import Carrier
 from .change import Rule
 from .changes import changing
 from .compose import sections
 from .consents import gather
-from .coverage import Coverage
+from .coverage import Coverage, Named
 from .independence import independence
-from .index import Row, Unreadable, read_rows
+from .index import Row, Unreadable, body, read_rows
+from .labels import Labels
 from .links import Links
 from .mappings import Mappings
 from .match import Shelf
@@ -45,7 +47,9 @@ from .moments import interval
 from .news import News, Revision
 from .outline import Outline, outline
 from .release import UNREADABLE, Barrier, must_travel, named
+from .secrets import Secrets
 from .select import decide, select
+from .sensitive import hold_sensitive, kinds_that_leave, with_minors
 from .supplied import documents
 from .told import tell
 from .twins import merge, same_notes, same_records
@@ -81,18 +85,23 @@ def map_case(
     checklist = mappings.checklist(request.case_type, destination.programme)
     rules = changing(mappings, destination)
     links = Links(case, source.base_url)
+    secrets = Secrets.of(case, mappings.endpoints)
     patient = f"Patient/{case.fact('source_patient')}"
     rows, unreadable = _read(case, links, mappings, rules, progress)
     _has_patient(patient, rows)
+    places = resolved(rows)
+    inherit(rows, places)
+    # A consent is judged when the packet is about to leave, the rest as the chart was read.
+    judged_at = max(_instant(as_of), _instant(case.fact("consents_at") or as_of))
     consents = gather(
-        case, links, rows, unreadable, request, destination, mappings, _instant(as_of)
+        case, links, rows, unreadable, request, source, destination, mappings, judged_at
     )
-    barrier = Barrier(mappings, request, destination, patient.partition("/")[2], consents)
+    patient_id = patient.partition("/")[2]
+    barrier = Barrier(mappings, request, destination, patient_id, consents, _instant(as_of))
     every: list[Row | Unreadable] = [*rows.values(), *unreadable]
     barred = {row.key: decision for row in every if (decision := barrier.keeps(row))}
     same = same_records(case, links, rows)
-    notes = mappings.release.notes_of_withheld_encounters
-    withheld = spread(case, links, rows, barred, barrier, same, notes, request)
+    withheld = spread(case, links, rows, places, barred, barrier, same, mappings, request)
     merged = merge(same, rows, barred, named(request))
 
     free = {key: row for key, row in rows.items() if key not in barred}
@@ -105,13 +114,15 @@ def map_case(
     )
     known = Known(request, shelf, staying, chart.gaps(case), mappings.status, answered)
     findings = assess(checklist, known)
-    told = tell(findings, answered, Places(case, links, free).thing)
+    told = tell(findings, answered, Places(case, links, free, secrets).thing)
     scope = "checklist" if destination.accepts.scope == "checklist" else request.scope
     chosen = select(free, shelf, request, scope, findings, mappings.selection)
     decided = decide(rows.values(), barred, chosen)
     must_travel(request, decided, decided)
 
     leaving = [row for key, row in rows.items() if key in chosen]
+    sensitive = _sensitive(leaving, rows[patient], case, mappings, _instant(as_of))
+    hold_sensitive(sensitive, mappings.heuristic, request)
     subject = _subject(case, source, patient)
     carrier = Carrier(
         links,
@@ -122,6 +133,7 @@ def map_case(
         same_notes(leaving),
         lambda url: _attached(case, url),
         rules,
+        secrets,
         subject,
     )
     writer = Writer(
@@ -151,7 +163,7 @@ def map_case(
     provenances = list(writer.provenances(targets))
 
     coverage = Coverage()
-    by_rules: list[Rule | LiteralSubject] = [subject, *rules]
+    changers: list[Named] = [subject, *rules, secrets]
     delivered = delivery.id_map(case).keys()
     passed_on = {
         key
@@ -166,7 +178,7 @@ def map_case(
         bodies.brought(case, writer, supplied, news),
         map(bodies.entry, provenances),
         # What was changed is known when all that goes before is written.
-        map(bodies.entry, writer.changes(coverage.changed_by(by_rules, carrier.packet_id))),
+        map(bodies.entry, writer.changes(coverage.changed_by(changers, carrier.packet_id))),
         bodies.update(writer, revision, news),
     )
     with case.commit():
@@ -175,6 +187,8 @@ def map_case(
             case, decided.values(), [finding.line() for finding in findings], entries
         )
         replace_coverage(case, coverage.lines(), coverage.changed)
+        case.set_fact("consents_say", consents.said)
+        case.set_fact("consent_reviews", dict(consents.bound))
         case.set_fact("owner_entry", writer.owner_entry)
         case.set_fact("envelope", writer.envelope(digest))
     hinge = [rows[key] for key in request.hinge]
@@ -186,6 +200,7 @@ def map_case(
         findings,
         advise(request, mappings.advice, hinge, findings, status, free.values(), amount),
         independence(case, request, source, destination, links),
+        sensitive,
         news.counts() if revision.number else {},
     )
 
@@ -197,7 +212,7 @@ def _read(
     total = chart.count_records(case)
     rows: dict[str, Row] = {}
     unreadable: list[Unreadable] = []
-    for number, row in enumerate(read_rows(case, links, mappings.status, rules), 1):
+    for number, row in enumerate(read_rows(case, links, mappings, rules), 1):
         if isinstance(row, Row):
             rows[row.key] = row
         else:
@@ -216,6 +231,20 @@ def _has_patient(patient: str, rows: dict[str, Row]) -> None:
             "the source says that the patient's record was entered in error",
             "Ask the source which record is the right one, and correct the request.",
         )
+
+
+def _sensitive(
+    leaving: Sequence[Row], patient: Row, case: CaseFile, mappings: Mappings, at: datetime
+) -> dict[str, Any]:
+    """The sensitive kinds that leave, for whoever decides. Never in the packet."""
+    labels, heuristic = Labels(mappings.labels), mappings.heuristic
+    birth = str((body(case, patient.key) or {}).get("birthDate", ""))
+    guessed = {
+        row.key: with_minors(row.kinds, heuristic.minors, birth, at) for row in leaving if row.kinds
+    }
+    labelled = {row.key: labels.lists(row.labels) for row in leaving if row.labels}
+    kinds = kinds_that_leave(guessed, labelled, heuristic)
+    return {"kinds": kinds, "caveat": heuristic.caveat if kinds else ""}
 
 
 def _tell_unreadable(case: CaseFile, barred: dict[str, Decision]) -> None:

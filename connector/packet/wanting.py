@@ -7,6 +7,7 @@ from .rules import (
     ChecklistFile,
     File,
     Heuristic,
+    LabelTerms,
     Never,
     Programme,
     Release,
@@ -33,6 +34,8 @@ def rules_of(file: File) -> dict[str, tuple[str | int, ...]]:
         return listed("rules", [rule.id for rule in file.rules]) | {notes.id: place}
     if isinstance(file, Release | Heuristic | Never):
         return listed("rules", [rule.id for rule in file.rules])
+    if isinstance(file, LabelTerms):
+        return listed("lists", [each.id for each in file.lists])
     if isinstance(file, Sections):
         return listed("sections", [s.id for s in file.sections if not s.text])
     if isinstance(file, Programme):
@@ -50,6 +53,6 @@ def covers(example: Any, file: File) -> str:
         return str(example.record.get("resourceType"))
     if isinstance(file, Programme):
         return example.item or example.change or ""
-    if isinstance(file, Selection | Release | Heuristic | Never | Sections):
+    if isinstance(file, Selection | Release | Heuristic | LabelTerms | Never | Sections):
         return str(example.found)
     return ""

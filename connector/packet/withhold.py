@@ -1,21 +1,28 @@
 """What has to be withheld because of what is withheld, to a fixpoint.
 
-A copy of a withheld record, a note of its encounter, a record with the same attachment, and a
-record that can't be without a reference to it. Only records that have to do with a withheld one
-are looked at; those that a reference is cut out of are read, each at most once a round.
+A copy of a withheld record, a note of its encounter, a record with the same attachment, one that
+tells it in words or parts (`shadows.py`), and one that can't be without a reference to it. Only
+records that have to do with a withheld one are looked at; those are read at most once a round.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
+from ..fhir.references import plain_names
 from ..request import Request
+from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.packet import Decision
+from .belong import ENCOUNTER
 from .cut import UncuttableError, Withheld, cut
 from .index import Row, body
 from .links import Links
+from .mappings import Mappings
+from .mentions import Mentions
 from .release import Barrier
 from .rules import EncounterNotes
+from .shadows import Tellers
 from .twins import Groups
 
 _SAME = ("release-same", "it has the content of a record that is withheld")
@@ -26,35 +33,64 @@ def spread(
     case: CaseFile,
     links: Links,
     rows: Mapping[str, Row],
+    places: Mapping[str, tuple[str, ...]],
     barred: dict[str, Decision],
     barrier: Barrier,
     same: Groups,
-    notes: EncounterNotes | None,
+    mappings: Mappings,
     request: Request,
 ) -> Withheld:
     """Add to `barred` what else is withheld. Returns the withheld records, for `cut`.
 
-    Raises `Held` when the patient, an allergy or an active medication is among them.
+    `places`: the encounters and episodes that each record belongs to. Raises `Held` when the
+    patient, or something that a list must not lack, is among them.
     """
-    withheld = Withheld(links)
+    withheld = Withheld(links, mappings.shadows.beside)
     fresh = [key for key, decision in barred.items() if decision.outcome == "withheld"]
     if not fresh:
         return withheld
-    web = _Web(rows, same, notes, request)
+    notes = mappings.release.notes_of_withheld_encounters
+    tellers = Tellers(mappings.shadows, links)
+    tells = (mappings.shadows.id, mappings.shadows.reason)
+    followed = {_NEEDS[0], tells[0], *([notes.id] if notes else ())}  # not withheld for themselves
+    web = _Web(case, rows, places, same, notes, request)
     while fresh:
         names = {name for key in fresh for name in withheld.add(key, body(case, key))}
         found: dict[str, tuple[str, str]] = {}
+        referrers = web.referrers(names)
         for key in fresh:
             found |= dict.fromkeys(web.same_as(key), _SAME)
             if notes and barred[key].rule != notes.id:
                 found |= dict.fromkeys(web.notes_beside(key), (notes.id, notes.reason))
+            if barred[key].rule not in followed and (resource := body(case, key)):
+                found |= dict.fromkeys(tellers.taken(resource), tells)
+            for order in tellers.orders(body(case, key) or {}):
+                if all(k in withheld for k in web.done_on(order, tellers)):
+                    found[order] = tells
         withheld.concerns |= web.concerned(names)
-        for key in web.referrers(names):
-            if key not in barred and key not in found and not _can_be_cut(case, key, withheld):
+        for key in referrers:
+            if key in barred or key in found:
+                continue
+            resource = body(case, key)
+            if resource and tellers.tells(resource, withheld):
+                found[key] = tells
+                continue
+            if notes and key.startswith(f"{ENCOUNTER}/"):
+                found |= dict.fromkeys(web.notes_beside(key), (notes.id, notes.reason))
+            if not _can_be_cut(resource, withheld):
                 found[key] = _NEEDS
-        fresh = [key for key in sorted(found) if key not in withheld]
+        fresh = [
+            key
+            for key in sorted(found)
+            if key in rows and key not in withheld and not _is_shared(rows[key], barrier, found)
+        ]
         barred |= {key: barrier.withhold(rows[key], *found[key]) for key in fresh}
     return withheld
+
+
+def _is_shared(row: Row, barrier: Barrier, found: Mapping[str, tuple[str, str]]) -> bool:
+    """The patient is nobody's part, and is held for only where a record can't be without it."""
+    return barrier.is_patient(row) and found[row.key] != _NEEDS
 
 
 class _Web:
@@ -62,12 +98,21 @@ class _Web:
 
     def __init__(
         self,
+        case: CaseFile,
         rows: Mapping[str, Row],
+        places: Mapping[str, tuple[str, ...]],
         same: Groups,
         notes: EncounterNotes | None,
         request: Request,
     ) -> None:
+        self._case = case
         self._rows = rows
+        self._places = places
+        self._within: dict[str, list[str]] = defaultdict(list)  # encounter → those that are part
+        for key, containers in places.items():
+            if key.startswith(f"{ENCOUNTER}/"):
+                for container in containers:
+                    self._within[container].append(key)
         self._copies = {key: group for group in same for key in group}
         self._by_content: dict[str, list[str]] = defaultdict(list)
         self._notes: dict[str, list[str]] = defaultdict(list)
@@ -83,8 +128,10 @@ class _Web:
             for name in row.targets:
                 self._provenances[name].append(row.key)
             if notes and is_note(row, notes) and opted_in.isdisjoint(row.codes):
-                for key in _encounters(row):
+                for key in self._encounters(row.key):
                     self._notes[key].append(row.key)
+        for key, named in _named(case, rows):
+            self._referrers[named].append(key)
 
     def same_as(self, key: str) -> Iterable[str]:
         """Copies of a record, and records with an attachment of it."""
@@ -94,8 +141,8 @@ class _Web:
             yield from self._by_content.get(content, ())
 
     def notes_beside(self, key: str) -> Iterable[str]:
-        """Notes of the encounters of a record."""
-        for encounter in _encounters(self._rows[key]):
+        """Notes of the encounters of a record, of those they are part of, and of their parts."""
+        for encounter in self._family(self._encounters(key)):
             yield from self._notes.get(encounter, ())
 
     def concerned(self, names: Iterable[str]) -> set[str]:
@@ -118,6 +165,33 @@ class _Web:
                     found.add(key)
         return sorted(found)
 
+    def done_on(self, order: str, tellers: Tellers) -> Iterator[str]:
+        """The records that were done on an order."""
+        for key in self._referrers.get(order, ()):
+            resource = body(self._case, key)
+            if resource and order in tellers.orders(resource):
+                yield key
+
+    def _encounters(self, key: str) -> list[str]:
+        row = self._rows[key]
+        named = (*row.refers, *self._places.get(key, ()))
+        found = [name for name in named if name.startswith(f"{ENCOUNTER}/")]
+        return [*found, key] if row.type == ENCOUNTER else found
+
+    def _family(self, encounters: Iterable[str]) -> set[str]:
+        def reached(onward: Mapping[str, Iterable[str]]) -> set[str]:
+            seen: set[str] = set()
+            stack = list(encounters)
+            while stack:
+                key = stack.pop()
+                if key not in seen and key.startswith(f"{ENCOUNTER}/"):
+                    seen.add(key)
+                    stack += onward.get(key, ())
+            return seen
+
+        encounters = list(encounters)
+        return reached(self._places) | reached(self._within)
+
 
 def is_note(row: Row, notes: EncounterNotes) -> bool:
     """Whether a record is a note that such a rule means, opted in or not."""
@@ -125,13 +199,18 @@ def is_note(row: Row, notes: EncounterNotes) -> bool:
     return row.type in notes.types and (row.type != "DiagnosticReport" or bool(row.contents))
 
 
-def _encounters(row: Row) -> list[str]:
-    found = [key for key in row.refers if key.startswith("Encounter/")]
-    return [*found, row.key] if row.type == "Encounter" else found
+def _named(case: CaseFile, rows: Mapping[str, Row]) -> Iterator[tuple[str, str]]:
+    """Key of a record, and the key of another that a string of it names."""
+    mentions = Mentions(rows.keys())
+    for record in chart.records(case):
+        key = f"{record.type}/{record.id}"
+        if key in rows:
+            row = rows[key]
+            there = mentions.in_body(plain_names(record.body)) - {key, *row.refers, *row.targets}
+            yield from ((key, named) for named in there)
 
 
-def _can_be_cut(case: CaseFile, key: str, withheld: Withheld) -> bool:
-    resource = body(case, key)
+def _can_be_cut(resource: dict[str, Any] | None, withheld: Withheld) -> bool:
     if resource is None:
         return False
     try:

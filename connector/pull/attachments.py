@@ -157,9 +157,22 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
     context = answer.headers.get("x-security-context")
     if context and not _may_be_seen(pull, {"reference": context}):
         raise _of_another()
+    note_labels(pull, url, None, {"reference": context})
     if answer.media_type not in _FHIR and not _looks_like_fhir(file):
         return answer.media_type
-    return unwrapped(answer.media_type, file, partial(_may_be_seen, pull))
+    note = partial(note_labels, pull, url)
+    return unwrapped(answer.media_type, file, partial(_may_be_seen, pull), note)
+
+
+def note_labels(pull: Gathering, url: str, labels: Any, context: Any) -> None:
+    """Keep what a Binary says of who may see it, for the map step: the fact `binaries`."""
+    named = context.get("reference") if isinstance(context, dict) else None
+    kept = [x for x in labels if isinstance(x, dict)] if isinstance(labels, list) else []
+    said = {"security": kept, "context": named if isinstance(named, str) else None}
+    with pull.case.commit():
+        before = pull.case.fact("binaries", {})
+        if url in before or kept or said["context"]:
+            pull.case.set_fact("binaries", before | {url: said})
 
 
 def _downloaded(download: Callable[[str], Answer], content_type: str) -> Answer:
@@ -216,13 +229,17 @@ def _media_type(value: Any) -> str:
 
 
 def unwrapped(
-    content_type: str, file: IO[bytes], may_be_seen: Callable[[Any], bool] = lambda _: True
+    content_type: str,
+    file: IO[bytes],
+    may_be_seen: Callable[[Any], bool] = lambda _: True,
+    note: Callable[[Any, Any], None] = lambda _labels, _context: None,
 ) -> str:
     """Put the content of a Binary that came as FHIR JSON (binary.html#rest) in its place.
 
     JSON that is no FHIR stays as it is; a FHIR resource that is no Binary is no content (an
     OperationOutcome, another record). This alone is held in memory: it is one JSON value.
-    Raises `NotFhir`; `Forbidden` for a Binary whose securityContext is not to be seen.
+    `note` gets its security labels and its securityContext. Raises `NotFhir`; `Forbidden` for a
+    Binary whose securityContext is not to be seen.
     """
     file.seek(0)
     try:
@@ -239,6 +256,8 @@ def unwrapped(
     file.seek(0)
     file.truncate()
     file.write(content)
+    meta = resource.get("meta")
+    note(meta.get("security") if isinstance(meta, dict) else None, resource.get("securityContext"))
     return _media_type(resource.get("contentType"))
 
 

@@ -31,8 +31,7 @@ _PATIENCE = 10  # as many of the longest pauses (wait_max_s) before the case is 
 _POLL_MAX_S = 30.0
 _EMPTY = "the export lists no file: not even the patient is in it"
 _STILL = "the source is still preparing the export"
-_RETURN_MAX_S = 86_400.0
-_ABSURD = "it says to come back later than in a day, which is not waited for"
+_ABSURD = "Retry-After is more than a day: asked again after one"
 _ANOTHER_WAY = 'Run again; if it stays so, ask who runs it, or set pull = "search".'
 
 
@@ -171,12 +170,11 @@ def _wait(pull: Pull, state: dict[str, Any]) -> Answer:
             continue
         attempt = 0
         polls += 1
-        after_s = _asked_s(answer, polls, pull.settings.backoff_s)
+        after_s, beyond = _asked_s(answer, polls, pull.settings.backoff_s)
         if after_s > longest_s or waited_s > longest_s * _PATIENCE:
-            bounded_s = min(after_s, _RETURN_MAX_S)
-            until = _stamp(datetime.now(UTC) + timedelta(seconds=bounded_s))
+            until = _stamp(datetime.now(UTC) + timedelta(seconds=after_s))
             pull.case.set_fact("export", {**state, "until": until})
-            raise Waiting(_STILL if bounded_s == after_s else f"{_STILL}; {_ABSURD}", until)
+            raise Waiting(f"{_STILL}; {_ABSURD}" if beyond else _STILL, until)
         pull.tell("export is being prepared")
         time.sleep(after_s)
         waited_s += after_s
@@ -194,14 +192,17 @@ def _status(pull: Pull, status: str) -> Answer:
         ) from None
 
 
-def _asked_s(answer: Answer, polls: int, backoff_s: float) -> float:
-    """How long to wait before asking again: what the server says, else twice as long each time."""
+def _asked_s(answer: Answer, polls: int, backoff_s: float) -> tuple[float, bool]:
+    """How long to wait before asking again, and whether the server would have us wait longer.
+
+    What it says, up to a day; else twice as long each time.
+    """
     patient = Limits(attempts=1, backoff_s=0, wait_max_s=0)
     now = datetime.now(UTC)
     said = decide(1, 503, answer.headers.get("retry-after"), now, patient)
     if isinstance(said, Park):
-        return (said.until - now).total_seconds()
-    return max(0.01, min(backoff_s * 2.0 ** min(polls, 10), _POLL_MAX_S))
+        return (said.until - now).total_seconds(), said.beyond
+    return max(0.01, min(backoff_s * 2.0 ** min(polls, 10), _POLL_MAX_S)), False
 
 
 def _pause(source: Endpoint, attempt: int, answer: Answer, what: str) -> float:

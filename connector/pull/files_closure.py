@@ -81,13 +81,16 @@ def attach(gathering: Gathering, register: Register) -> None:
     """Attachments that the files hold as Binary resources."""
     rows = gathering.case.rows("SELECT url, type, id FROM attachment WHERE status = 'open'")
     for row in rows:
-        attachments.settle(gathering, partial(_binary, register), *row)
+        attachments.settle(gathering, partial(_binary, gathering, register), *row)
 
 
-def _binary(register: Register, url: str, _content_type: str, file: IO[bytes]) -> str | Problem:
+def _binary(
+    gathering: Gathering, register: Register, url: str, _content_type: str, file: IO[bytes]
+) -> str | Problem:
     found = [key for key in register.find(url) if key.type == "Binary"]
     body = register.body(found[0]) if len(found) == 1 else None
     if body is None:
         return _ELSEWHERE if "://" in url else _ABSENT
     file.write(body)
-    return attachments.unwrapped("application/fhir+json", file)
+    note = partial(attachments.note_labels, gathering, url)
+    return attachments.unwrapped("application/fhir+json", file, note=note)

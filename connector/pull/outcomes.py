@@ -16,5 +16,5 @@ def missing(body: bytes) -> Problem | None:
     grave = [issue for issue in said if issue.left_out]
     if not grave:
         return None
-    told = codes(grave) or "no known code"
+    told = codes(grave) or "no code"
     return Problem("failed", f"the server said that results are missing ({told})")

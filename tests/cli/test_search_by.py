@@ -31,8 +31,14 @@ def test_by_get_where_the_settings_say_so(tmp_path: Path, status: int) -> None:
         run = world.cli("transfer", request, "--json")
         assert run.json["state"] == "verified", run.err
         assert asked(world.source) == asked(world.destination) == {"GET"}
+        assert [line.partition(":")[0] for line in run.err.splitlines()] == [
+            "source",
+            "destination",
+        ]
+        assert "stand in URLs" in run.err
         assert max(len(r.query) for r in world.destination.requests) < 2000
         again = world.cli("verify", request, "--json")
+        assert again.err == ""
         assert again.json["counts"]["verified"] == run.json["counts"]["sent"]
 
 

@@ -181,7 +181,13 @@ def test_a_provenance_of_everything_names_what_travels(case: CaseFile) -> None:
     put(
         case,
         {"resourceType": "Goal", "id": "g", "subject": SUBJECT},
-        {"resourceType": "Flag", "id": "f", "subject": SUBJECT, "meta": secret},
+        {
+            "resourceType": "Flag",
+            "id": "f",
+            "status": "inactive",
+            "subject": SUBJECT,
+            "meta": secret,
+        },
         {"resourceType": "Claim", "id": "c7"},
         {
             "resourceType": "Provenance",

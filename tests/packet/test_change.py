@@ -326,6 +326,6 @@ def test_a_translated_code_is_seen_by_the_checklist(case: CaseFile) -> None:
     file = Terminology.model_validate({**HEAD, "applies": elements, "resource": resource})
     set_ = replace(MAPPINGS, terminology={"x": file})
     links = Links(case, SOURCE.base_url)
-    rows = read_rows(case, links, set_.status, changing(set_, DESTINATION))
+    rows = read_rows(case, links, set_, changing(set_, DESTINATION))
     codes = {row.key: row.codes for row in rows if isinstance(row, Row)}
     assert f"{LOINC}|1234-5" in codes["Condition/c"]

@@ -139,7 +139,7 @@ def test_an_own_file_takes_the_place_of_the_packaged_one_and_the_rest_stays(
     assert mappings.checklists == load().checklists
 
 
-GENERAL_RELEASE = ("release-part-2", "release-psychotherapy-notes")
+GENERAL_RELEASE = {rule.id for rule in load().release.rules}
 
 
 def test_another_set_has_another_identity_and_a_copy_of_all_its_own(tmp_path: Path) -> None:

@@ -84,15 +84,15 @@ def test_nothing_in_the_packet_tells_that_something_was_withheld(case: CaseFile)
     ("record", "gone", "left"),
     [
         (
-            {"resourceType": "ClinicalImpression", "status": "completed", "subject": SUBJECT,
-             "finding": [{"itemReference": SECRET}]},
-            "finding", {},
+            {"resourceType": "Condition", "subject": SUBJECT,
+             "evidence": [{"detail": [SECRET]}]},
+            "evidence", {},
         ),
         (
-            # payload.content[x] is 1..1: the payload goes
-            {"resourceType": "CommunicationRequest", "status": "active",
-             "payload": [{"contentReference": SECRET}]},
-            "payload", {},
+            # entry.item is 1..1: the entry goes
+            {"resourceType": "List", "status": "current", "mode": "working",
+             "entry": [{"item": SECRET}]},
+            "entry", {},
         ),
         (
             # Consent.provision.data.reference is 1..1 inside a list inside an object

@@ -132,10 +132,9 @@ def its_time_comes(folder: Path) -> None:
         case.set_fact("export", {**case.fact("export"), "until": "2026-01-01T00:00:00Z"})
 
 
-@pytest.mark.parametrize("after", ["1790000000", "999999999999999999"])
-def test_an_absurd_time_to_come_back_is_bounded_and_told(tmp_path: Path, after: str) -> None:
-    with exporting(bulk=BulkQuirks(polls=1, retry_after=after)) as server:
-        with pytest.raises(Waiting, match="later than in a day") as parked:
+def test_an_absurd_time_to_come_back_is_bounded_and_told(tmp_path: Path) -> None:
+    with exporting(bulk=BulkQuirks(polls=1, retry_after="999999999999")) as server:
+        with pytest.raises(Waiting, match="more than a day") as parked:
             pull(tmp_path, source(server.base_url, pull="bulk"), id="pat")
         until = datetime.fromisoformat(parked.value.until)
         assert until - datetime.now(UTC) <= timedelta(days=1)

@@ -1,0 +1,127 @@
+"""What a record belongs to, and whose security labels it therefore has.
+
+A label of an encounter is one of what was done and written in it; of an episode, of its encounters;
+of a part of a document, of what stands in that part; of what a Binary's `securityContext` names, of
+the Binary (R4 binary.html). However the link is written: relative, absolute, by an identifier.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..fhir.references import objects, other_names
+from .links import Links, identifier_token
+
+if TYPE_CHECKING:
+    from .index import Row
+
+ENCOUNTER, EPISODE = "Encounter", "EpisodeOfCare"
+_CONTAINERS = (ENCOUNTER, EPISODE)
+_ASSOCIATED = "http://hl7.org/fhir/StructureDefinition/encounter-associatedEncounter"
+_TYPED = re.compile(r"(?:.*/)?((?:Encounter|EpisodeOfCare)/[^/#?]+)(?:/_history/.*)?\Z")
+
+Names = tuple[str, ...]
+
+
+def belongs_to(resource: dict[str, Any], links: Links) -> Names:
+    """Names (`Type/id`, `system|value`) of the encounters and episodes that a record belongs to."""
+    return tuple(
+        dict.fromkeys(name for node in _places(resource) for name in _names(node, resource, links))
+    )
+
+
+def own_names(resource: dict[str, Any]) -> Names:
+    """What else an encounter or episode is called: its identifiers, with and without system."""
+    if resource.get("resourceType") not in _CONTAINERS:
+        return ()
+    found = [i for i in _list(resource.get("identifier")) if isinstance(i, dict) and i.get("value")]
+    return tuple(name for i in found for name in (identifier_token(i), f"|{i['value']}"))
+
+
+def resolved(rows: Mapping[str, "Row"]) -> dict[str, tuple[str, ...]]:
+    """Key of a record → keys of the encounters and episodes of the chart that it belongs to."""
+    called: dict[str, set[str]] = defaultdict(set)
+    for row in rows.values():
+        for name in row.own_names:
+            called[name].add(row.key)
+    found = {}
+    for row in rows.values():
+        keys = {n for n in row.places if n in rows}.union(*(called.get(n, ()) for n in row.places))
+        if keys - {row.key}:
+            found[row.key] = tuple(sorted(keys - {row.key}))
+    return found
+
+
+def inherit(rows: dict[str, "Row"], places: Mapping[str, Iterable[str]]) -> None:
+    """Give each record in `rows` the labels of what it belongs to, to a fixpoint."""
+    members: dict[str, list[str]] = defaultdict(list)
+    for key, containers in places.items():
+        for container in containers:
+            members[container].append(key)
+    for row in rows.values():  # what is in a part of a document that has a label
+        for key in row.labelled_parts:
+            members[row.key].append(key)
+    fresh = [key for key in members if key in rows and rows[key].labels]
+    while fresh:
+        key = fresh.pop()
+        labels = rows[key].labels
+        for member in members[key]:
+            there = rows.get(member)
+            if there and there.type != "Patient" and not labels <= there.labels:
+                rows[member] = replace(there, labels=there.labels | labels)
+                fresh.append(member)
+
+
+def labelled_parts(resource: dict[str, Any], extensions: Iterable[str], links: Links) -> Names:
+    """Keys of the records that the labelled sections of a Composition refer to."""
+    if resource.get("resourceType") != "Composition":
+        return ()
+    keys = []
+    for node in objects(resource.get("section")):
+        urls = {e.get("url") for e in _list(node.get("extension")) if isinstance(e, dict)}
+        if "entry" in node and not urls.isdisjoint(extensions):
+            entries = (e.get("reference") for e in _list(node["entry"]) if isinstance(e, dict))
+            keys += [key for e in entries if isinstance(e, str) and (key := links.key(e))]
+    return tuple(keys)
+
+
+def _places(resource: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The References to what a record belongs to, as R4's elements have them."""
+    context = resource.get("context")  # of a document an object, of a medication a Reference
+    held = [resource.get("encounter"), context, resource.get("episodeOfCare")]
+    if isinstance(context, dict):
+        held.append(context.get("encounter"))
+    if resource.get("resourceType") == ENCOUNTER:
+        held.append(resource.get("partOf"))
+    held.append(resource.get("securityContext"))
+    for extension in _list(resource.get("extension")):
+        if isinstance(extension, dict) and extension.get("url") == _ASSOCIATED:
+            held.append(extension.get("valueReference"))
+    for value in held:
+        yield from (node for node in _list(value) if isinstance(node, dict))
+
+
+def _names(node: dict[str, Any], resource: dict[str, Any], links: Links) -> Iterator[str]:
+    reference, identifier = node.get("reference"), node.get("identifier")
+    if isinstance(reference, str):
+        if reference.startswith("#"):
+            for inner in _list(resource.get("contained")):
+                if isinstance(inner, dict) and f"#{inner.get('id')}" == reference:
+                    yield from (n for n in own_names(inner) if not n.startswith("|"))
+                    yield from belongs_to({**inner, "contained": []}, links)
+        elif key := links.key(reference):
+            yield key
+        elif typed := _TYPED.match(reference):
+            yield typed[1]
+        else:
+            yield from (name for name in other_names(reference) if "|" in name)
+    if isinstance(identifier, dict) and identifier.get("value") and "resourceType" not in node:
+        yield identifier_token(identifier)
+
+
+def _list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
