@@ -129,7 +129,8 @@ def author(job: Job, desk: push.Desk) -> None:
     except UsageError:
         forget(case, "mapped")  # what lacks may stand in the request or in the configuration
         raise
-    free = job.destination.release == "auto" or route.approved(case)
+    since = iso(job.clock() - timedelta(days=job.destination.approval_days))
+    free = job.destination.release == "auto" or route.approved(case, since)
     enter(desk.case, State.READY if free else State.UNAPPROVED)
 
 

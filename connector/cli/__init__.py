@@ -31,6 +31,7 @@ _VERBS = {
     "waive": "Do without an item of the checklist, with a reason.",
     "approve": "Let the packet with the hash that the dry run showed leave.",
     "resolve": "Say which record at the destination is the patient's, if it is in doubt.",
+    "reconcile": "After a restored backup: find at the destination what this case brought.",
     "receipt": "Check a receipt, without any server.",
     "audit": "The log of disclosures: verify it, show it, export its AuditEvents.",
     "sync": "Every request file of a folder, the nearest need first: for cron.",

@@ -7,6 +7,7 @@ from ..errors import Held, UsageError
 from ..request import Request
 from ..settings import Destination
 from ..store.packet import Decision
+from .authorization import Authorization
 from .consents import Consents
 from .index import Row, Unreadable
 from .labels import Labels
@@ -34,14 +35,14 @@ class Barrier:
         destination: Destination,
         patient: str,
         consents: Consents,
+        authorization: Authorization,
         at: datetime,
     ) -> None:
         self._never = {name: rule for rule in mappings.never.rules for name in rule.types}
-        basis = request.basis.kind
         self._labels = Labels(mappings.labels)
-        self._labelled = [rule for rule in mappings.release.rules if basis not in rule.unless]
+        self._labelled = [r for r in mappings.release.rules if not authorization.opens(r)]
         guesses = mappings.heuristic.rules if mappings.heuristic.mode == "withhold" else ()
-        self._guessed = [rule for rule in guesses if basis not in rule.unless]
+        self._guessed = [r for r in guesses if request.basis.kind not in r.unless]
         self._consents = consents
         self._safety = [rule for rule in mappings.selection.safety if rule.hold_if_withheld]
         self._exclude = frozenset(request.exclude)

@@ -29,13 +29,14 @@ from .apart import Places
 from .assess import Known, assess
 from .attach import Attached
 from .attribute import LiteralSubject
-from .authored import Content, Writer, high_water
+from .authored import Content, Writer, high_water, notices_for
+from .authorization import authorization, statement
 from .belong import inherit, resolved
 from .carry import Carrier
 from .change import Rule
 from .changes import changing
 from .compose import sections
-from .consents import gather
+from .consents import consents_hash, gather
 from .coverage import Coverage, Named
 from .independence import independence
 from .index import Row, Unreadable, body, read_rows
@@ -93,11 +94,13 @@ def map_case(
     inherit(rows, places)
     # A consent is judged when the packet is about to leave, the rest as the chart was read.
     judged_at = max(_instant(as_of), _instant(case.fact("consents_at") or as_of))
-    consents = gather(
-        case, links, rows, unreadable, request, source, destination, mappings, judged_at
-    )
     patient_id = patient.partition("/")[2]
-    barrier = Barrier(mappings, request, destination, patient_id, consents, _instant(as_of))
+    signed = authorization(case, request.basis, mappings, patient_id, judged_at)
+    consents = gather(
+        case, links, rows, unreadable, request, source, destination, mappings, signed.opens,
+        judged_at,
+    )  # fmt: skip
+    barrier = Barrier(mappings, request, destination, patient_id, consents, signed, _instant(as_of))
     every: list[Row | Unreadable] = [*rows.values(), *unreadable]
     barred = {row.key: decision for row in every if (decision := barrier.keeps(row))}
     same = same_records(case, links, rows)
@@ -121,6 +124,7 @@ def map_case(
     must_travel(request, decided, decided)
 
     leaving = [row for key, row in rows.items() if key in chosen]
+    notices = notices_for(leaving, mappings.release)
     sensitive = _sensitive(leaving, rows[patient], case, mappings, _instant(as_of))
     hold_sensitive(sensitive, mappings.heuristic, request)
     subject = _subject(case, source, patient)
@@ -149,8 +153,9 @@ def map_case(
             missing=told.asks,
             separately=told.separately,
             sections=sections(
-                leaving, request, findings, supplied, told, mappings, carrier.packet_id
+                leaving, request, findings, supplied, told, mappings, carrier.packet_id, notices
             ),
+            notices=notices,
             confidentiality=high_water(leaving, mappings.release),
         )
     )
@@ -188,6 +193,7 @@ def map_case(
         )
         replace_coverage(case, coverage.lines(), coverage.changed)
         case.set_fact("consents_say", consents.said)
+        case.set_fact("consents_hash", consents_hash(case))
         case.set_fact("consent_reviews", dict(consents.bound))
         case.set_fact("owner_entry", writer.owner_entry)
         case.set_fact("envelope", writer.envelope(digest))
@@ -201,6 +207,7 @@ def map_case(
         advise(request, mappings.advice, hinge, findings, status, free.values(), amount),
         independence(case, request, source, destination, links),
         sensitive,
+        statement(request.basis, mappings),
         news.counts() if revision.number else {},
     )
 

@@ -188,6 +188,7 @@ def outline(values: dict[str, Any], stands: dict[str, Any]) -> list[str]:
             f"  {d['for']}: {d['content_type']}, {d['size']} bytes, SHA-256 {d['hash']:.12}"
             for d in values["documents"]
         ]
+    lines += values.get("basis", [])
     lines += _sensitive(values.get("sensitive") or {})
     lines += _changes(values["coverage"])
     lines.append("Checklist:")
