@@ -11,7 +11,7 @@ from .job import Job, enter, forget, iso
 from .progress import Progress, silent
 from .pull import forget_export
 from .request import Request
-from .store import chart, export, update
+from .store import chart, export, since, update
 from .store.casefile import CaseFile
 from .store.packet import LETTER, authored
 from .store.update import Open
@@ -51,7 +51,10 @@ def settle(case: CaseFile) -> bool:
     found = update.opened(case)
     assert found is not None
     with case.commit():
-        if case.fact("packet_hash") != found["before"]:
+        # That a record was taken back is told also where the packet had it no more.
+        if case.fact("packet_hash") != found["before"] or since.taken_back_in(
+            case, found["number"]
+        ):
             case.set_fact("update", {**found, "settled": True})
             case.set_fact("asked_at", case.fact("asked_at") or case.fact("as_of"))
             case.set_fact("as_of", found["as_of"] or case.fact("as_of"))

@@ -64,6 +64,7 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False, look: b
     author(job, desk)
     if update.told(case):
         _stand(job, desk)  # nothing new
+        single.go_on(job, desk)
         since.look(job, case)
     elif goal is not State.READY and State(case.fact("state")) is not State.UNAPPROVED:
         _judge_consents_again(job, desk)

@@ -1,6 +1,6 @@
 """What leaves, and under which rule."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ..request import Request
 from ..store.packet import Decision
@@ -19,8 +19,12 @@ def select(
     scope: str,
     findings: Sequence[Finding],
     selection: Selection,
+    there: Collection[str] = (),
 ) -> Selected:
-    """The records that leave. `rows` and `shelf`: those that may travel, by key and by type."""
+    """The records that leave. `rows` and `shelf`: those that may travel, by key and by type.
+
+    `there`: Consents that stand at the destination: they are to say there what they are now.
+    """
     chosen: Selected = {}
 
     def take(keys: Iterable[str], rule: str, reason: str) -> None:
@@ -45,6 +49,7 @@ def select(
             "whole-chart",
             "the whole chart was asked for",
         )
+    take(there, "consent-there", "it stands there, and is to say what it is now")
     _close(chosen, rows, take)
     return chosen
 

@@ -120,7 +120,14 @@ def map_case(
     findings = assess(checklist, known)
     told = tell(findings, answered, Places(case, links, free, secrets).thing)
     scope = "checklist" if destination.accepts.scope == "checklist" else request.scope
-    chosen = select(free, shelf, request, scope, findings, mappings.selection)
+    delivered = delivery.id_map(case).keys()
+    there = [
+        key
+        for key, row in free.items()
+        if row.type == "Consent"
+        and f"Consent/{derived_id(source.id, *key.split('/'))}" in delivered
+    ]
+    chosen = select(free, shelf, request, scope, findings, mappings.selection, there)
     decided = decide(rows.values(), barred, chosen)
     must_travel(request, decided, decided)
 
@@ -170,7 +177,6 @@ def map_case(
 
     coverage = Coverage()
     changers: list[Named] = [subject, *rules, secrets]
-    delivered = delivery.id_map(case).keys()
     passed_on = {
         key
         for key, decision in decided.items()

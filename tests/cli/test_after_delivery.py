@@ -225,3 +225,36 @@ def test_what_can_not_be_taken_back_alone(
     ran = say(world, "why", "recall", "SO-1", *(a.format(patient=world.patient) for a in arguments))
     assert (ran.code, says in ran.err) == (2, True), ran.err
     assert world.patient not in ran.err
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_consent_that_stands_there_says_what_it_is_now(world: support.World, named: bool) -> None:
+    """Also one that the packet had only because the request named it, once."""
+    world.source.put(consent(world))
+    world.request(include=["Consent/c1"])
+    delivered(world)
+    [before] = world.there("Consent")
+    assert before["status"] == "active"
+    world.source.put(consent(world, status="inactive"))
+    if not named:
+        world.request()
+    assert world.cli("transfer", "request.yaml", "--update").code == SPARSE
+    [now] = world.there("Consent")
+    assert (now["id"], now["status"]) == (before["id"], "inactive")
+
+
+def test_a_consent_that_would_tell_is_on_the_list(world: support.World) -> None:
+    problem(world, SUD)
+    world.source.put(consent(world, provision=LETS_GO))
+    world.request(include=["Consent/c1"])
+    delivered(world)
+    world.source.put(consent(world, provision=LETS_GO, status="inactive"))
+    world.request()
+    ran = told(world, "transfer", "request.yaml", "--update", "--json")
+    assert since(ran) == [("Condition/x", "release-part-2"), ("Consent/c1", "consent-tells")]
+    assert world.there("Consent")[0]["status"] == "active"
+    back = ("recall", "SO-1", "--record", "Consent/c1", "--record", "Condition/x")
+    assert say(world, "revoked", *back).code == SPARSE
+    assert not [c for c in world.there("Consent") if c["status"] == "active"]
+    assert letters(world)[-1][0]["contentString"].startswith("2 records are withdrawn")
+    assert SECRET not in str(world.there())
