@@ -43,7 +43,11 @@ TABLE: dict[State, tuple[Exit, frozenset[State]]] = {
         | {State.OPENED, State.READY, State.UNAPPROVED, State.SOURCE_FAILED}
         | {State.VERIFIED, State.DELIVERED},  # nothing new
     ),
-    State.READY: (Exit.WAITING, _STOPS | _BEFORE_SENDING | {State.SENDING, State.REFUSED}),
+    # The consents are read again at the source before anything leaves.
+    State.READY: (
+        Exit.WAITING,
+        _STOPS | _BEFORE_SENDING | {State.SENDING, State.REFUSED, State.SOURCE_FAILED},
+    ),
     State.UNAPPROVED: (Exit.HELD, _STOPS | _BEFORE_SENDING),
     State.SENDING: (Exit.WAITING, _STOPS | {State.DELIVERED, State.REFUSED, State.DIFFERS}),
     State.DELIVERED: (

@@ -150,12 +150,20 @@ class Basis(Model):
         return self
 
 
+class ConsentsChecked(Model):
+    """Who vouches for consents that the source does not let be read, and on what ground."""
+
+    by: Text
+    reason: Text
+
+
 class ConsentReview(Model):
     """What a person made of a consent in the chart: it counts instead of the rules' own reading."""
 
     record: Record
     reviewed_by: Text
     withhold: tuple[Record, ...]  # what it holds back; () when it stops nothing
+    reviewed_on: Moment | None = None  # a consent that changed since is to be read again
 
     @field_validator("record")
     @classmethod
@@ -199,6 +207,7 @@ class Request(Model):
     surgery: bool | None = None  # planned or not; None: as the chart says
     basis: Basis = Basis()
     consents: tuple[ConsentReview, ...] = ()
+    consents_checked: ConsentsChecked | None = None
     opt_in_notes: tuple[Text, ...] = ()
     patient_story: Text | None = None
 

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from .errors import UsageError
 from .loopback import is_loopback
-from .request import Model, Organization, Telecom, Text
+from .request import ConsentsChecked, Model, Organization, Telecom, Text
 
 # Public servers that anybody can read: never production, whatever a file says.
 PUBLIC_SANDBOXES = (
@@ -239,6 +239,7 @@ class Source(EndpointSettings):
     attachment_bytes_max: int = Field(default=7_000_000, ge=0, le=500_000_000)
     attachment_types: tuple[Text, ...] = ("*/*",)  # media types, for example image/*
     expected_gaps: tuple[Text, ...] = ()
+    consents_checked: ConsentsChecked | None = None  # where consents are kept somewhere else
     server: Text | None = None  # a name in mappings/servers, for one that isn't recognised
     rewrite_next: bool = False  # a `next` to another origin: asked at base_url's origin instead
     organization: Organization | None = None  # whose records office answers for the packet

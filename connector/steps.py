@@ -7,17 +7,21 @@ rows say it is, whoever runs it and however the last run ended.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from functools import partial
 
 from . import packet, push, revision, withdraw
 from .case import ARRIVED, State
 from .endpoint import Endpoint
-from .errors import ReadBackDiffers, UsageError
+from .errors import Held, ReadBackDiffers, SourceFailed, UsageError, Waiting
 from .fhir.lossless import encode
 from .job import Job, accept, enter, forget, iso, updatable
-from .pull import pull_chart, pull_files, types_of_chart
+from .pull import consents_now, keep_consents, pull_chart, pull_files, types_of_chart
 from .store import chart, delivery, export, update
 from .store.casefile import CaseFile
+
+# A packet that began to leave is finished without its source for so long after it was asked.
+_CONSENTS_STAND = timedelta(days=1)
 
 
 def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False) -> None:
@@ -33,6 +37,7 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False) -> None
     if case.fact("sending") and not update.told(case):
         if goal is not State.VERIFIED:
             return
+        _consents_must_stand(job, desk)
         _push(job, desk)
         if desk.request != job.request:  # it was edited meanwhile
             desk = replace(desk, request=accept(job, case))
@@ -46,11 +51,15 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False) -> None
     _pull(job, desk)
     if goal is State.PULLED:
         return
+    if State(case.fact("state")) is State.HELD:
+        _read_consents_again(job, case)  # what held it may be another by now
     author(job, desk)
     if update.told(case):
         _stand(job, desk)  # nothing new
     elif goal is not State.READY and State(case.fact("state")) is not State.UNAPPROVED:
-        _push(job, desk)
+        _judge_consents_again(job, desk)
+        if State(case.fact("state")) is not State.UNAPPROVED:
+            _push(job, desk)
 
 
 def _stand(job: Job, desk: push.Desk) -> None:
@@ -81,6 +90,7 @@ def _gather(job: Job, case: CaseFile) -> None:
     """The chart, from the server or the files of the source."""
     never = job.mappings.never_types
     wanted = job.mappings.wanted_types(job.request.case_type, job.destination.programme)
+    wanted |= {"Consent"}  # a source that has none to read is told: nobody knows what they say
     kept = {"never_types": never, "wanted_types": wanted}
     if job.source.files is not None:
         pull_files(case, job.request, job.source, **kept, progress=job.progress)
@@ -116,6 +126,70 @@ def author(job: Job, desk: push.Desk) -> None:
     approved = approval.get("hash") == case.fact("packet_hash")
     free = job.destination.release == "auto" or approved
     enter(desk.case, State.READY if free else State.UNAPPROVED)
+
+
+def _judge_consents_again(job: Job, desk: push.Desk) -> None:
+    """Read the consents once more, before the first byte: what they say now is what counts.
+
+    A packet that is another by them is authored anew, and approved anew where a person approves.
+    """
+    _read_consents_again(job, desk.case)
+    if desk.case.fact("mapped") is None:
+        author(job, desk)
+
+
+def _read_consents_again(job: Job, case: CaseFile) -> None:
+    now, found = iso(job.clock()), _consents_now(job, case)
+    with case.commit():
+        changed = found is not None and keep_consents(case, found)
+        case.set_fact("consents_at", now)
+        if changed or case.fact("consents_say") != _consents_say(job, case, now):
+            forget(case, "mapped")
+
+
+def _consents_must_stand(job: Job, desk: push.Desk) -> None:
+    """Raise `Held` if the consents say something else than when the packet began to leave."""
+    case, now = desk.case, iso(job.clock())
+    try:
+        found = _consents_now(job, case)
+    except SourceFailed:
+        read_at = datetime.fromisoformat(case.fact("consents_at") or case.fact("as_of"))
+        if job.clock() - read_at > _CONSENTS_STAND:
+            raise Waiting(
+                "the consents can't be read again before the rest is sent: the source is not there",
+                now,
+                "Run the same command again when it is back.",
+            ) from None
+        found = None
+    with case.commit():
+        if found is not None:
+            keep_consents(case, found)
+    if case.fact("consents_say") not in (None, _consents_say(job, case, now)):
+        raise Held(
+            "consent-changed",
+            "a consent changed while the packet was on its way: nothing more is sent, and nothing"
+            " is announced",
+            "Read the consents at the source. `connector recall CASE` takes back what stands there;"
+            " if the packet may go on after all, have the consent corrected there.",
+        )
+
+
+def _consents_now(job: Job, case: CaseFile) -> list[chart.Record] | None:
+    """The consents at the source; None if they can't be read and somebody vouches for them."""
+    types = types_of_chart(job.mappings.never_types)
+    files = job.source.files is not None
+    source = None if files else Endpoint(job.source, "source", job.source.page_bytes_max, types)
+    try:
+        return consents_now(case, job.source, source)
+    except Held:
+        if job.request.consents_checked or job.source.consents_checked:
+            return None
+        raise
+
+
+def _consents_say(job: Job, case: CaseFile, at: str) -> str:
+    ends = (job.source, job.destination)
+    return packet.consents_say(case, job.request, *ends, job.mappings, at)
 
 
 def _map(job: Job, case: CaseFile) -> None:

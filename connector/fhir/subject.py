@@ -69,7 +69,7 @@ class Person:
     birth_date: str = ""
     words: frozenset[str] = frozenset()  # of all their names
     _seen: dict[bytes, frozenset[Whose]] = field(
-        default_factory=dict, compare=False, repr=False, hash=False
+        default_factory=dict, init=False, compare=False, repr=False
     )
 
     def whose(self, body: bytes) -> Whose:

@@ -3,6 +3,7 @@
 from .answers import known_items
 from .cancellation import cancellation
 from .check import check
+from .consents import consents_hash, consents_say
 from .explain import explain
 from .handover import Shape, write
 from .kinds import must_be_sendable, render
@@ -27,6 +28,8 @@ __all__ = [
     "Tally",
     "cancellation",
     "check",
+    "consents_hash",
+    "consents_say",
     "explain",
     "interval",
     "known_items",

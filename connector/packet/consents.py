@@ -1,19 +1,26 @@
 """The consents of the chart against one disclosure: what they deny, permit and leave open."""
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
 from ..errors import Held, UsageError
+from ..fhir.lossless import UndecodableError, decode, encode, sha256
+from ..fhir.record import SERVER_META
 from ..request import ConsentReview, Request
-from ..settings import Destination
+from ..settings import Destination, Source
+from ..store import chart
 from ..store.casefile import CaseFile
 from .consent import Denial, Disclosure, Reading, Records, read_consent, tells
 from .index import Row, Unreadable, body
 from .links import Links
 from .mappings import Mappings
+from .moments import interval
 from .recipient import Recipient
+
+_UNREAD = ("refused", "failed", "unsupported")
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,8 @@ class Consents:
     reviewed: frozenset[str]  # records that a person's reading withholds
     telling: frozenset[str]  # consents that would tell what is withheld
     dateless: frozenset[str]  # types whose records have no date to be judged by
+    said: str  # one hash over what all of them say at this time
+    bound: Mapping[str, tuple[str, str]]  # review → the hashes of itself and of what was reviewed
 
     def denies(self, row: Row) -> bool:
         """Whether a consent denies the disclosure of a record."""
@@ -47,16 +56,19 @@ def gather(
     rows: Mapping[str, Row],
     unreadable: Iterable[Unreadable],
     request: Request,
+    source: Source,
     destination: Destination,
     mappings: Mappings,
     at: datetime,
 ) -> Consents:
-    """Read the chart's consents for this disclosure. `at`: the case's `as_of`.
+    """Read the chart's consents for this disclosure. `at`: when it is judged.
 
-    Raises `Held` when one denies it whole (`consent-denies`) or has an element in a restricting
-    place that can't be evaluated (`consent-unclear`), unless the request says how a person read it.
-    `UsageError` if the request names a record there that isn't in the chart.
+    Raises `Held` when one denies it whole (`consent-denies`), has an element in a restricting place
+    that can't be evaluated (`consent-unclear`), when the source does not let consents be read
+    (`consent-unread`) or when one changed since a person read it (`consent-changed`), unless the
+    request says how a person read them. `UsageError` if it names a record that isn't in the chart.
     """
+    _were_read(case, request, source)
     recipient = Recipient(case, links, request, destination)
     now = Disclosure(
         at, mappings.consent.purposes[request.basis.kind], mappings.consent,
@@ -64,6 +76,7 @@ def gather(
     )  # fmt: skip
     reviews = {review.record: review for review in request.consents}
     _are_there(request.consents, rows)
+    bound = _bound(case, request.consents)
     readings = [Reading(unclear=("its JSON",)) for row in unreadable if row.type == "Consent"]
     telling: list[tuple[str, Reading]] = []
     for key, consent in _consents(case, rows):
@@ -80,7 +93,106 @@ def gather(
             key for key, reading in telling if not _only_of_what_leaves(reading, rows.values())
         ),
         dateless=mappings.selection.shared | {"Patient"},
+        said=_hash(readings),
+        bound=bound,
     )
+
+
+def consents_say(
+    case: CaseFile,
+    request: Request,
+    source: Source,
+    destination: Destination,
+    mappings: Mappings,
+    at: str,
+) -> str:
+    """One hash over what the chart's consents say of this disclosure at an instant."""
+    moment = interval(at)
+    assert moment is not None, "an instant of ours"
+    links = Links(case, source.base_url)
+    now = Disclosure(
+        moment[1], mappings.consent.purposes[request.basis.kind], mappings.consent,
+        Recipient(case, links, request, destination).receives, links.key,
+    )  # fmt: skip
+    reviewed = {review.record for review in request.consents}
+    readings = []
+    for record in chart.of_type(case, "Consent"):
+        key = f"Consent/{record.id}"
+        try:
+            consent = decode(record.body)
+        except UndecodableError:
+            readings.append(Reading(unclear=("its JSON",)))
+            continue
+        readings.append(Reading() if key in reviewed else read_consent(consent, now))
+    return _hash(readings)
+
+
+def consents_hash(case: CaseFile) -> str:
+    """One hash over the content of all Consents of the chart: what an approval is bound to."""
+    return sha256(
+        "\n".join(f"{r.id} {_content(r.body)}" for r in chart.of_type(case, "Consent")).encode()
+    )
+
+
+def _content(body: bytes) -> str:
+    """A hash of a record without what a server sets (R4 resource.html#Meta)."""
+    try:
+        value = decode(body)
+        meta = {k: v for k, v in value.get("meta", {}).items() if k not in SERVER_META}
+        return sha256(encode({**value, "meta": meta}))
+    except (UndecodableError, AttributeError):
+        return sha256(body)
+
+
+def _bound(case: CaseFile, reviews: Iterable[ConsentReview]) -> dict[str, tuple[str, str]]:
+    """Each review with what it is of. `Held` if a consent is not any more what was reviewed."""
+    known = case.fact("consent_reviews", {})
+    found = {}
+    for number, review in enumerate(reviews, 1):
+        consent = chart.record(case, *review.record.split("/", 1))
+        now = (
+            sha256(review.model_dump_json().encode()),
+            _content(consent.body if consent else b""),
+        )
+        before = known.get(review.record)
+        if before and before[0] == now[0] and before[1] != now[1]:
+            raise Held(
+                "consent-changed",
+                f"consents, number {number}: the consent changed since it was reviewed",
+                "Read it again at the source, correct the review if need be, and set its"
+                " `reviewed_on` to the day.",
+            )
+        found[review.record] = now
+    return found
+
+
+def _were_read(case: CaseFile, request: Request, source: Source) -> None:
+    """What can't be read counts against the disclosure: nobody knows what it says."""
+    if request.consents_checked or source.consents_checked:
+        return
+    for gap in chart.gaps(case):
+        if gap.what.partition(" ")[0].partition("?")[0] == "Consent" and gap.kind in _UNREAD:
+            raise Held(
+                "consent-unread",
+                f"the patient's consents could not be read at the source ({gap.kind}: {gap.why})",
+                "Let this client read Consent there; or have somebody who knows the consents say in"
+                " the request that none stands against this (`consents_checked`: by, reason).",
+            )
+
+
+def _hash(readings: Iterable[Reading]) -> str:
+    return sha256(json.dumps(sorted(json.dumps(_plain(r)) for r in readings)).encode())
+
+
+def _plain(value: Any) -> Any:
+    """A value of dataclasses and sets as one that has one order."""
+    if is_dataclass(value):
+        return [_plain(getattr(value, each.name)) for each in fields(value)]
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _are_there(reviews: Sequence[ConsentReview], rows: Collection[str]) -> None:

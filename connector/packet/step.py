@@ -91,8 +91,10 @@ def map_case(
     _has_patient(patient, rows)
     places = resolved(rows)
     inherit(rows, places)
+    # A consent is judged when the packet is about to leave, the rest as the chart was read.
+    judged_at = max(_instant(as_of), _instant(case.fact("consents_at") or as_of))
     consents = gather(
-        case, links, rows, unreadable, request, destination, mappings, _instant(as_of)
+        case, links, rows, unreadable, request, source, destination, mappings, judged_at
     )
     patient_id = patient.partition("/")[2]
     barrier = Barrier(mappings, request, destination, patient_id, consents, _instant(as_of))
@@ -185,6 +187,8 @@ def map_case(
             case, decided.values(), [finding.line() for finding in findings], entries
         )
         replace_coverage(case, coverage.lines(), coverage.changed)
+        case.set_fact("consents_say", consents.said)
+        case.set_fact("consent_reviews", dict(consents.bound))
         case.set_fact("owner_entry", writer.owner_entry)
         case.set_fact("envelope", writer.envelope(digest))
     hinge = [rows[key] for key in request.hinge]

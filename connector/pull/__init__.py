@@ -1,6 +1,7 @@
 """Pull one patient's whole chart from a FHIR server or files; say what could not be had."""
 
 from .bulk_left import forget as forget_export
+from .consents import consents_now, keep_consents
 from .examples import check
 from .files import pull_files
 from .given import survey
@@ -10,7 +11,9 @@ from .run import pull_chart
 
 __all__ = [
     "check",
+    "consents_now",
     "forget_export",
+    "keep_consents",
     "not_granted",
     "plan",
     "pull_chart",

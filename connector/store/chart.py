@@ -105,6 +105,11 @@ def put_record(case: CaseFile, record: Record, query: str) -> bool:
     )
 
 
+def drop_record(case: CaseFile, resource_type: str, resource_id: str) -> None:
+    """Take one record out inside `case.commit()`: it is gone at the source."""
+    case.execute("DELETE FROM record WHERE type = ? AND id = ?", (resource_type, resource_id))
+
+
 def page_seen(case: CaseFile, key: str, url: str) -> bool:
     """Whether this query has already had the page at `url` (a loop of any period)."""
     return (

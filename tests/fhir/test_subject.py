@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -250,6 +251,15 @@ def test_without_a_known_server_an_absolute_reference_is_meant_by_its_end() -> N
     own = record("Condition", subject={"reference": "https://x.example/fhir/Patient/mona-1"})
     other = record("Condition", subject={"reference": "https://x.example/fhir/Patient/other-2"})
     assert (anywhere.whose(own), anywhere.whose(other)) == (Whose.OWN, Whose.STRANGER)
+
+
+def test_what_was_judged_is_judged_anew_when_more_is_known() -> None:
+    inner = record("Condition", subject={"reference": f"{INNER}/Patient/{THEIRS}"})
+    own = record("Condition", subject={"reference": f"{INNER}/Patient/{OURS}"})
+    outside = mona(bases=[BASE])
+    assert (outside.whose(own), outside.whose(inner)) == (Whose.UNKNOWN, Whose.STRANGER)
+    inside = replace(outside, bases=frozenset({BASE, INNER}))
+    assert (inside.whose(own), inside.whose(inner)) == (Whose.OWN, Whose.STRANGER)
 
 
 def test_what_two_people_share_names_neither() -> None:

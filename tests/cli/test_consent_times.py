@@ -1,0 +1,200 @@
+"""A consent that changes on the way: before the dry run, after approval, during sending."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector import packet, transfer
+from connector.case import State
+from connector.config import load
+from connector.job import Job, prepare
+from connector.sandbox import Fault, Quirks
+from connector.sandbox.parameters import PARAMETERS
+from connector.work.requests import read_request
+from tests import support
+
+V3 = "http://terminology.hl7.org/CodeSystem/"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[support.World]:
+    with support.world(tmp_path) as made:
+        made.configure(release="manual")
+        made.request()
+        yield made
+
+
+def consent(world: support.World, kind: str = "permit", **more: Any) -> dict[str, Any]:
+    provision = {"type": kind, **more.pop("provision", {})}
+    return {
+        "resourceType": "Consent",
+        "id": "c1",
+        "status": "active",
+        "scope": {"coding": [{"system": f"{V3}consentscope", "code": "patient-privacy"}]},
+        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+        "patient": {"reference": f"Patient/{world.patient}"},
+        "provision": provision,
+        **more,
+    }
+
+
+def approved(world: support.World) -> None:
+    shown = world.cli("transfer", "request.yaml", "--dry-run", "--json")
+    assert shown.code in (0, 3, 5), shown.err
+    digest = shown.json["packet_hash"]
+    assert world.cli("approve", "request.yaml", "--hash", digest).code in (0, 3)
+
+
+def codes(ran: support.Ran) -> list[str]:
+    return [reason["code"] for reason in ran.json["reasons"]]
+
+
+def test_denied_after_the_approval_nothing_leaves(world: support.World) -> None:
+    world.source.put(consent(world))
+    approved(world)
+    world.source.put(consent(world, "deny"))
+    ran = world.cli("transfer", "request.yaml", "--json")
+    assert ran.code == 5
+    assert codes(ran)[0] == "consent-denies"
+    assert world.written() == []
+    # and it is so on every later run, also on one that only looks
+    assert world.cli("transfer", "request.yaml", "--dry-run").code == 5
+    world.source.put(consent(world))  # the patient decided otherwise
+    again = world.cli("transfer", "request.yaml", "--json")
+    assert again.code in (0, 3), again.out
+
+
+def test_a_consent_that_was_given_first_after_the_approval(world: support.World) -> None:
+    approved(world)
+    world.source.put(consent(world, "deny"))
+    assert world.cli("transfer", "request.yaml").code == 5
+    assert world.written() == []
+
+
+def test_some_records_denied_after_the_approval_need_another_one(world: support.World) -> None:
+    approved(world)
+    observations = {"class": [{"system": "http://hl7.org/fhir/resource-types",
+                               "code": "Observation"}]}  # fmt: skip
+    world.source.put(consent(world, "deny", provision=observations))
+    ran = world.cli("transfer", "request.yaml", "--json")
+    assert ran.code == 5
+    assert codes(ran)[0] == "approval"
+    assert ran.json["counts"]["withheld"] > 0
+    assert world.written() == []
+    approved(world)
+    world.cli("transfer", "request.yaml")
+    assert world.there("ServiceRequest")
+    assert not world.there("Observation")
+
+
+def test_a_permission_that_runs_out_between_approval_and_sending(world: support.World) -> None:
+    """Labelled records that a consent lets go stay once its period is over: by the clock alone."""
+    world.source.put(
+        {
+            "resourceType": "Condition", "id": "sud",
+            "meta": {"security": [{"system": f"{V3}v3-ActCode", "code": "SUD"}]},
+            "clinicalStatus": {"coding": [{"system": f"{V3}condition-clinical", "code": "active"}]},
+            "code": {"text": "ZZSECRET"}, "subject": {"reference": f"Patient/{world.patient}"},
+        }
+    )  # fmt: skip
+    label = {"securityLabel": [{"system": f"{V3}v3-ActCode", "code": "SUD"}]}
+    period = {"period": {"end": "2098-12-01"}}
+    world.source.put(consent(world, provision=label | period))
+    world.configure(release="auto")
+    asked = job(world, datetime(2026, 11, 22, tzinfo=UTC))
+    first = transfer.advance(asked, State.READY)
+    assert first.counts["withheld"] == 0
+    late = replace(asked, clock=lambda: datetime(2098, 12, 2, tzinfo=UTC))
+    assert transfer.advance(late).counts["withheld"] > 0
+    assert "ZZSECRET" not in str(world.there())
+    assert world.there("ServiceRequest")
+
+
+def job(world: support.World, now: datetime) -> Job:
+    config = load(world.folder / "connector.toml")
+    made = prepare(config, read_request(world.folder / "request.yaml"), packet.load())
+    return replace(made, clock=lambda: now)
+
+
+def test_revoked_while_it_is_on_its_way(world: support.World) -> None:
+    world.configure(release="auto")
+    world.source.put(consent(world))
+    world.destination.add_fault(
+        Fault("status", path=r"/fhir/?$", method="POST", status=503, skip=1)
+    )
+    world.configure(release="auto", destination="attempts = 1\nbundle = { max_entries = 20 }")
+    assert world.cli("transfer", "request.yaml").code in (4, 7)
+    world.destination.clear_faults()
+    there = len(world.there())
+    assert there
+    world.source.put(consent(world, "deny"))
+    ran = world.cli("transfer", "request.yaml", "--json")
+    assert (ran.code, codes(ran)[0]) == (5, "consent-changed")
+    assert len(world.there()) == there
+    assert world.cli("transfer", "request.yaml").code == 5  # however often
+    world.source.put(consent(world))
+    assert world.cli("transfer", "request.yaml").code in (0, 3)
+
+
+@pytest.mark.parametrize("how", ["refused", "undeclared"])
+def test_what_can_not_be_read_counts_against(tmp_path: Path, how: str) -> None:
+    source: dict[str, Any] = {}
+    if how == "refused":
+        source["faults"] = [Fault("status", path="/Consent", status=403)]
+    else:
+        source["quirks"] = Quirks(types=frozenset(PARAMETERS) - {"Consent"})
+    with support.world(tmp_path, source=source) as world:
+        world.configure()
+        world.request()
+        ran = world.cli("transfer", "request.yaml", "--json")
+        assert (ran.code, codes(ran)[0]) == (5, "consent-unread")
+        assert world.written() == []
+        said = {"by": "Robin Example", "reason": "paper forms read, none restricts"}
+        world.request(consents_checked=said)
+        assert world.cli("transfer", "request.yaml").code in (0, 3)
+        assert b"Robin Example" not in b"".join(
+            p.read_bytes() for p in world.folder.rglob("packet.json")
+        )
+
+
+def test_a_review_is_of_the_consent_that_was_read(world: support.World) -> None:
+    world.configure(release="auto")
+    world.source.put(consent(world, "deny"))
+    review = {"record": "Consent/c1", "reviewed_by": "R. Example", "withhold": []}
+    world.request(consents=[review])
+    assert world.cli("transfer", "request.yaml", "--dry-run").code in (0, 3)
+    world.source.put(consent(world, "deny", provision={"purpose": [{"code": "x"}]}))
+    ran = world.cli("transfer", "request.yaml", "--json")
+    assert (ran.code, codes(ran)[0]) == (5, "consent-changed")
+    assert world.written() == []
+    world.request(consents=[{**review, "reviewed_on": "2026-11-27"}])
+    assert world.cli("transfer", "request.yaml").code in (0, 3)
+
+
+def test_the_source_is_gone_when_the_packet_would_leave(world: support.World) -> None:
+    approved(world)
+    world.source.close()
+    ran = world.cli("transfer", "request.yaml", "--json")
+    assert ran.code == 6
+    assert world.written() == []
+
+
+def test_consents_in_files_are_read_again(tmp_path: Path) -> None:
+    with support.world(tmp_path) as world:
+        folder = tmp_path / "records"
+        folder.mkdir()
+        (folder / "chart.json").write_bytes(support.chart_bytes(support.TINY))
+        world.source_url = ""
+        world.configure(source=f'files = "{folder}"', release="manual")
+        world.request()
+        approved(world)
+        import json
+
+        (folder / "consent.json").write_text(json.dumps(consent(world, "deny")))
+        ran = world.cli("transfer", "request.yaml", "--json")
+        assert (ran.code, codes(ran)[0]) == (5, "consent-denies")
+        assert world.written() == []
