@@ -9,9 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from . import packet, transfer
+from . import packet, regularfile, transfer
 from .errors import UsageError
 from .job import Job, iso, stated
+from .ours import must_not_be_ours
 from .store import answers
 from .store.casefile import CaseFile
 from .store.private import private_folder
@@ -95,10 +96,8 @@ def _spooled(job: Job, path: Path) -> Iterator[tuple[IO[bytes], str, int]]:
     """A private copy without a name, its SHA-256 and size: the file may change while it is read."""
     limit = job.source.attachment_bytes_max
     digest = hashlib.sha256()
-    try:
-        original = path.open("rb")
-    except OSError as error:
-        raise UsageError(f"the file can't be read: {error.strerror}", "Correct the path.") from None
+    must_not_be_ours(job.config, path, "the file")
+    original = regularfile.opened(path, follow=False)
     private_folder(job.config.store.path)
     with original, TemporaryFile(dir=job.config.store.path) as file:
         while piece := original.read(min(_PIECE, limit + 1 - file.tell())):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from .errors import PRECEDENCE, Exit
+from .errors import Exit, precedence
 from .request import Model
 
 
@@ -96,7 +96,14 @@ class Facts(Model):
     due: datetime | None = None  # last instant, UTC
     delivered_at: datetime | None = None
     back_at: datetime | None = None  # waiting until
+    closed: bool = False  # a person said that nobody waits for it any more
     now: datetime
+
+    @property
+    def missed(self) -> bool:
+        """Nothing was delivered, the need has passed, and somebody may still be waiting."""
+        waited = self.state not in _WITHDRAWN and not self.closed and self.delivered_at is None
+        return waited and self.due is not None and self.now > self.due
 
 
 def exit_codes(facts: Facts, goal: State = State.VERIFIED) -> list[Exit]:
@@ -104,7 +111,7 @@ def exit_codes(facts: Facts, goal: State = State.VERIFIED) -> list[Exit]:
 
     `goal` is the state the person asked for: a dry run that is READY has reached it.
     """
-    if facts.state in _WITHDRAWN:
+    if facts.state in _WITHDRAWN or facts.closed:
         return [Exit.DELIVERED]  # nobody waits for anything any more
     codes = [Exit.DELIVERED if facts.state in _REACHED[goal] else TABLE[facts.state][0]]
     if facts.missing_required or facts.unexpected_gap:
@@ -113,6 +120,7 @@ def exit_codes(facts: Facts, goal: State = State.VERIFIED) -> list[Exit]:
         arrival = facts.delivered_at or max(facts.now, facts.back_at or facts.now)
         if arrival > facts.due:
             codes.append(Exit.LATE)
-    return [code for code in PRECEDENCE if code in codes and code is not Exit.DELIVERED] or [
+    order = precedence(missed=facts.missed)
+    return [code for code in order if code in codes and code is not Exit.DELIVERED] or [
         Exit.DELIVERED
     ]

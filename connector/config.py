@@ -2,17 +2,21 @@
 
 import getpass
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
+from . import regularfile
 from .errors import UsageError
 from .request import Model, Text
 from .settings import Destination, Secret, Source
 from .yamlfile import Lines, problems
 
+_BYTES_MAX = 1_000_000
+_LONG_NAME = re.compile(r"""(?:("[^"\n]*"|'[^'\n]*'|[^\s."'=\[\]{},#]+)[ \t]*\.[ \t]*){64}""")
 S = TypeVar("S")
 M = TypeVar("M", bound=Model)
 
@@ -77,9 +81,10 @@ class Config(Model):
 def this_user() -> str:
     """The name of the user who runs this; a number where the system knows no name."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number alone
-        return f"uid {os.getuid()}"
+        name = getpass.getuser().strip()
+    except (KeyError, OSError, ImportError):  # a container may run under a number alone
+        name = ""
+    return name if name.isprintable() and name else f"uid {os.getuid()}"
 
 
 def _named(table: dict[str, S], name: str, kind: str) -> S:
@@ -95,17 +100,18 @@ def _named(table: dict[str, S], name: str, kind: str) -> S:
 
 def load(path: Path) -> Config:
     """Read connector.toml; relative paths are beside it. `UsageError` names line and field."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        value = tomllib.loads(text)
-    except FileNotFoundError:
+    if not path.exists():
         raise UsageError(
             f"{path}: no such file", "Write one with `connector init`, or name it with --config."
-        ) from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", "Check its permissions.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        )
+    text = regularfile.read_text(path, _BYTES_MAX)
+    _bounded(text, str(path))
+    try:
+        value = tomllib.loads(text)
+    except ValueError as error:
         raise UsageError(f"{path}: not TOML: {error}", "Correct that line.") from None
+    except RecursionError:
+        raise UsageError(f"{path}: values within values, too deep", "Correct the file.") from None
     try:
         config = Config.model_validate(value)
     except ValidationError as error:
@@ -114,6 +120,15 @@ def load(path: Path) -> Config:
             "\n".join(problems(error, lines, str(path))), "Correct the file."
         ) from None
     return _beside(config, path.resolve().parent)
+
+
+def _bounded(text: str, name: str) -> None:
+    """`UsageError` for a name of more parts than the configuration can have, before it is read."""
+    if found := _LONG_NAME.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise UsageError(
+            f"{name}, line {line}: a name of too many parts between dots", "Correct that line."
+        )
 
 
 def same_environment(source: Source, destination: Destination) -> None:

@@ -20,7 +20,9 @@ Every message is safe to log: it never holds a name, an identifier, a patient's 
 query or a body. `what_to_do` is one sentence for the person who reads the message.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
+from pathlib import Path
 
 
 class Exit(IntEnum):
@@ -40,7 +42,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-# Which code one case (or one run over many) shows when several apply; first wins.
+# Which code one case shows when several apply; first wins.
 PRECEDENCE = (
     Exit.INTERRUPTED,
     Exit.INTERNAL,
@@ -55,6 +57,23 @@ PRECEDENCE = (
     Exit.WAITING,
     Exit.DELIVERED,
 )
+
+
+def precedence(*, missed: bool = False, many: bool = False) -> tuple[Exit, ...]:
+    """The order in which codes are shown.
+
+    `missed`: nothing was delivered, and the need has passed. Then that is said before whatever
+    stands in the way. `many`: of a run over many requests, where one that can't be read must not
+    hide what other cases wait for.
+    """
+    order = list(PRECEDENCE)
+    if missed:
+        order.remove(Exit.LATE)
+        order.insert(order.index(Exit.LOCKED) + 1, Exit.LATE)
+    if many:
+        order.remove(Exit.USAGE)
+        order.insert(order.index(Exit.INCOMPLETE) + 1, Exit.USAGE)
+    return tuple(order)
 
 
 class ConnectorError(Exception):
@@ -149,6 +168,27 @@ class SignInFailed(EndpointError):
     """No access token could be had. The request it was for has not been sent."""
 
 
-def worst(codes: list[Exit]) -> Exit:
+def worst(codes: Iterable[Exit], order: tuple[Exit, ...] = PRECEDENCE) -> Exit:
     """The code to show when several apply (none: delivered)."""
-    return min(codes, key=PRECEDENCE.index, default=Exit.DELIVERED)
+    return min(codes, key=order.index, default=Exit.DELIVERED)
+
+
+def unforeseen(error: Exception) -> ConnectorError:
+    """An error that nobody raised on purpose, as one of ours.
+
+    Its own text may hold patient data and is left out, but for what the system says of a file.
+    """
+    if isinstance(error, OSError):  # a full disk, a missing permission: a person's to mend
+        where = f": {error.filename}" if isinstance(error.filename, str) else ""
+        return ConnectorError(
+            f"{error.strerror or 'input or output failed'}{where}",
+            "Check the disk's space and the permissions.",
+        )
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = Path(trace.tb_frame.f_code.co_filename).name if trace else "?"
+    place = f"{name}:{trace.tb_lineno}" if trace else "?"
+    return ConnectorError(
+        f"internal error {type(error).__name__} at {place}", "Please report this line."
+    )

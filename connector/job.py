@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from . import packet, push
 from .case import State, may_follow
@@ -16,12 +19,17 @@ from .progress import Progress, silent
 from .pull import types_of_chart
 from .request import Request
 from .settings import Destination, Source
+from .store import route
 from .store.casefile import CaseFile
 from .store.ledger import Ledger
 from .store.lock import only_one
 from .store.update import has_left, possible, told
 
 REASON_MAX = 4000  # characters
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,8 @@ class Job:
     destination: Destination
     mappings: packet.Mappings
     progress: Progress = silent
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    file: Path | None = None  # of the request, where it was read from one
+    clock: Callable[[], datetime] = _now
 
     @property
     def handle(self) -> str:
@@ -56,13 +65,19 @@ def case_folder(config: Config, handle: str) -> Path:
 
 
 def prepare(
-    config: Config, request: Request, mappings: packet.Mappings, progress: Progress = silent
+    config: Config,
+    request: Request,
+    mappings: packet.Mappings,
+    progress: Progress = silent,
+    file: Path | None = None,
+    clock: Callable[[], datetime] = _now,
 ) -> Job:
     """A job for one request. `UsageError` if it can't be: unknown endpoint, test to production."""
     source = config.source(request.source)
     destination = packet.settled(config.destination(request.destination), mappings)
     same_environment(source, destination)
-    job = Job(config, request, source, destination, mappings, progress)
+    _two_ends(source, destination)
+    job = Job(config, request, source, destination, mappings, progress, file, clock)
     packet.known_items(job.checklist, request)
     if request.scope == "whole-chart" and destination.accepts.scope == "checklist":
         raise UsageError(
@@ -70,6 +85,17 @@ def prepare(
             "Leave scope out of the request, or change `accepts` of the destination.",
         )
     return job
+
+
+def _two_ends(source: Source, destination: Destination) -> None:
+    """`UsageError` if the destination is the source itself."""
+    same = source.base_url and route.base(source.base_url) == route.where(destination)
+    if same or source.id == destination.id:
+        raise UsageError(
+            f"source and destination have the same {'base_url' if same else 'id'}: they are one"
+            " server",
+            "Correct the request, or one of the two sections in connector.toml.",
+        )
 
 
 @contextmanager
@@ -80,8 +106,10 @@ def at_work(job: Job) -> Iterator[push.Desk]:
         try:
             ids = str(job.source.id), str(job.destination.id)
             request = accept(job, case)
-            fence = ledger.take(job.handle, *ids, job.request.due)
+            fence = ledger.take(job.handle, *ids, iso(job.request.due_at))
             case.take(fence)
+            if job.file is not None:
+                case.set_fact("request_file", str(job.file.absolute()))
             types = types_of_chart(job.mappings.never_types)
             endpoint = Endpoint(job.destination, "destination", types=types)
             yield push.Desk(
@@ -103,29 +131,21 @@ def accept(job: Job, case: CaseFile) -> Request:
     """Compare the request with the one this case was opened with: same case, update or neither.
 
     The one that the case works on now: while a packet is on its way, that of the packet. An edited
-    request is taken up when all of it is told. `UsageError` for another patient or destination.
+    request is taken up when all of it is told. A case of which nothing has left follows another
+    patient or destination, and begins anew. `UsageError` for one that can't be this case.
     """
     wanted = job.request.model_dump(mode="json")
     known = case.fact("request")
-    identity = {
-        "patient": wanted["patient"],
-        "source_id": str(job.source.id),
-        "destination_id": str(job.destination.id),
-    }
     if known is None:
-        with case.commit():
-            case.set_fact("request", wanted)
-            case.set_fact("identity", identity)
-            case.set_fact("needed_by", job.request.due)
-            case.set_fact("state", State.OPENED)
+        _open(job, case)
         return job.request
-    if case.fact("identity") != identity:
-        raise UsageError(
-            "request_id: this id stands for another patient or destination already",
-            "A new second opinion needs a new request_id.",
-        )
+    if not _same_route(job, case, wanted["patient"]):
+        return job.request
     # Through the model, so that a field the program has learned since is no edit.
-    standing = Request.model_validate(known)
+    try:
+        standing = Request.model_validate(known)
+    except ValidationError:  # what an older program took and this one refuses: it was edited
+        standing = job.request.model_copy(update={"question": ""})
     if standing.model_dump(mode="json") == wanted:
         return job.request
     if has_left(case) and standing.destination_patient != job.request.destination_patient:
@@ -140,6 +160,66 @@ def accept(job: Job, case: CaseFile) -> Request:
         case.set_fact("needed_by", job.request.due)
         edited(case)
     return job.request
+
+
+def _open(job: Job, case: CaseFile) -> None:
+    wanted = job.request.model_dump(mode="json")
+    with case.commit():
+        case.set_fact("request", wanted)
+        case.set_fact("identity", route.route(wanted["patient"], job.source, job.destination))
+        case.set_fact("needed_by", job.request.due)
+        case.set_fact("state", State.OPENED)
+
+
+def begin_anew(job: Job, case: CaseFile, *, same_patient: bool) -> None:
+    """Open a case again of which nothing has left: chart, packet and approval are forgotten."""
+    with case.commit():
+        route.begin_anew(case, same_patient=same_patient)
+        _open(job, case)
+
+
+def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
+    """Whether patient, source and destination are those the case was opened with.
+
+    False: they are not, nothing had left, and the case begins anew. `UsageError` otherwise.
+    """
+    now = route.route(patient, job.source, job.destination)
+    frozen = case.fact("identity")
+    if "source" not in frozen:  # an older program froze ids only
+        frozen = {**now, **frozen}
+        with case.commit():
+            case.set_fact("identity", frozen)
+            case.set_fact("adopted_at", iso(job.clock()))
+    if frozen == now:
+        return True
+    for end in ("source", "destination"):
+        if frozen[end]["environment"] != now[end]["environment"]:
+            raise UsageError(
+                f"the {end} was {frozen[end]['environment']} when this case was opened, and is"
+                f" {now[end]['environment']} now",
+                "Put `environment` back. Another server gets another section and `id`; `connector"
+                " close` ends this case, and a new request_id asks anew.",
+            )
+    if not (has_left(case) or case.fact("withdrawal")):
+        same = all(frozen[name] == now[name] for name in ("patient", "source_id", "source"))
+        begin_anew(job, case, same_patient=same)
+        return False
+    if any(frozen[name] != now[name] for name in ("patient", "source_id", "destination_id")):
+        raise UsageError(
+            "request_id: a packet has left under it for another patient or destination already",
+            "Put the request back as it was. A new second opinion needs a new request_id.",
+        )
+    for end, settings in (("source", job.source), ("destination", job.destination)):
+        known = {route.base(url) for url in settings.formerly}
+        if frozen[end] != now[end] and frozen[end]["base"] not in known:
+            raise UsageError(
+                f"the {end} is at another address than when the packet left"
+                f" ({frozen[end]['base']})",
+                "If it is the same server under a new name, add the old address to `formerly` of"
+                f" the {end}; if it is another one, give it another section and `id`.",
+            )
+    case.set_fact("identity", now)
+    return True
 
 
 def edited(case: CaseFile) -> None:

@@ -1,22 +1,24 @@
 """What a case tells of itself without being worked on: for those who look."""
 
+import base64
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from .case import State
+from .fhir.lossless import decode, sha256
 from .job import Job
-from .store import chart, coverage
+from .store import answers, chart, coverage, packet
 from .store.casefile import CaseFile
-from .store.standing import standing
+from .store.standing import Standing, standing
 from .store.update import possible
 
 
-def last_known(job: Job) -> tuple[State, dict[str, int]] | None:
-    """State and counts of a case as the last run left it; None if there was none."""
-    if not (job.folder / "case.db").exists():
+def last_known(folder: Path, now: datetime) -> Standing | None:
+    """How the case in `folder` stands after the last run; None if there was none."""
+    if not (folder / "case.db").exists():
         return None
-    with CaseFile.open(job.folder) as case:
-        stands = standing(case, job.clock())
-    return stands.state, stands.counts
+    with CaseFile.open(folder) as case:
+        return standing(case, now)
 
 
 def takes_updates(job: Job) -> bool:
@@ -31,7 +33,35 @@ def outline(job: Job) -> dict[str, Any] | None:
     """What the packet holds and why, as the map step told it; None before it is mapped."""
     with CaseFile.open(job.folder) as case:
         found: dict[str, Any] | None = case.fact("outline") if case.fact("mapped") else None
-        return found and {**found, "coverage": _covered(case), "asked": _asked(case)}
+        return found and {
+            **found,
+            "coverage": _covered(case),
+            "asked": _asked(case),
+            "documents": _documents(case),
+        }
+
+
+def _documents(case: CaseFile) -> list[dict[str, Any]]:
+    """Files of this machine that go along: the signed authorization, and what was attached."""
+    found = [
+        {"for": d.item, "content_type": d.content_type, "size": d.size, "hash": d.sha256}
+        for d in answers.supplied(case)
+    ]
+    consent = packet.authored(case, "Consent")
+    if consent is not None:
+        attached: dict[str, Any] = decode(consent.body).get("sourceAttachment") or {}
+        body = base64.b64decode(attached.get("data") or "")
+        kind = attached.get("contentType")
+        found.insert(
+            0,
+            {
+                "for": "authorization",
+                "content_type": kind,
+                "size": len(body),
+                "hash": sha256(body),
+            },
+        )
+    return found
 
 
 def _covered(case: CaseFile) -> dict[str, Any]:

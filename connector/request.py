@@ -2,13 +2,20 @@
 
 import re
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from .deadline import day_ends, due_at, zone_of
+
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?", re.ASCII)
+
+# C0 but tab and line ends, DEL, C1, what turns the direction of text, surrogates, no characters.
+_UNREADABLE = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 
 KeyQuestion = Literal["diagnosis", "treatment", "prognosis"]
 
@@ -17,6 +24,19 @@ class Model(BaseModel):
     """Strict about names: an unknown field is an error, not a silence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Written(Model):
+    """What people write and other people read, on paper and in XML."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _readable(cls, value: Any) -> Any:
+        """What XML 1.0 can't hold, or what steers a terminal, makes an order nobody can read."""
+        for text in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(text, str) and (found := _UNREADABLE.search(text)):
+                raise ValueError(f"a control character (U+{ord(found[0]):04X}): take it out")
+        return value
 
 
 def _fhir_moment(text: str) -> str:
@@ -52,6 +72,16 @@ def _record(text: str) -> str:
     return text
 
 
+def _patient_id(text: str) -> str:
+    """The id of a Patient, also where it is written as a reference."""
+    found = text.strip().removeprefix("Patient/")
+    if found == "REPLACE-ME":
+        raise ValueError("still the placeholder: expected the patient's id")
+    if not found or re.search(r"[/\s|]", found):
+        raise ValueError("expected the id alone, what stands behind Patient/")
+    return found
+
+
 def _token(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
         raise ValueError("expected up to 64 letters, digits, dots, hyphens, underscores")
@@ -64,12 +94,13 @@ Identifier = Annotated[str, AfterValidator(_identifier)]
 Record = Annotated[str, AfterValidator(_record)]
 Token = Annotated[str, AfterValidator(_token)]
 Text = Annotated[str, Field(min_length=1)]
+PatientId = Annotated[str, AfterValidator(_patient_id)]
 
 
-class PatientChoice(Model):
+class PatientChoice(Written):
     """Which patient: the id at that server, or a business identifier as `system|value`."""
 
-    id: Text | None = None
+    id: PatientId | None = None
     identifier: Identifier | None = None
 
     @model_validator(mode="after")
@@ -79,10 +110,10 @@ class PatientChoice(Model):
         return self
 
 
-class DestinationPatient(Model):
+class DestinationPatient(Written):
     """Who the patient is over there, when the request knows: one of three."""
 
-    id: Text | None = None
+    id: PatientId | None = None
     identifier: Identifier | None = None
     create: bool = False
 
@@ -93,14 +124,14 @@ class DestinationPatient(Model):
         return self
 
 
-class Organization(Model):
+class Organization(Written):
     """An organisation by name, with its NPI where it has one."""
 
     name: Text
     npi: Npi | None = None
 
 
-class Practitioner(Model):
+class Practitioner(Written):
     """A clinician by name, with the NPI where there is one."""
 
     family: Text
@@ -108,14 +139,14 @@ class Practitioner(Model):
     npi: Npi | None = None
 
 
-class Telecom(Model):
+class Telecom(Written):
     """How to reach somebody by phone or e-mail."""
 
     phone: Text | None = None
     email: Text | None = None
 
 
-class Party(Model):
+class Party(Written):
     """One side of the request: who asks (requester) or who is asked (performer)."""
 
     organization: Organization | None = None
@@ -124,7 +155,7 @@ class Party(Model):
     telecom: Telecom = Telecom()
 
 
-class Meeting(Model):
+class Meeting(Written):
     """The first meeting with the other team."""
 
     start: Moment
@@ -137,7 +168,7 @@ class Meeting(Model):
         return self
 
 
-class Basis(Model):
+class Basis(Written):
     """On what ground the records may leave."""
 
     kind: Literal["treatment", "patient-authorization"] = "treatment"
@@ -150,14 +181,14 @@ class Basis(Model):
         return self
 
 
-class ConsentsChecked(Model):
+class ConsentsChecked(Written):
     """Who vouches for consents that the source does not let be read, and on what ground."""
 
     by: Text
     reason: Text
 
 
-class ConsentReview(Model):
+class ConsentReview(Written):
     """What a person made of a consent in the chart: it counts instead of the rules' own reading."""
 
     record: Record
@@ -173,14 +204,14 @@ class ConsentReview(Model):
         return record
 
 
-class SentSeparately(Model):
+class SentSeparately(Written):
     """An item of the checklist that comes another way than in the packet, and how."""
 
     item: Token
     how: Text
 
 
-class Request(Model):
+class Request(Written):
     """One second opinion asked for. docs/request.schema.json is made from this class."""
 
     request_id: Token
@@ -234,10 +265,17 @@ class Request(Model):
         assert self.meeting is not None
         return self.meeting.start
 
+    @property
+    def zone(self) -> tzinfo:
+        """Where days are counted: at the meeting; else as `needed_by` is written."""
+        return zone_of(self.meeting.start if self.meeting else self.needed_by)
 
-def due_at(moment: str) -> datetime:
-    """The last instant (UTC) of a date or dateTime: a date lasts until its end."""
-    if "T" not in moment:
-        day = date.fromisoformat(moment)
-        return datetime.combine(day, time(), UTC) + timedelta(days=1)
-    return datetime.fromisoformat(moment).astimezone(UTC)
+    @property
+    def due_at(self) -> datetime:
+        """The last instant (UTC) at which the records are in time."""
+        return due_at(self.due, self.zone)
+
+    @property
+    def over_at(self) -> datetime:
+        """When nobody needs them any more (UTC): the day of the meeting has ended."""
+        return max(self.due_at, day_ends(self.meeting.start)) if self.meeting else self.due_at

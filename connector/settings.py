@@ -150,12 +150,32 @@ class Auth(Model):
         return self
 
 
+def server_base(text: str) -> str:
+    """A server's base address as it is used, without a slash at its end. `ValueError` if none."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("expected the server's base, which begins with https:// (or http://)")
+    if not parts.hostname:
+        raise ValueError("expected the server's base, for example https://example.org/fhir")
+    if parts.username or parts.password:
+        raise ValueError("a password does not belong in a URL: use auth")
+    if parts.query or parts.fragment:
+        raise ValueError("expected a base without query or fragment")
+    if parts.port == 0:  # asked for here, since urlsplit refuses a wrong port only then
+        raise ValueError("expected a port from 1 to 65535")
+    base = text.rstrip("/")
+    if parts.path.rstrip("/").rpartition("/")[2] in ("metadata", "Patient"):
+        raise ValueError("expected the server's base: what goes before /metadata or /Patient")
+    return base
+
+
 class EndpointSettings(Model):
     """One FHIR server, as the endpoint room needs it."""
 
     id: uuid.UUID
     base_url: Text
     environment: Literal["test", "production"]
+    formerly: tuple[Text, ...] = ()  # base addresses under which this very server was known before
     auth: Auth = Auth()
     headers: dict[Text, Text | Secret] = Field(default_factory=dict)  # to base_url's origin only
     allow_plain_http: bool = False
@@ -177,16 +197,12 @@ class EndpointSettings(Model):
     @field_validator("base_url")
     @classmethod
     def _url(cls, text: str) -> str:
-        parts = urlsplit(text)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("expected the server's base, for example https://example.org/fhir")
-        if parts.username or parts.password:
-            raise ValueError("a password does not belong in a URL: use auth")
-        if parts.query or parts.fragment:
-            raise ValueError("expected a base without query or fragment")
-        if parts.port == 0:  # asked for here, since urlsplit refuses a wrong port only then
-            raise ValueError("expected a port from 1 to 65535")
-        return text.rstrip("/")
+        return server_base(text)
+
+    @field_validator("formerly")
+    @classmethod
+    def _urls(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(server_base, texts))
 
     @field_validator("headers")
     @classmethod

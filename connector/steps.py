@@ -16,8 +16,9 @@ from .endpoint import Endpoint
 from .errors import Held, ReadBackDiffers, SourceFailed, UsageError, Waiting
 from .fhir.lossless import encode
 from .job import Job, accept, enter, forget, iso, updatable
+from .ours import must_not_be_ours
 from .pull import consents_now, keep_consents, pull_chart, pull_files, types_of_chart
-from .store import chart, delivery, export, update
+from .store import chart, delivery, export, route, update
 from .store.casefile import CaseFile
 
 # A packet that began to leave is finished without its source for so long after it was asked.
@@ -30,6 +31,8 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False) -> None
     `news`: ask the source what is new since a packet that was told, and tell that as well.
     """
     case = desk.case
+    if case.fact("closed"):
+        return
     if case.fact("withdrawal"):
         if goal is State.VERIFIED:
             withdraw.go_on(job, desk)
@@ -122,9 +125,7 @@ def author(job: Job, desk: push.Desk) -> None:
     except UsageError:
         forget(case, "mapped")  # what lacks may stand in the request or in the configuration
         raise
-    approval = case.fact("approval") or {}
-    approved = approval.get("hash") == case.fact("packet_hash")
-    free = job.destination.release == "auto" or approved
+    free = job.destination.release == "auto" or route.approved(case)
     enter(desk.case, State.READY if free else State.UNAPPROVED)
 
 
@@ -193,6 +194,8 @@ def _consents_say(job: Job, case: CaseFile, at: str) -> str:
 
 
 def _map(job: Job, case: CaseFile) -> None:
+    if job.request.basis.document is not None:
+        must_not_be_ours(job.config, job.request.basis.document, "basis.document")
     outline = packet.map_case(
         case,
         job.request,
@@ -214,6 +217,7 @@ def _map(job: Job, case: CaseFile) -> None:
 
 def _push(job: Job, desk: push.Desk) -> None:
     case = desk.case
+    route.must_be_whole(case)
     with _receipt(job, desk):
         if desk.kind != "files":  # a folder can't be asked who the patient is
             push.resolve(desk)

@@ -1,6 +1,7 @@
 """What can be done with a case: the steps to a goal, or one of them, and how it stands then."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from . import push, revision, steps, withdraw
@@ -15,9 +16,9 @@ from .errors import (
     UsageError,
     Waiting,
 )
-from .job import Job, at_work, edited, enter, forget, iso
+from .job import Job, at_work, begin_anew, edited, enter, forget, iso
 from .pull import forget_export
-from .store import chart, update
+from .store import chart, route, update
 from .store.casefile import CaseFile
 from .store.standing import Standing, standing
 
@@ -46,7 +47,9 @@ def pull_again(job: Job) -> Standing:
     """Pull once more, with a new `as_of`, and compare, unless something was sent already."""
     with at_work(job) as desk:
         untouched = not (update.has_left(desk.case) or desk.case.fact("withdrawal"))
-        if untouched and desk.case.fact("pull_complete"):
+        if untouched and (desk.case.fact("obstacle") or {}).get("code") == "altered":
+            begin_anew(job, desk.case, same_patient=True)  # no record of it can be believed
+        elif untouched and desk.case.fact("pull_complete"):
             with desk.case.commit():
                 chart.begin_again(desk.case, desk.case.fact("as_of"))
                 forget(
@@ -84,10 +87,12 @@ def approve(job: Job, digest: str, by: str) -> Standing:
                 "that is not the hash of the packet as it is now",
                 "Look at it again: `connector transfer REQUEST --dry-run` shows the hash.",
             )
-        desk.case.set_fact("approval", {"hash": digest, "by": by, "at": iso(job.clock())})
+        route.must_be_whole(desk.case)
+        route.approve(desk.case, by, iso(job.clock()))
         if State(desk.case.fact("state")) is State.UNAPPROVED:
             enter(desk.case, State.READY)
-        return standing(desk.case, job.clock(), State.READY)
+        # It was approved: that is what was asked for. What else there is to say stays in `reasons`.
+        return replace(standing(desk.case, job.clock(), State.READY), exit_code=Exit.DELIVERED)
 
 
 def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:

@@ -10,8 +10,11 @@ from pydantic import BaseModel, ValidationError
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
+from . import regularfile
 from .errors import UsageError
 
+_BYTES_MAX = 4_000_000
+_DEPTH_MAX = 64
 M = TypeVar("M", bound=BaseModel)
 Lines = dict[tuple[str | int, ...], int]
 
@@ -66,21 +69,14 @@ class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
 
 def read(path: Path) -> tuple[Any, Lines]:
     """The file's value, and the line (from 1) of each key path. `UsageError` if unreadable."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{path}: {error.strerror}", "Check the path and its permissions."
-        ) from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: not UTF-8 text", "Save the file as UTF-8.") from None
-    return parse(text, str(path))
+    return parse(regularfile.read_text(path, _BYTES_MAX), str(path))
 
 
 def parse(text: str, name: str) -> tuple[Any, Lines]:
     """As `read`, from a string; `name` is what errors call it."""
     if text.lstrip().startswith("{"):
         text = text.replace("\t", " ")  # white space in JSON, not in YAML
+    _bounded(text, name)
     found = _fast(text, name)
     if found is not None:
         return found
@@ -107,6 +103,28 @@ def parse(text: str, name: str) -> tuple[Any, Lines]:
         raise UsageError(f"{name}: not YAML", "Correct the file.") from None
     finally:
         loader.dispose()
+
+
+def _bounded(text: str, name: str) -> None:
+    """`UsageError` for values within values beyond reason, before anything is made of them.
+
+    The parser's events come one by one, so what is too deep is known before all of it is read.
+    """
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=_FastLoader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > _DEPTH_MAX:
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                raise UsageError(
+                    f"{name}, line {line}: values within values, more than {_DEPTH_MAX} deep",
+                    "Correct the file.",
+                )
+    except yaml.YAMLError:
+        return  # the careful loader says where
 
 
 def _fast(text: str, name: str) -> tuple[Any, Lines] | None:

@@ -22,6 +22,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "config.schema.json": _of(Config.model_json_schema(), "connector.toml"),
         "receipt.schema.json": _of(Receipt.model_json_schema(), "receipt.json: proof of arrival"),
         "case.schema.json": _of(_case(), "What transfer --json and show --json print"),
+        "sync.schema.json": _of(_sync(), "What sync --json prints"),
+        "status.schema.json": _of(_status(), "What status --json prints"),
     }
 
 
@@ -34,18 +36,46 @@ def _of(schema: dict[str, Any], title: str) -> dict[str, Any]:
     return {**schema, **head}
 
 
+# docs/json-output.md promises that fields may be added: so none that is unknown is refused.
+_TEXT, _NUMBER, _TRUTH = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
+_MAYBE = {"type": ["string", "null"]}
+
+
+def _row(**columns: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": columns, "required": list(columns)}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [{"type": "null"}, schema]}
+
+
+_END = _or_null(_row(name=_TEXT, environment=_TEXT, base=_TEXT))
+
+
+def _sync() -> dict[str, Any]:
+    """Of a request that could be worked on, a case as well; of another, why not."""
+    case = {**_case(), "properties": {**_case()["properties"], "file": _TEXT}}
+    problem = _row(file=_TEXT, error=_TEXT, what_to_do=_TEXT, exit_code=_NUMBER)
+    problem["properties"] |= {"request_id": _TEXT, "missed": _TRUTH}
+    case["required"] = ["file", *case["required"]]
+    lines = {"type": "array", "items": {"anyOf": [case, problem]}}
+    return _row(exit_code=_NUMBER, requests=lines)
+
+
+def _status() -> dict[str, Any]:
+    line = _row(
+        case=_TEXT, request_id=_MAYBE, request_file=_MAYBE, destination=_END, needed_by=_TEXT,
+        meeting=_MAYBE, due_at=_TEXT, state=_TEXT, missed=_TRUTH, closed=_TRUTH,
+        exit_code=_NUMBER, error=_TEXT,
+    )  # fmt: skip
+    return {"type": "array", "items": line}
+
+
 def _case() -> dict[str, Any]:
-    text, number, truth = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
-    maybe = {"type": ["string", "null"]}
+    text, number, truth, maybe = _TEXT, _NUMBER, _TRUTH, _MAYBE
 
     def table(**columns: dict[str, Any]) -> dict[str, Any]:
-        row = {
-            "type": "object",
-            "properties": columns,
-            "required": list(columns),
-            "additionalProperties": False,
-        }
-        return {"type": "array", "items": row}
+        return {"type": "array", "items": _row(**columns)}
 
     names = {"type": "array", "items": text}
     taken_back = table(
@@ -72,9 +102,14 @@ def _case() -> dict[str, Any]:
         "changes": table(type=text, how=text, records=number),
         "independence": {"type": "array", "items": text},
         "independence_unseen": {"type": "array", "items": text},
-        "update": {"anyOf": [{"type": "null"}, update]},
-        "taken_back": {"anyOf": [{"type": "null"}, taken_back]},
-        "patient_chosen": {"anyOf": [{"type": "null"}, chosen]},
+        "update": _or_null(update),
+        "taken_back": _or_null(taken_back),
+        "patient_chosen": _or_null(chosen),
+        "source": _END,
+        "destination": _END,
+        "missed": truth,
+        "late_minutes": {"type": ["integer", "null"]},
+        "closed": _or_null(_row(by=text, at=text)),
     }
     rest = [name for name in Standing.__slots__ if name not in properties]
     properties |= dict.fromkeys(rest, maybe)
@@ -82,7 +117,6 @@ def _case() -> dict[str, Any]:
         "type": "object",
         "properties": properties,
         "required": list(Standing.__slots__),
-        "additionalProperties": False,
     }
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from connector.case import TABLE, Facts, State, exit_codes, may_follow
-from connector.errors import PRECEDENCE, Exit, worst
-from connector.request import Model, Request, due_at
+from connector.deadline import due_at, span, zone_of
+from connector.errors import PRECEDENCE, Exit, precedence, worst
+from connector.request import Model, Request
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LATER, EARLIER = NOW + timedelta(days=1), NOW - timedelta(days=1)
@@ -105,6 +106,18 @@ def test_exit_codes_are_a_contract() -> None:
     assert [int(code) for code in PRECEDENCE] == [130, 1, 2, 10, 5, 6, 7, 8, 3, 11, 4, 0]
 
 
+def test_late_with_nothing_delivered_comes_before_what_stands_in_the_way() -> None:
+    assert [int(code) for code in precedence(missed=True)] == [
+        130, 1, 2, 10, 11, 5, 6, 7, 8, 3, 4, 0,
+    ]  # fmt: skip
+    assert [int(code) for code in precedence(many=True)] == [
+        130, 1, 10, 5, 6, 7, 8, 3, 2, 11, 4, 0,
+    ]  # fmt: skip
+    assert [int(code) for code in precedence(missed=True, many=True)] == [
+        130, 1, 10, 11, 5, 6, 7, 8, 3, 2, 4, 0,
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("several", "first"),
     [
@@ -141,9 +154,19 @@ def test_a_verified_case_with_something_missing_says_so(fact: str) -> None:
         (State.WAITING, {"due": LATER, "back_at": LATER + timedelta(seconds=1)}, [11, 4]),
         (State.WAITING, {"due": LATER, "back_at": LATER}, [4]),
         (State.WAITING, {"due": LATER, "back_at": EARLIER}, [4]),
-        (State.WAITING, {"due": EARLIER, "unexpected_gap": True}, [3, 11, 4]),
-        (State.HELD, {"due": EARLIER, "missing_required": True}, [5, 3, 11]),
-        (State.DIFFERS, {"due": EARLIER, "missing_required": True}, [8, 3, 11]),
+        (State.WAITING, {"due": EARLIER, "unexpected_gap": True}, [11, 3, 4]),
+        (State.HELD, {"due": EARLIER, "missing_required": True}, [11, 5, 3]),
+        (State.DIFFERS, {"due": EARLIER, "missing_required": True}, [11, 8, 3]),
+        # Delivered, though too late: then what is missing matters more.
+        (
+            State.DIFFERS,
+            {"due": EARLIER, "delivered_at": NOW, "missing_required": True},
+            [8, 3, 11],
+        ),
+        (State.HELD, {"due": LATER, "back_at": LATER + timedelta(days=9)}, [5, 11]),
+        # A person said that nobody waits.
+        (State.HELD, {"due": EARLIER, "missing_required": True, "closed": True}, [0]),
+        (State.VERIFIED, {"due": LATER, "missing_required": True, "closed": True}, [0]),
     ],
 )
 def test_all_that_applies_worst_first(
@@ -185,8 +208,10 @@ def test_a_step_that_was_asked_for_is_a_success_when_it_is_done(
 )
 def test_the_codes_are_in_the_order_of_precedence_and_zero_stands_alone(facts: Facts) -> None:
     found = exit_codes(facts)
-    assert found == sorted(set(found), key=PRECEDENCE.index)
-    assert found[0] is worst(found)
+    order = precedence(missed=facts.missed)
+    assert found == sorted(set(found), key=order.index)
+    assert found[0] is worst(found, order)
+    assert not facts.missed or found[0] is Exit.LATE
     assert Exit.DELIVERED not in found or found == [Exit.DELIVERED]
 
 
@@ -202,6 +227,50 @@ def test_the_codes_are_in_the_order_of_precedence_and_zero_stands_alone(facts: F
 )
 def test_due_at(moment: str, due: datetime) -> None:
     assert due_at(moment) == due
+
+
+@pytest.mark.parametrize(
+    ("needed_by", "meeting", "due", "over"),
+    [
+        ("2026-12-01", None, "2026-12-02T00:00:00", "2026-12-02T00:00:00"),
+        # A day lasts until its end where the meeting is.
+        (
+            "2026-12-01", "2026-12-03T09:00:00-08:00",
+            "2026-12-02T08:00:00", "2026-12-04T08:00:00",
+        ),
+        (
+            "2026-12-01", "2026-12-03T09:00:00+13:00",
+            "2026-12-01T11:00:00", "2026-12-03T11:00:00",
+        ),
+        (None, "2026-12-03T09:00:00+01:00", "2026-12-03T08:00:00", "2026-12-03T23:00:00"),
+        ("2026-12-09T10:00:00Z", "2026-12-03T09:00:00Z", "2026-12-09T10:00:00",
+         "2026-12-09T10:00:00"),
+    ],
+)  # fmt: skip
+def test_days_are_those_of_the_meeting(
+    needed_by: str | None, meeting: str | None, due: str, over: str
+) -> None:
+    asked = request(needed_by=needed_by, meeting=meeting and {"start": meeting})
+    assert asked.due_at == datetime.fromisoformat(due).replace(tzinfo=UTC)
+    assert asked.over_at == datetime.fromisoformat(over).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("due", "now", "said"),
+    [
+        ("2026-12-01", "2026-12-02T08:30:00Z", "30 minutes"),
+        ("2026-12-01", "2026-12-02T08:01:00Z", "1 minute"),
+        ("2026-12-01", "2026-12-02T09:00:00Z", "1 hour"),
+        ("2026-12-01", "2026-12-04T07:59:00Z", "47 hours"),
+        ("2026-12-01", "2026-12-04T08:00:00Z", "3 days"),  # the 4th, where the meeting is
+        ("2026-12-01", "2026-12-05T07:59:00Z", "3 days"),
+        ("2026-12-01", "2026-12-05T08:00:00Z", "4 days"),
+        ("2026-12-05", "2026-12-02T12:00:00Z", "3 days"),
+    ],
+)
+def test_how_late_is_said_in_calendar_days_of_the_meeting(due: str, now: str, said: str) -> None:
+    zone = zone_of("2026-12-03T09:00:00-08:00")
+    assert span(due_at(due, zone), datetime.fromisoformat(now), zone) == said
 
 
 def request(**changes: Any) -> Request:

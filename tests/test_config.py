@@ -122,7 +122,14 @@ def test_a_wrong_line_is_named(tmp_path: Path, old: str, new: str, said: str) ->
     [
         (b"version = \n", "not TOML: Invalid value (at line 1"),
         (EXAMPLE.encode() + b"[sources.home]\n", "not TOML: "),
-        ("x = 'é'".encode("latin-1"), "not TOML: "),
+        ("x = 'é'".encode("latin-1"), "not UTF-8 text"),
+        ("version = 1".encode("utf-16"), "not UTF-8 text but UTF-16"),
+        (b"x = " + b"[" * 100_000, "values within values, too deep"),
+        (b"x = " + b"{a = " * 100_000, "values within values, too deep"),
+        (b"[" + b"a." * 100_000 + b"a]", "line 1: a name of too many parts"),
+        (b"\n" + b'"a"."b".' * 100_000 + b"a = 1", "line 2: a name of too many parts"),
+        (b"x = { " + b"a." * 100_000 + b"a = 1 }", "line 1: a name of too many parts"),
+        (b"#" * 2_000_000, "larger than 1000000 bytes"),
     ],
 )
 def test_a_file_that_is_not_toml(tmp_path: Path, content: bytes, said: str) -> None:

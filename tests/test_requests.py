@@ -5,8 +5,10 @@ import traceback
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from connector.errors import UsageError
+from connector.request import PatientChoice
 from connector.work.requests import read_request
 
 CANARY = "Zanzibar-8812"
@@ -169,7 +171,14 @@ def test_aliases_cannot_blow_a_file_up(folder: Path) -> None:
         (b"just text\n", "request.yaml, line 1: the file: "),
         (SMALLEST.encode() * 2, "request.yaml, line 9: request_id: written twice"),
         (SMALLEST.encode() + b"---\n" + SMALLEST.encode(), "request.yaml, line 9: not YAML"),
-        (b"[" * 5_000 + b"]" * 5_000, "request.yaml: not YAML"),
+        (b"[" * 65 + b"]" * 65, "request.yaml, line 1: values within values, more than 64 deep"),
+        (b"[" * 100_000, "request.yaml, line 1: values within values, more than 64 deep"),
+        (b"{a: " * 100_000, "request.yaml, line 1: values within values, more than 64 deep"),
+        (b"- " * 100_000, "request.yaml, line 1: values within values, more than 64 deep"),
+        (b"!x [ &a [ " * 50_000, "request.yaml, line 1: values within values, more than 64 deep"),
+        (b"[" * 5_000_000, "request.yaml: larger than 4000000 bytes"),
+        (b"a: &a [1]\nb: [*a, *a]\n", "request.yaml, line 1: not YAML (& and * have a meaning"),
+        (SMALLEST.encode("utf-16"), "request.yaml: not UTF-8 text but UTF-16"),
     ],
 )
 def test_a_file_that_is_no_request(folder: Path, content: bytes, said: str) -> None:
@@ -185,3 +194,45 @@ def test_the_signed_document_is_beside_the_request(folder: Path) -> None:
     basis = "basis: {kind: patient-authorization, document: signed/consent.pdf}\n"
     request = read_request(written(folder, SMALLEST + basis))
     assert request.basis.document == (folder / "signed" / "consent.pdf").resolve()
+
+
+@pytest.mark.parametrize("code", [0x0, 0x8, 0xB, 0x1B, 0x7F, 0x85, 0x9B, 0x202E, 0x2066, 0xFFFE])
+def test_a_character_that_no_order_can_hold_is_named_and_not_repeated(
+    folder: Path, code: int
+) -> None:
+    """Word writes U+000B for a line break: the order would be no XML."""
+    escaped = f"\\u{code:04x}"
+    for field, text in (
+        ("question", f'"Operate{escaped}or wait?"'),
+        ("patient_story", f'"Since May{escaped}"'),
+        ("requester", f'{{"practitioner": {{"family": "Roe{escaped}"}}}}'),
+        ("opt_in_notes", f'["a{escaped}"]'),
+    ):
+        values = f'{{"request_id": "r", "patient": {{"id": "1"}}, "{field}": {text}}}'
+        said = refusal(written(folder, values.encode()))
+        assert f": a control character (U+{code:04X})" in said
+        assert chr(code) not in said
+
+
+@pytest.mark.parametrize(
+    ("written_as", "known_as"),
+    [("Patient/12", "12"), ("12", "12"), (" Patient/a.B-9 ", "a.B-9")],
+)
+def test_a_patient_may_be_named_as_a_reference(written_as: str, known_as: str) -> None:
+    assert PatientChoice(id=written_as).id == known_as
+
+
+@pytest.mark.parametrize(
+    ("written_as", "said"),
+    [
+        ("REPLACE-ME", "still the placeholder"),
+        ("Patient/REPLACE-ME", "still the placeholder"),
+        ("https://ehr.example.org/fhir/Patient/1", "the id alone"),
+        ("Patient/", "the id alone"),
+        ("1 2", "the id alone"),
+        ("urn:x|1", "the id alone"),
+    ],
+)
+def test_what_is_no_id_of_a_patient_is_told(written_as: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        PatientChoice(id=written_as)

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from .. import __version__
-from ..errors import ConnectorError, Exit
+from ..errors import ConnectorError, Exit, unforeseen
 from . import exchanges
 from .shown import shown
 
@@ -26,6 +26,7 @@ _VERBS = {
     "verify": "Read an announced packet at the destination again and compare.",
     "cancel": "Take the request back; what the other team has, it keeps.",
     "recall": "After a wrong disclosure: take back what was sent.",
+    "close": "Say that nobody waits for a case any more: the meeting is over, or off.",
     "attach": "Add a document to a case: a scanned report, a photo.",
     "waive": "Do without an item of the checklist, with a reason.",
     "approve": "Let the packet with the hash that the dry run showed leave.",
@@ -124,16 +125,9 @@ def run(arguments: list[str] | None = None) -> int:
         return _complain(Exit.USAGE, error.format_message(), "See `connector -h`.", as_json)
     except ConnectorError as error:
         return _complain(error.exit, str(error), error.what_to_do, as_json)
-    except (
-        OSError
-    ) as error:  # a full disk, a missing permission: this machine's, a person's to mend
-        where = f": {error.filename}" if isinstance(error.filename, str) else ""
-        fix = "Check the disk's space and the permissions."
-        return _complain(
-            Exit.INTERNAL, f"{error.strerror or 'input or output failed'}{where}", fix, as_json
-        )
     except Exception as error:  # noqa: BLE001 - the last line of defence: no text that may hold PHI
-        return _complain(Exit.INTERNAL, _internal(error), "Please report this line.", as_json)
+        told = unforeseen(error)
+        return _complain(told.exit, str(told), told.what_to_do, as_json)
 
 
 def _complain(code: Exit, message: str, what_to_do: str, as_json: bool) -> int:
@@ -144,12 +138,3 @@ def _complain(code: Exit, message: str, what_to_do: str, as_json: bool) -> int:
     if what_to_do:
         click.echo(f"  {what_to_do}", err=True)
     return int(code)
-
-
-def _internal(error: Exception) -> str:
-    """Where an unforeseen error came from. Its own text may hold patient data and is left out."""
-    where = error.__traceback__
-    while where is not None and where.tb_next is not None:
-        where = where.tb_next
-    place = f"{Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else "?"
-    return f"internal error {type(error).__name__} at {place}"

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from .. import transfer
-from ..config import this_user
 from . import common
 
 
@@ -26,4 +25,4 @@ def command(config: Path, case: str, digest: str, by: str | None, as_json: bool)
       connector transfer request.yaml
     """
     job = common.job_of(config, case)
-    return common.tell(transfer.approve(job, digest, by or this_user()), as_json)
+    return common.tell(transfer.approve(job, digest, common.who(by)), as_json)

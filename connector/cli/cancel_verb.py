@@ -1,6 +1,5 @@
 """`connector cancel CASE`."""
 
-import getpass
 from pathlib import Path
 
 import click
@@ -27,5 +26,5 @@ def command(config: Path, case: str, by: str | None, as_json: bool) -> int:
     """
     job = common.job_of(config, case)
     reason = common.reason()
-    decision = withdraw.Decision("cancel", by or getpass.getuser(), reason)
+    decision = withdraw.Decision("cancel", common.who(by), reason)
     return common.tell(transfer.take_back(job, decision), as_json)

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 import click
 
 from .. import packet
-from ..config import Config, load
+from ..config import Config, load, this_user
 from ..errors import UsageError
 from ..fhir.ids import case_handle
 from ..job import REASON_MAX, Job, case_folder, prepare
 from ..progress import Figures, Progress, silent
-from ..request import Request, due_at
+from ..request import Request
 from ..store.casefile import CaseFile
 from ..store.standing import Standing
 from ..view import terminal
@@ -26,6 +26,8 @@ from .shown import REWIND
 _IN_URLS = (
     'search_by = "get": identifiers, names and birth dates that are searched for stand in URLs'
 )
+
+BY_MAX = 200  # characters
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,7 +51,9 @@ def progress_option(function: F) -> F:
 def job_of(config_path: Path, name: str, told: str = "auto") -> Job:
     """The job for a request file, a case handle or a request_id."""
     config = load(config_path)
-    job = prepare(config, request_of(config, name), mappings_of(config), progress(told))
+    file = Path(name) if Path(name).is_file() else None
+    request = request_of(config, name)
+    job = prepare(config, request, mappings_of(config), progress(told), file)
     if not (job.folder / "case.db").exists():  # once for each case
         ends = {"source": job.source, "destination": job.destination}
         for role, settings in ends.items():
@@ -101,6 +105,20 @@ def folder_of(config: Config, name: str) -> Path:
     return found[0]
 
 
+def who(by: str | None) -> str:
+    """Who decides: as said by `--by`, else the user who runs this. `UsageError` if it is no name.
+
+    It stands in the log of disclosures and in the receipt.
+    """
+    name = this_user() if by is None else by.strip()
+    if not name or len(name) > BY_MAX or not name.isprintable():
+        raise UsageError(
+            f"--by: expected a name of one line, at most {BY_MAX} characters",
+            "Name the person who decides, for example --by 'A. Person'.",
+        )
+    return name
+
+
 def reason() -> str:
     """What a person writes on standard input, and a little more than is taken if it is too long."""
     if sys.stdin.isatty():
@@ -126,14 +144,13 @@ def tell(stands: Standing, as_json: bool) -> int:
 
 def tell_page(values: dict[str, Any]) -> None:
     """Print how a case stands, everything a person wants to see."""
-    due = due_at(values["needed_by"]) if values["needed_by"] else None
-    for line in terminal.standing(values, now=datetime.now(UTC), due=due):
+    for line in terminal.standing(values, now=datetime.now(UTC)):
         click.echo(line)
 
 
-def tell_outline(outline: dict[str, Any]) -> None:
+def tell_outline(outline: dict[str, Any], stands: dict[str, Any]) -> None:
     """Print what would leave, to whom, under which rule, and the hash to approve."""
-    for line in terminal.outline(outline):
+    for line in terminal.outline(outline, stands):
         click.echo(line)
 
 

@@ -39,10 +39,10 @@ def command(incomplete: bool, keep: bool) -> int:
         job = prepare(config, case.request, common.mappings_of(config), common.progress())
 
         click.echo("\n1. What would leave, and why (nothing is sent yet)\n")
-        transfer.advance(job, State.READY)
+        stands = transfer.advance(job, State.READY)
         outline = report.outline(job)
         if outline is not None:
-            common.tell_outline(outline)
+            common.tell_outline(outline, stands.as_json())
 
         click.echo("\n2. Send, read back, announce\n")
         stands = transfer.advance(job)

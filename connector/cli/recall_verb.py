@@ -1,6 +1,5 @@
 """`connector recall CASE`."""
 
-import getpass
 import json
 from pathlib import Path
 
@@ -55,5 +54,5 @@ def command(
             for line in terminal.fates(fates):
                 click.echo(line)
         return 0
-    decision = withdraw.Decision("recall", by or getpass.getuser(), common.reason())
+    decision = withdraw.Decision("recall", common.who(by), common.reason())
     return common.tell(transfer.take_back(job, decision, receipt), as_json)

@@ -1,6 +1,5 @@
 """`connector resolve CASE`."""
 
-import getpass
 import json
 import sys
 from pathlib import Path
@@ -101,4 +100,4 @@ def _asked(rows: list[dict[str, Any]]) -> str:
 
 
 def _chosen(job: Job, text: str, by: str | None, as_json: bool) -> int:
-    return common.tell(resolve.choose(job, text.strip(), by or getpass.getuser()), as_json)
+    return common.tell(resolve.choose(job, text.strip(), common.who(by)), as_json)

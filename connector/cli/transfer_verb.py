@@ -1,7 +1,6 @@
 """`connector transfer REQUEST`."""
 
 import json
-import sys
 from pathlib import Path
 
 import click
@@ -45,7 +44,5 @@ def command(config: Path, request: str, dry_run: bool, news: bool, as_json: bool
         click.echo(json.dumps({**stands.as_json(), "outline": outline}, indent=2))
         return int(stands.exit_code)
     if outline is not None:
-        common.tell_outline(outline)
-    if sys.stdout.isatty() or outline is None:
-        common.tell_page(stands.as_json())
-    return int(stands.exit_code)
+        common.tell_outline(outline, stands.as_json())
+    return common.tell(stands, as_json=False)

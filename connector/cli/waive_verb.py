@@ -1,6 +1,5 @@
 """`connector waive CASE`."""
 
-import getpass
 import json
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def command(
     job = common.job_of(config, case)
     if undo:
         return common.tell(amend.unwaive(job, item), as_json)
-    return common.tell(amend.waive(job, item, by or getpass.getuser(), common.reason()), as_json)
+    return common.tell(amend.waive(job, item, common.who(by), common.reason()), as_json)
 
 
 def _list(config: Path, case: str, as_json: bool) -> int:

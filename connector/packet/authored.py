@@ -1,11 +1,10 @@
 """The resources of a packet that are ours: who asks, what is asked, what is where, who sent it."""
 
-import mimetypes
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .. import __version__
+from .. import __version__, regularfile
 from ..errors import UsageError
 from ..fhir import systems
 from ..fhir.ids import authored_id, case_handle, derived_id
@@ -18,6 +17,7 @@ from .author import Authored, author, in_hundreds
 from .coverage import ChangedBy
 from .index import Row
 from .mappings import Mappings
+from .media import HEAD, media_type
 from .news import News, Revision, moved
 from .rules import Release
 from .supplied import Document
@@ -157,7 +157,13 @@ class Writer:
         }
         made = []
         if self._request.basis.document is not None:
-            made.append(self._own("Consent", "Consent", document=_document(self._request)))
+            made.append(
+                self._own(
+                    "Consent",
+                    "Consent",
+                    document=_document(self._request, self._source.attachment_bytes_max),
+                )
+            )
         made.append(self._own("Composition", "Composition", sections=list(content.sections)))
         self._names["composition"] = {"reference": made[-1].reference}
         supporting = [
@@ -302,12 +308,12 @@ def _name(organization: Organization) -> str:
     return organization.npi or organization.name
 
 
-def _document(request: Request) -> dict[str, Any]:
+def _document(request: Request, bytes_max: int) -> dict[str, Any]:
     path = request.basis.document
     assert path is not None
     try:
-        body = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"basis.document: {error.strerror}", "Correct the path.") from None
-    content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        body = regularfile.read(path, bytes_max, follow=False)
+        content_type = media_type(path.name, body[:HEAD])
+    except UsageError as error:
+        raise UsageError(f"basis.document: {error}", error.what_to_do) from None
     return {"contentType": content_type, **inline(body), "title": "Signed authorization"}

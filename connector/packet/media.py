@@ -40,6 +40,8 @@ def media_type(name: str, head: bytes) -> str:
         )
     if head.startswith(_PROGRAMS):
         raise UsageError("the file is a program", "Attach the document itself.")
+    if b"PRIVATE KEY-----" in head:
+        raise UsageError("the file holds a private key", "Attach the document itself.")
     suffix = Path(name).suffix.lower()
     found = next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
     if found is None and suffix == ".txt" and _is_text(head):

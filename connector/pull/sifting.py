@@ -13,7 +13,7 @@ from .belief import base_of_own, honoured
 from .context import SOURCE_BASES, Pull
 from .outcomes import missing
 from .plan import EVERYTHING
-from .records import ANOTHER_PATIENT, UNREADABLE, Came, Problem
+from .records import ABOUT_NO_PATIENT, ANOTHER_PATIENT, UNREADABLE, Came, Problem
 
 _UNBOUND = "unbound_queries"  # fact: those whose first page did not say what it honoured
 # `$everything` may rightly hold these of others whom the chart refers to.
@@ -47,6 +47,8 @@ def sift(pull: Pull, query: Query, page: bundle.Page, first: bool) -> Sifted:
             found = sieve.examine(entry.body, came if entry.mode == "match" else Came.REFERRED)
         else:
             found = missing(entry.body) if entry.mode == "outcome" else UNREADABLE
+        if found is ABOUT_NO_PATIENT and "$" in query.url:  # it brings what is referred to as well
+            found = sieve.examine(entry.body, Came.REFERRED)
         if isinstance(found, Record) and entry.mode == "match" and found.type not in asked:
             found = sieve.examine(entry.body, Came.UNBOUND)  # bound by nothing that was asked
         if isinstance(found, Record) and found.type == "Provenance":

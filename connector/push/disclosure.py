@@ -10,16 +10,23 @@ from typing import Any
 from ..fhir.lossless import decode, sha256
 from ..store import delivery, packet
 from ..store.disclosures import Disclosure, Event, Outcome
+from ..store.route import must_be_released
 from ..store.update import number, opened
 from . import audit
 from .desk import Desk
 
 CONSENT = "Consent"  # the authored resource that holds the signed authorization
+_RELEASED = frozenset({"deliver", "announce", "export"})
 _STANDING = ("sent", "accepted", *delivery.ARRIVED, "differs")
 
 
 def attempt(desk: Desk, event: Event, resources: int) -> Disclosure:
-    """A request with `resources` that is about to leave."""
+    """A request with `resources` that is about to leave.
+
+    Raises `Held` (`approval`) if the packet would go and nobody lets it go there.
+    """
+    if event in _RELEASED:
+        must_be_released(desk.case, desk.settings.release)
     if event in ("deliver", "announce") and opened(desk.case):
         event = "update"
     return _told(desk, event, "attempted", resources, 0)

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..fhir.lossless import sha256
 from .casefile import CaseFile
+from .packet import altered
 
 # What a gap may be (design: the words). `rejected` comes from the destination.
 GAP_KINDS = ("searched-none", "refused", "failed", "unsupported", "rejected", "not-asked")
@@ -292,19 +293,27 @@ def record(case: CaseFile, resource_type: str, resource_id: str) -> Record | Non
         "SELECT type, id, version, sha256, body FROM record WHERE type = ? AND id = ?",
         (resource_type, resource_id),
     )
-    return Record(*found) if found else None
+    return _whole(found) if found else None
 
 
 def records(case: CaseFile) -> Iterator[Record]:
     """Every pulled record, by type and id (so that what is made of them has one order)."""
     sql = "SELECT type, id, version, sha256, body FROM record ORDER BY type, id"
-    return (Record(*row) for row in case.stream(sql))
+    return map(_whole, case.stream(sql))
 
 
 def of_type(case: CaseFile, resource_type: str) -> Iterator[Record]:
     """The pulled records of one type, by id."""
     sql = "SELECT type, id, version, sha256, body FROM record WHERE type = ? ORDER BY id"
-    return (Record(*row) for row in case.stream(sql, (resource_type,)))
+    return map(_whole, case.stream(sql, (resource_type,)))
+
+
+def _whole(row: Iterable[Any]) -> Record:
+    """A record from its row. Raises `Held` (`altered`) if its bytes are not those that came."""
+    found = Record(*row)
+    if sha256(found.body) != found.sha256:
+        raise altered()
+    return found
 
 
 def count_records(case: CaseFile) -> int:

@@ -26,9 +26,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..deadline import due_at
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
-from ..request import due_at
 from . import disclosures, ledgerkey, written
 from .database import engine_for
 from .disclosures import Anchor, Break, Disclosure, Row
@@ -124,7 +124,12 @@ class Ledger:
             changed = db.execute(
                 update(_cases)
                 .where(_cases.c.handle == handle)
-                .values(fence=_cases.c.fence + 1, due=due, updated_at=_now())
+                .values(
+                    fence=_cases.c.fence + 1,
+                    due=due,
+                    destination_id=destination_id,  # a corrected one, while nothing has left
+                    updated_at=_now(),
+                )
             )
             if changed.rowcount == 0:
                 db.execute(

@@ -1,9 +1,9 @@
 """What the map step keeps: decisions, checklist items, and the packet's entries."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..errors import ConnectorError
+from ..errors import ConnectorError, Held
 from ..fhir.lossless import decode, encode, sha256
 from ..fhir.record import retagged
 from .casefile import CaseFile
@@ -68,6 +68,27 @@ class Entry(NamedTuple):
     body: bytes
 
 
+def whole(row: Iterable[Any]) -> Entry:
+    """An entry from its row. Raises `Held` (`altered`) if its bytes are not those that were kept.
+
+    Every way out reads entries here, so what was changed in the file meanwhile never leaves.
+    """
+    found = Entry(*row)
+    if sha256(found.body) != found.sha256:
+        raise altered()
+    return found
+
+
+def altered() -> Held:
+    """What a changed or damaged case file is told as."""
+    return Held(
+        "altered",
+        "the case file does not hold the bytes that were kept in it: it was changed or damaged",
+        "Find out by whom or what. If nothing has left, `connector pull CASE` begins anew; else put"
+        " a backup of the case's folder back, or `connector recall CASE`.",
+    )
+
+
 def replace_packet(
     case: CaseFile,
     decisions: Iterable[Decision],
@@ -126,7 +147,7 @@ def entries(case: CaseFile, origin: str | None = None) -> Iterator[Entry]:
     sql = "SELECT seq, type, id, origin, source, sha256, body FROM entry"
     where = " WHERE origin = ?" if origin else ""
     return (
-        Entry(*row)
+        whole(row)
         for row in case.stream(sql + where + " ORDER BY seq", (origin,) if origin else ())
     )
 
@@ -143,7 +164,7 @@ def entry(case: CaseFile, resource_type: str, resource_id: str) -> Entry | None:
     key = (resource_type, resource_id)
     found = case.row(f"SELECT {columns} FROM entry WHERE type = ? AND id = ?", key)  # noqa: S608
     if found:
-        return Entry(*found)
+        return whole(found)
     found = case.row(
         f"SELECT {columns} FROM entry JOIN renewed USING (type, id)"  # noqa: S608
         " WHERE type = ? AND new_id = ?",
@@ -151,7 +172,7 @@ def entry(case: CaseFile, resource_type: str, resource_id: str) -> Entry | None:
     )
     if found is None:
         return None
-    anew = Entry(*found)
+    anew = whole(found)
     body = retagged(anew.body, resource_id)
     return anew._replace(id=resource_id, body=body, sha256=sha256(body))
 
@@ -163,7 +184,13 @@ def authored(case: CaseFile, name: str) -> Entry | None:
         " WHERE origin = 'authored' AND source = ?",
         (name,),
     )
-    return Entry(*found) if found else None
+    return whole(found) if found else None
+
+
+def key_of_authored(case: CaseFile, name: str) -> str | None:
+    """`Type/<derived id>` of the authored entry made by the template called `name`."""
+    found = case.row("SELECT type, id FROM entry WHERE origin = 'authored' AND source = ?", (name,))
+    return "/".join(found) if found else None
 
 
 def drafts(case: CaseFile) -> list[Entry]:

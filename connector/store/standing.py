@@ -2,12 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from ..case import Facts, State, exit_codes
+from ..deadline import day_ends, due_at, span, zone_of
 from ..errors import Exit
-from ..request import due_at
 from . import chart, coverage, delivery, packet, recalled
 from .casefile import CaseFile
 from .update import number, opened
@@ -23,8 +23,9 @@ _WORDS = {
     Exit.SOURCE_FAILED: "the source failed",
     Exit.DESTINATION_REFUSED: "the destination refused",
     Exit.DIFFERS: "what was read back differs from what was sent",
-    Exit.LATE: "the records are needed earlier than they arrive",
 }
+_CLOSE = "If nobody waits for them any more, a person ends the case: `connector close CASE`."
+_CALL = "Call the other team."
 
 _APPROVAL = {
     "exit_code": int(Exit.HELD),
@@ -40,6 +41,10 @@ class Standing:
     """What `transfer --json` and `show --json` print (docs/case.schema.json)."""
 
     case: str
+    request_id: str | None
+    request_file: str | None  # from which it was last worked on
+    source: dict[str, str] | None  # name, environment, base: as frozen with the case
+    destination: dict[str, str] | None
     state: State
     exit_code: Exit
     reasons: list[dict[str, Any]]
@@ -53,6 +58,12 @@ class Standing:
     independence: list[str]
     independence_unseen: list[str]
     needed_by: str | None
+    meeting: str | None
+    due_at: str | None  # the last instant in time, UTC
+    missed: bool  # the need has passed, and nothing was delivered
+    late_minutes: int | None  # since then, while nothing is delivered; else as late as it came
+    closed: dict[str, Any] | None  # by whom and when, if nobody waits for it any more
+    adopted_at: str | None  # an older program's case: since when source and destination are known
     as_of: str | None
     packet_hash: str | None
     service_request: str | None
@@ -69,27 +80,56 @@ class Standing:
         return {**values, "state": self.state.value, "exit_code": int(self.exit_code)}
 
 
+@dataclass(frozen=True, slots=True)
+class Need:
+    """When a case's records are needed. All UTC but `zone`, in which days are counted."""
+
+    due: datetime | None
+    over: datetime | None  # from then on nobody needs what was delivered
+    zone: tzinfo
+    meeting: str | None
+
+
+def need_of(case: CaseFile) -> Need:
+    """From the request and its deadline as the case file has them."""
+    meeting = ((case.fact("request") or {}).get("meeting") or {}).get("start")
+    needed_by = case.fact("needed_by")
+    zone = zone_of(meeting or needed_by)
+    due = due_at(needed_by, zone) if needed_by else None
+    over = max(due, day_ends(meeting)) if due and meeting else due
+    return Need(due, over, zone, meeting)
+
+
+def facts_of(case: CaseFile, now: datetime) -> Facts:
+    """Everything that the exit code of a case depends on, at `now` (UTC)."""
+    return Facts(
+        state=State(case.fact("state", State.OPENED)),
+        missing_required=any(item.missing for item in packet.items(case)),
+        unexpected_gap=any(g.kind in chart.BROKEN and not g.expected for g in chart.gaps(case)),
+        due=need_of(case).due,
+        delivered_at=_moment(case.fact("announced_at")),
+        back_at=_moment(case.fact("back_at")),
+        closed=case.fact("closed") is not None,
+        now=now,
+    )
+
+
 def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Standing:
     """The standing of a case at `now` (UTC), judged by the state that was asked for."""
     items, gaps = packet.items(case), chart.gaps(case)
-    state = State(case.fact("state", State.OPENED))
-    facts = Facts(
-        state=state,
-        missing_required=any(item.missing for item in items),
-        unexpected_gap=any(g.kind in chart.BROKEN and not g.expected for g in gaps),
-        due=_due(case),
-        delivered_at=_moment(case.fact("announced_at")),
-        back_at=_moment(case.fact("back_at")),
-        now=now,
-    )
+    facts, need = facts_of(case, now), need_of(case)
     codes = exit_codes(facts, goal)
     there = delivery.places(case)
     outline = case.fact("outline", {})
     return Standing(
         case=case.folder.name,
-        state=state,
+        request_id=(case.fact("request") or {}).get("request_id"),
+        request_file=case.fact("request_file"),
+        source=end_of(case, "source"),
+        destination=end_of(case, "destination"),
+        state=facts.state,
         exit_code=codes[0],
-        reasons=_reasons(case, codes),
+        reasons=_reasons(case, codes, _late(facts, need)),
         counts=counts(case),
         coverage=coverage.totals(case),
         missing=[
@@ -116,6 +156,12 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         independence=outline.get("independence", []),
         independence_unseen=outline.get("independence_unseen", []),
         needed_by=case.fact("needed_by"),
+        meeting=need.meeting,
+        due_at=need.due.strftime("%Y-%m-%dT%H:%M:%SZ") if need.due else None,
+        missed=facts.missed,
+        late_minutes=_late_minutes(facts),
+        closed=_closed(case),
+        adopted_at=case.fact("adopted_at"),
         as_of=case.fact("as_of"),
         packet_hash=case.fact("packet_hash"),
         service_request=_place(case, "ServiceRequest", there),
@@ -150,8 +196,9 @@ def counts(case: CaseFile) -> dict[str, int]:
     }
 
 
-def _reasons(case: CaseFile, codes: list[Exit]) -> list[dict[str, Any]]:
-    obstacle = case.fact("obstacle")
+def _reasons(case: CaseFile, codes: list[Exit], late: dict[str, Any]) -> list[dict[str, Any]]:
+    """One for each code, in their order; where a step was stopped, in its own words."""
+    obstacle = None if case.fact("closed") else case.fact("obstacle")
     reasons = [] if obstacle is None else [obstacle]
     if Exit.HELD in codes and case.fact("state") == State.UNAPPROVED:
         reasons.append(_APPROVAL)
@@ -161,12 +208,42 @@ def _reasons(case: CaseFile, codes: list[Exit]) -> list[dict[str, Any]]:
         for code in codes
         if code in _WORDS and int(code) not in told
     ]
+    reasons += [late] if Exit.LATE in codes else []
+    if codes[0] is Exit.LATE:  # then nothing is said before it
+        reasons.sort(key=lambda reason: reason["exit_code"] != Exit.LATE)
     return reasons
 
 
-def _due(case: CaseFile) -> datetime | None:
-    needed_by = case.fact("needed_by")
-    return due_at(needed_by) if needed_by else None
+def _late(facts: Facts, need: Need) -> dict[str, Any]:
+    """Exit code 11 in words."""
+    why, what_to_do = "the records are needed earlier than they can arrive", _CALL
+    if facts.due is not None and facts.missed:
+        ago = span(facts.due, facts.now, need.zone)
+        why, what_to_do = (
+            f"LATE by {ago}: nothing was delivered when it was needed",
+            (f"{_CALL} {_CLOSE}"),
+        )
+    elif facts.due is not None and facts.delivered_at is not None:
+        why = f"the records came {span(facts.due, facts.delivered_at, need.zone)} late"
+    return {"exit_code": int(Exit.LATE), "code": "late", "why": why, "what_to_do": what_to_do}
+
+
+def _late_minutes(facts: Facts) -> int | None:
+    if facts.due is None or not (facts.missed or facts.delivered_at):
+        return None
+    minutes = int(((facts.delivered_at or facts.now) - facts.due).total_seconds() // 60)
+    return minutes if (facts.delivered_at or facts.now) > facts.due else None
+
+
+def end_of(case: CaseFile, end: str) -> dict[str, str] | None:
+    """One end as it is frozen with the case, and as the request calls it."""
+    found = (case.fact("identity") or {}).get(end)
+    return found and {"name": case.fact("request")[end], **found}
+
+
+def _closed(case: CaseFile) -> dict[str, Any] | None:
+    made = case.fact("closed")  # the reason stays in the case file
+    return made and {name: made[name] for name in ("by", "at")}
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -174,8 +251,8 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _place(case: CaseFile, name: str, there: dict[str, str]) -> str | None:
-    entry = packet.authored(case, name)
-    return there.get(f"{entry.type}/{entry.id}") if entry else None
+    key = packet.key_of_authored(case, name)
+    return there.get(key) if key else None
 
 
 def _patient(there: dict[str, str]) -> str | None:

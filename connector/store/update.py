@@ -98,7 +98,7 @@ def former(case: CaseFile, resource_type: str, resource_id: str) -> packet.Entry
         "SELECT 0, type, id, origin, source, sha256, body FROM former WHERE type = ? AND id = ?",
         (resource_type, resource_id),
     )
-    return packet.Entry(*found) if found else None
+    return packet.whole(found) if found else None
 
 
 def former_hashes(case: CaseFile) -> dict[str, str]:

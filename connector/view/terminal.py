@@ -2,9 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from textwrap import TextWrapper
 from typing import Any
+
+from ..deadline import span, zone_of
 
 # Kinds of checklist items and gaps in a reader's words.
 _KINDS = {
@@ -32,11 +34,13 @@ _NOTE = TextWrapper(100, initial_indent="  ", subsequent_indent="  ")
 _TAKEN_BACK = {"cancel": "Cancelled", "recall": "Recalled"}
 
 
-def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> list[str]:
+def standing(values: dict[str, Any], *, now: datetime) -> list[str]:
     """How a case stands, from `Standing.as_json()`."""
-    lines = [f"Case {values['case']}: {values['state']}"]
+    lines = [f"Case {values['case']}: {values['state']}", *_of_what(values)]
     if values["needed_by"]:
-        lines.append(f"Needed by {values['needed_by']} ({_until(due, now)})")
+        lines.append(f"Needed by {values['needed_by']} ({until(values, now)})")
+    if closed := values["closed"]:
+        lines.append(f"Closed by {closed['by']} at {closed['at']}: nobody waits for it any more")
     counts = values["counts"]
     if counts["pulled"]:
         lines.append(
@@ -82,6 +86,29 @@ def standing(values: dict[str, Any], *, now: datetime, due: datetime | None) -> 
     return lines
 
 
+def _of_what(values: dict[str, Any]) -> list[str]:
+    """Which request, from where, to where, for which meeting."""
+    lines = [f"Request {values['request_id']}"] if values["request_id"] else []
+    if lines and values["request_file"]:
+        lines[0] += f" ({values['request_file']})"
+    lines += [
+        f"{end.capitalize()}: {where(values[end])}"
+        for end in ("source", "destination")
+        if values[end]
+    ]
+    if values["adopted_at"]:
+        lines.append(
+            f"  both as the configuration had them at {values['adopted_at']}: an older program kept"
+            " ids only"
+        )
+    return lines + ([f"Meeting {values['meeting']}"] if values["meeting"] else [])
+
+
+def where(end: dict[str, str]) -> str:
+    """One end of the way: what it is called, test or production, and its address."""
+    return f"{end['name']}, {end['environment']}, {end['base']}"
+
+
 def _proved(counts: dict[str, int]) -> str:
     if not counts["accepted"]:
         return f"{counts['verified']} of {counts['sent']} verified"
@@ -112,10 +139,14 @@ def fates(rows: Iterable[dict[str, str]]) -> list[str]:
     return lines + [f"  {row['there']}: {row['fate']} ({row['why']})" for row in stays]
 
 
-def outline(values: dict[str, Any]) -> list[str]:
-    """What would leave, why, what stays, and the hash to approve (from the map step's Outline)."""
+def outline(values: dict[str, Any], stands: dict[str, Any]) -> list[str]:
+    """What would leave, to whom, why, what stays, and the hash to approve.
+
+    `values`: from the map step's Outline; `stands`: `Standing.as_json()`.
+    """
     counts = values["counts"]
     lines = [f"{counts['selected']} of {counts['pulled']} records would leave:"]
+    lines += [f"  from {where(stands['source'])}", f"  to   {where(stands['destination'])}"]
     lines += [_tally(tally) for tally in values["leaving"]]
     if values["staying"]:
         lines += ["They stay:", *(_tally(tally) for tally in values["staying"])]
@@ -125,6 +156,12 @@ def outline(values: dict[str, Any]) -> list[str]:
         )
         lines += [f"  {d['type']}: {d['reason']} [{d['rule']}]" for d in values["withheld"]]
     lines += _sensitive(values.get("sensitive") or {})
+    if values.get("documents"):
+        lines.append("Files of this machine that go along:")
+        lines += [
+            f"  {d['for']}: {d['content_type']}, {d['size']} bytes, SHA-256 {d['hash']:.12}"
+            for d in values["documents"]
+        ]
     lines += _changes(values["coverage"])
     lines.append("Checklist:")
     lines += [_item(item) for item in values["items"]]
@@ -257,10 +294,18 @@ def gaps(found: Iterable[dict[str, Any]]) -> list[str]:
     return ["Gaps:", *lines] if lines else []
 
 
+_REASONS = 2  # of them a line of cron tells; `show` tells all
+
+
 def brief(values: dict[str, Any]) -> str:
-    """A case in one line, for cron."""
-    counts = values["counts"]
-    text = f"{values['case']} {values['state']}: {_proved(counts)}"
+    """A case in a few lines, for cron: how it stands, why, the exit code, and what to do."""
+    reasons = values["reasons"][:_REASONS]
+    name = values["case"] + (f" ({values['request_id']})" if values["request_id"] else "")
+    goal = f" to {values['destination']['name']}" if values["destination"] else ""
+    text = f"{name}{goal} {values['state']}: {_proved(values['counts'])}"
+    if values["missed"]:  # the loudest of all
+        text += f"; {reasons.pop(0)['why']}"
+        reasons = values["reasons"][1 : 1 + _REASONS]
     wanting = [item["item"] for item in values["missing"] if item["required"]]
     if wanting and not values["taken_back"]:
         text += f"; missing {', '.join(wanting)}"
@@ -268,30 +313,38 @@ def brief(values: dict[str, Any]) -> str:
     broken = sorted({gap["what"] for gap in counted})
     if broken:
         text += f"; gaps {', '.join(broken)}"
-    if values["reasons"]:
-        text += f"; {values['reasons'][0]['why']}"
-    return f"{text} (exit {values['exit_code']})"
+    text += "".join(f"; {reason['why']}" for reason in reasons)
+    if closed := values["closed"]:
+        text += f"; closed by {closed['by']}"
+    lines = [f"{text} (exit {values['exit_code']})"]
+    told = values["reasons"][: _REASONS + 1]
+    return "\n".join([*lines, *(f"  {r['what_to_do']}" for r in told if r["what_to_do"])])
 
 
 def cases(rows: Iterable[dict[str, Any]], now: datetime) -> list[str]:
     """The worklist as a table, the nearest need first."""
-    lines = [f"{'case':14}{'needed by':28}{'':14}{'state':22}exit"]
+    lines = [f"{'case':14}{'request':18}{'needed by':28}{'':18}{'state':22}{'exit':6}to, file"]
     for row in rows:
-        due: datetime = row["due_at"]
+        end = row["destination"]
+        place = f"{end['name']} ({end['environment']})" if end else ""
+        file = f", {row['request_file']}" if row["request_file"] else ""
+        state = "closed" if row["closed"] else row["state"]
         lines.append(
-            f"{row['case']:14}{row['needed_by']:28}{_until(due, now):14}{row['state']:22}"
-            f"{row['exit_code']}"
+            f"{row['case']:14}{row['request_id'] or '':18}{row['needed_by']:28}"
+            f"{until(row, now):18}{state:22}{row['exit_code']:<6}{place}{file}{row['error']}"
         )
     return lines if len(lines) > 1 else ["No cases yet."]
 
 
-def _until(due: datetime | None, now: datetime) -> str:
-    if due is None:
+def until(values: dict[str, Any], now: datetime) -> str:
+    """How long until a case's need, or how late it is: days are those of the meeting's zone."""
+    if not values["due_at"]:
         return ""
-    left = due - now
-    if left < timedelta(0):
-        return f"{-left.days} days ago" if left.days < -1 else "passed"
-    return f"in {left.days} days" if left.days > 1 else f"in {left.total_seconds() / 3600:.0f} h"
+    due = datetime.fromisoformat(values["due_at"])
+    apart = span(due, now, zone_of(values["meeting"] or values["needed_by"]))
+    if now <= due:
+        return f"in {apart}"
+    return f"LATE by {apart}" if values["missed"] else f"{apart} ago"
 
 
 def disclosures(rows: Iterable[dict[str, Any]]) -> list[str]:

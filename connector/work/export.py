@@ -4,8 +4,9 @@ from pathlib import Path
 
 from .. import packet, push
 from ..case import State
-from ..errors import Held, UsageError
+from ..errors import UsageError
 from ..job import Job, at_work
+from ..store import route
 from ..store.standing import Standing, standing
 
 
@@ -24,11 +25,7 @@ def export(job: Job, shape: packet.Shape, path: Path) -> Standing:
                 "the packet was authored by an older version of this program",
                 "Author it again: `connector map REQUEST`. One that began to leave stays as it is.",
             )
-        if job.destination.release != "auto" and push.approver(desk) is None:
-            raise Held(
-                "approval",
-                "nobody has approved the packet as it is now",
-                "Look at it with `connector transfer REQUEST --dry-run`, then approve its hash.",
-            )
+        route.must_be_released(case, job.destination.release)
+        route.must_be_whole(case)
         packet.write(case, shape, path, lambda: push.hand_over(desk))
         return standing(case, job.clock(), State.READY)

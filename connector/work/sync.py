@@ -1,5 +1,6 @@
 """Every request of a folder, the nearest need first: what a crontab line calls."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,12 +9,15 @@ from typing import Any
 
 from .. import packet, report, transfer
 from ..config import Config
-from ..errors import ConnectorError, Exit, UsageError, worst
-from ..job import prepare
+from ..errors import ConnectorError, Exit, UsageError, precedence, unforeseen, worst
+from ..fhir.ids import case_handle
+from ..job import case_folder, prepare
 from ..progress import Progress
-from ..request import Request, due_at
+from ..request import Request
 from ..store.lock import only_one
-from .requests import SUFFIXES, read_request
+from ..store.standing import Standing
+from .left_over import left_over
+from .requests import read_folder
 
 
 @dataclass
@@ -22,10 +26,30 @@ class Summary:
 
     lines: list[dict[str, Any]] = field(default_factory=list)
     codes: list[Exit] = field(default_factory=list)
+    missed: bool = False  # of one at least, nothing was delivered when it was needed
 
     @property
     def exit_code(self) -> Exit:
-        return worst(self.codes)
+        return worst(self.codes, precedence(missed=self.missed, many=True))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run: what each case needs of it, and where it tells."""
+
+    config: Config
+    mappings: packet.Mappings
+    progress: Progress
+    news: bool
+    clock: Callable[[], datetime]
+    told: Callable[[dict[str, Any]], None]
+    summary: Summary
+
+    def tell(self, line: dict[str, Any], code: Exit, *, counts: bool, missed: bool) -> None:
+        self.summary.lines.append(line)
+        self.summary.codes += [code] if counts else []
+        self.summary.missed |= missed
+        self.told(line)
 
 
 def sync(
@@ -36,69 +60,88 @@ def sync(
     told: Callable[[dict[str, Any]], None],
     *,
     news: bool = False,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Summary:
     """Advance every request in `folder`. One that is bad, held or failed never stops the others.
 
     `news`: of cases that were sent and whose need has not passed, tell also what is new since.
 
-    The exit code is the worst that stands, but for cases that are past their need and did not
-    change: a meeting that is over is history, and must not hide tomorrow's.
+    The exit code is the worst among the cases that are still needed: until the meeting is over or
+    a person closed the case. One of which nothing was delivered never falls silent by itself, not
+    even when its request file is taken away.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: not a folder", "Name the folder that holds the requests.")
-    summary = Summary()
+    run = _Run(config, mappings, progress, news, clock, told, Summary())
     with only_one(config.store.path / "sync.lock", "this store's requests"):
-        requests, bad = _read(folder)
-        for line in bad:
-            summary.lines.append(line)
-            summary.codes.append(Exit.USAGE)
-            told(line)
-        for name, request in requests:
-            line, code = _one(config, name, request, mappings, progress, news)
-            summary.lines.append(line)
-            if code is not None:
-                summary.codes.append(code)
-            told(line)
-    return summary
+        good, bad = read_folder(folder)
+        for path, error in bad:
+            line = {"file": path.name, **_problem(error)}
+            run.tell(line, error.exit, counts=True, missed=False)
+        files = defaultdict[str | None, list[str]](list)
+        for path, request in good:
+            files[_handle(config, request)].append(path.name)
+        for path, request in good:
+            handle = _handle(config, request)
+            _one(run, path, request, handle, files[handle] if handle else [path.name])
+        for file, stands in left_over(config, folder, set(filter(None, files)), clock()):
+            line = {"file": file, **stands.as_json()}
+            run.tell(line, stands.exit_code, counts=True, missed=True)
+    return run.summary
 
 
-def _read(folder: Path) -> tuple[list[tuple[str, Request]], list[dict[str, Any]]]:
-    """Readable requests by need, and a line for each file that is not one."""
-    good: list[tuple[str, Request]] = []
-    bad: list[dict[str, Any]] = []
-    for path in sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES and p.is_file()):
-        try:
-            good.append((path.name, read_request(path)))
-        except UsageError as error:
-            bad.append(_problem(path.name, error))
-    good.sort(key=lambda pair: (due_at(pair[1].due), pair[1].request_id))
-    return good, bad
+def _handle(config: Config, request: Request) -> str | None:
+    source = config.sources.get(request.source)
+    return case_handle(source.id, request.request_id) if source else None
 
 
-def _one(
-    config: Config,
-    name: str,
-    request: Request,
-    mappings: packet.Mappings,
-    progress: Progress,
-    news: bool,
-) -> tuple[dict[str, Any], Exit | None]:
+def _one(run: _Run, path: Path, request: Request, handle: str | None, files: list[str]) -> None:
+    """Advance one request and tell how its case stands. `files`: all that ask for this case."""
+    before: Standing | None = None
+    now = run.clock()
     try:
-        job = prepare(config, request, mappings, progress)
-        before = report.last_known(job)
-        over = due_at(request.due) < datetime.now(UTC)
-        asked = news and not over and report.takes_updates(job)
+        if handle is not None:
+            before = report.last_known(case_folder(run.config, handle), now)
+        _only_one(files)
+        job = prepare(run.config, request, run.mappings, run.progress, path, run.clock)
+        asked = run.news and request.due_at >= now and report.takes_updates(job)
         stands = transfer.advance(job, news=asked)
     except ConnectorError as error:
-        return _problem(name, error), error.exit
-    values = {"file": name, **stands.as_json()}
-    unchanged = before == (stands.state, stands.counts)
-    return values, None if over and unchanged else stands.exit_code
+        _failed(run, path, request, before, error)
+    except Exception as error:  # noqa: BLE001 - one case never stops the others
+        _failed(run, path, request, before, unforeseen(error))
+    else:
+        changed = before is None or (before.state, before.counts) != (stands.state, stands.counts)
+        counts = stands.missed or changed or request.over_at >= now
+        line = {"file": path.name, **stands.as_json()}
+        run.tell(line, stands.exit_code, counts=counts, missed=stands.missed)
 
 
-def _problem(name: str, error: ConnectorError) -> dict[str, Any]:
+def _only_one(files: list[str]) -> None:
+    """`UsageError` if several files ask for one case: nobody knows which of them is meant."""
+    if len(files) > 1:
+        raise UsageError(
+            f"request_id: the same in {' and '.join(files)}: none of them is worked on",
+            "Keep one of the files, or give the other another request_id.",
+        )
+
+
+def _failed(
+    run: _Run, path: Path, request: Request, before: Standing | None, error: ConnectorError
+) -> None:
+    """Tell why a request could not be worked on; and that its case is late, if it is."""
+    now = run.clock()
+    missed = before.missed if before is not None else now > request.due_at
+    done = before is not None and not missed and (before.closed or request.over_at < now)
+    late = [Exit.LATE] if missed else []
+    code = worst([error.exit, *late], precedence(missed=missed, many=True))
+    line = {"file": path.name, "request_id": request.request_id, **_problem(error)}
+    line |= {"exit_code": int(code), "missed": missed}
+    run.tell(line, code, counts=not done, missed=missed)
+
+
+def _problem(error: ConnectorError) -> dict[str, Any]:
     return {
-        "file": name,
         "error": str(error),
         "what_to_do": error.what_to_do,
         "exit_code": int(error.exit),

@@ -86,13 +86,6 @@ def test_an_edited_request_needs_approval_again(world: support.World) -> None:
     assert not world.written()
 
 
-def test_the_same_request_id_for_another_patient_is_refused(world: support.World) -> None:
-    assert world.cli("pull", world.request()).code in (0, 3)
-    other = world.cli("transfer", world.request(patient={"id": "somebody-else"}))
-    assert other.code == 2
-    assert not world.written()
-
-
 @pytest.mark.parametrize(
     ("fault", "what", "kind"),
     [

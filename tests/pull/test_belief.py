@@ -103,6 +103,15 @@ def test_what_no_search_brings_may_come_with_everything(tmp_path: Path) -> None:
     assert "Goal/x" not in got.records
 
 
+def test_everything_may_bring_a_device_that_is_nobodys(tmp_path: Path) -> None:
+    device = {"resourceType": "Device", "id": "d"}
+    whole = answer(PAT, goal("a", OWN), goal("b"), device)
+    page = Fault("not-json", path="everything", body=whole)
+    got, _ = pulled(tmp_path, page, pull="everything")
+    assert {"Goal/a", "Goal/b", "Device/d"} <= got.records.keys()
+    assert got.gaps == []
+
+
 def test_a_stranger_on_a_later_page_takes_the_first_one_away_too(tmp_path: Path) -> None:
     with small(PAT, *(goal(f"g{n}", OWN) for n in range(4))) as server:
         server.add_fault(Fault("not-json", path="_getpages", body=answer(goal("x", THEIRS))))

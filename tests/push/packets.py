@@ -182,6 +182,7 @@ def open_desk(
             "backoff_s": 0,
             "search_lag_s": 0,
             "new_patient": "create",
+            "release": "auto",
             **destination,
         }
     )

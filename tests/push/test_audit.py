@@ -101,8 +101,8 @@ def test_people_and_authorization(desk_of: DeskOf) -> None:
     with desk.case.commit():
         desk.case.execute(
             "INSERT INTO entry (type, id, origin, source, sha256, body) VALUES"
-            " ('Consent', 'c', 'authored', 'Consent', '', ?)",
-            (json.dumps(consent).encode(),),
+            " ('Consent', 'c', 'authored', 'Consent', ?, ?)",
+            (sha256(json.dumps(consent).encode()), json.dumps(consent).encode()),
         )
     desk.case.set_fact("approval", {"hash": desk.case.fact("packet_hash"), "by": "Dr Roe"})
     resolve(desk)

@@ -1,0 +1,102 @@
+"""From where to where a case travels: frozen with it, and bound by its approval.
+
+A name or an id in connector.toml may mean another server tomorrow. So a case keeps what its two
+ends were when it was opened, environment and base address, and an approval counts for nothing else.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import Held
+from ..settings import Destination, Source
+from . import packet
+from .casefile import CaseFile
+
+_PORTS = {"http": 80, "https": 443}
+# What people brought for a patient: it outlives another destination, not another patient.
+_PEOPLES = ("supplied", "waiver")
+_CHART_AND_AFTER = (
+    "query", "page", "counted", "record", "target", "attachment", "gap", "earlier", "change",
+    "decision", "item", "entry", "changed", "coverage", "former", "renewed", "delivery",
+    "unfinished", "parcel", "answer", "recalled",
+)  # fmt: skip
+_FILES = ("packet.json", "patients.txt", "receipt.json", "receipt.jws")
+
+
+def route(patient: dict[str, Any], source: Source, destination: Destination) -> dict[str, Any]:
+    """Patient, source and destination as they are frozen: the case fact `identity`."""
+    return {
+        "patient": patient,
+        "source_id": str(source.id),
+        "destination_id": str(destination.id),
+        # Exports come into a new folder every day; whose records they are, the records say.
+        "source": _end(source.environment, base(source.base_url) if source.base_url else "files"),
+        "destination": _end(destination.environment, where(destination)),
+    }
+
+
+def where(destination: Destination) -> str:
+    """The base address of a destination, or the folder that stands for it."""
+    if destination.folder is not None:
+        return f"folder {destination.folder.resolve()}"
+    return base(destination.base_url)
+
+
+def base(url: str) -> str:
+    """A base address in one form: two that differ in letters or in a port left out are one."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    port = parts.port or _PORTS.get(parts.scheme)
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}"
+
+
+def _end(environment: str, address: str) -> dict[str, str]:
+    return {"environment": environment, "base": address}
+
+
+def begin_anew(case: CaseFile, *, same_patient: bool) -> None:
+    """Forget chart, packet and approval of a case of which nothing has left.
+
+    What people brought stays where the patient is the same.
+    """
+    for name in _FILES:
+        (case.folder / name).unlink(missing_ok=True)
+    tables = _CHART_AND_AFTER if same_patient else (*_CHART_AND_AFTER, *_PEOPLES)
+    with case.commit():
+        for table in tables:
+            case.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the lines above
+        case.execute("DELETE FROM content WHERE sha256 NOT IN (SELECT sha256 FROM supplied)")
+        case.execute("DELETE FROM fact WHERE name NOT IN ('fence', 'request_file')")
+
+
+def approve(case: CaseFile, by: str, at: str) -> None:
+    """Record that a person lets the packet as it is now leave, on the way that is frozen now."""
+    bound = case.fact("identity")
+    case.set_fact("approval", {"hash": case.fact("packet_hash"), "by": by, "at": at, "for": bound})
+
+
+def approved(case: CaseFile) -> bool:
+    """Whether a person let this very packet go from this source to this destination."""
+    made = case.fact("approval") or {}
+    now = {"hash": case.fact("packet_hash"), "for": case.fact("identity")}
+    return all(made.get(name) == value for name, value in now.items())
+
+
+def must_be_released(case: CaseFile, release: str) -> None:
+    """Raises `Held` (`approval`) unless the packet may leave. Asked whenever bytes do."""
+    if release != "auto" and not approved(case):
+        raise Held(
+            "approval",
+            "nobody has approved the packet as it is now, to where it would go now",
+            "Look at it with `connector transfer REQUEST --dry-run`, then approve its hash.",
+        )
+
+
+def must_be_whole(case: CaseFile) -> None:
+    """Raises `Held` (`altered`) if the packet is not the one that was authored here.
+
+    Each body is compared with its hash when it is read (store/packet.py); this compares the hashes.
+    """
+    if packet.packet_hash(case) != case.fact("packet_hash"):
+        raise packet.altered()

@@ -1,0 +1,69 @@
+"""All cases of a store in a line each, as they stand now."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..case import exit_codes
+from ..config import Config
+from ..deadline import due_at
+from ..errors import ConnectorError, unforeseen
+from ..job import case_folder
+from ..store.casefile import CaseFile
+from ..store.ledger import CaseRow, Ledger
+from ..store.standing import end_of, facts_of, need_of
+
+
+def worklist(config: Config, now: datetime) -> list[dict[str, Any]]:
+    """Every case, the nearest need first: docs/json-output.md, `status`.
+
+    Of one whose case file can't be read, what the ledger knows, and why.
+    """
+    ledger = Ledger(config.ledger_url(), config.store.path / "ledger.key")
+    try:
+        rows = ledger.cases()
+    finally:
+        ledger.close()
+    return [_line(case_folder(config, row.handle), row, now) for row in rows]
+
+
+def _line(folder: Path, row: CaseRow, now: datetime) -> dict[str, Any]:
+    known = {
+        "case": row.handle,
+        "request_id": None,
+        "request_file": None,
+        "destination": None,
+        "needed_by": row.due,
+        "meeting": None,
+        "due_at": due_at(row.due).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "state": row.state,
+        "missed": False,
+        "closed": row.state == "closed",
+        "exit_code": row.exit_code,
+        "error": "",
+    }
+    try:
+        if not (folder / "case.db").exists():
+            return {**known, "error": "the case's file is not there"}
+        with CaseFile.open(folder) as case:
+            return {**known, **_read(case, now)}
+    except ConnectorError as error:
+        return {**known, "error": str(error)}
+    except Exception as error:  # noqa: BLE001 - one case never stops the others
+        return {**known, "error": str(unforeseen(error))}
+
+
+def _read(case: CaseFile, now: datetime) -> dict[str, Any]:
+    facts, need = facts_of(case, now), need_of(case)
+    request = case.fact("request") or {}
+    return {
+        "request_id": request.get("request_id"),
+        "request_file": case.fact("request_file"),
+        "destination": end_of(case, "destination"),
+        "needed_by": case.fact("needed_by"),
+        "meeting": need.meeting,
+        "state": facts.state.value,
+        "missed": facts.missed,
+        "closed": facts.closed,
+        "exit_code": int(exit_codes(facts)[0]),
+    }
