@@ -89,6 +89,7 @@ def _token(text: str) -> str:
 
 
 Moment = Annotated[str, AfterValidator(_fhir_moment)]
+Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Npi = Annotated[str, AfterValidator(_npi)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Record = Annotated[str, AfterValidator(_record)]
@@ -168,16 +169,36 @@ class Meeting(Written):
         return self
 
 
+class Signer(Written):
+    """Whose form it is, as it stands on the form."""
+
+    family: Text
+    birth_date: Day
+
+
 class Basis(Written):
-    """On what ground the records may leave."""
+    """On what ground the records may leave; of a signed form, what the person who read it says."""
 
     kind: Literal["treatment", "patient-authorization"] = "treatment"
     document: Path | None = None
+    read_by: Text | None = None
+    patient: Signer | None = None
+    covers: tuple[Token, ...] = ()  # what it names beyond a general authorization, as `part-2`
+    until: Moment | None = None
 
     @model_validator(mode="after")
     def _document(self) -> "Basis":
-        if (self.kind == "patient-authorization") != (self.document is not None):
+        signed = self.kind == "patient-authorization"
+        if signed != (self.document is not None):
             raise ValueError("a patient-authorization, and only it, needs its signed document")
+        said = (self.read_by, self.patient, self.until)
+        if not signed and (self.covers or any(said)):
+            raise ValueError("read_by, patient, covers and until are of a patient-authorization")
+        if self.covers and not all(said):
+            raise ValueError(
+                "covers: somebody has to say who read it (read_by), whose it is (patient) and until"
+                " when it holds (until)"
+            )
         return self
 
 

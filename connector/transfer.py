@@ -1,10 +1,10 @@
 """What can be done with a case: the steps to a goal, or one of them, and how it stands then."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from . import push, revision, steps, withdraw
+from . import push, reconciled, revision, steps, withdraw
 from .case import State
 from .errors import (
     ConnectorError,
@@ -18,6 +18,7 @@ from .errors import (
 )
 from .job import Job, at_work, begin_anew, edited, enter, forget, iso
 from .pull import forget_export
+from .push import Found
 from .store import chart, route, update
 from .store.casefile import CaseFile
 from .store.standing import Standing, standing
@@ -130,6 +131,36 @@ def take_back(job: Job, decision: withdraw.Decision, receipt: Path | None = None
             withdraw.from_receipt(job, desk.case, receipt)
         withdraw.decide(job, desk.case, decision)
         return _attempt(job, desk, State.VERIFIED, lambda: withdraw.go_on(job, desk))
+
+
+def reconcile(job: Job, receipts: Sequence[Path], *, said: bool) -> tuple[Standing, list[Found]]:
+    """Find at the destination what this case brought, where the store does not know it any more.
+
+    Pulls and maps first, if the case has no packet. `said`: somebody asked the people there. The
+    next transfer goes on with what was found. `UsageError` for a receipt that can't be used.
+    """
+    with at_work(job) as desk:
+        case = desk.case
+        _not_taken_back(case)
+        if not desk.record_by_record:
+            raise UsageError(
+                "what is delivered there does not stand as records that can be read",
+                "Nothing has to be rebuilt: run `connector transfer` again.",
+            )
+        if case.fact("packet_hash") is None:
+            stands = _attempt(job, desk, State.READY, lambda: steps.go_on(job, desk, State.READY))
+            if case.fact("packet_hash") is None:
+                return stands, []
+        hashes = reconciled.hashes(job, case, receipts)
+        found: list[Found] = []
+
+        def look() -> None:
+            found.extend(push.reconcile(desk, hashes, said=said))
+            if State(case.fact("state")) is State.HELD:
+                begun = State.SENDING if case.fact("sending") else State.READY
+                enter(case, State.DELIVERED if update.told(case) else begun)
+
+        return _attempt(job, desk, State.VERIFIED, look), found
 
 
 def recall_outlook(job: Job, receipt: Path | None = None) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from connector.config import Config, load, same_environment
 from connector.errors import UsageError
-from connector.settings import PUBLIC_SANDBOXES, Secret, Source
+from connector.settings import PUBLIC_SANDBOXES, Secret, Source, server_base
 
 ID = "11111111-2222-4333-8444-555555555555"
 EXAMPLE = f"""\
@@ -292,3 +292,19 @@ def test_a_secret_that_is_not_had_is_not_shown_either(
         secret(**where).read()
     assert "t0k" not in str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("written_as", "said"),
+    [
+        ("ehr.example.org/fhir", "begins with https://"),
+        ("localhost:8080/fhir", "begins with https://"),
+        ("https://ehr.example.org/fhir/metadata", "what goes before /metadata"),
+        ("https://ehr.example.org/fhir/metadata/", "what goes before /metadata"),
+        ("https://ehr.example.org/fhir/Patient", "what goes before /metadata or /Patient"),
+        ("https://ehr.example.org/fhir?x=1", "without query"),
+    ],
+)
+def test_what_is_no_base_is_told(written_as: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        server_base(written_as)

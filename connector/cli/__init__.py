@@ -31,6 +31,7 @@ _VERBS = {
     "waive": "Do without an item of the checklist, with a reason.",
     "approve": "Let the packet with the hash that the dry run showed leave.",
     "resolve": "Say which record at the destination is the patient's, if it is in doubt.",
+    "reconcile": "After a restored backup: find at the destination what this case brought.",
     "receipt": "Check a receipt, without any server.",
     "audit": "The log of disclosures: verify it, show it, export its AuditEvents.",
     "sync": "Every request file of a folder, the nearest need first: for cron.",
@@ -106,13 +107,21 @@ def group(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
-    with shown():
-        code = run(arguments)
-    sys.exit(code)
+    sys.exit(run(arguments))
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code. Nobody's mistake shows a traceback."""
+    with shown() as flushed:
+        code = _run(arguments)
+        if lost := flushed():
+            fix = "Check the disk that standard output goes to. The case stands as `show` says."
+            code = _complain(Exit.INTERNAL, f"output was lost: {lost}", fix, as_json=False)
+            flushed()
+    return code
+
+
+def _run(arguments: list[str] | None) -> int:
     as_json = "--json" in (sys.argv if arguments is None else arguments)
     try:
         result = group.main(arguments, prog_name="connector", standalone_mode=False)

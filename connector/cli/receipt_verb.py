@@ -1,6 +1,7 @@
 """`connector receipt`."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def check(file: Path, jwks: Path | None, packet: Path | None, as_json: bool) -> 
 
     keys = _json(jwks) if jwks else None
     data = _read(file)
+    _must_be_a_receipt(file, data)
     try:
         if data.lstrip()[:1] == b"{":
             jws = _read(file.with_suffix(".jws")) if jwks else None
@@ -54,13 +56,31 @@ def check(file: Path, jwks: Path | None, packet: Path | None, as_json: bool) -> 
             )
         else:
             jws, data = data, proof.content(data, keys)
-        # receipt-0.json has packet-0.json beside it.
-        beside = file.with_name(file.stem.replace("receipt", "packet", 1) + ".json")
-        packet = packet or (beside if beside.exists() else None)
+        packet = packet or _beside(file)
         found = proof.check(data, jws, keys, _read(packet) if packet else None)
     except proof.BadSignature as error:
         found = proof.Checked({}, ["signature"], [f"signature: {error}"])
     return _tell(found.values, found.checked, found.wrong, as_json)
+
+
+def _beside(file: Path) -> Path | None:
+    """receipt-0.json has packet-0.json beside it; a receipt of another name has no packet."""
+    if not file.stem.startswith("receipt"):
+        return None
+    beside = file.with_name(file.stem.replace("receipt", "packet", 1) + ".json")
+    return beside if beside.exists() else None
+
+
+def _must_be_a_receipt(file: Path, data: bytes) -> None:
+    """`UsageError` for what is neither JSON nor a compact JWS (RFC 7515 7.1)."""
+    text = data.strip()
+    if not text:
+        raise UsageError(f"{file}: the file is empty", "Take the file as it was written.")
+    if text[:1] != b"{" and not re.fullmatch(rb"[\w-]+\.[\w-]+\.[\w-]+", text):
+        raise UsageError(
+            f"{file}: neither a receipt nor a signed one",
+            "Name receipt.json or receipt.jws as it was written.",
+        )
 
 
 def _tell(values: dict[str, Any], checked: list[str], wrong: list[str], as_json: bool) -> int:

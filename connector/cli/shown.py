@@ -4,8 +4,9 @@ Ids, names and titles come from servers and files. Whatever way they take into a
 C1), escape sequences and what turns the direction of writing around are shown as escapes.
 """
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -21,24 +22,54 @@ class _Shown:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.lost = ""  # why what was written did not get out; not because the reader had enough
 
     def write(self, text: str) -> int:
         start = REWIND if text.startswith(REWIND) else ""
         lines = text.removeprefix(start).split(_FEED)
         shown = (line if line.isprintable() else printable(line, len(line) * 6) for line in lines)
-        self._stream.write(start + _FEED.join(shown))
+        try:
+            self._stream.write(start + _FEED.join(shown))
+        except OSError as error:
+            self._give_up(error)
         return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        """Nobody reads on (`| head`), or the disk is full: the work goes on, its words go nowhere.
+
+        A run over many cases must not end in the middle because somebody has seen enough of it.
+        """
+        if not isinstance(error, BrokenPipeError):
+            self.lost = error.strerror or "it can't be written"
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
 @contextmanager
-def shown() -> Iterator[None]:
-    """Standard output and standard error, shown."""
+def shown() -> Iterator[Callable[[], str]]:
+    """Standard output and standard error, shown. Yields how to flush both: why output was lost."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _Shown(sys.stdout), _Shown(sys.stderr)
+    # None where the caller has closed it.
+    out, err = (stream and _Shown(stream) for stream in before)
+    sys.stdout, sys.stderr = out, err
+
+    def flushed() -> str:
+        for stream in (out, err):
+            if stream:
+                stream.flush()
+        return out.lost if out else ""
+
     try:
-        yield
+        yield flushed
     finally:
         sys.stdout, sys.stderr = before

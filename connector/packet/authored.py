@@ -19,7 +19,7 @@ from .index import Row
 from .mappings import Mappings
 from .media import HEAD, media_type
 from .news import News, Revision, moved
-from .rules import Release
+from .rules import Notice, Release
 from .supplied import Document
 
 _CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
@@ -42,6 +42,7 @@ class Content:
     separately: Sequence[str]
     sections: Sequence[dict[str, Any]]
     confidentiality: str
+    notices: Sequence[Notice] = ()  # what binds whoever receives it
 
 
 class Writer:
@@ -89,6 +90,7 @@ class Writer:
             "mode": request.meeting.mode if request.meeting else "undecided",
             "keyQuestions": _key_questions(request),
             "notes": [note for note in (request.question, request.patient_story) if note],
+            "notices": [],
             "owner": parties.their_organization(request.performer, destination, self.owner_entry),
         }
 
@@ -154,6 +156,7 @@ class Writer:
             "missing": list(content.missing),
             "separately": list(content.separately),
             "confidentiality": content.confidentiality,
+            "notices": [_label(notice.label) for notice in content.notices],
         }
         made = []
         if self._request.basis.document is not None:
@@ -201,7 +204,10 @@ class Writer:
         if sender.startswith("PractitionerRole/") and self._names["performerRole"]:
             label = f"MessageHeader/{digest}"
             header = decode(self._own("MessageHeader", "MessageHeader", label).body)
-        labels = [{"system": _CONFIDENTIALITY, "code": self._names["confidentiality"]}]
+        labels = [
+            {"system": _CONFIDENTIALITY, "code": self._names["confidentiality"]},
+            *self._names["notices"],
+        ]
         if self._test:
             labels.append({"system": systems.ACT_REASON, "code": "HTEST"})
         return {
@@ -245,6 +251,7 @@ class Writer:
         labels = [
             {"system": _CONFIDENTIALITY, "code": self._names["confidentiality"]},
             {"system": systems.ACT_REASON, "code": self._purpose},
+            *self._names["notices"],
         ]
         run = case_handle(self._source.id, request_id)
         return self._author(template, new_id, run, labels, label, extra)
@@ -267,6 +274,21 @@ class Writer:
         meta = {"security": labels, "tag": tags} if labels else {"tag": tags}
         names = {**self._names, **extra, "id": new_id, "meta": meta}
         return author(template, self._mappings.templates[template], names, label)
+
+
+def notices_for(rows: Sequence[Row], release: Release) -> list[Notice]:
+    """The notices that have to accompany what leaves."""
+    of = {rule.id: rule.labels for rule in release.rules}
+    return [
+        notice
+        for notice in release.notices
+        if any(not of[rule].isdisjoint(row.labels) for rule in notice.of for row in rows)
+    ]
+
+
+def _label(token: str) -> dict[str, str]:
+    system, _, code = token.rpartition("|")
+    return {"system": system, "code": code}
 
 
 def high_water(rows: Sequence[Row], release: Release) -> str:

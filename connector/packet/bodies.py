@@ -1,18 +1,20 @@
 """Second pass: the packet's entries body by body, each made when it is asked for."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 
 from ..fhir.lossless import sha256
 from ..progress import Progress
 from ..store import answers as said
 from ..store import chart
+from ..store import update as update_of
 from ..store.casefile import CaseFile
 from ..store.packet import Decision
 from .author import Authored
 from .authored import Writer
-from .carry import Carrier
+from .carry import Carrier, Form
 from .coverage import Coverage
-from .news import News, Revision
+from .news import News, Revision, same_at_source
 from .supplied import Document
 
 # Type, derived id, origin, source and body of an entry, as `replace_packet` wants it.
@@ -47,13 +49,23 @@ def carried(
             continue
         form = carrier.form(key, record.body)
         if news.former:
-            news.add(f"{record.type}/{form.id}", sha256(form.body), in_error=key in passed_on)
+            news.add(
+                f"{record.type}/{form.id}",
+                sha256(form.body),
+                in_error=key in passed_on,
+                same=partial(_same, case, carrier, record.type, form),
+            )
         if key not in passed_on:
             coverage.add(record, form.members, form.notes)
         yield record.type, form.id, "carried", key, form.body
         number += 1
         if number % EVERY == 0 or number == total:
             progress("author", number, total)
+
+
+def _same(case: CaseFile, carrier: Carrier, resource_type: str, form: Form) -> bool:
+    before = update_of.former(case, resource_type, form.id)
+    return before is not None and same_at_source(before.body, form.body, carrier.named)
 
 
 def brought(

@@ -74,6 +74,7 @@ class Carrier:
     ) -> None:
         self._links = links
         self._source_id = source_id
+        self._system = f"urn:uuid:{source_id}"
         self._travels = travels
         self._withheld = withheld
         self._merged = merged
@@ -96,6 +97,12 @@ class Carrier:
             new_id = derived_id(self._source_id, resource_type, resource_id)
             self._packet_ids[key] = f"{resource_type}/{new_id}"
         return self._packet_ids[key]
+
+    def named(self, identifier: Any) -> str | None:
+        """The packet reference that an identifier of ours stands for; None: it is another's."""
+        if not isinstance(identifier, dict) or identifier.get("system") != self._system:
+            return None
+        return self.packet_id(str(identifier.get("value")))
 
     def form(self, key: str, body: bytes) -> Form:
         """A record in packet form.
@@ -150,7 +157,7 @@ class Carrier:
 
     def _logical(self, value: str) -> Fate:
         # The receiver can ask the source for it by this name; it can't be followed as a link.
-        return Fate(identifier={"system": f"urn:uuid:{self._source_id}", "value": value})
+        return Fate(identifier={"system": self._system, "value": value})
 
     def _is_edited(self, key: str) -> bool:
         return key in self._twins or key in self._reports or key in self._withheld.concerns

@@ -10,7 +10,7 @@ from .index import Row
 from .mappings import Mappings
 from .match import any_means
 from .narrative import Line, narrative
-from .rules import Order, Section, Sections
+from .rules import Notice, Order, Section, Sections
 from .supplied import Document
 from .told import Told
 
@@ -36,11 +36,12 @@ def sections(
     told: Told,
     mappings: Mappings,
     packet_reference: Callable[[str], str],
+    notices: Sequence[Notice] = (),
 ) -> list[dict[str, Any]]:
     """Template variables of every section: title, code, narrative, entry, empty (why, or None).
 
     `rows`: what leaves, with the `documents` that people brought. `packet_reference`: `Type/id`
-    at the source → `Type/<derived id>`.
+    at the source → `Type/<derived id>`. `notices`: what has to accompany such records.
     """
     shelves = _shelve(rows, request, mappings)
     order = mappings.orders[request.key_question]
@@ -50,7 +51,7 @@ def sections(
     for section in ordered(mappings.sections.sections, order.sections):
         held = in_order(shelves[section.id], order, section.id, first)
         brought = [document for document in documents if document.section == section.id]
-        before = _words(section, request, told) if section.text else []
+        before = _words(section, request, told, notices) if section.text else []
         wanting = [
             line
             for f in findings
@@ -129,7 +130,7 @@ def in_order(rows: Sequence[Row], order: Order, section: str, first: Sequence[st
     return sorted(found, key=lambda row: rank.get(row.key, len(rank)))
 
 
-def _words(section: Section, request: Request, told: Told) -> list[str]:
+def _words(section: Section, request: Request, told: Told, notices: Sequence[Notice]) -> list[str]:
     """The text of the sections that are ours to write."""
     if section.id == "reason":
         lines = [f"Key question: {request.key_question}.", request.question]
@@ -138,7 +139,8 @@ def _words(section: Section, request: Request, told: Told) -> list[str]:
         if request.patient_story:
             lines.append(f"In the patient's own words: {request.patient_story}")
         return lines
-    return [RECONCILE, *told.missing, *told.separately]
+    bound = [notice.text for notice in notices]
+    return [RECONCILE, *bound, *told.missing, *told.separately]
 
 
 def _line(row: Row, names: Mapping[str, str]) -> Line:

@@ -37,6 +37,10 @@ def render(case: CaseFile, kind: Kind) -> Iterator[bytes]:
     rows = case.rows("SELECT type, id, origin, source FROM entry ORDER BY seq")
     header = _header(envelope) if kind == "message" else None
     urls = {f"{name}/{new_id}": f"urn:uuid:{new_id}" for name, new_id, _, _ in rows}
+    if kind == "transaction" and (theirs := _patient_there(case)):
+        ours = _subject(case)
+        urls[ours] = theirs
+        rows = [row for row in rows if f"{row[0]}/{row[1]}" != ours]
     yield _head(envelope, kind, case.fact("packet_hash"))
     first = True
     for resource_type, resource_id, body in _bodies(case, kind, header, rows):
@@ -48,6 +52,30 @@ def render(case: CaseFile, kind: Kind) -> Iterator[bytes]:
             yield b',"request":' + encode(_request(resource_type, resource_id))
         yield b"}"
     yield b"\n]}\n"
+
+
+def _patient_there(case: CaseFile) -> str | None:
+    """`Patient/ID` at the destination, where the request names it or a search found it.
+
+    A transaction then refers to it, as a push does, and creates no other. `UsageError` where the
+    request names it by an identifier that was not looked up yet.
+    """
+    if found := case.fact("destination_patient"):
+        return str(found)
+    asked = (case.fact("request") or {}).get("destination_patient") or {}
+    if asked.get("identifier"):
+        raise UsageError(
+            "the request names the patient at the destination by an identifier, and a file can't"
+            " look it up",
+            "Name the record by its id there (destination_patient: {id: …}), or push the packet.",
+        )
+    return f"Patient/{asked['id']}" if asked.get("id") else None
+
+
+def _subject(case: CaseFile) -> str:
+    contents = packet.authored(case, "Composition")
+    assert contents is not None
+    return str(decode(contents.body)["subject"]["reference"])
 
 
 def must_be_sendable(case: CaseFile, kind: str) -> None:

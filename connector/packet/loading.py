@@ -181,9 +181,16 @@ class _Loader:
                     raise _wrong(place, "another file of release/ has it already")
                 notes = found.file.notes_of_withheld_encounters
                 self._place(notes.id, place)
+        ids = {rule.id for rule in rules}
+        for found in read_all:
+            for number, notice in enumerate(found.file.notices):
+                if unknown := sorted(notice.of - ids):
+                    place = found.place("notices", number, "of")
+                    raise _wrong(place, f"{unknown[0]}: no such rule")
         return Release(
             version="1",
             about="all files of release/",
+            notices=tuple(notice for found in read_all for notice in found.file.notices),
             rules=rules,
             notes_of_withheld_encounters=notes,
         )

@@ -1,10 +1,12 @@
 """What an update has to say: which records are new, changed or withdrawn, and what was moved."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..fhir.lossless import decode
+from ..fhir.references import objects
 from ..request import Request
 from ..store.packet import Entry
 
@@ -38,12 +40,25 @@ class News:
     in_error: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
 
-    def add(self, reference: str, digest: str, *, in_error: bool = False) -> None:
-        """Compare one entry with what it was."""
+    def add(
+        self,
+        reference: str,
+        digest: str,
+        *,
+        in_error: bool = False,
+        same: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Compare one entry with what it was.
+
+        `same`: asked of bytes that differ, whether the source says what it said before.
+        """
         if reference not in self.former:
             self.new.append(reference)
         elif self.former[reference] != digest:
-            (self.in_error if in_error else self.changed).append(reference)
+            if in_error:
+                self.in_error.append(reference)
+            elif not same():
+                self.changed.append(reference)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """How many records of each type are new, changed, entered-in-error, gone."""
@@ -95,6 +110,26 @@ def moved(before: Request, now: Request) -> list[str]:
     if not said and now != before:
         said.append("The request was edited: the summary has it as it is now.")
     return said
+
+
+def same_at_source(before: bytes, now: bytes, named: Callable[[Any], str | None]) -> bool:
+    """Whether two forms of a record differ only by what travels with it.
+
+    A reference to a record that stays behind is an identifier, and a link again when that travels:
+    `named` gives the reference that such an identifier stands for. The targets of a Provenance are
+    trimmed to what travels.
+    """
+    return bool(_as_linked(decode(before), named) == _as_linked(decode(now), named))
+
+
+def _as_linked(resource: Any, named: Callable[[Any], str | None]) -> Any:
+    for node in objects(resource):
+        if "reference" not in node and (reference := named(node.get("identifier"))):
+            del node["identifier"]
+            node["reference"] = reference
+    if resource.get("resourceType") == "Provenance":
+        resource.pop("target", None)
+    return resource
 
 
 def _records(number: int) -> str:

@@ -54,6 +54,7 @@ class Outline:
     independence: tuple[str, ...]  # reasons to doubt that the second team is another one
     independence_unseen: tuple[str, ...]  # what could not be compared
     withheld: tuple[Decision, ...]
+    basis: tuple[str, ...]  # on what ground, and what that opens; as sentences
     sensitive: dict[str, Any]  # kinds that leave, and the caveat; for the operator, nobody else
     news: dict[str, dict[str, int]]  # how an update differs from what was told: how → type → number
 
@@ -66,6 +67,7 @@ def outline(
     advice: str,
     independence: Independence,
     sensitive: dict[str, Any],
+    basis: Sequence[str],
     news: dict[str, dict[str, int]],
 ) -> Outline:
     """Sum up. `ConnectorError` if a pulled record has no decision or has two."""
@@ -87,6 +89,7 @@ def outline(
         independence=independence.doubts,
         independence_unseen=independence.unseen,
         withheld=tuple(d for d in decisions if d.outcome == "withheld"),
+        basis=tuple(basis),
         sensitive=sensitive,
         news=news,
     )

@@ -9,6 +9,7 @@ from ..request import Request
 from ..settings import Destination
 from ..store.packet import Decision
 from ..store.rulings import Ruling
+from .authorization import Authorization
 from .consents import Consents
 from .index import Row, Unreadable
 from .labels import Labels
@@ -49,19 +50,19 @@ class Barrier:
         destination: Destination,
         patient: str,
         consents: Consents,
+        authorization: Authorization,
         at: datetime,
         inherited: Mapping[str, Mapping[str, str]],
         rulings: Iterable[Ruling] = (),
     ) -> None:
         self._never = {name: rule for rule in mappings.never.rules for name in rule.types}
-        basis = request.basis.kind
         self._labels = Labels(mappings.labels)
-        self._labelled = [rule for rule in mappings.release.rules if basis not in rule.unless]
+        self._labelled = [r for r in mappings.release.rules if not authorization.opens(r)]
         heuristic = mappings.heuristic
         self._guessed = {
             rule.id: rule.reason
             for rule in heuristic.rules
-            if heuristic.mode_of(rule.kind) == "withhold" and basis not in rule.unless
+            if heuristic.mode_of(rule.kind) == "withhold" and request.basis.kind not in rule.unless
         }
         if heuristic.minors and heuristic.mode_of(heuristic.minors.kind) == "withhold":
             self._guessed[heuristic.minors.id] = heuristic.minors.reason
@@ -165,7 +166,7 @@ class Barrier:
         for rule in self._labelled:
             labels = rule.labels & row.labels
             permitted = "consent" in rule.unless and self._consents.permits_labels(row, labels)
-            if labels and not permitted and not (released and rule.by_person):
+            if labels and not permitted and not (released and rule.authorization is None):
                 return self._labelled_so(row, sorted(labels), rule.id, rule.reason)
         if released:
             return None

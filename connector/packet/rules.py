@@ -177,14 +177,15 @@ class Withhold(Model):
     """Records with one of these security labels stay, unless something lets them go.
 
     `unless`: the request's basis, or a consent in the chart that names each of these labels that
-    the record has. `by_person`: whether a named person can release one of them without either.
+    the record has. `authorization`: what an authorization has to name for it, and without which no
+    person can release one of them; None: a general one.
     """
 
     id: Text
     reason: Text
     labels: frozenset[Text]
+    authorization: Text | None = None
     unless: frozenset[Literal["patient-authorization", "consent"]] = frozenset()
-    by_person: bool = True
 
 
 class EncounterNotes(Model):
@@ -196,9 +197,18 @@ class EncounterNotes(Model):
     opted_in: frozenset[Text] = frozenset()  # codes of notes that travel all the same
 
 
+class Notice(Model):
+    """What a packet has to say, and how it is labelled, when records of these rules leave."""
+
+    of: frozenset[Text]
+    text: Text
+    label: Text
+
+
 class Release(File):
     """release/general.yaml."""
 
+    notices: tuple[Notice, ...] = ()
     rules: tuple[Withhold, ...]
     notes_of_withheld_encounters: EncounterNotes | None = None
     examples: tuple[RuleExample, ...] = ()

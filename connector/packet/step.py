@@ -32,7 +32,8 @@ from .apart import Places
 from .assess import Known, assess
 from .attach import Attached
 from .attribute import LiteralSubject
-from .authored import Content, Writer, high_water
+from .authored import Content, Writer, high_water, notices_for
+from .authorization import authorization, statement
 from .belong import inherit, resolved
 from .carry import Carrier
 from .change import Rule
@@ -102,9 +103,10 @@ def map_case(
         case, links, rows, unreadable, request, source, destination, mappings, judged_at
     )
     patient_id = patient.partition("/")[2]
+    signed = authorization(case, request.basis, mappings, patient_id, judged_at)
     barrier = Barrier(
-        mappings, request, destination, patient_id, consents, _instant(as_of), inherited,
-        rulings(case),
+        mappings, request, destination, patient_id, consents, signed, _instant(as_of),
+        inherited, rulings(case),
     )  # fmt: skip
     every: list[Row | Unreadable] = [*rows.values(), *unreadable]
     barred = {row.key: decision for row in every if (decision := barrier.keeps(row))}
@@ -131,6 +133,7 @@ def map_case(
     must_travel(request, decided, decided)
 
     leaving = [row for key, row in rows.items() if key in chosen]
+    notices = notices_for(leaving, mappings.release)
     sensitive = _sensitive(leaving, mappings)
     with _held_with(case, decided):
         hold_sensitive(sensitive, mappings.heuristic, request, barrier.released)
@@ -160,8 +163,9 @@ def map_case(
             missing=told.asks,
             separately=told.separately,
             sections=sections(
-                leaving, request, findings, supplied, told, mappings, carrier.packet_id
+                leaving, request, findings, supplied, told, mappings, carrier.packet_id, notices
             ),
+            notices=notices,
             confidentiality=high_water(leaving, mappings.release),
         )
     )
@@ -212,6 +216,7 @@ def map_case(
         advise(request, mappings.advice, hinge, findings, status, free.values(), amount),
         independence(case, request, source, destination, links),
         sensitive,
+        statement(request.basis, mappings),
         news.counts() if revision.number else {},
     )
 

@@ -143,7 +143,9 @@ class Taking:
             self._tell(record, seen, found.place)
             return
         own = whose is Whose.OWN
-        standing = self._register.add(found.full_url, record, keep=not own)
+        # What is not stored now may be asked for: a Binary says by its securityContext whose it is.
+        at_hand = not own or seen.type not in OWN_TYPES
+        standing = self._register.add(found.full_url, record, keep=at_hand)
         if seen.type not in OWN_TYPES:
             return
         if standing == "contradicts":

@@ -15,11 +15,13 @@ from .identity import candidates, resolve
 from .readback import read_back, verify
 from .recall import look, recall
 from .receipt import Signing, receipt, signed, signing_key
+from .reconcile import Found, reconcile
 from .update import catch_up, refresh
 from .whole import Whole
 
 __all__ = [
     "Desk",
+    "Found",
     "Judged",
     "Signing",
     "Whole",
@@ -42,6 +44,7 @@ __all__ = [
     "read_back",
     "recall",
     "receipt",
+    "reconcile",
     "refresh",
     "resolve",
     "signed",

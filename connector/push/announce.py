@@ -16,10 +16,12 @@ from ..fhir.record import with_identity
 from ..store import delivery
 from ..store.packet import ANNOUNCED, LETTER
 from ..store.update import announced, opened
+from ..store.written import Written
+from .already import TAKEN_UP
 from .answers import Kind, judged
 from .desk import Desk, at_destination, parts
 from .exchange import may_try_again, post
-from .expected import WORKFLOW, Expected, Reading, judge
+from .expected import ANNOUNCED_ASIDE, Expected, Reading, judge
 from .identity import check_again
 from .lookup import read, resource
 from .patience import Patience
@@ -28,7 +30,6 @@ _OURS_YET: Literal["ours yet"] = "ours yet"
 _THEIRS: Literal["theirs"] = "theirs"
 _STALE: Literal["stale"] = "stale"  # our write was done, and what is read is from before it
 _Seen = Reading | Literal["ours yet", "theirs", "stale"]
-TAKEN_UP = "taken up there already"  # the note of what they worked on before we had looked
 
 
 @dataclass
@@ -69,6 +70,12 @@ def announce(desk: Desk, now: str) -> None:
         readings = _until_told(desk, signals, at)
     if begun:
         desk.ledger.answer(desk.handle, begun["write_no"], None, "settled by reading")
+    # So that another store of ours, or this one without the case's folder, knows it again.
+    desk.wrote(
+        Written(key, f"{parts(key)[0]}/{signals[key].target_id}", r.version, r.sent_sha256, read_as)
+        for key, r in readings.items()
+        if r.note != TAKEN_UP and (read_as := r.read_sha256)
+    )
     with desk.case.commit():
         delivery.read_back(desk.case, ((*parts(key), *r) for key, r in readings.items()))
         differing = [signals[key].name for key, r in readings.items() if r.status == "differs"]
@@ -166,12 +173,16 @@ def _taken_up(desk: Desk, signal: Signal, body: bytes) -> Reading | None:
     Not of an update that has not left: what they have is the request before it. The version stays
     the one that our write made: theirs is not ours to write over.
     """
-    aside = WORKFLOW.get(signal.name)
-    if aside is None or (signal.again and signal.pending):
+    if signal.name not in ANNOUNCED_ASIDE or (signal.again and signal.pending):
         return None
+    aside = ANNOUNCED_ASIDE[signal.name]
     base_url = desk.settings.base_url
     reading = judge(signal.target_id, signal.wanted, body, base_url, aside)
-    if reading.status == "differs" or resource(body).get("status") in (None, "draft"):
+    if reading.status == "differs" or resource(body).get("status") in (
+        None,
+        "draft",
+        "preparation",
+    ):
         return None
     return reading._replace(version=signal.version, note=TAKEN_UP)
 

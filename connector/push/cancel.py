@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import DestinationRefused, Held, ReadBackDiffers
 from ..fhir.bundle import Write
 from ..fhir.ids import authored_id
-from ..fhir.lossless import decode, encode
+from ..fhir.lossless import UndecodableError, decode, encode
 from ..fhir.record import with_identity
 from ..fhir.systems import TAG
 from ..store import delivery, packet
@@ -123,6 +123,8 @@ def _signals(desk: Desk) -> list[_Signal]:
         if body is None:
             continue
         resource = decode(body)
+        if not isinstance(resource, dict):
+            raise UndecodableError("not a resource")
         ours = row.version is not None and version_of(resource) == row.version
         ours = ours or canonical_sha256(body) in known
         found.append(_Signal(row, resource, ours))

@@ -100,7 +100,7 @@ def _find(desk: Desk, identifier: tuple[str, str]) -> Place | None:
                 "the destination does not search Bundle by identifier: it returned another one",
                 "Send the packet as a transaction instead.",
             )
-        found.append(Place(BUNDLE, str(resource["id"]), version_of(resource)))
+        found.append(Place(BUNDLE, str(resource.get("id", "")), version_of(resource)))
     if len(found) > 1:
         raise Held(
             "doubled",

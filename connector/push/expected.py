@@ -7,7 +7,7 @@ from ..fhir.equality import Verdict, comparable, relation
 from ..fhir.lossless import UndecodableError, canonical, decode, encode, sha256
 from ..store.packet import announced, drafts
 from .addresses import Addresses
-from .desk import REQUEST, TASK, Desk, key_of
+from .desk import LETTER, REQUEST, TASK, Desk, key_of
 from .lookup import resource, version_of
 
 _STATUS = {
@@ -29,6 +29,10 @@ WORKFLOW = {
 }
 
 
+# What may differ in a request that was announced at another moment.
+ANNOUNCED_ASIDE = WORKFLOW | {LETTER: frozenset({"status", "sent"})}
+
+
 class Expected:
     """The packet as it has to stand there; announced at `announced_at` (FHIR dateTime) or not."""
 
@@ -44,6 +48,11 @@ class Expected:
         if self._at is not None and key in self.signals:
             entry = entry._replace(body=announced(entry, self._at))
         return self._addresses.render(entry)
+
+    def out(self, key: str) -> bytes:
+        """A signal as it is announced, but for the moment."""
+        entry = self._desk.entry(key)
+        return self._addresses.render(entry._replace(body=announced(entry)))
 
     def first(self, key: str, missing: Collection[str]) -> bytes:
         """The entry as it left when `missing` had no place yet."""

@@ -63,8 +63,9 @@ def _packet(values: dict[str, Any], packet: bytes) -> list[str]:
         raise UsageError(
             "the packet is not a Bundle that can be read", "Name the packet.json of the case."
         ) from None
+    wrong = _envelope(packet, list(hashes))
     told = {line["packet"]: line["sha256_packet"] for line in values["resources"]}
-    wrong = [
+    wrong += [
         f"packet: {key} is not {'in it' if key not in hashes else 'as it was sent'}"
         for key, digest in told.items()
         if hashes.get(key) != digest
@@ -74,6 +75,18 @@ def _packet(values: dict[str, Any], packet: bytes) -> list[str]:
     if not wrong and not whole:
         wrong.append("packet: it is not the one with this packet_hash")
     return wrong
+
+
+def _envelope(packet: bytes, keys: list[str]) -> list[str]:
+    """What around the entries is not as `store.export` writes it: no hash is needed to know."""
+    top = decode(packet)
+    kept = {name: value for name, value in top.items() if name != "entry"}
+    if kept != {"resourceType": "Bundle", "type": "collection"}:
+        return ["packet: its envelope is not as it was written (Bundle.type, or another member)"]
+    urls = [{name: v for name, v in entry.items() if name != "resource"} for entry in top["entry"]]
+    if urls != [{"fullUrl": f"urn:uuid:{key.partition('/')[2]}"} for key in keys]:
+        return ["packet: its envelope is not as it was written (fullUrl, or another member)"]
+    return []
 
 
 def _key(body: bytes) -> str:

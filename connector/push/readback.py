@@ -14,6 +14,7 @@ from ..store.delivery import ARRIVED, STOOD, Delivery
 from ..store.update import left_behind
 from ..store.written import Written
 from . import doubles
+from .already import already
 from .desk import Desk, at_destination
 from .expected import WORKFLOW, Expected, Reading, canonical_sha256, judge
 from .identity import check_again
@@ -147,6 +148,8 @@ class _Reader:
         aside = (self.aside or {}).get(key, ())
         reading = judge(row.target_id, wanted, body, self.desk.settings.base_url, aside)
         verdict, revision = None, None
+        if self.aside is None and (out := already(self.desk, self.expected, row, body)):
+            return self._noted(row, out), None, None
         if reading.status == "differs":
             first = self.expected.first(key, missing) if missing is not None else None
             reading, verdict, wanted = weigh(
@@ -186,7 +189,11 @@ class _Reader:
     ) -> None:
         desk, left = self.desk, (None, Whose.ALTERED)
         if self.aside is None:
-            desk.wrote(_as_read(row, r) for row, r, whose, _ in judged if whose in left)
+            desk.wrote(
+                _as_read(row, r)
+                for row, r, whose, _ in judged
+                if whose in left and r.status != "theirs"
+            )
         with desk.case.commit():
             delivery.read_back(
                 desk.case, ((row.type, row.id, *reading) for row, reading, _, _ in judged)
@@ -220,7 +227,7 @@ def _hold(found: Iterable[_Finding]) -> None:
             "what stands at the destination is neither what was sent nor what we left there"
             f" earlier: {_counted(theirs)}",
             "Ask the people who run the destination what was changed and why; nothing was written"
-            " over it.",
+            " over it. If your own store was restored or lost: `connector reconcile CASE`.",
         )
 
 

@@ -120,7 +120,11 @@ def _look(desk: Desk, progress: Progress) -> _Found:
         elif row.status == "differs" and (meant := _as_meant(desk, expected, row, body)):
             found.unheard.append(meant)
         elif not _ours(desk, row, body):
-            found.theirs.append(key)
+            # As it is to become: an earlier run of ours that this store knows nothing of.
+            if meant := _as_meant(desk, expected, row, body):
+                found.unheard.append(meant)
+            else:
+                found.theirs.append(key)
         progress("catch up", number, len(rows))
     return found
 

@@ -6,8 +6,10 @@ from typing import Any
 from ..fhir.ids import derived_id
 from ..fhir.lossless import UndecodableError
 from ..store.delivery import STOOD, Delivery
+from ..store.written import Known
 from .desk import Desk, parts
 from .expected import Reading, canonical_sha256, judge
+from .lookup import Place, made_once
 from .standing import Ours, There, Whose, as_left, united, whose
 
 NEWER = "a later case of ours brought a newer version"
@@ -39,6 +41,12 @@ def weigh(
     known = desk.known([key]).get(key)
     reading = judge(row.target_id, wanted, body, base, aside)
     there = There(place, reading.version, reading.read_sha256)
+    if known is None and row.note == STOOD and row.target_id is not None:
+        # No ledger knows of it (a backup, another machine): it carries our tag, and if nobody has
+        # written it since it was made, it stands as we left it.
+        stands = Place(row.type, row.target_id, reading.version)
+        if made_once(desk, stands):
+            known = Known(keyed(place), reading.version, None, keyed(reading.read_sha256), "", "")
     left = known is not None and as_left(there, known, keyed)
 
     def same(identifier: dict[str, Any], references: set[str]) -> str | None:

@@ -155,13 +155,14 @@ def outline(values: dict[str, Any], stands: dict[str, Any]) -> list[str]:
             f"Withheld ({len(values['withheld'])}; for you only, the packet does not say):"
         )
         lines += [f"  {d['type']}: {d['reason']} [{d['rule']}]" for d in values["withheld"]]
-    lines += _sensitive(values.get("sensitive") or {})
     if values.get("documents"):
         lines.append("Files of this machine that go along:")
         lines += [
             f"  {d['for']}: {d['content_type']}, {d['size']} bytes, SHA-256 {d['hash']:.12}"
             for d in values["documents"]
         ]
+    lines += values.get("basis", [])
+    lines += _sensitive(values.get("sensitive") or {})
     lines += _changes(values["coverage"])
     lines.append("Checklist:")
     lines += [_item(item) for item in values["items"]]

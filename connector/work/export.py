@@ -7,7 +7,27 @@ from ..case import State
 from ..errors import UsageError
 from ..job import Job, at_work
 from ..store import route
+from ..store.casefile import CaseFile
 from ..store.standing import Standing, standing
+from ..store.update import has_left
+
+
+def _must_be_new(case: CaseFile) -> None:
+    """A transaction only creates what the receiver does not have under our tag. `UsageError` where
+    it would be answered with success and change nothing, or stand beside what we brought."""
+    before = case.fact("exported")
+    if before is not None and before != case.fact("packet_hash"):
+        raise UsageError(
+            "a transaction of this case was exported before, with another packet: this one creates"
+            " only what is not there yet, so what was corrected since would stay as it was",
+            "Export it as a document, or push it: `transfer --update` brings up to date.",
+        )
+    if has_left(case):
+        raise UsageError(
+            "this case was pushed: a transaction would create a second Patient beside the one that"
+            " the push found, and leave what was corrected as it is",
+            "Export it as a document, or send what is new with `transfer --update`.",
+        )
 
 
 def export(job: Job, shape: packet.Shape, path: Path) -> Standing:
@@ -27,5 +47,10 @@ def export(job: Job, shape: packet.Shape, path: Path) -> Standing:
             )
         route.must_be_released(case, job.destination.release)
         route.must_be_whole(case)
+        if shape == "transaction":
+            _must_be_new(case)
         packet.write(case, shape, path, lambda: push.hand_over(desk))
+        if shape == "transaction":
+            with case.commit():
+                case.set_fact("exported", case.fact("packet_hash"))
         return standing(case, job.clock(), State.READY)

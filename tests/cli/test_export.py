@@ -99,3 +99,41 @@ def test_a_transaction_is_taken_by_a_server_whole_and_once(world: World) -> None
     kinds = [resource["resourceType"] for resource in world.there()]
     assert kinds.count("ServiceRequest") == kinds.count("Patient") == kinds.count("Task") == 1
     assert world.there("Task")[0]["status"] == "requested"
+
+
+def test_a_transaction_after_a_correction_is_refused_for_it_would_change_nothing(
+    world: World,
+) -> None:
+    request = world.request(**WORDS)
+    world.cli("map", request)
+    assert world.cli("export", request, "--as", "transaction", "-o", "1.json").code == 3
+    assert world.cli("export", request, "--as", "transaction", "-o", "2.json").code == 3
+    world.request(**WORDS, question="Is it too late?")
+    world.cli("map", request)
+    ran = world.cli("export", request, "--as", "transaction", "-o", "3.json")
+    assert (ran.code, "would stay as it was" in ran.err) == (2, True), ran
+    assert not (world.folder / "3.json").exists()
+    assert world.cli("export", request, "--as", "document", "-o", "3.json").code == 3
+
+
+def test_a_transaction_is_refused_where_a_push_stands(world: World) -> None:
+    request = world.request(**WORDS)
+    world.cli("transfer", request)
+    ran = world.cli("export", request, "--as", "transaction", "-o", "t.json")
+    assert (ran.code, "was pushed" in ran.err) == (2, True), ran
+
+
+def test_a_transaction_refers_to_the_patient_whom_the_request_names(world: World) -> None:
+    request = world.request(**WORDS, destination_patient={"id": "4711"})
+    world.cli("map", request)
+    assert world.cli("export", request, "--as", "transaction", "-o", "t.json").code == 3
+    bundle = json.loads((world.folder / "t.json").read_bytes())
+    resources = [entry["resource"] for entry in bundle["entry"]]
+    assert "Patient" not in {r["resourceType"] for r in resources}
+    [order] = [r for r in resources if r["resourceType"] == "ServiceRequest"]
+    assert order["subject"]["reference"] == "Patient/4711"
+    system = {"identifier": "urn:test|1"}
+    named = world.request(**WORDS, request_id="SO-2", destination_patient=system)
+    world.cli("map", named)
+    ran = world.cli("export", named, "--as", "transaction", "-o", "u.json")
+    assert (ran.code, "by an identifier" in ran.err) == (2, True), ran

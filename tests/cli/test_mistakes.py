@@ -1,6 +1,7 @@
 """A user's mistake: a clear message, exit 2, nothing sent, no traceback."""
 
 import json
+import os
 
 from connector.fhir.lossless import encode
 from connector.sandbox import Fault
@@ -81,3 +82,23 @@ def test_who_was_merged_in_the_middle_is_asked_for_anew_and_the_words_say_so(
     assert not world.written()
     anew = world.request("b.yaml", request_id="SO-2", patient={"id": "kept"})
     assert world.cli("transfer", anew, "--json").json["state"] == "verified"
+
+
+def test_a_source_that_is_the_destination_is_told(world: support.World) -> None:
+    world.configure(destination_url=world.source_url + "/")
+    assert "they are one server" in refused(world, "transfer", world.request())
+    world.configure(destination_url=world.source_url.replace("http://", "HTTP://"))
+    assert "they are one server" in refused(world, "transfer", world.request())
+
+
+def test_a_pipe_for_a_configuration_or_a_document_never_waits(world: support.World) -> None:
+    os.mkfifo(world.folder / "pipe")
+    assert "not a regular file" in refused(world, "-c", world.folder / "pipe", "status")
+    for name in ("pipe", "/dev/zero", "/etc/passwd", "connector-data/ledger.key"):
+        basis = {"kind": "patient-authorization", "document": name}
+        message = refused(world, "transfer", world.request(request_id="doc", basis=basis))
+        assert "basis.document" in message
+    for name in ("pipe", "/dev/zero", "/etc/passwd", "connector-data/ledger.key"):
+        ran = world.cli("attach", world.request(), "--item", "pathology", name)
+        assert ran.code == 2
+        assert "Traceback" not in ran.err

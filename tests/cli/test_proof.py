@@ -71,16 +71,48 @@ def test_a_stranger_checks_a_receipt(sent: support.World, tmp_path: Path) -> Non
     assert (ran.code, ran.out.split(":")[0]) == (8, "signature")
 
 
+@pytest.mark.parametrize("name", ["proof.json", "SO-1.json", "receipt (1).json"])
+def test_a_receipt_under_another_name_is_no_alarm(sent: support.World, name: str) -> None:
+    renamed = sent.folder / name
+    renamed.write_bytes((folder(sent) / "receipt.json").read_bytes())
+    ran = sent.cli("receipt", "check", renamed, "--json")
+    assert (ran.code, ran.json["checked"]) == (0, ["digest"])
+    packet = folder(sent) / "packet.json"
+    ran = sent.cli("receipt", "check", renamed, "--packet", packet, "--json")
+    assert (ran.code, ran.json["checked"]) == (0, ["digest", "packet"])
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        (b'"type":"collection"', b'"type":"transaction"'),
+        (b'"type":"collection"', b'"type":"collection","id":"x"'),
+        (b'{"fullUrl":"urn:uuid:', b'{"fullUrl":"urn:uuid:0'),
+        (b'{"fullUrl":', b'{"request":{"method":"DELETE","url":"Patient/1"},"fullUrl":'),
+    ],
+)
+def test_the_envelope_of_the_packet_is_covered(sent: support.World, was: bytes, now: bytes) -> None:
+    packet = folder(sent) / "packet.json"
+    packet.write_bytes(packet.read_bytes().replace(was, now, 1))
+    ran = sent.cli("receipt", "check", folder(sent) / "receipt.json")
+    assert (ran.code, "its envelope" in ran.out) == (8, True), ran
+
+
 def test_what_a_stranger_may_get_wrong(sent: support.World) -> None:
     case = folder(sent)
     (sent.folder / "empty.json").write_text("{}")
     (sent.folder / "list.json").write_text("[]")
+    (sent.folder / "void.json").write_text(" \n")
+    (sent.folder / "garbage.jws").write_bytes(b"\x00\xffonce upon a time")
     for arguments, words in (
         (["nowhere.json"], "No such file"),
         ([case / "receipt.jws"], "can't be checked without the public key"),
         ([case / "receipt.jws", "--jwks", "empty.json"], "no JSON Web Key Set"),
         ([case / "receipt.jws", "--jwks", "keys/private.pem"], "not JSON"),
         ([case / "packet.json"], "not a receipt that can be read"),
+        (["void.json"], "the file is empty"),
+        (["garbage.jws", "--jwks", "empty.json"], "neither a receipt nor a signed one"),
+        (["garbage.jws"], "neither a receipt nor a signed one"),
         ([case / "receipt.json", "--packet", "list.json"], "not a Bundle that can be read"),
     ):
         ran = sent.cli("receipt", "check", *arguments)

@@ -1,6 +1,7 @@
 """`connector sync`: twelve requests, one unreadable, one held, one whose source is down."""
 
 import json
+import os
 from pathlib import Path
 
 from tests import support
@@ -73,3 +74,41 @@ def test_a_need_that_has_passed_does_not_ring_for_ever(world: support.World) -> 
     again = world.cli("sync", folder)
     assert again.code == 0
     assert json.loads(world.cli("sync", folder, "--json").out)["requests"][0]["exit_code"] == 3
+
+
+def test_one_case_never_stops_the_others(world: support.World) -> None:
+    folder = world.request("requests/good.yaml", request_id="good").parent
+    world.request("requests/broken.yaml", request_id="broken", source="home")
+    assert world.forked("pull", folder / "broken.yaml").code in (0, 3)
+    [case] = (world.store / "cases").glob("*/case.db")
+    case.write_bytes(b"no database" * 1000)
+    for name in ("twice.yaml", "again.YAML"):
+        world.request(f"requests/{name}", request_id="twice")
+    for name in (".hidden.yaml", "~$lock.yaml", "#edited.yaml", "notes.txt"):
+        (folder / name).write_text("not: a request")
+    (folder / "sub.yaml").mkdir()
+    os.mkfifo(folder / "pipe.yaml")
+    (folder / "gone.yaml").symlink_to("nowhere")
+    (folder / "utf16.yaml").write_bytes("request_id: x".encode("utf-16"))
+    (folder / "deep.json").write_bytes(b"[" * 100_000)
+
+    ran = world.forked("sync", folder, "--json")
+    lines = {line["file"]: line for line in ran.json["requests"]}
+    assert lines.pop("good.yaml")["state"] == "verified"
+    assert lines.pop("broken.yaml")["exit_code"] == 1
+    for name in ("twice.yaml", "again.YAML"):
+        told = lines.pop(name)
+        assert told["exit_code"] == 2
+        assert "again.YAML and twice.yaml" in told["error"]
+    assert {name: line["exit_code"] for name, line in lines.items()} == dict.fromkeys(
+        ("pipe.yaml", "gone.yaml", "utf16.yaml", "deep.json"), 2
+    )
+    assert ran.code == 1  # this machine can't read a case it keeps
+    assert len(world.there("Task")) == 1
+
+    case.parent.rename(world.folder / "away")
+    (folder / "broken.yaml").unlink()
+    assert world.forked("sync", folder).code == 3  # before the 2 of what is no request
+    listed = {row["request_id"]: row for row in world.forked("status", "--json").json}
+    assert listed["good"]["state"] == "verified"
+    assert listed[None]["error"]

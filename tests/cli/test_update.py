@@ -150,6 +150,39 @@ def test_a_new_result_is_sent_and_told(world: support.World) -> None:
     assert world.cli("verify", "SO-1").code == SPARSE
 
 
+def test_the_letter_names_what_the_source_changed_and_not_what_lost_a_link(
+    world: support.World,
+) -> None:
+    report = {
+        "resourceType": "DiagnosticReport",
+        "id": "panel",
+        "status": "final",
+        "category": [
+            {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "LAB"}]}
+        ],
+        "code": {"coding": [{"system": "http://loinc.org", "code": "24323-8"}], "text": "panel"},
+        "effectiveDateTime": "2026-10-01",
+        "result": [{"reference": "Observation/kept"}, {"reference": "Observation/wrong"}],
+        "conclusion": "Fine.",
+    }
+    plant(world, report)
+    request = world.request()
+    transfer(world, request)
+    assert [r["conclusion"] for r in world.there("DiagnosticReport") if "conclusion" in r]
+    plant(world, lab("wrong", status="entered-in-error"))
+    transfer(world, request, "--update")
+    [letter] = letters(world)
+    words = " ".join(said(letter))
+    assert "1 record is entered in error" in words
+    assert "changed by the source" not in words
+    assert about(letter) == [place(the_lab(world, "wrong"))]
+
+    plant(world, {**report, "conclusion": "Not fine."})
+    again = transfer(world, request, "--update")
+    assert again["update"]["number"] == 2, again
+    assert "1 record is changed by the source" in " ".join(said(letters(world)[-1]))
+
+
 def test_where_nothing_is_new_nothing_is_said(world: support.World) -> None:
     request = world.request()
     first = transfer(world, request)
@@ -327,7 +360,7 @@ def test_an_update_needs_its_own_approval(world: support.World) -> None:
     shown = world.cli("transfer", request, "--dry-run")
     assert "Since the packet that was told:\n       1 Observation new\n" in shown.out
     assert labs(world, "new") == letters(world) == []
-    assert world.cli("approve", "SO-1", "--hash", held["packet_hash"]).code == SPARSE
+    assert world.cli("approve", "SO-1", "--hash", held["packet_hash"]).code == 0
     assert transfer(world, request)["update"]["told_at"]
     assert len(labs(world, "new")) == 1
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from connector.errors import Held
+from connector.errors import Held, UsageError
 from connector.fhir.lossless import encode
 from connector.store.casefile import CaseFile
 
@@ -147,14 +147,79 @@ def test_an_authorization_releases_what_its_rule_says_and_no_more(
     document.write_bytes(b"%PDF-1.7 signed")
     notes = {"resourceType": "DocumentReference", "id": "n", "status": "current", "content": []}
     put(case, notes | {"meta": labelled("PSYTHPN")})
-    basis = {"kind": "patient-authorization", "document": str(document)}
+    basis: dict[str, Any] = {"kind": "patient-authorization", "document": str(document)}
     outline = run(case, request(basis=basis, scope="whole-chart"))
-    assert [d.rule for d in outline.withheld] == ["release-psychotherapy-notes"]
+    rules = {d.rule for d in outline.withheld}
+    assert {"release-part-2", "release-psychotherapy-notes"} <= rules  # nobody says it names them
+    assert "does not open" in " ".join(outline.basis)
+    basis |= {
+        "read_by": "R. Example", "patient": {"family": "MUSTER", "birth_date": "1970-02-03"},
+        "covers": ["part-2"], "until": "2026-12-31",
+    }  # fmt: skip
+    outline = run(case, request(basis=basis, scope="whole-chart"))
+    assert {d.rule for d in outline.withheld} == {"release-psychotherapy-notes"}
     assert carried(case, "Condition/secret")["meta"]["security"] == labelled("SUD")["security"]
     (consent,) = resources(case, "Consent")
     assert consent["sourceAttachment"]["contentType"] == "application/pdf"
     (order,) = resources(case, "ServiceRequest")
     assert f"Consent/{consent['id']}" in [each["reference"] for each in order["supportingInfo"]]
+
+
+NOTICE = "42 CFR part 2 prohibits unauthorized use or disclosure of these records."
+
+
+def test_what_leaves_under_part_2_says_so(case: CaseFile, tmp_path: Path) -> None:
+    """42 CFR 2.32, and its label for programs; a packet without such records says nothing."""
+    run(case, request(scope="whole-chart"))
+    quiet = [encode(resource) for resource in resources(case)]
+    assert not any(b"42 CFR" in body or b"NORDSCLCD" in body for body in quiet)
+    run(case, request(basis=signed(tmp_path), scope="whole-chart"))
+    (composition,) = resources(case, "Composition")
+    told = [s for s in composition["section"] if NOTICE in s["text"]["div"]]
+    assert len(told) == 1
+    for kind in ("Composition", "ServiceRequest", "Task", "Consent"):
+        labels = {label["code"] for label in resources(case, kind)[-1]["meta"]["security"]}
+        assert "NORDSCLCD" in labels, kind
+    assert {"NORDSCLCD"} <= {label["code"] for label in case.fact("envelope")["labels"]}
+    assert b"R. Example" not in b"".join(map(encode, resources(case)))
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"patient": {"family": "Muster", "birth_date": "1970-02-04"}}, "basis-patient"),
+        ({"patient": {"family": "Mustermann", "birth_date": "1970-02-03"}}, "basis-patient"),
+        ({"until": "2026-11-21"}, "basis-expired"),
+    ],
+)
+def test_a_form_of_somebody_else_or_one_that_ran_out_holds(
+    case: CaseFile, tmp_path: Path, change: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(Held) as caught:
+        run(case, request(basis=signed(tmp_path) | change))
+    assert caught.value.code == code
+
+
+def test_a_form_names_what_some_rule_knows(case: CaseFile, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no release rule knows 'knees'"):
+        run(case, request(basis=signed(tmp_path) | {"covers": ["knees"]}))
+
+
+@pytest.mark.parametrize("lacks", ["read_by", "patient", "until"])
+def test_what_a_form_covers_is_somebodys_word(tmp_path: Path, lacks: str) -> None:
+    said = {name: value for name, value in signed(tmp_path).items() if name != lacks}
+    with pytest.raises(ValueError, match="covers"):
+        request(basis=said)
+
+
+def signed(folder: Path) -> dict[str, Any]:
+    document = folder / "signed.pdf"
+    document.write_bytes(b"%PDF-1.7 signed")
+    return {
+        "kind": "patient-authorization", "document": str(document), "read_by": "R. Example",
+        "patient": {"family": "Muster", "birth_date": "1970-02-03"}, "covers": ["part-2"],
+        "until": "2026-12-31",
+    }  # fmt: skip
 
 
 def test_without_an_authorization_no_consent_is_made_up(case: CaseFile) -> None:

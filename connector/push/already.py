@@ -1,0 +1,44 @@
+"""A request that stands announced already, though this case has not announced it.
+
+A store was restored from a backup, or a case folder is gone: what was told stays told, and is never
+put back to a draft.
+"""
+
+from ..store.delivery import STOOD, Delivery
+from ..store.packet import ANNOUNCED
+from .desk import TASK, Desk
+from .expected import ANNOUNCED_ASIDE, Expected, Reading, judge
+from .lookup import resource
+from .standing import There, as_left
+
+TAKEN_UP = "taken up there already"  # the notes
+OUT = "was announced already"
+
+
+def already(desk: Desk, expected: Expected, row: Delivery, body: bytes | None) -> Reading | None:
+    """The reading of a ServiceRequest, Task or letter that is out; None of everything else.
+
+    A Task that they work on, and that is not as we would announce it, is `theirs`: it stays.
+
+    Out is what stands in the form in which it would be announced, whatever they work on it; and
+    what stands as we announced it last in another form: the announcement then writes it again.
+    """
+    key = f"{row.type}/{row.id}"
+    name = expected.signals.get(key)
+    if name is None or body is None:
+        return None
+    status = resource(body).get("status")
+    if status in (None, "draft", "preparation"):
+        return None
+    aside = ANNOUNCED_ASIDE[name]
+    reading = judge(row.target_id, expected.out(key), body, desk.settings.base_url, aside)
+    if reading.status != "differs":
+        return reading._replace(note=OUT)
+    known = desk.known([key]).get(key)
+    there = There(f"{row.type}/{row.target_id}", reading.version, reading.read_sha256)
+    left = known is not None and as_left(there, known, desk.ledger.keyed)
+    if left and status == ANNOUNCED[name]:
+        return reading._replace(status="verified", note=OUT)
+    if name == TASK and status != ANNOUNCED[name] and (left or row.note == STOOD):
+        return reading._replace(status="theirs", note=TAKEN_UP)
+    return None

@@ -1,0 +1,79 @@
+"""What stands at the destination of a case whose store is older than what was sent, or gone.
+
+Everything that carries our tag is read, and what is proved to be ours goes into the ledger as we
+left it: the next transfer brings it up to date instead of taking it for somebody's work. Writes
+nothing there.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from ..store import delivery, packet, update
+from ..store.written import Written
+from .already import already
+from .desk import Desk, at_destination, key_of
+from .expected import Expected, canonical_sha256, judge
+from .lookup import Place, doubled, find, made_once, read, tagged
+
+
+class Found(NamedTuple):
+    """One record there. `proof`: as it should be | receipt | made once | said; empty: none."""
+
+    key: str
+    place: str
+    proof: str
+
+
+def reconcile(desk: Desk, receipts: Mapping[str, Collection[str]], *, said: bool) -> list[Found]:
+    """Find what we brought. `receipts`: key → SHA-256 as read back, of every receipt there is.
+
+    `said`: somebody asked the people there, and what can't be proved is ours as well. Raises `Held`
+    (`doubled`), `DestinationRefused`.
+    """
+    rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(desk.case)}
+    keys = {key_of(entry) for entry in packet.entries(desk.case)}
+    keys |= {key for key, row in rows.items() if row.write_no > 0} | update.former_hashes(
+        desk.case
+    ).keys()
+    found, left = [], []
+    with at_destination():
+        for key, place in sorted(_places(desk, keys).items()):
+            body = read(desk, place.reference)
+            if body is None:
+                continue
+            proof = _proof(desk, key, place, body, receipts) or ("said" if said else "")
+            found.append(Found(key, place.reference, proof))
+            if proof:
+                content = canonical_sha256(body)
+                left.append(Written(key, place.reference, place.version, content, content))
+    desk.wrote(left)
+    with desk.case.commit():
+        for one in left:
+            resource_type, _, resource_id = one.record.partition("/")
+            delivery.moved(desk.case, resource_type, resource_id, one.version)
+    return found
+
+
+def _places(desk: Desk, keys: Collection[str]) -> dict[str, Place]:
+    if desk.settings.write == "put":
+        return find(desk, keys)
+    places = tagged(desk, keys)
+    if twice := [key for key, several in places.items() if len(several) > 1]:
+        raise doubled(twice)
+    return {key: several[0] for key, several in places.items()}
+
+
+def _proof(
+    desk: Desk, key: str, place: Place, body: bytes, receipts: Mapping[str, Collection[str]]
+) -> str:
+    if canonical_sha256(body) in receipts.get(key, ()):
+        return "receipt"
+    resource_type, _, resource_id = key.partition("/")
+    expected = Expected(desk, None)
+    row = delivery.Delivery(
+        resource_type, resource_id, 1, place.id, place.version, None, None, "sent", ""
+    )
+    reading = judge(place.id, expected.of(key), body, desk.settings.base_url)
+    if reading.status != "differs" or already(desk, expected, row, body):
+        return "as it should be"
+    return "made once" if made_once(desk, place) else ""
