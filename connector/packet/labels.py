@@ -113,7 +113,7 @@ class Labels:
         for node in objects(resource):
             if isinstance(meta := node.get("meta"), dict):
                 yield from _flat(meta.get("security"))
-            if node.get("url") in self.extensions:
+            if isinstance(url := node.get("url"), str) and url in self.extensions:
                 yield from _flat(node.get("valueCoding"))
                 yield from _flat(node.get("valueCodeableConcept"))
             if node.get("resourceType") == "Composition":
