@@ -150,7 +150,7 @@ def tell_page(values: dict[str, Any]) -> None:
 
 def tell_outline(outline: dict[str, Any], stands: dict[str, Any]) -> None:
     """Print what would leave, to whom, under which rule, and the hash to approve."""
-    for line in terminal.outline(outline, stands):
+    for line in terminal.outline(outline, stands, ids=sys.stdout.isatty()):
         click.echo(line)
 
 

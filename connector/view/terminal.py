@@ -79,11 +79,32 @@ def standing(values: dict[str, Any], *, now: datetime) -> list[str]:
     lines += [
         f"{name.capitalize()}: {values[name]}" for name in ("packet", "receipt") if values[name]
     ]
+    lines += held_by(values["held_by"])
     for reason in values["reasons"]:
         lines.append(f"Exit {reason['exit_code']}: {reason['why']}")
         if reason["what_to_do"]:
             lines.append(f"  {reason['what_to_do']}")
     return lines
+
+
+def held_by(causes: Iterable[dict[str, str]]) -> list[str]:
+    """The records, rules, labels and consents that hold a case. Never for a log."""
+    lines = []
+    for cause in causes:
+        rest = {"record": cause["because"], "rule": "", "label": ""}
+        text = cause["record"] or cause["consent"]
+        text += f": {cause['code']} [{cause['rule']}]" if cause["rule"] else f": {cause['code']}"
+        text += f", label {cause['label']}" if cause["label"] else ""
+        text += f", denied by {cause['consent']}" if cause["record"] and cause["consent"] else ""
+        text += f", because of {follows(rest)}" if cause["because"] else ""
+        lines.append(f"  {text}")
+    return ["Held by (for you only):", *lines] if lines else []
+
+
+def follows(cause: dict[str, str]) -> str:
+    """A record from which a decision follows, with its own rule and label where there are."""
+    rule = f" [{cause['rule']}]" if cause["rule"] else ""
+    return f"{cause['record']}{rule}" + (f", label {cause['label']}" if cause["label"] else "")
 
 
 def _of_what(values: dict[str, Any]) -> list[str]:
@@ -139,10 +160,11 @@ def fates(rows: Iterable[dict[str, str]]) -> list[str]:
     return lines + [f"  {row['there']}: {row['fate']} ({row['why']})" for row in stays]
 
 
-def outline(values: dict[str, Any], stands: dict[str, Any]) -> list[str]:
+def outline(values: dict[str, Any], stands: dict[str, Any], *, ids: bool = True) -> list[str]:
     """What would leave, to whom, why, what stays, and the hash to approve.
 
-    `values`: from the map step's Outline; `stands`: `Standing.as_json()`.
+    `values`: from the map step's Outline; `stands`: `Standing.as_json()`. `ids`: whether withheld
+    records may be named: on a person's terminal.
     """
     counts = values["counts"]
     lines = [f"{counts['selected']} of {counts['pulled']} records would leave:"]
@@ -154,7 +176,8 @@ def outline(values: dict[str, Any], stands: dict[str, Any]) -> list[str]:
         lines.append(
             f"Withheld ({len(values['withheld'])}; for you only, the packet does not say):"
         )
-        lines += [f"  {d['type']}: {d['reason']} [{d['rule']}]" for d in values["withheld"]]
+        lines += [_withheld(decision, ids) for decision in values["withheld"]]
+        lines += [] if ids else ["  `connector mappings explain CASE Type` names them."]
     if values.get("documents"):
         lines.append("Files of this machine that go along:")
         lines += [
@@ -190,6 +213,16 @@ def _sensitive(found: dict[str, Any]) -> list[str]:
         *lines,
         *_NOTE.wrap(found["caveat"]),
     ]
+
+
+def _withheld(decision: dict[str, Any], ids: bool) -> str:
+    name, because = decision["type"], decision.get("because", "")
+    if ids:
+        name += f"/{decision['id']}"
+    else:
+        because = because.partition("/")[0]
+    follows = f", because of {because}" if because else ""
+    return f"  {name}: {decision['reason']} [{decision['rule']}]{follows}"
 
 
 def independence(values: dict[str, Any]) -> list[str]:

@@ -85,7 +85,7 @@ def sync(
             handle = _handle(config, request)
             _one(run, path, request, handle, files[handle] if handle else [path.name])
         for file, stands in left_over(config, folder, set(filter(None, files)), clock()):
-            line = {"file": file, **stands.as_json()}
+            line = {"file": file, **_for_a_log(stands)}
             run.tell(line, stands.exit_code, counts=True, missed=True)
     return run.summary
 
@@ -113,7 +113,7 @@ def _one(run: _Run, path: Path, request: Request, handle: str | None, files: lis
     else:
         changed = before is None or (before.state, before.counts) != (stands.state, stands.counts)
         counts = stands.missed or changed or request.over_at >= now
-        line = {"file": path.name, **stands.as_json()}
+        line = {"file": path.name, **_for_a_log(stands)}
         run.tell(line, stands.exit_code, counts=counts, missed=stands.missed)
 
 
@@ -138,6 +138,11 @@ def _failed(
     line = {"file": path.name, "request_id": request.request_id, **_problem(error)}
     line |= {"exit_code": int(code), "missed": missed}
     run.tell(line, code, counts=not done, missed=missed)
+
+
+def _for_a_log(stands: Standing) -> dict[str, Any]:
+    """How a case stands, without the records that hold it: what cron prints is kept anywhere."""
+    return {**stands.as_json(), "held_by": []}
 
 
 def _problem(error: ConnectorError) -> dict[str, Any]:
