@@ -153,7 +153,8 @@ class Barrier:
         released = row.key in self.released
         if (unknown := self._labels.unknown(row.labels)) and not released:
             why = self._labelled_so(row, unknown, "label-unknown", "nobody knows its label")
-            if row.key not in self._exclude:  # a person has decided, and nothing is to tell of it
+            # Where a person has decided, nothing is to tell of it.
+            if row.key not in self._exclude | self._kept:
                 self._hold(
                     Decision(row.type, row.id, "withheld", *why),
                     "label-unknown",

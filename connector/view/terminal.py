@@ -204,6 +204,7 @@ def outline(values: dict[str, Any], stands: dict[str, Any], *, ids: bool = True)
         )
         lines += [_withheld(decision, ids) for decision in values["withheld"]]
         lines += [] if ids else ["  `connector mappings explain CASE Type` names them."]
+    lines += _rulings(values.get("rulings", []), ids)
     lines += withheld_since(stands["withheld_since"])
     if values.get("documents"):
         lines.append("Files of this machine that go along:")
@@ -242,6 +243,17 @@ def _sensitive(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def _rulings(rows: Iterable[dict[str, str]], ids: bool) -> list[str]:
+    """What persons decided of single records, whatever the rules say."""
+    lines = []
+    for row in rows:
+        name = row["record"] if ids else row["record"].partition("/")[0]
+        how = "released" if row["how"] == "release" else "kept"
+        lines.append(f"  {name}: {how} by {row['by']} at {row['at']}")
+        lines += [f"    {row['reason']}"] if ids else []
+    return ["Decided by a person (for you only):", *lines] if lines else []
+
+
 def _withheld(decision: dict[str, Any], ids: bool) -> str:
     name, because = decision["type"], decision.get("because", "")
     if ids:
@@ -250,6 +262,12 @@ def _withheld(decision: dict[str, Any], ids: bool) -> str:
         because = because.partition("/")[0]
     follows = f", because of {because}" if because else ""
     return f"  {name}: {decision['reason']} [{decision['rule']}]{follows}"
+
+
+def _first_doubt(doubts: list[str]) -> list[str]:
+    """In a line for a log: why the second team may not be another one, and how many reasons."""
+    more = f" ({len(doubts) - 1} more: `connector show`)" if len(doubts) > 1 else ""
+    return [f"  Independence: {doubts[0]}{more}"] if doubts else []
 
 
 def independence(values: dict[str, Any]) -> list[str]:
@@ -377,7 +395,7 @@ def brief(values: dict[str, Any]) -> str:
     text += "".join(f"; {reason['why']}" for reason in reasons)
     if closed := values["closed"]:
         text += f"; closed by {closed['by']}"
-    lines = [f"{text} (exit {values['exit_code']})"]
+    lines = [f"{text} (exit {values['exit_code']})", *_first_doubt(values["independence"])]
     told = values["reasons"][: _REASONS + 1]
     return "\n".join([*lines, *(f"  {r['what_to_do']}" for r in told if r["what_to_do"])])
 

@@ -42,14 +42,16 @@ class _Run:
     progress: Progress
     news: bool
     clock: Callable[[], datetime]
-    told: Callable[[dict[str, Any]], None]
+    told: Callable[[dict[str, Any], bool], None]
     summary: Summary
 
-    def tell(self, line: dict[str, Any], code: Exit, *, counts: bool, missed: bool) -> None:
+    def tell(
+        self, line: dict[str, Any], code: Exit, *, counts: bool, missed: bool, changed: bool = False
+    ) -> None:
         self.summary.lines.append(line)
         self.summary.codes += [code] if counts else []
         self.summary.missed |= missed
-        self.told(line)
+        self.told(line, changed)
 
 
 def sync(
@@ -57,7 +59,7 @@ def sync(
     folder: Path,
     mappings: packet.Mappings,
     progress: Progress,
-    told: Callable[[dict[str, Any]], None],
+    told: Callable[[dict[str, Any], bool], None],
     *,
     news: bool = False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -115,7 +117,7 @@ def _one(run: _Run, path: Path, request: Request, handle: str | None, files: lis
         changed = before is None or (before.state, before.counts) != (stands.state, stands.counts)
         counts = stands.missed or changed or request.over_at >= now
         line = {"file": path.name, **_for_a_log(stands)}
-        run.tell(line, stands.exit_code, counts=counts, missed=stands.missed)
+        run.tell(line, stands.exit_code, counts=counts, missed=stands.missed, changed=changed)
 
 
 def _only_one(files: list[str]) -> None:
