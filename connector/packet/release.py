@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from ..errors import Cause, Held, UsageError
+from ..errors import Held, UsageError
 from ..request import Request
 from ..settings import Destination
 from ..store.packet import Decision
@@ -16,6 +16,7 @@ from .labels import Labels
 from .mappings import Mappings
 from .match import any_means
 from .moments import months_before
+from .named import all_in_one, cause, withheld_though_named
 from .rules import Safety
 
 UNREADABLE = "unreadable"
@@ -118,7 +119,7 @@ class Barrier:
         """
         decision = Decision(row.type, row.id, "withheld", *why)
         if self.is_patient(row):
-            raise _all_in_one(
+            raise all_in_one(
                 Held(
                     "withheld-patient",
                     f"a release rule ({why.rule}) withholds the patient's own record",
@@ -139,9 +140,9 @@ class Barrier:
 
     def settle(self, request: Request, decided: Mapping[str, Decision]) -> None:
         """Raise `Held`, with every cause, if the packet can't be without what is withheld."""
-        holds = [*self.holds, *_withheld_though_named(request, decided)]
+        holds = [*self.holds, *withheld_though_named(request, decided)]
         if holds:
-            raise _all_in_one(*holds)
+            raise all_in_one(*holds)
 
     def _hold(self, decision: Decision, code: str, message: str, what_to_do: str) -> None:
         self.holds.append(Held(code, message, what_to_do, [cause(code, decision)]))
@@ -201,24 +202,6 @@ class Barrier:
         return Why(rule, reason, ", ".join(labels), because)
 
 
-def cause(code: str, decision: Decision) -> Cause:
-    """What holds a case, from the decision on a record."""
-    by_consent = decision.because.startswith("Consent/")
-    return Cause(
-        code,
-        f"{decision.type}/{decision.id}",
-        decision.rule,
-        decision.label,
-        consent=decision.because if by_consent else "",
-        because="" if by_consent else decision.because,
-    )
-
-
-def _all_in_one(first: Held, *others: Held) -> Held:
-    causes = [cause for held in (first, *others) for cause in held.held_by]
-    return Held(first.code, str(first), first.what_to_do, causes)
-
-
 def is_safety(safety: Safety, row: Row, at: datetime) -> bool:
     """Whether a rule of the safety set means a record, at the case's `as_of`."""
     if any_means(safety.match, row):
@@ -229,62 +212,3 @@ def is_safety(safety: Safety, row: Row, at: datetime) -> bool:
 
 def _stays(row: Row | Unreadable, rule: str, reason: str) -> Decision:
     return Decision(row.type, row.id, "not-selected", rule, reason)
-
-
-def named(request: Request) -> frozenset[str]:
-    """The records that have to travel because the request names them."""
-    return frozenset(key for keys in _fields(request).values() for key in keys)
-
-
-def _fields(request: Request) -> dict[str, tuple[str, ...]]:
-    return {
-        "condition": (request.condition,) if request.condition else (),
-        "include": request.include,
-        "hinge": request.hinge,
-        "first_opinion": request.first_opinion,
-    }
-
-
-def must_travel(request: Request, decided: dict[str, Decision], pulled: Iterable[str]) -> None:
-    """What the request names has to be in the chart and has to leave; otherwise it is told.
-
-    Raises `UsageError` naming the field and position (never the id).
-    """
-    known = frozenset(pulled)
-    for position, key in enumerate(request.exclude):
-        if key not in known:
-            raise _not_there("exclude", position)
-    for field, keys in _fields(request).items():
-        for position, key in enumerate(keys):
-            if key not in known:
-                raise _not_there(field, position)
-            _leaves(field, position, decided[key])
-
-
-def _withheld_though_named(request: Request, decided: Mapping[str, Decision]) -> Iterable[Held]:
-    for field, keys in _fields(request).items():
-        for position, key in enumerate(keys):
-            decision = decided.get(key)
-            if decision and decision.outcome == "withheld":
-                yield Held(
-                    "withheld-named",
-                    f"{field}, number {position + 1}: a release rule ({decision.rule}) withholds"
-                    " it",
-                    "Obtain the patient's authorization for it, or take it out of the request.",
-                    [cause("withheld-named", decision)],
-                )
-
-
-def _leaves(field: str, position: int, decision: Decision) -> None:
-    if decision.outcome != "selected":
-        raise UsageError(
-            f"{field}, number {position + 1}: it can't travel ({decision.rule})",
-            "Take it out of the request.",
-        )
-
-
-def _not_there(field: str, position: int) -> UsageError:
-    return UsageError(
-        f"{field}, number {position + 1}: no such record in the patient's chart",
-        "Correct the request: Type/id as the source knows it.",
-    )

@@ -48,9 +48,10 @@ from .links import Links
 from .mappings import Mappings
 from .match import Shelf
 from .moments import interval
+from .named import must_travel, named
 from .news import News, Revision
 from .outline import Outline, outline
-from .release import UNREADABLE, Barrier, must_travel, named
+from .release import UNREADABLE, Barrier
 from .secrets import Secrets
 from .select import decide, select
 from .sensitive import hold_sensitive, kinds_that_leave, with_minors

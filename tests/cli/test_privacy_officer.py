@@ -137,7 +137,7 @@ def test_a_consent_that_can_not_be_evaluated(office: Office) -> None:
 
 def test_a_doubt_about_the_other_team_is_told_and_accepted(office: Office) -> None:
     house = {"name": "Test Clinic", "npi": "1234567893"}
-    parties = {"performer": {"organization": house}, "requester": {"organization": house}}
+    parties: Record = {"performer": {"organization": house}, "requester": {"organization": house}}
     office.request(scope="whole-chart", **parties)
     office.chart(condition("gout"))
     doubt = "The receiving organisation is the one that asks"
@@ -155,7 +155,7 @@ def test_a_doubt_about_the_other_team_is_told_and_accepted(office: Office) -> No
 
 def test_a_doubt_is_told_where_nobody_approves(office: Office) -> None:
     house = {"name": "Test Clinic", "npi": "1234567893"}
-    parties = {"performer": {"organization": house}, "requester": {"organization": house}}
+    parties: Record = {"performer": {"organization": house}, "requester": {"organization": house}}
     office.request(scope="whole-chart", **parties)
     office.chart(condition("gout"), release="auto")
     folder = office.folder / "requests"
