@@ -1,111 +1,123 @@
-"""A person decides on a single record: it leaves, or it stays, whatever the release rules say."""
+"""Single records of a packet that was told: taken back, or kept there, as a person decides.
 
-from . import packet, transfer
+What is taken back goes at once, or is emptied where something refers to it. An update then tells
+the receiving team that so many records are withdrawn, and not which or why; when it is told, what
+an earlier summary still says of them is emptied as well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import push
 from .errors import UsageError
+from .fhir.ids import derived_id
+from .fhir.references import spans
 from .job import Job, iso, stated
-from .store import chart
-from .store import packet as kept
+from .push import parcels
+from .store import delivery, since, update
 from .store.casefile import CaseFile
-from .store.packet import Decision
-from .store.rulings import Ruling, forget_ruling, rule, rulings
-from .store.standing import Standing
-
-_EXAMPLE = "echo 'read by me: nothing of it is in there' | connector release CASE Type/id --by NAME"
-_OVER_RULE = "There is no way to release it by itself."
+from .store.recalled import Recalled
 
 
-def release(job: Job, record: str, by: str, reason: str) -> Standing:
-    """Let one withheld record leave. `UsageError` where no person can, or nothing withholds it.
+@dataclass(frozen=True)
+class Ruling:
+    """What somebody decided of `records` (`Type/id` at the source). `keep`: they may stay there.
 
-    What stands behind the rule that is lifted may withhold it all the same: then nothing changes.
+    None named: all that `withheld_since` lists. The reason stays in the case file.
     """
-    ruling = Ruling(record, "release", by, stated(reason, _EXAMPLE), iso(job.clock()))
-    before = _now(job, record)
-    if before is None or before.outcome not in ("withheld", "held"):
-        raise UsageError(
-            "nothing withholds that record",
-            "To make one leave that no rule asks for, put it into `include` of the request.",
-        )
-    _can_be_released(job, before)
-    earlier = _ruling(job, record)
-    stands = transfer.amend(job, lambda case: rule(case, ruling))
-    after = _now(job, record)
-    if after is not None and after.outcome == "withheld":
-        transfer.amend(job, lambda case: _put_back(case, record, earlier))
-        _can_be_released(job, after)
-        raise UsageError(
-            f"another rule withholds it all the same ({after.rule})",
-            "`connector mappings explain CASE Type/id` says why.",
-        )
-    return stands
+
+    records: tuple[str, ...]
+    keep: bool
+    by: str
+    reason: str
 
 
-def keep(job: Job, record: str, by: str, reason: str) -> Standing:
-    """Keep one record here. An allergy or the like that is kept holds the case."""
-    ruling = Ruling(record, "keep", by, stated(reason, _EXAMPLE), iso(job.clock()))
-
-    def change(case: CaseFile) -> None:
-        if record == f"Patient/{case.fact('source_patient')}":
-            raise UsageError(
-                "the patient's own record can't be kept: nothing would leave",
-                "`connector close` or `connector cancel` ends a case.",
-            )
-        if not chart.record(case, *_parts(record)):
-            raise _not_there()
-        rule(case, ruling)
-
-    return transfer.amend(job, change)
-
-
-def undo(job: Job, record: str) -> Standing:
-    """Forget what a person decided on a record: the rules decide again."""
-
-    def change(case: CaseFile) -> None:
-        if not forget_ruling(case, record):
-            raise UsageError(
-                "nobody decided on that record",
-                "`connector release CASE --list` shows on which somebody did.",
-            )
-
-    return transfer.amend(job, change)
-
-
-def _can_be_released(job: Job, decision: Decision) -> None:
-    if why := packet.not_releasable(decision, job.mappings):
-        raise UsageError(f"no person can release this record: {why}", _OVER_RULE)
-
-
-def _now(job: Job, record: str) -> Decision | None:
-    """What is decided of a record now; outcome `held` where it holds the case and is not kept."""
-    with CaseFile.open(job.folder) as case:
-        if not chart.record(case, *_parts(record)):
-            raise _not_there()
-        made = kept.decisions(case) if case.fact("mapped") else kept.undone(case)
-        found = next((d for d in made if f"{d.type}/{d.id}" == record), None)
-        holds = any(cause["record"] == record for cause in case.fact("held_by", []))
-    if holds and (found is None or found.outcome != "withheld"):
-        return Decision(*_parts(record), "held", "", "")
-    return found
-
-
-def _ruling(job: Job, record: str) -> Ruling | None:
-    with CaseFile.open(job.folder) as case:
-        return next((each for each in rulings(case) if each.record == record), None)
-
-
-def _put_back(case: CaseFile, record: str, earlier: Ruling | None) -> None:
-    forget_ruling(case, record)
-    if earlier is not None:
-        rule(case, earlier)
-
-
-def _parts(record: str) -> tuple[str, str]:
-    resource_type, _, resource_id = record.partition("/")
-    return resource_type, resource_id
-
-
-def _not_there() -> UsageError:
-    return UsageError(
-        "no such record in the chart of this case",
-        "Name it as the source does (Type/id): `connector mappings explain CASE` lists them.",
+def decide(job: Job, desk: push.Desk, ruling: Ruling) -> None:
+    """Keep a decision, before anything of it is done. `UsageError` where it can't be."""
+    case = desk.case
+    records = ruling.records or tuple(
+        dict.fromkeys(each.record for each in since.undecided(case, job.clock()))
     )
+    _can_be(job, desk, records, ruling.keep)
+    how = "keep" if ruling.keep else "recall"
+    reason = stated(ruling.reason, "echo 'consent revoked' | connector recall CASE --record T/id")
+    with case.commit():
+        since.decide(case, how, records, by=ruling.by, reason=reason, at=iso(job.clock()))
+        if not ruling.keep:
+            # They are in no packet from now on; that makes an update.
+            case.set_fact("mapped", None)
+            case.set_fact("edited", True)
+
+
+def go_on(job: Job, desk: push.Desk) -> None:
+    """Take away what was decided on, as far as that can be now."""
+    case = desk.case
+    told = update.told(case) and not case.fact("edited")
+    records = [r for r in since.unfinished(case) if told or since.phase(case, r) == ""]
+    if not records:
+        return
+    keys = _keys(job, case, records)
+    beside = _older_summaries(case, keys) if told else []
+    fates = push.recall_some(desk, [*keys, *beside], job.progress)
+    gone = [(row.type, row.id) for row in fates if row.fate in ("deleted", "gone", "marked")]
+    with case.commit():
+        delivery.leave(case, gone, "removed", since.TAKEN_BACK)
+        since.reached(case, records, "done" if told else "emptied")
+
+
+def outlook(job: Job, desk: push.Desk, records: Sequence[str]) -> list[Recalled]:
+    """What a recall of these would do now. Writes nothing there."""
+    _can_be(job, desk, records, keep=False)
+    return push.look_at_some(desk, _keys(job, desk.case, records))
+
+
+def _can_be(job: Job, desk: push.Desk, records: Sequence[str], keep: bool) -> None:
+    case = desk.case
+    if not records:
+        raise UsageError(
+            "nothing of ours stands there that would be withheld now",
+            "Name the records: --record Type/id, as the source knows them.",
+        )
+    if not keep and not (desk.record_by_record and update.possible(case)):
+        raise UsageError(
+            "the packet stands there whole, or can't be read: no single record can be taken back",
+            "`connector recall CASE` takes back all of it.",
+        )
+    if not keep and not case.fact("announced_at"):
+        raise UsageError(
+            "nothing of the case was told yet",
+            "Let it arrive first, or take all of it back: `connector recall CASE`.",
+        )
+    there = {f"{row.type}/{row.id}" for row in delivery.deliveries(case) if row.write_no > 0}
+    for number, record in enumerate(records, 1):
+        if record.startswith("Patient/"):
+            raise UsageError(
+                "the patient's own record can't be taken back alone",
+                "`connector recall CASE` takes back all of it.",
+            )
+        if there.isdisjoint(_keys(job, case, [record])):
+            raise UsageError(
+                f"--record, number {number}: we brought no such record there",
+                "Name it as the source knows it, Type/id: `connector show CASE` lists them.",
+            )
+
+
+def _keys(job: Job, case: CaseFile, records: Sequence[str]) -> list[str]:
+    """Keys of all that stands there of these records: also anew, and what of them went ahead."""
+    anew, ahead = update.renewed(case), parcels.opened(case)
+    keys = []
+    for record in records:
+        resource_type, _, resource_id = record.partition("/")
+        key = f"{resource_type}/{derived_id(job.source.id, resource_type, resource_id)}"
+        both = [key, *([anew[key]] if key in anew else [])]
+        keys += [*both, *(part for name in both for part in ahead.get(name, ()))]
+    return keys
+
+
+def _older_summaries(case: CaseFile, keys: Sequence[str]) -> list[str]:
+    """Summaries of ours that another took the place of, and that list one of these."""
+    return [
+        f"{entry.type}/{entry.id}"
+        for entry in update.past(case, "Composition")
+        if any(span.value in keys for span in spans(entry.body))
+    ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from .. import single
+from .. import ruling
 from ..config import load
 from ..errors import UsageError
 from ..store.casefile import CaseFile
@@ -53,14 +53,14 @@ def command(
         return _list(config, case, as_json)
     job = common.job_of(config, case)
     if undo:
-        return common.tell(single.undo(job, record), as_json)
-    decide = single.keep if keep else single.release
+        return common.tell(ruling.undo(job, record), as_json)
+    decide = ruling.keep if keep else ruling.release
     return common.tell(decide(job, record, common.who(by), common.reason()), as_json)
 
 
 def _list(config: Path, case: str, as_json: bool) -> int:
     with CaseFile.open(common.folder_of(load(config), case)) as opened:
-        rows = [ruling._asdict() for ruling in rulings(opened)]
+        rows = [each._asdict() for each in rulings(opened)]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     else:

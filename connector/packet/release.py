@@ -189,6 +189,10 @@ class Barrier:
             return Why("consent", "a consent in the chart denies it", because=consent)
         if row.key in self._consents.telling:
             return Why("consent-tells", "this consent says what is to be held back")
+        consent = self._consents.seems_denied_by(row)
+        if consent and row.key not in self.released:
+            said = "a consent denies its kind; that it is of it, is a guess"
+            return Why("consent-guess", said, because=consent)
         return None
 
     def _by_person(self, row: Row) -> Why | None:

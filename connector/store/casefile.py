@@ -19,8 +19,8 @@ from .lock import in_turn
 from .private import private_folder
 
 # 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`; 5: fewer delivery states;
-# 6: no `ruling`, decisions without label and `because`
-SCHEMA_VERSION = 7
+# 7: no `ruling`, decisions without label and `because`
+SCHEMA_VERSION = 8
 _PIECE = 256 * 1024
 
 _DELIVERY = """(
@@ -117,6 +117,9 @@ CREATE TABLE IF NOT EXISTS coverage (
 CREATE TABLE IF NOT EXISTS former (
   type TEXT NOT NULL, id TEXT NOT NULL, origin TEXT NOT NULL, source TEXT NOT NULL,
   sha256 TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (type, id)) STRICT;
+-- what the source had sent of each record when a packet with it was told
+CREATE TABLE IF NOT EXISTS told (
+  type TEXT NOT NULL, id TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
 CREATE TABLE IF NOT EXISTS renewed (
   type TEXT NOT NULL, id TEXT NOT NULL, new_id TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
 
@@ -145,7 +148,7 @@ _CHANGES = {
     5: "CREATE TABLE delivery_now _DELIVERY;"
     "INSERT INTO delivery_now SELECT * FROM delivery ORDER BY rowid;"
     "DROP TABLE delivery; ALTER TABLE delivery_now RENAME TO delivery;",
-    6: "ALTER TABLE decision ADD COLUMN label TEXT NOT NULL DEFAULT '';"
+    7: "ALTER TABLE decision ADD COLUMN label TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE decision ADD COLUMN because TEXT NOT NULL DEFAULT '';",
 }
 
