@@ -278,6 +278,19 @@ class Ledger:
                 .values(status=status, outcome=outcome, answered_at=_now())
             )
 
+    def settle(self, handle: str, fence: int, outcome: str, method: str | None = None) -> None:
+        """Say of each write of a case that has no answer yet (of one `method`, if asked) `outcome`.
+
+        To be called when what those writes did is known by other means, or never will be. Raises
+        `LockHeld` if another process has taken the case since.
+        """
+        where = (_writes.c.handle == handle) & _writes.c.answered_at.is_(None)
+        if method is not None:
+            where &= _writes.c.method == method
+        with self._begin() as db:
+            self._check_fence(db, handle, fence)
+            db.execute(update(_writes).where(where).values(outcome=outcome, answered_at=_now()))
+
     def since_intended(self, handle: str, write_no: int) -> float:
         """Seconds since a write was intended; 0 where nobody knows (another clock, no row)."""
         query = select(_writes.c.intended_at)
