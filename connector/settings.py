@@ -297,6 +297,7 @@ class Destination(EndpointSettings):
     search_lag_s: float = Field(default=10, ge=0, le=300)  # until a search finds what was written
     read_back: Literal["granted", "none"] = "granted"  # none: nothing but the Patient may be read
     release: Literal["manual", "auto"] = "manual"
+    approval_days: int = Field(default=30, ge=1, le=365)  # an older approval has to be given anew
     bundle: BundleSettings = BundleSettings()
     accepts: Accepts = Accepts()
     programme: Text | None = None  # a name in mappings/destinations

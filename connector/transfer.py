@@ -32,16 +32,19 @@ _STATE_OF: tuple[tuple[type[ConnectorError], State], ...] = (
 )
 
 
-def advance(job: Job, goal: State = State.VERIFIED, *, news: bool = False) -> Standing:
+def advance(
+    job: Job, goal: State = State.VERIFIED, *, news: bool = False, look: bool = True
+) -> Standing:
     """Bring a case as far as `goal` and say how it stands. Does nothing that is done already.
 
-    `news`: of a packet that was told, tell also what is new at the source since.
+    `news`: of a packet that was told, tell also what is new at the source since; `look`: ask there
+    at least what the consents say by now.
 
     What stops a case (a server, a rule, a person who has to decide) becomes its state, not an
     exception; errors in the command and faults of this machine are raised.
     """
     with at_work(job) as desk:
-        return _attempt(job, desk, goal, lambda: steps.go_on(job, desk, goal, news=news))
+        return _attempt(job, desk, goal, lambda: steps.go_on(job, desk, goal, news=news, look=look))
 
 
 def pull_again(job: Job) -> Standing:
@@ -76,7 +79,7 @@ def verify(job: Job) -> Standing:
                 "the destination gives nothing to read back: there is nothing to compare with",
                 "The receipt says what it accepted. Call them, if it has to be known more exactly.",
             )
-        return _attempt(job, desk, State.VERIFIED, lambda: steps.verify(job, desk))
+        return _attempt(job, desk, State.VERIFIED, lambda: steps.check(job, desk))
 
 
 def approve(job: Job, digest: str, by: str) -> Standing:

@@ -82,6 +82,11 @@ def _case() -> dict[str, Any]:
         how={"enum": ["cancel", "recall"]}, by=text, at=text, left=names, report=maybe,
         fates={"type": "object", "additionalProperties": number},
     )["items"]  # fmt: skip
+    since = table(
+        looked_at=maybe, unread=text, undecided=number, runs_out_at=maybe, runs_out=number,
+        records=table(record=text, there=text, rule=text, reason=text, kept_by=maybe),
+        taken_back=table(record=text, by=text, at=text),
+    )["items"]  # fmt: skip
     update = table(number=number, told_at=maybe)["items"]
     chosen = table(patient=text, by=text, at=text, differs=names)["items"]
     counted = ("pulled", "selected", "not_selected", "withheld", "entered_in_error", "merged")
@@ -103,6 +108,7 @@ def _case() -> dict[str, Any]:
         "independence": {"type": "array", "items": text},
         "independence_unseen": {"type": "array", "items": text},
         "update": _or_null(update),
+        "withheld_since": _or_null(since),
         "taken_back": _or_null(taken_back),
         "patient_chosen": _or_null(chosen),
         "source": _END,

@@ -5,7 +5,7 @@ decision table stands in docs/release.md. What can't be evaluated counts against
 denial that may apply is unclear (a person decides), a permission that may not apply is not used.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -43,6 +43,8 @@ class Disclosure:
     # (Reference, its Consent, whether it is to be denied): is that who receives?
     receives: Callable[[Json, Json, bool], Truth]
     record: Callable[[str], str | None]  # reference → key in the chart
+    # A Coding of a label → its names, the present one last.
+    labels: Callable[[dict[str, Any]], Iterable[str]] = lambda _: ()
 
 
 @dataclass(frozen=True)
@@ -243,7 +245,7 @@ def _receives(actor: Json, consent: Json, now: Disclosure, denying: bool) -> Tru
 def _records(value: Json, now: Disclosure) -> tuple[Records, list[str]]:
     """Which records are meant, and the elements that leave that open."""
     vague = []
-    labels = [coded(item) for item in _list(value.get("securityLabel"))]
+    labels = [_label(item, now) for item in _list(value.get("securityLabel"))]
     # A level of confidentiality means that level and all below it (R4 provision.securityLabel):
     # in a denial that can't be what is meant, in a permission it names nothing.
     if any(not label or label & _LEVELS for label in labels):
@@ -266,6 +268,12 @@ def _records(value: Json, now: Disclosure) -> tuple[Records, list[str]]:
         keys=keys if data else None,
     )
     return records, vague
+
+
+def _label(coding: Any, now: Disclosure) -> frozenset[str]:
+    """A Coding of a provision by the present name of its label, where it is known; as written."""
+    *_, last = ("", *(now.labels(coding) if isinstance(coding, dict) else ()))
+    return frozenset({last}) if "|" in last.removeprefix("|") else coded(coding)
 
 
 def _exact(label: frozenset[str]) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """The consents of the chart against one disclosure: what they deny, permit and leave open."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any
@@ -15,10 +15,12 @@ from ..store import chart
 from ..store.casefile import CaseFile
 from .consent import Denial, Disclosure, Reading, Records, read_consent, tells
 from .index import Row, Unreadable, body
+from .labels import Labels
 from .links import Links
 from .mappings import Mappings
 from .moments import interval
 from .recipient import Recipient
+from .rules import Withhold
 
 _UNREAD = ("refused", "failed", "unsupported")
 
@@ -59,9 +61,11 @@ def gather(
     source: Source,
     destination: Destination,
     mappings: Mappings,
+    opened: Callable[[Withhold], bool],
     at: datetime,
 ) -> Consents:
-    """Read the chart's consents for this disclosure. `at`: when it is judged.
+    """Read the chart's consents for this disclosure. `at`: when it is judged; `opened`: what the
+    request's basis lets go already.
 
     Raises `Held` when one denies it whole (`consent-denies`), has an element in a restricting place
     that can't be evaluated (`consent-unclear`), when the source does not let consents be read
@@ -72,7 +76,7 @@ def gather(
     recipient = Recipient(case, links, request, destination)
     now = Disclosure(
         at, mappings.consent.purposes[request.basis.kind], mappings.consent,
-        recipient.receives, links.key,
+        recipient.receives, links.key, Labels(mappings.labels).named,
     )  # fmt: skip
     reviews = {review.record: review for review in request.consents}
     _are_there(request.consents, rows)
@@ -85,12 +89,14 @@ def gather(
         if tells(consent):
             telling.append((key, reading))
     _settled(readings)
+    permits = tuple(records for reading in readings for records in reading.permits)
+    leaving = [row for row in rows.values() if _labels_let_go(row, permits, mappings, opened)]
     return Consents(
         denials=tuple(denial for reading in readings for denial in reading.denials),
-        permits=tuple(records for reading in readings for records in reading.permits),
+        permits=permits,
         reviewed=_withheld_by(reviews.values()),
         telling=frozenset(
-            key for key, reading in telling if not _only_of_what_leaves(reading, rows.values())
+            key for key, reading in telling if not _only_of_what_leaves(reading, leaving)
         ),
         dateless=mappings.selection.shared | {"Patient"},
         said=_hash(readings),
@@ -113,6 +119,7 @@ def consents_say(
     now = Disclosure(
         moment[1], mappings.consent.purposes[request.basis.kind], mappings.consent,
         Recipient(case, links, request, destination).receives, links.key,
+        Labels(mappings.labels).named,
     )  # fmt: skip
     reviewed = {review.record for review in request.consents}
     readings = []
@@ -202,6 +209,22 @@ def _are_there(reviews: Sequence[ConsentReview], rows: Collection[str]) -> None:
                 f"consents, number {number}: no such record in the patient's chart",
                 "Correct the request: Type/id as the source knows it.",
             )
+
+
+def _labels_let_go(
+    row: Row,
+    permits: Collection[Records],
+    mappings: Mappings,
+    opened: Callable[[Withhold], bool],
+) -> bool:
+    """Whether no label of a record keeps it here, under these permissions."""
+    for rule in mappings.release.rules:
+        labels = rule.labels & row.labels
+        if labels and not opened(rule):
+            named = (p.labels for p in permits if p.labels and p.mean(row, surely=True))
+            if "consent" not in rule.unless or not labels <= frozenset().union(*named):
+                return False
+    return True
 
 
 def _only_of_what_leaves(reading: Reading, rows: Iterable[Row]) -> bool:

@@ -36,7 +36,7 @@ from .carry import Carrier
 from .change import Rule
 from .changes import changing
 from .compose import sections
-from .consents import gather
+from .consents import consents_hash, gather
 from .coverage import Coverage, Named
 from .independence import independence
 from .index import Row, Unreadable, body, read_rows
@@ -94,11 +94,12 @@ def map_case(
     inherit(rows, places)
     # A consent is judged when the packet is about to leave, the rest as the chart was read.
     judged_at = max(_instant(as_of), _instant(case.fact("consents_at") or as_of))
-    consents = gather(
-        case, links, rows, unreadable, request, source, destination, mappings, judged_at
-    )
     patient_id = patient.partition("/")[2]
     signed = authorization(case, request.basis, mappings, patient_id, judged_at)
+    consents = gather(
+        case, links, rows, unreadable, request, source, destination, mappings, signed.opens,
+        judged_at,
+    )  # fmt: skip
     barrier = Barrier(mappings, request, destination, patient_id, consents, signed, _instant(as_of))
     every: list[Row | Unreadable] = [*rows.values(), *unreadable]
     barred = {row.key: decision for row in every if (decision := barrier.keeps(row))}
@@ -192,6 +193,7 @@ def map_case(
         )
         replace_coverage(case, coverage.lines(), coverage.changed)
         case.set_fact("consents_say", consents.said)
+        case.set_fact("consents_hash", consents_hash(case))
         case.set_fact("consent_reviews", dict(consents.bound))
         case.set_fact("owner_entry", writer.owner_entry)
         case.set_fact("envelope", writer.envelope(digest))

@@ -217,6 +217,16 @@ class CaseFile:
                 raise
             reach("commit.after")
 
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """All writes inside are undone at its end: to see what comes of them. Not in a commit."""
+        with self._lock, _sqlite_errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            finally:
+                self._db.execute("ROLLBACK")
+
     def _check_fence(self) -> None:
         if self._fence is not None and self.fact("fence") != self._fence:
             raise LockHeld(

@@ -62,6 +62,7 @@ def standing(values: dict[str, Any], *, now: datetime) -> list[str]:
     if chosen := values["patient_chosen"]:
         differs = f", differing in: {', '.join(chosen['differs'])}" if chosen["differs"] else ""
         lines.append(f"{chosen['patient']} chosen by {chosen['by']} at {chosen['at']}{differs}")
+    lines += withheld_since(values["withheld_since"])
     if back := values["taken_back"]:
         lines.append(f"{_TAKEN_BACK[back['how']]} by {back['by']} at {back['at']}")
         lines += [f"  their {name} still asks: they changed it" for name in back["left"]]
@@ -121,6 +122,31 @@ def _arrived(counts: dict[str, int]) -> str:
     return f"Accepted {counts['accepted']} of {counts['sent']}, not read back"
 
 
+def withheld_since(found: dict[str, Any] | None) -> list[str]:
+    """What of ours stands there and would be withheld now. For the person who decides only."""
+    if found is None:
+        return []
+    lines = []
+    if found["records"]:
+        lines.append("At the destination, and would be withheld now (for you only):")
+    for each in found["records"]:
+        said = f"; may stay, says {each['kept_by']}" if each["kept_by"] else ""
+        at = f" at {each['there']}" if each["there"] else ""
+        lines.append(f"  {each['record']}{at}: {each['reason']} [{each['rule']}]{said}")
+    if found["runs_out"]:
+        lines.append(
+            f"From {found['runs_out_at']} on, by the consents, {found['runs_out']} of our records"
+            " there would be withheld"
+        )
+    lines += [
+        f"Taken back by {each['by']} at {each['at']}: {each['record']}"
+        for each in found["taken_back"]
+    ]
+    if found["unread"]:
+        lines.append(f"The consents could not be read again: {found['unread']}")
+    return lines
+
+
 _AIMED = {
     "deleted": "would be deleted",
     "marked": "would be emptied and marked entered-in-error",
@@ -155,6 +181,7 @@ def outline(values: dict[str, Any], stands: dict[str, Any]) -> list[str]:
             f"Withheld ({len(values['withheld'])}; for you only, the packet does not say):"
         )
         lines += [f"  {d['type']}: {d['reason']} [{d['rule']}]" for d in values["withheld"]]
+    lines += withheld_since(stands["withheld_since"])
     if values.get("documents"):
         lines.append("Files of this machine that go along:")
         lines += [

@@ -104,8 +104,9 @@ def _one(run: _Run, path: Path, request: Request, handle: str | None, files: lis
             before = report.last_known(case_folder(run.config, handle), now)
         _only_one(files)
         job = prepare(run.config, request, run.mappings, run.progress, path, run.clock)
-        asked = run.news and request.due_at >= now and report.takes_updates(job)
-        stands = transfer.advance(job, news=asked)
+        asked = run.news and request.due_at >= now
+        news = asked and report.takes_updates(job)
+        stands = transfer.advance(job, news=news, look=asked)
     except ConnectorError as error:
         _failed(run, path, request, before, error)
     except Exception as error:  # noqa: BLE001 - one case never stops the others
