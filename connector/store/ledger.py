@@ -29,7 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..deadline import due_at
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
-from . import disclosures, ledgerkey, written
+from . import audited, auditfile, disclosures, ledgerkey, written
 from .database import engine_for
 from .disclosures import Anchor, Break, Disclosure, Row
 from .ledgerkey import LedgerKey
@@ -268,6 +268,12 @@ class Ledger:
         with self._begin() as db:
             chain, head = disclosures.rows(db), disclosures.head(db)
             return disclosures.check(self.keyed, chain, head, anchors)
+
+    def check_audit(self, folder: Path) -> audited.Found:
+        """Whether the audit.ndjson of a case is what the log makes of it: `audited.check`."""
+        name = f"{auditfile.NAME} of case {folder.name}"
+        content = auditfile.content(folder)
+        return audited.check(self.keyed, self.disclosures(folder.name), content, name)
 
     def answer(self, handle: str, write_no: int, status: int | None, outcome: str) -> None:
         """Keep what became of a write. `status` None: no answer; `outcome`: one of our words."""

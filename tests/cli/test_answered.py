@@ -2,13 +2,14 @@
 
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 import pytest
 
 from tests.cli.ends import unanswered
 from tests.support import World
 
-WORDS = {
+WORDS: dict[str, Any] = {
     "requester": {"organization": {"name": "Home"}, "telecom": {"phone": "1"}},
     "performer": {"organization": {"name": "Clinic"}, "telecom": {"phone": "2"}},
 }
