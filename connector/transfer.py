@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from . import push, reconciled, revision, steps, withdraw
+from . import push, reconciled, revision, single, steps, withdraw
 from .case import AT_REST, State
 from .errors import (
     ConnectorError,
@@ -175,6 +175,31 @@ def recall_outlook(job: Job, receipt: Path | None = None) -> list[dict[str, str]
         if receipt is not None:
             withdraw.from_receipt(job, desk.case, receipt)
         fates = withdraw.outlook(desk)
+    return [{"there": fate.place, "fate": fate.fate, "why": fate.why} for fate in fates]
+
+
+def rule(job: Job, ruling: single.Ruling) -> Standing:
+    """Take back single records of a packet that was told, or say that they may stay there."""
+    with at_work(job) as desk:
+        case = desk.case
+        _not_taken_back(case)
+        if case.fact("sending") and not update.told(case):
+            raise UsageError(
+                "the packet is on its way: no single record of it can be decided on",
+                "Let it arrive first, or take all of it back: `connector recall CASE`.",
+            )
+        single.decide(job, desk, ruling)
+        if ruling.keep:
+            stands = standing(case, job.clock())
+            desk.ledger.set_state(desk.handle, desk.fence, stands.state, int(stands.exit_code))
+            return stands
+        return _attempt(job, desk, State.VERIFIED, lambda: steps.go_on(job, desk, State.VERIFIED))
+
+
+def ruling_outlook(job: Job, records: Sequence[str]) -> list[dict[str, str]]:
+    """What the recall of single records would do now: as `recall_outlook`."""
+    with at_work(job) as desk:
+        fates = single.outlook(job, desk, records)
     return [{"there": fate.place, "fate": fate.fate, "why": fate.why} for fate in fates]
 
 

@@ -81,10 +81,11 @@ def labelled_parts(resource: dict[str, Any], extensions: Iterable[str], links: L
     keys = []
     for node in objects(resource.get("section")):
         urls = {e.get("url") for e in _list(node.get("extension")) if isinstance(e, dict)}
-        if "entry" in node and not urls.isdisjoint(extensions):
-            entries = (e.get("reference") for e in _list(node["entry"]) if isinstance(e, dict))
-            keys += [key for e in entries if isinstance(e, str) and (key := links.key(e))]
-    return tuple(keys)
+        if not urls.isdisjoint(extensions):  # of the sections in it too
+            entries = [e for part in objects(node) for e in _list(part.get("entry"))]
+            written = (e.get("reference") for e in entries if isinstance(e, dict))
+            keys += [key for e in written if isinstance(e, str) and (key := links.key(e))]
+    return tuple(dict.fromkeys(keys))
 
 
 def _places(resource: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ class Consents:
     reviewed: frozenset[str]  # records that a person's reading withholds
     telling: frozenset[str]  # consents that would tell what is withheld
     dateless: frozenset[str]  # types whose records have no date to be judged by
+    looks: Mapping[str, frozenset[str]]  # label → rules that guess at what it is about
     said: str  # one hash over what all of them say at this time
     bound: Mapping[str, tuple[str, str]]  # review → the hashes of itself and of what was reviewed
 
@@ -44,6 +45,15 @@ class Consents:
             and not (row.when is None and row.type in self.dateless and denial.records.period)
             and not any(but.mean(row, surely=True) for but in denial.exceptions)
             for denial in self.denials
+        )
+
+    def seems_denied(self, row: Row) -> bool:
+        """Whether a consent denies a kind of records that this one looks like: by a guess."""
+        return row.type != "Patient" and any(
+            not row.kinds.isdisjoint(self.looks.get(label, ()))
+            and replace(denial.records, labels=None).mean(row, surely=False)
+            for denial in self.denials
+            for label in denial.records.labels or ()
         )
 
     def permits_labels(self, row: Row, labels: Collection[str]) -> bool:
@@ -74,9 +84,10 @@ def gather(
     """
     _were_read(case, request, source)
     recipient = Recipient(case, links, request, destination)
+    labels = Labels(mappings.labels)
     now = Disclosure(
         at, mappings.consent.purposes[request.basis.kind], mappings.consent,
-        recipient.receives, links.key, Labels(mappings.labels).named,
+        recipient.receives, links.key, labels.named, labels.below,
     )  # fmt: skip
     reviews = {review.record: review for review in request.consents}
     _are_there(request.consents, rows)
@@ -86,7 +97,7 @@ def gather(
     for key, consent in _consents(case, rows):
         reading = Reading() if key in reviews else read_consent(consent, now)
         readings.append(reading)
-        if tells(consent):
+        if tells(consent) or rows[key].kinds:
             telling.append((key, reading))
     _settled(readings)
     permits = tuple(records for reading in readings for records in reading.permits)
@@ -99,6 +110,7 @@ def gather(
             key for key, reading in telling if not _only_of_what_leaves(reading, leaving)
         ),
         dateless=mappings.selection.shared | {"Patient"},
+        looks=_looks(mappings),
         said=_hash(readings),
         bound=bound,
     )
@@ -115,11 +127,11 @@ def consents_say(
     """One hash over what the chart's consents say of this disclosure at an instant."""
     moment = interval(at)
     assert moment is not None, "an instant of ours"
-    links = Links(case, source.base_url)
+    links, labels = Links(case, source.base_url), Labels(mappings.labels)
     now = Disclosure(
         moment[1], mappings.consent.purposes[request.basis.kind], mappings.consent,
         Recipient(case, links, request, destination).receives, links.key,
-        Labels(mappings.labels).named,
+        labels.named, labels.below,
     )  # fmt: skip
     reviewed = {review.record for review in request.consents}
     readings = []
@@ -211,6 +223,19 @@ def _are_there(reviews: Sequence[ConsentReview], rows: Collection[str]) -> None:
             )
 
 
+def _looks(mappings: Mappings) -> dict[str, frozenset[str]]:
+    """Label → the rules of the heuristic that guess at the same kind."""
+    system = mappings.labels.systems[0].url
+    return {
+        f"{each.system or system}|{code}": frozenset(
+            rule.id for rule in mappings.heuristic.rules if rule.kind == each.tell
+        )
+        for each in mappings.labels.lists
+        if each.tell
+        for code in each.codes
+    }
+
+
 def _labels_let_go(
     row: Row,
     permits: Collection[Records],
@@ -229,7 +254,7 @@ def _labels_let_go(
 
 def _only_of_what_leaves(reading: Reading, rows: Iterable[Row]) -> bool:
     """Whether a Consent only permits, and each label it names is on a record that it lets go."""
-    if reading.denials or not reading.permits:
+    if reading.denials or not any(records.labels for records in reading.permits):
         return False
     named = frozenset().union(*(records.labels or () for records in reading.permits))
     let_go = [row.labels for row in rows if any(r.mean(row, surely=True) for r in reading.permits)]

@@ -123,6 +123,8 @@ class Barrier:
             return "consent", "a consent in the chart denies it"
         if row.key in self._consents.telling:
             return "consent-tells", "this consent says what is to be held back"
+        if self._consents.seems_denied(row):
+            return "consent-guess", "a consent denies its kind; that it is of it, is a guess"
         return None
 
 

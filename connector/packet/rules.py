@@ -260,6 +260,7 @@ class LabelTerms(File):
     systems: tuple[LabelSystem, ...] = Field(min_length=1)
     other_systems: tuple[Text, ...] = ()
     extensions: frozenset[Text] = frozenset()
+    includes: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)  # codes of the first one
     lists: tuple[LabelList, ...]
     examples: tuple[RuleExample, ...] = ()
 
@@ -305,6 +306,7 @@ class ConsentTerms(File):
     """release/consent.yaml: which codes of a Consent mean the disclosure that a packet is."""
 
     scopes: frozenset[Text]
+    other_scopes: frozenset[Text] = frozenset()
     recipients: frozenset[Text]
     actions: frozenset[Text]
     other_actions: frozenset[Text]

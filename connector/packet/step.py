@@ -16,7 +16,7 @@ from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Destination, Source
 from ..store import answers as said
-from ..store import chart, delivery
+from ..store import chart, delivery, since
 from ..store.casefile import CaseFile
 from ..store.content import attached
 from ..store.coverage import replace_coverage
@@ -103,6 +103,7 @@ def map_case(
     barrier = Barrier(mappings, request, destination, patient_id, consents, signed, _instant(as_of))
     every: list[Row | Unreadable] = [*rows.values(), *unreadable]
     barred = {row.key: decision for row in every if (decision := barrier.keeps(row))}
+    barred |= {row.key: _taken_back(row) for row in every if row.key in since.taken_back(case)}
     same = same_records(case, links, rows)
     withheld = spread(case, links, rows, places, barred, barrier, same, mappings, request)
     merged = merge(same, rows, barred, named(request))
@@ -175,7 +176,12 @@ def map_case(
         for key, decision in decided.items()
         if decision.outcome == "entered-in-error" and carrier.packet_id(key) in delivered
     }
-    news = News(former_hashes(case), gone=vanished(case))
+    hushed = {carrier.packet_id(key) for key in since.ever(case)}
+    news = News(
+        former_hashes(case),
+        gone=[key for key in vanished(case) if key not in hushed],
+        taken_back=since.taken_back_in(case, revision.number),
+    )
     entries = chain(
         map(bodies.entry, actors),
         bodies.carried(case, carrier, decided, passed_on, coverage, news, progress),
@@ -210,6 +216,12 @@ def map_case(
         statement(request.basis, mappings),
         news.counts() if revision.number else {},
     )
+
+
+def _taken_back(row: Row | Unreadable) -> Decision:
+    # Not by `Barrier.withhold`: a person decided it of this very record.
+    reason = "a person took it back from the destination"
+    return Decision(row.type, row.id, "withheld", since.TAKEN_BACK, reason)
 
 
 def _read(

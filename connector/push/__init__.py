@@ -13,7 +13,7 @@ from .desk import Desk, way_of
 from .disclosure import account, approver, hand_over, settle_exports, settle_writes
 from .identity import candidates, resolve
 from .readback import read_back, verify
-from .recall import look, recall
+from .recall import look, look_at_some, recall, recall_some
 from .receipt import Signing, receipt, signed, signing_key
 from .reconcile import Found, reconcile
 from .update import catch_up, refresh
@@ -40,9 +40,11 @@ __all__ = [
     "folder",
     "hand_over",
     "look",
+    "look_at_some",
     "message",
     "read_back",
     "recall",
+    "recall_some",
     "receipt",
     "reconcile",
     "refresh",

@@ -8,7 +8,7 @@ import base64
 from typing import Any
 
 from ..fhir.lossless import decode, sha256
-from ..store import delivery, packet
+from ..store import delivery, packet, since
 from ..store.disclosures import Disclosure, Event, Outcome
 from ..store.route import must_be_released
 from ..store.update import number, opened
@@ -126,7 +126,8 @@ def _told(desk: Desk, event: Event, outcome: Outcome, resources: int, rejected: 
 
 def _decided(desk: Desk, event: Event) -> str | None:
     if event in ("cancel", "recall"):
-        return str(desk.case.fact("withdrawal")["by"])
+        made = desk.case.fact("withdrawal")
+        return str(made["by"]) if made else since.last_by(desk.case)
     return approver(desk)
 
 

@@ -19,7 +19,7 @@ from .lock import in_turn
 from .private import private_folder
 
 # 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`; 5: fewer delivery states
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 _PIECE = 256 * 1024
 
 _DELIVERY = """(
@@ -111,6 +111,9 @@ CREATE TABLE IF NOT EXISTS coverage (
 CREATE TABLE IF NOT EXISTS former (
   type TEXT NOT NULL, id TEXT NOT NULL, origin TEXT NOT NULL, source TEXT NOT NULL,
   sha256 TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (type, id)) STRICT;
+-- what the source had sent of each record when a packet with it was told
+CREATE TABLE IF NOT EXISTS told (
+  type TEXT NOT NULL, id TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
 CREATE TABLE IF NOT EXISTS renewed (
   type TEXT NOT NULL, id TEXT NOT NULL, new_id TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
 

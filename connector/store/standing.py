@@ -195,8 +195,16 @@ def counts(case: CaseFile) -> dict[str, int]:
         "sent": arrived + sum(placed.get(status, 0) for status in _UNPROVED),
         "accepted": placed.get("accepted", 0),
         "verified": arrived,
-        "theirs": placed.get("theirs", 0) + placed.get("removed", 0),
+        "theirs": placed.get("theirs", 0) + placed.get("removed", 0) - _ours_gone(case),
     }
+
+
+def _ours_gone(case: CaseFile) -> int:
+    """How many resources we took away ourselves, one by one."""
+    found = case.row(
+        "SELECT count(*) FROM delivery WHERE status = 'removed' AND note = ?", (since.TAKEN_BACK,)
+    )
+    return int(found[0]) if found else 0
 
 
 def _reasons(
