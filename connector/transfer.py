@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import push, reconciled, revision, single, steps, withdraw
-from .case import State
+from .case import AT_REST, State
 from .errors import (
     ConnectorError,
     DestinationRefused,
@@ -221,6 +221,8 @@ def _attempt(job: Job, desk: push.Desk, goal: State, step: Callable[[], None]) -
             case.set_fact("held_by", [cause._asdict() for cause in causes] or None)
             case.set_fact("back_at", error.until if isinstance(error, Waiting) else None)
             enter(desk.case, state)
+    if State(case.fact("state")) in AT_REST:
+        push.settle_writes(desk)
     stands = standing(case, job.clock(), goal)
     final = standing(case, job.clock())
     desk.ledger.set_state(desk.handle, desk.fence, final.state, int(final.exit_code))
