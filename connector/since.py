@@ -19,7 +19,7 @@ from .store import chart
 from .store import since as kept
 from .store.casefile import CaseFile
 from .store.chart import Record
-from .store.packet import decisions
+from .store.packet import Decision, decisions, undone
 from .store.since import Standing
 
 _BOUNDS_MAX = 50  # of periods that end later: enough for any patient, and an end for a foreign one
@@ -45,7 +45,7 @@ def note(job: Job, case: CaseFile) -> None:
 
 def held(job: Job, case: CaseFile, error: Held) -> None:
     """Keep that an update may not leave, and what therefore stands there that may not."""
-    later, records = kept.noted(case).get("runs_out"), _of_held(case, error)
+    later, records = kept.noted(case).get("runs_out"), _of_held(job, case, error)
     kept.note(case, iso(job.clock()), records, say=None, code=error.code, runs_out=later)
 
 
@@ -103,7 +103,7 @@ def _withheld(job: Job, case: CaseFile, at: str) -> tuple[list[Standing], str]:
     try:
         revision.make(job, case)
     except Held as error:
-        return _of_held(case, error), error.code
+        return _of_held(job, case, error), error.code
     return _now(job, case), ""
 
 
@@ -139,6 +139,15 @@ def _moments(value: object) -> Iterator[datetime]:
         yield from _moments(item)
 
 
-def _of_held(case: CaseFile, error: Held) -> list[Standing]:
-    """What stands there and may not, by what holds the case: all of it."""
-    return kept.all_there(case, error.code, str(error))
+def _of_held(job: Job, case: CaseFile, error: Held) -> list[Standing]:
+    """What stands there and may not, by what holds the case: the records it names, or all of it."""
+    named = [
+        Decision(*cause.record.split("/", 1), "withheld", cause.rule or error.code, str(error))
+        for cause in error.held_by
+        if cause.record
+    ]
+    if not named:
+        return kept.all_there(case, error.code, str(error))
+    also = [decision for decision in undone(case) if decision.outcome == "withheld"]
+    listed = {(decision.type, decision.id): decision for decision in (*named, *also)}
+    return kept.still_there(case, job.source.id, listed.values())

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import push, reconciled, revision, single, steps, withdraw
-from .case import State
+from .case import AT_REST, State
 from .errors import (
     ConnectorError,
     DestinationRefused,
@@ -211,14 +211,18 @@ def _not_taken_back(case: CaseFile) -> None:
 def _attempt(job: Job, desk: push.Desk, goal: State, step: Callable[[], None]) -> Standing:
     case = desk.case
     try:
-        forget(case, "obstacle", "back_at")
+        forget(case, "obstacle", "back_at", "held_by")
         step()
     except (Waiting, Held, SourceFailed, DestinationRefused, ReadBackDiffers) as error:
         state = next(state for kind, state in _STATE_OF if isinstance(error, kind))
         with case.commit():
             case.set_fact("obstacle", _obstacle(error))
+            causes = error.held_by if isinstance(error, Held) else ()
+            case.set_fact("held_by", [cause._asdict() for cause in causes] or None)
             case.set_fact("back_at", error.until if isinstance(error, Waiting) else None)
             enter(desk.case, state)
+    if State(case.fact("state")) in AT_REST:
+        push.settle_writes(desk)
     stands = standing(case, job.clock(), goal)
     final = standing(case, job.clock())
     desk.ledger.set_state(desk.handle, desk.fence, final.state, int(final.exit_code))

@@ -19,11 +19,13 @@ def select(
     scope: str,
     findings: Sequence[Finding],
     selection: Selection,
+    released: Iterable[str] = (),
     there: Collection[str] = (),
 ) -> Selected:
     """The records that leave. `rows` and `shelf`: those that may travel, by key and by type.
 
-    `there`: Consents that stand at the destination: they are to say there what they are now.
+    `released`: records that a person lets leave. `there`: Consents that stand at the destination:
+    they are to say there what they are now.
     """
     chosen: Selected = {}
 
@@ -37,6 +39,7 @@ def select(
         named = getattr(request, field)
         keys = [named] if isinstance(named, str) else named or ()
         take(keys, f"request-{field.replace('_', '-')}", f"the request names it ({field})")
+    take(released, "person-releases", "a person releases it")
     for safety in (rule for rule in selection.safety if rule.always):
         take([row.key for row in shelf.all_meant(safety.match)], safety.id, safety.reason)
     for finding in findings:

@@ -10,7 +10,7 @@ from .cancel import cancel
 from .candidates import Judged
 from .deliver import deliver
 from .desk import Desk, way_of
-from .disclosure import account, approver, hand_over
+from .disclosure import account, approver, hand_over, settle_exports, settle_writes
 from .identity import candidates, resolve
 from .readback import read_back, verify
 from .recall import look, look_at_some, recall, recall_some
@@ -49,6 +49,8 @@ __all__ = [
     "reconcile",
     "refresh",
     "resolve",
+    "settle_exports",
+    "settle_writes",
     "signed",
     "signing_key",
     "unread",

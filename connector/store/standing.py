@@ -48,6 +48,7 @@ class Standing:
     state: State
     exit_code: Exit
     reasons: list[dict[str, Any]]
+    held_by: list[dict[str, str]]  # record, rule, label, consent: for a person only, never a log
     counts: dict[str, int]
     coverage: dict[str, int] | None
     missing: list[dict[str, Any]]
@@ -132,6 +133,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         state=facts.state,
         exit_code=codes[0],
         reasons=_reasons(case, codes, _late(facts, need), now),
+        held_by=[] if case.fact("closed") else case.fact("held_by", []),
         counts=counts(case),
         coverage=coverage.totals(case),
         missing=[
