@@ -142,8 +142,9 @@ def _moments(value: object) -> Iterator[datetime]:
 def _of_held(job: Job, case: CaseFile, error: Held) -> list[Standing]:
     """What stands there and may not, by what holds the case: the records it names, or all of it."""
     named = [
-        Decision(*cause.record.split("/", 1), "withheld", cause.rule or error.code, str(error))
+        Decision(resource_type, resource_id, "withheld", cause.rule or error.code, str(error))
         for cause in error.held_by
+        for resource_type, _, resource_id in (cause.record.partition("/"),)
         if cause.record
     ]
     if not named:
