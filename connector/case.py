@@ -31,6 +31,8 @@ _STOPS = frozenset({State.WAITING, State.HELD})
 ARRIVED = frozenset({State.VERIFIED, State.ACCEPTED})  # as far as a destination lets it be proved
 _UPDATE = frozenset({State.OPENED, State.PULLED})
 _WITHDRAWN = frozenset({State.CANCELLED, State.RECALLED})
+# Nothing of the case is on its way, and what stands there was looked at.
+AT_REST = ARRIVED | _WITHDRAWN | {State.DIFFERS}
 _BEFORE_SENDING = frozenset({State.OPENED, State.PULLED, State.READY, State.UNAPPROVED})
 
 # state → (exit code it stands for, states that may follow). A state may always follow itself, and

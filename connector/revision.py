@@ -70,6 +70,7 @@ def told(case: CaseFile) -> None:
     """The packet as it is now was announced: what an update kept for that is done with."""
     with case.commit():
         case.set_fact("request_told", case.fact("request"))
+        update.keep_told(case)
         update.drop_former(case, all_known=True)
         forget(case, "update")
 

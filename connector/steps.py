@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from . import packet, push, revision, since, withdraw
+from . import packet, push, revision, since, single, withdraw
 from .case import ARRIVED, State
 from .endpoint import Endpoint
 from .errors import Held, ReadBackDiffers, SourceFailed, UsageError, Waiting
@@ -38,6 +38,8 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False, look: b
         if goal is State.VERIFIED:
             withdraw.go_on(job, desk)
         return
+    if update.told(case):
+        single.go_on(job, desk)
     if case.fact("sending") and not update.told(case):
         if goal is not State.VERIFIED:
             return
@@ -213,6 +215,7 @@ def _push(job: Job, desk: push.Desk) -> None:
             update.drop_former(case, all_known=False)
         send()
     revision.told(case)
+    single.go_on(job, desk)
     since.delivered(job, case)
     _arrived(case)
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from . import push, reconciled, revision, steps, withdraw
-from .case import State
+from . import push, reconciled, revision, single, steps, withdraw
+from .case import AT_REST, State
 from .errors import (
     ConnectorError,
     DestinationRefused,
@@ -178,6 +178,31 @@ def recall_outlook(job: Job, receipt: Path | None = None) -> list[dict[str, str]
     return [{"there": fate.place, "fate": fate.fate, "why": fate.why} for fate in fates]
 
 
+def rule(job: Job, ruling: single.Ruling) -> Standing:
+    """Take back single records of a packet that was told, or say that they may stay there."""
+    with at_work(job) as desk:
+        case = desk.case
+        _not_taken_back(case)
+        if case.fact("sending") and not update.told(case):
+            raise UsageError(
+                "the packet is on its way: no single record of it can be decided on",
+                "Let it arrive first, or take all of it back: `connector recall CASE`.",
+            )
+        single.decide(job, desk, ruling)
+        if ruling.keep:
+            stands = standing(case, job.clock())
+            desk.ledger.set_state(desk.handle, desk.fence, stands.state, int(stands.exit_code))
+            return stands
+        return _attempt(job, desk, State.VERIFIED, lambda: steps.go_on(job, desk, State.VERIFIED))
+
+
+def ruling_outlook(job: Job, records: Sequence[str]) -> list[dict[str, str]]:
+    """What the recall of single records would do now: as `recall_outlook`."""
+    with at_work(job) as desk:
+        fates = single.outlook(job, desk, records)
+    return [{"there": fate.place, "fate": fate.fate, "why": fate.why} for fate in fates]
+
+
 def _not_taken_back(case: CaseFile) -> None:
     if case.fact("withdrawal"):
         raise UsageError("the case was cancelled or recalled", "Ask anew under a new request_id.")
@@ -186,14 +211,18 @@ def _not_taken_back(case: CaseFile) -> None:
 def _attempt(job: Job, desk: push.Desk, goal: State, step: Callable[[], None]) -> Standing:
     case = desk.case
     try:
-        forget(case, "obstacle", "back_at")
+        forget(case, "obstacle", "back_at", "held_by")
         step()
     except (Waiting, Held, SourceFailed, DestinationRefused, ReadBackDiffers) as error:
         state = next(state for kind, state in _STATE_OF if isinstance(error, kind))
         with case.commit():
             case.set_fact("obstacle", _obstacle(error))
+            causes = error.held_by if isinstance(error, Held) else ()
+            case.set_fact("held_by", [cause._asdict() for cause in causes] or None)
             case.set_fact("back_at", error.until if isinstance(error, Waiting) else None)
             enter(desk.case, state)
+    if State(case.fact("state")) in AT_REST:
+        push.settle_writes(desk)
     stands = standing(case, job.clock(), goal)
     final = standing(case, job.clock())
     desk.ledger.set_state(desk.handle, desk.fence, final.state, int(final.exit_code))

@@ -96,6 +96,7 @@ def _case() -> dict[str, Any]:
         "state": {"enum": [state.value for state in State]},
         "exit_code": number,
         "reasons": table(exit_code=number, code=text, why=text, what_to_do=text),
+        "held_by": table(code=text, record=text, rule=text, label=text, consent=text, because=text),
         "counts": {**table(**counts)["items"]},
         "coverage": {**table(**dict.fromkeys(Line._fields[1:], number))["items"]}
         | {"type": ["object", "null"]},

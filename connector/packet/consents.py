@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ..errors import Held, UsageError
+from ..errors import Cause, Held, UsageError
 from ..fhir.lossless import UndecodableError, decode, encode, sha256
 from ..fhir.record import SERVER_META
 from ..request import ConsentReview, Request
@@ -29,32 +29,38 @@ _UNREAD = ("refused", "failed", "unsupported")
 class Consents:
     """What all active consents say together. A denial is stronger than a permission."""
 
-    denials: tuple[Denial, ...]
+    denials: tuple[tuple[str, Denial], ...]  # with the key of the consent
     permits: tuple[Records, ...]
-    reviewed: frozenset[str]  # records that a person's reading withholds
+    reviewed: Mapping[str, str]  # records that a person's reading withholds → of which consent
     telling: frozenset[str]  # consents that would tell what is withheld
     dateless: frozenset[str]  # types whose records have no date to be judged by
     looks: Mapping[str, frozenset[str]]  # label → rules that guess at what it is about
     said: str  # one hash over what all of them say at this time
     bound: Mapping[str, tuple[str, str]]  # review → the hashes of itself and of what was reviewed
 
-    def denies(self, row: Row) -> bool:
-        """Whether a consent denies the disclosure of a record."""
-        return any(
+    def denied_by(self, row: Row) -> str | None:
+        """The key of a consent that denies the disclosure of a record."""
+        return next((key for key, denial in self.denials if self._denies(denial, row)), None)
+
+    def _denies(self, denial: Denial, row: Row) -> bool:
+        return (
             denial.records.mean(row, surely=False)
             and not (row.when is None and row.type in self.dateless and denial.records.period)
             and not any(but.mean(row, surely=True) for but in denial.exceptions)
-            for denial in self.denials
         )
 
-    def seems_denied(self, row: Row) -> bool:
-        """Whether a consent denies a kind of records that this one looks like: by a guess."""
-        return row.type != "Patient" and any(
-            not row.kinds.isdisjoint(self.looks.get(label, ()))
-            and replace(denial.records, labels=None).mean(row, surely=False)
-            for denial in self.denials
+    def seems_denied_by(self, row: Row) -> str | None:
+        """The key of a consent that denies a kind of records that this one looks like: a guess."""
+        if row.type == "Patient":
+            return None
+        found = (
+            key
+            for key, denial in self.denials
             for label in denial.records.labels or ()
+            if not row.kinds.isdisjoint(self.looks.get(label, ()))
+            and replace(denial.records, labels=None).mean(row, surely=False)
         )
+        return next(found, None)
 
     def permits_labels(self, row: Row, labels: Collection[str]) -> bool:
         """Whether consents permit a record and name each of these labels of it."""
@@ -92,18 +98,20 @@ def gather(
     reviews = {review.record: review for review in request.consents}
     _are_there(request.consents, rows)
     bound = _bound(case, request.consents)
-    readings = [Reading(unclear=("its JSON",)) for row in unreadable if row.type == "Consent"]
+    readings = {
+        row.key: Reading(unclear=("its JSON",)) for row in unreadable if row.type == "Consent"
+    }
     telling: list[tuple[str, Reading]] = []
     for key, consent in _consents(case, rows):
         reading = Reading() if key in reviews else read_consent(consent, now)
-        readings.append(reading)
+        readings[key] = reading
         if tells(consent) or rows[key].kinds:
             telling.append((key, reading))
     _settled(readings)
-    permits = tuple(records for reading in readings for records in reading.permits)
+    permits = tuple(records for reading in readings.values() for records in reading.permits)
     leaving = [row for row in rows.values() if _labels_let_go(row, permits, mappings, opened)]
     return Consents(
-        denials=tuple(denial for reading in readings for denial in reading.denials),
+        denials=tuple((key, denial) for key, r in readings.items() for denial in r.denials),
         permits=permits,
         reviewed=_withheld_by(reviews.values()),
         telling=frozenset(
@@ -111,7 +119,7 @@ def gather(
         ),
         dateless=mappings.selection.shared | {"Patient"},
         looks=_looks(mappings),
-        said=_hash(readings),
+        said=_hash(readings.values()),
         bound=bound,
     )
 
@@ -180,6 +188,7 @@ def _bound(case: CaseFile, reviews: Iterable[ConsentReview]) -> dict[str, tuple[
                 f"consents, number {number}: the consent changed since it was reviewed",
                 "Read it again at the source, correct the review if need be, and set its"
                 " `reviewed_on` to the day.",
+                [Cause("consent-changed", rule="consent-reviewed", consent=review.record)],
             )
         found[review.record] = now
     return found
@@ -261,26 +270,41 @@ def _only_of_what_leaves(reading: Reading, rows: Iterable[Row]) -> bool:
     return named <= frozenset().union(*let_go)
 
 
-def _settled(readings: Iterable[Reading]) -> None:
-    unclear = sorted({name for reading in readings for name in reading.unclear})
+def _settled(readings: Mapping[str, Reading]) -> None:
+    unclear = sorted({name for reading in readings.values() for name in reading.unclear})
+    causes = [
+        Cause(code, rule="consent", consent=key)
+        for key, reading in readings.items()
+        for code, holds in (
+            ("consent-unclear", bool(reading.unclear)),
+            ("consent-denies", _denies_all(reading)),
+        )
+        if holds
+    ]
     if unclear:
         raise Held(
             "consent-unclear",
             f"a consent in the chart may deny this: {', '.join(unclear)} can't be evaluated",
             "Read the patient's active consents at the source, and say in the request what they"
             " withhold (`consents`).",
+            causes,
         )
-    if any(d.records == Records() and not d.exceptions for r in readings for d in r.denials):
+    if causes:
         raise Held(
             "consent-denies",
             "a consent in the chart denies this disclosure",
             "Do not send. If the patient decided otherwise since, have the consent at the source"
             " changed, or say in the request how you read it (`consents`).",
+            causes,
         )
 
 
-def _withheld_by(reviews: Iterable[ConsentReview]) -> frozenset[str]:
-    return frozenset(key for review in reviews for key in review.withhold)
+def _denies_all(reading: Reading) -> bool:
+    return any(d.records == Records() and not d.exceptions for d in reading.denials)
+
+
+def _withheld_by(reviews: Iterable[ConsentReview]) -> dict[str, str]:
+    return {key: review.record for review in reviews for key in review.withhold}
 
 
 def _consents(case: CaseFile, rows: Mapping[str, Row]) -> Iterator[tuple[str, dict[str, Any]]]:

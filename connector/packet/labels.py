@@ -84,11 +84,17 @@ class Labels:
         """The labels that a label includes: who denies it, denies these."""
         return self._below.get(label, _NO_LABELS)
 
-    def unknown(self, labels: Iterable[str]) -> bool:
-        """Whether one of a record's labels is of a system of labels, and in no list."""
-        return any(
-            label.partition("|")[0] in self._known and label not in self._lists for label in labels
+    def unknown(self, labels: Iterable[str]) -> list[str]:
+        """Those of a record's labels that are of a system of labels, and in no list."""
+        return sorted(
+            label
+            for label in labels
+            if label.partition("|")[0] in self._known and label not in self._lists
         )
+
+    def of_list(self, wanted: LabelList) -> frozenset[str]:
+        """The labels that are in one list."""
+        return frozenset(label for label, each in self._lists.items() if each.id == wanted.id)
 
     def lists(self, labels: Iterable[str]) -> list[LabelList]:
         """The lists that a record's labels are in, each once."""

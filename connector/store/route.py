@@ -18,7 +18,7 @@ _PEOPLES = ("supplied", "waiver")
 _CHART_AND_AFTER = (
     "query", "page", "counted", "record", "target", "attachment", "gap", "earlier", "change",
     "decision", "item", "entry", "changed", "coverage", "former", "renewed", "delivery",
-    "unfinished", "parcel", "answer", "recalled",
+    "unfinished", "parcel", "answer", "recalled", "told", "ruling",
 )  # fmt: skip
 _FILES = ("packet.json", "patients.txt", "receipt.json", "receipt.jws")
 

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..fhir.ids import derived_id
-from . import delivery
+from . import chart, delivery
 from .casefile import CaseFile
 from .packet import Decision
-from .update import renewed
+from .update import number, renewed
 
 _FOUND = "withheld_since"
 _SAID = "single_records"  # what people decided of single records that stand there
@@ -88,8 +88,14 @@ def note(
     `say`: what the consents said then. `code`: why nothing of the packet could leave now, if that
     is so. `runs_out`: `at` and `records`: what is withheld from then on, by the consents alone.
     """
-    listed = [list(each) for each in records]
     before = case.fact(_FOUND) or {}
+    listed = [list(each) for each in records]
+    # What the source has no more nobody can judge: it stays as it was judged last.
+    listed += [
+        row
+        for row in (before.get("records", ()) if not (before.get("code") or code) else ())
+        if not chart.has_record(case, *row[0].split("/", 1))
+    ]
     ever = {*before.get("ever", ()), *(each[0] for each in listed)}
     found: dict[str, Any] = {
         "at": at, "say": say, "code": code, "records": listed, "ever": sorted(ever), "unread": "",
@@ -122,17 +128,48 @@ def decide(
     said = dict(case.fact(_SAID) or {})
     for record in records:
         rule = rules.get(record, "")
-        said[record] = {"how": how, "by": by, "reason": reason, "at": at, "rule": rule}
+        told = said.get(record, {}).get("update") if how == "recall" else None
+        said[record] = {
+            "how": how, "by": by, "reason": reason, "at": at, "rule": rule, "phase": "",
+            "update": told or number(case) + 1,
+        }  # fmt: skip
     case.set_fact(_SAID, said)
 
 
-def taken_back(case: CaseFile) -> dict[str, dict[str, str]]:
+def unfinished(case: CaseFile) -> list[str]:
+    """Records that were taken back, and are not yet as far as they can be."""
+    return [record for record, each in taken_back(case).items() if each["phase"] != "done"]
+
+
+def phase(case: CaseFile, record: str) -> str:
+    """How far the taking back of a record has come: "", `emptied` or `done`."""
+    return str(taken_back(case)[record]["phase"])
+
+
+def reached(case: CaseFile, records: Iterable[str], phase: str) -> None:
+    """Say how far the taking back of records has come: `emptied`, or `done`."""
+    said = dict(case.fact(_SAID) or {})
+    case.set_fact(_SAID, said | {record: {**said[record], "phase": phase} for record in records})
+
+
+def last_by(case: CaseFile) -> str | None:
+    """Who took back a record last."""
+    made = max(taken_back(case).values(), key=lambda each: str(each["at"]), default=None)
+    return str(made["by"]) if made else None
+
+
+def taken_back(case: CaseFile) -> dict[str, dict[str, Any]]:
     """Records that a person took back: `Type/id` at the source → by, reason, at."""
     said = case.fact(_SAID) or {}
     return {record: each for record, each in said.items() if each["how"] == "recall"}
 
 
-def may_stay(case: CaseFile) -> dict[str, dict[str, str]]:
+def taken_back_in(case: CaseFile, number: int) -> int:
+    """How many records were taken back that update `number` is the first to tell of."""
+    return sum(each["update"] == number for each in taken_back(case).values())
+
+
+def may_stay(case: CaseFile) -> dict[str, dict[str, Any]]:
     """Records of which a person said that they may stay, and the rule of which it was said."""
     said = case.fact(_SAID) or {}
     return {record: each for record, each in said.items() if each["how"] == "keep"}

@@ -48,6 +48,7 @@ class Standing:
     state: State
     exit_code: Exit
     reasons: list[dict[str, Any]]
+    held_by: list[dict[str, str]]  # record, rule, label, consent: for a person only, never a log
     counts: dict[str, int]
     coverage: dict[str, int] | None
     missing: list[dict[str, Any]]
@@ -132,6 +133,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         state=facts.state,
         exit_code=codes[0],
         reasons=_reasons(case, codes, _late(facts, need), now),
+        held_by=[] if case.fact("closed") else case.fact("held_by", []),
         counts=counts(case),
         coverage=coverage.totals(case),
         missing=[
@@ -195,8 +197,16 @@ def counts(case: CaseFile) -> dict[str, int]:
         "sent": arrived + sum(placed.get(status, 0) for status in _UNPROVED),
         "accepted": placed.get("accepted", 0),
         "verified": arrived,
-        "theirs": placed.get("theirs", 0) + placed.get("removed", 0),
+        "theirs": placed.get("theirs", 0) + placed.get("removed", 0) - _ours_gone(case),
     }
+
+
+def _ours_gone(case: CaseFile) -> int:
+    """How many resources we took away ourselves, one by one."""
+    found = case.row(
+        "SELECT count(*) FROM delivery WHERE status = 'removed' AND note = ?", (since.TAKEN_BACK,)
+    )
+    return int(found[0]) if found else 0
 
 
 def _reasons(
