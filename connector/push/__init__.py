@@ -16,6 +16,7 @@ from .readback import read_back, verify
 from .recall import look, recall
 from .receipt import Signing, receipt, signed, signing_key
 from .reconcile import Found, reconcile
+from .taken import number_taken
 from .update import catch_up, refresh
 from .whole import Whole
 
@@ -41,6 +42,7 @@ __all__ = [
     "hand_over",
     "look",
     "message",
+    "number_taken",
     "read_back",
     "recall",
     "receipt",
