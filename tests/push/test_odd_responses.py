@@ -21,6 +21,8 @@ LOCATIONS: tuple[Any, ...] = (
     "http://else.where/fhir/Basic/1/_history/1", "Basic/" + "x" * 100, "\x00\x1b[2J", "../..",
 )  # fmt: skip
 
+ETAGS: tuple[Any, ...] = (None, 1, [], {}, "W/", 'W/"a b"', "\x00")
+
 
 def entries(change: Any) -> Any:
     return lambda bundle: {**bundle, "entry": [change(entry) for entry in bundle["entry"]]}
@@ -37,7 +39,7 @@ def told(**changes: Any) -> Any:
 SHAPES: dict[str, Any] = {
     **{f"response {odd!r}": answered(odd) for odd in ODD},
     **{f"location {odd!r}": told(location=odd) for odd in LOCATIONS},
-    **{f"etag {odd!r}": told(etag=odd) for odd in (None, 1, [], {}, "W/", 'W/"a b"', "\x00")},
+    **{f"etag {odd!r}": told(etag=odd) for odd in ETAGS},
     "entries without response": entries(lambda _: {}),
     "entries null": entries(lambda _: None),
     "entries texts": entries(lambda _: "201"),
