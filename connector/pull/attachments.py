@@ -164,7 +164,8 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
     if answer.media_type not in _FHIR and not _looks_like_fhir(file):
         return answer.media_type
     note = partial(note_labels, pull, url)
-    return unwrapped(answer.media_type, file, partial(_may_be_seen, pull), note)
+    asked = address.split("/")[1] if address.startswith("Binary/") else None
+    return unwrapped(answer.media_type, file, partial(_may_be_seen, pull), note, asked)
 
 
 def note_labels(pull: Gathering, url: str, labels: Any, context: Any) -> None:
@@ -240,12 +241,14 @@ def unwrapped(
     file: IO[bytes],
     may_be_seen: Callable[[Any], bool] = lambda _: True,
     note: Callable[[Any, Any], None] = lambda _labels, _context: None,
+    asked: str | None = None,
 ) -> str:
     """Put the content of a Binary that came as FHIR JSON (binary.html#rest) in its place.
 
     JSON that is no FHIR stays as it is; a FHIR resource that is no Binary is no content (an
     OperationOutcome, another record). This alone is held in memory: it is one JSON value.
-    `note` gets its security labels and its securityContext. Raises `NotFhir`; `Forbidden` for a
+    `note` gets its security labels and its securityContext; `asked`: the id it must have, if it
+    has one. Raises `NotFhir`; `Forbidden` for a
     Binary whose securityContext is not to be seen.
     """
     file.seek(0)
@@ -259,6 +262,8 @@ def unwrapped(
             raise NotFhir("attachment: a FHIR resource came back that is no Binary")
         if not may_be_seen(resource.get("securityContext") or {}):
             raise _of_another()
+        if asked is not None and resource.get("id") not in (None, asked):
+            raise NotFhir("attachment: another Binary came back than was asked for")
         content = _data(resource.get("data"))
     except (UndecodableError, binascii.Error):
         raise NotFhir("attachment: the answer is not a FHIR Binary") from None
