@@ -137,6 +137,13 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
     address = content(url)
     if address is None:
         return _NO_CONTENT
+    at = [address]  # where the content is: the server may send us on to another Binary
+
+    def may_follow(redirected: str) -> bool:
+        on = content(redirected)
+        at.append(on or "")
+        return on is not None
+
     # Base64 is a third longer; whether it comes so is known only when it is there.
     most = pull.settings.attachment_bytes_max * 4 // 3 + _WRAPPED_EXTRA
     try:
@@ -147,10 +154,7 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
                 file,
                 most,
                 accept=accept,
-                may_follow=lambda on: (
-                    content(on) in (address, address.partition("/_history/")[0])
-                    or is_elsewhere(on, *bases)  # which gets no request without `allowed_origins`
-                ),
+                may_follow=may_follow,
             ),
             content_type or "*/*",
         )
@@ -164,7 +168,7 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
     if answer.media_type not in _FHIR and not _looks_like_fhir(file):
         return answer.media_type
     note = partial(note_labels, pull, url)
-    asked = address.split("/")[1] if address.startswith("Binary/") else None
+    asked = at[-1].split("/")[1] if at[-1].startswith("Binary/") else None
     return unwrapped(answer.media_type, file, partial(_may_be_seen, pull), note, asked)
 
 
