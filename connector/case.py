@@ -31,6 +31,8 @@ _STOPS = frozenset({State.WAITING, State.HELD})
 ARRIVED = frozenset({State.VERIFIED, State.ACCEPTED})  # as far as a destination lets it be proved
 _UPDATE = frozenset({State.OPENED, State.PULLED})
 _WITHDRAWN = frozenset({State.CANCELLED, State.RECALLED})
+# Nothing of the case is on its way, and what stands there was looked at.
+AT_REST = ARRIVED | _WITHDRAWN | {State.DIFFERS}
 _BEFORE_SENDING = frozenset({State.OPENED, State.PULLED, State.READY, State.UNAPPROVED})
 
 # state → (exit code it stands for, states that may follow). A state may always follow itself, and
@@ -96,6 +98,7 @@ class Facts(Model):
     due: datetime | None = None  # last instant, UTC
     delivered_at: datetime | None = None
     back_at: datetime | None = None  # waiting until
+    withheld_since: bool = False  # what would be withheld now stands there, and nobody decided
     closed: bool = False  # a person said that nobody waits for it any more
     now: datetime
 
@@ -114,6 +117,8 @@ def exit_codes(facts: Facts, goal: State = State.VERIFIED) -> list[Exit]:
     if facts.state in _WITHDRAWN or facts.closed:
         return [Exit.DELIVERED]  # nobody waits for anything any more
     codes = [Exit.DELIVERED if facts.state in _REACHED[goal] else TABLE[facts.state][0]]
+    if facts.withheld_since:
+        codes.append(Exit.HELD)
     if facts.missing_required or facts.unexpected_gap:
         codes.append(Exit.INCOMPLETE)
     if facts.due is not None:

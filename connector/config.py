@@ -47,6 +47,18 @@ class ReceiptSettings(Model):
         return self
 
 
+class AuditSettings(Model):
+    """Where the end of the disclosure log is shown outside the store: a file, or a command."""
+
+    anchor: Path | tuple[Text, ...] | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> "AuditSettings":
+        if self.anchor == ():
+            raise ValueError("anchor: a command has at least one word")
+        return self
+
+
 class MappingSettings(Model):
     """An own mapping set, laid over the packaged one file by file."""
 
@@ -63,6 +75,7 @@ class Config(Model):
     ledger: LedgerSettings = LedgerSettings()
     mappings: MappingSettings = MappingSettings()
     receipt: ReceiptSettings = ReceiptSettings()
+    audit: AuditSettings = AuditSettings()
 
     def source(self, name: str) -> Source:
         return _named(self.sources, name, "sources")

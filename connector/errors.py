@@ -23,6 +23,7 @@ query or a body. `what_to_do` is one sentence for the person who reads the messa
 from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
+from typing import NamedTuple
 
 
 class Exit(IntEnum):
@@ -102,14 +103,34 @@ class Waiting(ConnectorError):
         self.until = until
 
 
+class Cause(NamedTuple):
+    """What holds a case, for the case file and the terminal of a person only: it holds ids.
+
+    Records, consents and `because` are `Type/id` at the source; "" where there is none.
+    """
+
+    code: str
+    record: str = ""
+    rule: str = ""
+    label: str = ""
+    consent: str = ""
+    because: str = ""  # the record from which it follows, where not for itself
+
+
 class Held(ConnectorError):
-    """Nothing more happens until a person decides. `code` is a short word for --json."""
+    """Nothing more happens until a person decides. `code` is a short word for --json.
+
+    `held_by`: each record, rule, label or consent that does it. Not for the message.
+    """
 
     exit = Exit.HELD
 
-    def __init__(self, code: str, message: str, what_to_do: str) -> None:
+    def __init__(
+        self, code: str, message: str, what_to_do: str, held_by: Iterable[Cause] = ()
+    ) -> None:
         super().__init__(message, what_to_do)
         self.code = code
+        self.held_by = tuple(held_by)
 
 
 class SourceFailed(ConnectorError):

@@ -1,5 +1,6 @@
 """One case being worked on: its request accepted, its lock held, its case file and ledger open."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ from .progress import Progress, silent
 from .pull import types_of_chart
 from .request import Request
 from .settings import Destination, Source
-from .store import route
+from .store import route, shown
 from .store.casefile import CaseFile
+from .store.disclosures import Anchor
 from .store.ledger import Ledger
 from .store.lock import only_one
 from .store.update import has_left, possible, told
 
+_log = logging.getLogger("connector.anchor")
 REASON_MAX = 4000  # characters
 
 
@@ -103,6 +106,7 @@ def at_work(job: Job) -> Iterator[push.Desk]:
     """The case file and the ledger, with this process as the case's one writer."""
     with only_one(job.folder / "lock", "this case"), CaseFile.open(job.folder) as case:
         ledger = Ledger(job.config.ledger_url(), job.config.store.path / "ledger.key")
+        before = _end_of_log(job, ledger)
         try:
             ids = str(job.source.id), str(job.destination.id)
             request = accept(job, case)
@@ -124,7 +128,25 @@ def at_work(job: Job) -> Iterator[push.Desk]:
                 operator=job.config.operator(),
             )
         finally:
+            if before is not None:
+                _show(job, ledger, before)
             ledger.close()
+
+
+def _end_of_log(job: Job, ledger: Ledger) -> Anchor | None:
+    return ledger.disclosure_head() if job.config.audit.anchor is not None else None
+
+
+def _show(job: Job, ledger: Ledger, before: Anchor) -> None:
+    """Show the end of the log outside the store. What fails is told, and stops nothing."""
+    where = job.config.audit.anchor
+    assert where is not None
+    try:
+        wrong = shown.keep(where, before, ledger.disclosure_head())
+    except ConnectorError as error:
+        wrong = str(error)
+    if wrong:
+        _log.warning("%s", wrong)
 
 
 def accept(job: Job, case: CaseFile) -> Request:

@@ -9,6 +9,7 @@ from .fhir.lossless import decode, sha256
 from .job import Job
 from .store import answers, chart, coverage, packet
 from .store.casefile import CaseFile
+from .store.rulings import rulings
 from .store.standing import Standing, standing
 from .store.update import possible
 
@@ -38,6 +39,7 @@ def outline(job: Job) -> dict[str, Any] | None:
             "coverage": _covered(case),
             "asked": _asked(case),
             "documents": _documents(case),
+            "rulings": [ruling._asdict() for ruling in rulings(case)],
         }
 
 

@@ -8,6 +8,7 @@ packet. Only then `as_of` moves and the packet gets a number, a summary and a le
 from . import packet
 from .case import State
 from .job import Job, enter, forget, iso
+from .progress import Progress, silent
 from .pull import forget_export
 from .request import Request
 from .store import chart, export, update
@@ -65,12 +66,39 @@ def settle(case: CaseFile) -> bool:
         return False
 
 
+def renumber(case: CaseFile) -> None:
+    """Give the open update the next number: another one was told under the one it has."""
+    found = update.opened(case)
+    assert found is not None
+    with case.commit():
+        case.set_fact("update", {**found, "number": found["number"] + 1})
+        case.set_fact("revision", found["number"] + 1)
+        forget(case, "mapped")
+
+
 def told(case: CaseFile) -> None:
     """The packet as it is now was announced: what an update kept for that is done with."""
     with case.commit():
         case.set_fact("request_told", case.fact("request"))
+        update.keep_told(case)
         update.drop_former(case, all_known=True)
         forget(case, "update")
+
+
+def make(job: Job, case: CaseFile, progress: Progress = silent) -> packet.Outline:
+    """The map step: the packet as chart, request and mappings are now. Raises what it raises."""
+    return packet.map_case(
+        case,
+        job.request,
+        job.source,
+        job.destination,
+        job.mappings,
+        as_of=case.fact("as_of"),
+        asked_at=case.fact("asked_at", ""),
+        environment=job.destination.environment,
+        revision=which(case),
+        progress=progress,
+    )
 
 
 def which(case: CaseFile) -> packet.Revision:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from . import regularfile
 from .errors import UsageError
 from .loopback import is_loopback
 from .request import ConsentsChecked, Model, Organization, Telecom, Text
@@ -47,6 +48,8 @@ _OUR_HEADERS = frozenset(
     ]
 )
 
+_SECRET_MAX = 1_000_000  # bytes
+
 # How a packet travels: record by record; whole, as a Bundle; as files put into a folder.
 Kind = Literal["transaction", "document", "message", "files"]
 
@@ -81,14 +84,14 @@ class Secret(Model):
             if self.env is not None:
                 return os.environ[self.env]
             if self.file is not None:
-                return self.file.read_text(encoding="utf-8")
+                return regularfile.read(self.file, _SECRET_MAX).decode("utf-8")
             assert self.command is not None
             # The operator's own command from the operator's own file, without a shell.
             done = subprocess.run(self.command, capture_output=True, check=True, timeout=60)  # noqa: S603
             return done.stdout.decode()
         except KeyError:
             raise UsageError(f"the variable {self.env} is not set", "Set it.") from None
-        except OSError as error:
+        except OSError as error:  # of the command
             raise UsageError(f"secret: {error.strerror}: {error.filename}", "Correct it.") from None
         except UnicodeDecodeError:
             raise UsageError(
@@ -297,6 +300,7 @@ class Destination(EndpointSettings):
     search_lag_s: float = Field(default=10, ge=0, le=300)  # until a search finds what was written
     read_back: Literal["granted", "none"] = "granted"  # none: nothing but the Patient may be read
     release: Literal["manual", "auto"] = "manual"
+    approval_days: int = Field(default=30, ge=1, le=365)  # an older approval has to be given anew
     bundle: BundleSettings = BundleSettings()
     accepts: Accepts = Accepts()
     programme: Text | None = None  # a name in mappings/destinations

@@ -10,14 +10,14 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from . import packet, push, revision, withdraw
+from . import packet, push, revision, since, single, withdraw
 from .case import ARRIVED, State
 from .endpoint import Endpoint
 from .errors import Held, ReadBackDiffers, SourceFailed, UsageError, Waiting
 from .fhir.lossless import encode
 from .job import Job, accept, enter, forget, iso, updatable
 from .ours import must_not_be_ours
-from .pull import consents_now, keep_consents, pull_chart, pull_files, types_of_chart
+from .pull import keep_consents, pull_chart, pull_files, types_of_chart
 from .store import chart, delivery, export, route, update
 from .store.casefile import CaseFile
 
@@ -25,10 +25,11 @@ from .store.casefile import CaseFile
 _CONSENTS_STAND = timedelta(days=1)
 
 
-def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False) -> None:
+def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False, look: bool = True) -> None:
     """Take a case from where it is to `goal`, or to what stops it (the errors say).
 
-    `news`: ask the source what is new since a packet that was told, and tell that as well.
+    `news`: ask the source what is new since a packet that was told, and tell that as well. `look`:
+    of such a packet, ask at least what the consents say by now.
     """
     case = desk.case
     if case.fact("closed"):
@@ -37,6 +38,8 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False) -> None
         if goal is State.VERIFIED:
             withdraw.go_on(job, desk)
         return
+    if update.told(case):
+        single.go_on(job, desk)
     if case.fact("sending") and not update.told(case):
         if goal is not State.VERIFIED:
             return
@@ -47,6 +50,8 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False) -> None
     if update.told(case):
         if not (news or case.fact("edited")):
             _stand(job, desk)
+            if look and goal is not State.PULLED:
+                since.look(job, case)
             return
         updatable(case)
     if update.told(case) or (news and update.opened(case)):
@@ -59,8 +64,10 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False) -> None
     author(job, desk)
     if update.told(case):
         _stand(job, desk)  # nothing new
+        since.look(job, case)
     elif goal is not State.READY and State(case.fact("state")) is not State.UNAPPROVED:
         _judge_consents_again(job, desk)
+        _settle_number(job, desk)
         if State(case.fact("state")) is not State.UNAPPROVED:
             _push(job, desk)
 
@@ -125,7 +132,8 @@ def author(job: Job, desk: push.Desk) -> None:
     except UsageError:
         forget(case, "mapped")  # what lacks may stand in the request or in the configuration
         raise
-    free = job.destination.release == "auto" or route.approved(case)
+    since = iso(job.clock() - timedelta(days=job.destination.approval_days))
+    free = job.destination.release == "auto" or route.approved(case, since)
     enter(desk.case, State.READY if free else State.UNAPPROVED)
 
 
@@ -139,12 +147,20 @@ def _judge_consents_again(job: Job, desk: push.Desk) -> None:
         author(job, desk)
 
 
+def _settle_number(job: Job, desk: push.Desk) -> None:
+    """Number an update after those that were told there, also since this store's backup."""
+    case = desk.case
+    while update.opened(case) and not case.fact("sending") and push.number_taken(desk):
+        revision.renumber(case)
+        author(job, desk)
+
+
 def _read_consents_again(job: Job, case: CaseFile) -> None:
-    now, found = iso(job.clock()), _consents_now(job, case)
+    now, found = iso(job.clock()), since.read_consents(job, case)
     with case.commit():
         changed = found is not None and keep_consents(case, found)
         case.set_fact("consents_at", now)
-        if changed or case.fact("consents_say") != _consents_say(job, case, now):
+        if changed or case.fact("consents_say") != since.say(job, case, now):
             forget(case, "mapped")
 
 
@@ -152,7 +168,7 @@ def _consents_must_stand(job: Job, desk: push.Desk) -> None:
     """Raise `Held` if the consents say something else than when the packet began to leave."""
     case, now = desk.case, iso(job.clock())
     try:
-        found = _consents_now(job, case)
+        found = since.read_consents(job, case)
     except SourceFailed:
         read_at = datetime.fromisoformat(case.fact("consents_at") or case.fact("as_of"))
         if job.clock() - read_at > _CONSENTS_STAND:
@@ -165,7 +181,7 @@ def _consents_must_stand(job: Job, desk: push.Desk) -> None:
     with case.commit():
         if found is not None:
             keep_consents(case, found)
-    if case.fact("consents_say") not in (None, _consents_say(job, case, now)):
+    if case.fact("consents_say") not in (None, since.say(job, case, now)):
         raise Held(
             "consent-changed",
             "a consent changed while the packet was on its way: nothing more is sent, and nothing"
@@ -175,39 +191,18 @@ def _consents_must_stand(job: Job, desk: push.Desk) -> None:
         )
 
 
-def _consents_now(job: Job, case: CaseFile) -> list[chart.Record] | None:
-    """The consents at the source; None if they can't be read and somebody vouches for them."""
-    types = types_of_chart(job.mappings.never_types)
-    files = job.source.files is not None
-    source = None if files else Endpoint(job.source, "source", job.source.page_bytes_max, types)
-    try:
-        return consents_now(case, job.source, source)
-    except Held:
-        if job.request.consents_checked or job.source.consents_checked:
-            return None
-        raise
-
-
-def _consents_say(job: Job, case: CaseFile, at: str) -> str:
-    ends = (job.source, job.destination)
-    return packet.consents_say(case, job.request, *ends, job.mappings, at)
-
-
 def _map(job: Job, case: CaseFile) -> None:
     if job.request.basis.document is not None:
         must_not_be_ours(job.config, job.request.basis.document, "basis.document")
-    outline = packet.map_case(
-        case,
-        job.request,
-        job.source,
-        job.destination,
-        job.mappings,
-        as_of=case.fact("as_of"),
-        asked_at=case.fact("asked_at", ""),
-        environment=job.destination.environment,
-        revision=revision.which(case),
-        progress=job.progress,
-    )
+    told_before = case.fact("announced_at") is not None
+    try:
+        outline = revision.make(job, case, job.progress)
+    except Held as error:
+        if told_before:
+            since.held(job, case, error)
+        raise
+    if told_before:
+        since.note(job, case)
     export.packet(case)
     with case.commit():
         told = {**asdict(outline), "withheld": [d._asdict() for d in outline.withheld]}
@@ -229,6 +224,8 @@ def _push(job: Job, desk: push.Desk) -> None:
             update.drop_former(case, all_known=False)
         send()
     revision.told(case)
+    single.go_on(job, desk)
+    since.delivered(job, case)
     _arrived(case)
 
 
@@ -284,6 +281,12 @@ def verify(job: Job, desk: push.Desk) -> None:
         if desk.can_verify:
             _look_again(job, desk)
     _arrived(desk.case)
+
+
+def check(job: Job, desk: push.Desk) -> None:
+    """Read everything again, and what the consents say by now of what stands there."""
+    since.look(job, desk.case)
+    verify(job, desk)
 
 
 def _look_again(job: Job, desk: push.Desk) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from . import push, reconciled, revision, steps, withdraw
-from .case import State
+from . import push, reconciled, revision, single, steps, withdraw
+from .case import AT_REST, State
 from .errors import (
     ConnectorError,
     DestinationRefused,
@@ -32,16 +32,19 @@ _STATE_OF: tuple[tuple[type[ConnectorError], State], ...] = (
 )
 
 
-def advance(job: Job, goal: State = State.VERIFIED, *, news: bool = False) -> Standing:
+def advance(
+    job: Job, goal: State = State.VERIFIED, *, news: bool = False, look: bool = True
+) -> Standing:
     """Bring a case as far as `goal` and say how it stands. Does nothing that is done already.
 
-    `news`: of a packet that was told, tell also what is new at the source since.
+    `news`: of a packet that was told, tell also what is new at the source since; `look`: ask there
+    at least what the consents say by now.
 
     What stops a case (a server, a rule, a person who has to decide) becomes its state, not an
     exception; errors in the command and faults of this machine are raised.
     """
     with at_work(job) as desk:
-        return _attempt(job, desk, goal, lambda: steps.go_on(job, desk, goal, news=news))
+        return _attempt(job, desk, goal, lambda: steps.go_on(job, desk, goal, news=news, look=look))
 
 
 def pull_again(job: Job) -> Standing:
@@ -76,7 +79,7 @@ def verify(job: Job) -> Standing:
                 "the destination gives nothing to read back: there is nothing to compare with",
                 "The receipt says what it accepted. Call them, if it has to be known more exactly.",
             )
-        return _attempt(job, desk, State.VERIFIED, lambda: steps.verify(job, desk))
+        return _attempt(job, desk, State.VERIFIED, lambda: steps.check(job, desk))
 
 
 def approve(job: Job, digest: str, by: str) -> Standing:
@@ -175,6 +178,31 @@ def recall_outlook(job: Job, receipt: Path | None = None) -> list[dict[str, str]
     return [{"there": fate.place, "fate": fate.fate, "why": fate.why} for fate in fates]
 
 
+def rule(job: Job, ruling: single.Ruling) -> Standing:
+    """Take back single records of a packet that was told, or say that they may stay there."""
+    with at_work(job) as desk:
+        case = desk.case
+        _not_taken_back(case)
+        if case.fact("sending") and not update.told(case):
+            raise UsageError(
+                "the packet is on its way: no single record of it can be decided on",
+                "Let it arrive first, or take all of it back: `connector recall CASE`.",
+            )
+        single.decide(job, desk, ruling)
+        if ruling.keep:
+            stands = standing(case, job.clock())
+            desk.ledger.set_state(desk.handle, desk.fence, stands.state, int(stands.exit_code))
+            return stands
+        return _attempt(job, desk, State.VERIFIED, lambda: steps.go_on(job, desk, State.VERIFIED))
+
+
+def ruling_outlook(job: Job, records: Sequence[str]) -> list[dict[str, str]]:
+    """What the recall of single records would do now: as `recall_outlook`."""
+    with at_work(job) as desk:
+        fates = single.outlook(job, desk, records)
+    return [{"there": fate.place, "fate": fate.fate, "why": fate.why} for fate in fates]
+
+
 def _not_taken_back(case: CaseFile) -> None:
     if case.fact("withdrawal"):
         raise UsageError("the case was cancelled or recalled", "Ask anew under a new request_id.")
@@ -183,14 +211,18 @@ def _not_taken_back(case: CaseFile) -> None:
 def _attempt(job: Job, desk: push.Desk, goal: State, step: Callable[[], None]) -> Standing:
     case = desk.case
     try:
-        forget(case, "obstacle", "back_at")
+        forget(case, "obstacle", "back_at", "held_by")
         step()
     except (Waiting, Held, SourceFailed, DestinationRefused, ReadBackDiffers) as error:
         state = next(state for kind, state in _STATE_OF if isinstance(error, kind))
         with case.commit():
             case.set_fact("obstacle", _obstacle(error))
+            causes = error.held_by if isinstance(error, Held) else ()
+            case.set_fact("held_by", [cause._asdict() for cause in causes] or None)
             case.set_fact("back_at", error.until if isinstance(error, Waiting) else None)
             enter(desk.case, state)
+    if State(case.fact("state")) in AT_REST:
+        push.settle_writes(desk)
     stands = standing(case, job.clock(), goal)
     final = standing(case, job.clock())
     desk.ledger.set_state(desk.handle, desk.fence, final.state, int(final.exit_code))

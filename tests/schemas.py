@@ -82,6 +82,11 @@ def _case() -> dict[str, Any]:
         how={"enum": ["cancel", "recall"]}, by=text, at=text, left=names, report=maybe,
         fates={"type": "object", "additionalProperties": number},
     )["items"]  # fmt: skip
+    since = table(
+        looked_at=maybe, unread=text, undecided=number, runs_out_at=maybe, runs_out=number,
+        records=table(record=text, there=text, rule=text, reason=text, kept_by=maybe),
+        taken_back=table(record=text, by=text, at=text),
+    )["items"]  # fmt: skip
     update = table(number=number, told_at=maybe)["items"]
     chosen = table(patient=text, by=text, at=text, differs=names)["items"]
     counted = ("pulled", "selected", "not_selected", "withheld", "entered_in_error", "merged")
@@ -91,6 +96,7 @@ def _case() -> dict[str, Any]:
         "state": {"enum": [state.value for state in State]},
         "exit_code": number,
         "reasons": table(exit_code=number, code=text, why=text, what_to_do=text),
+        "held_by": table(code=text, record=text, rule=text, label=text, consent=text, because=text),
         "counts": {**table(**counts)["items"]},
         "coverage": {**table(**dict.fromkeys(Line._fields[1:], number))["items"]}
         | {"type": ["object", "null"]},
@@ -103,6 +109,7 @@ def _case() -> dict[str, Any]:
         "independence": {"type": "array", "items": text},
         "independence_unseen": {"type": "array", "items": text},
         "update": _or_null(update),
+        "withheld_since": _or_null(since),
         "taken_back": _or_null(taken_back),
         "patient_chosen": _or_null(chosen),
         "source": _END,

@@ -29,6 +29,7 @@ _VERBS = {
     "close": "Say that nobody waits for a case any more: the meeting is over, or off.",
     "attach": "Add a document to a case: a scanned report, a photo.",
     "waive": "Do without an item of the checklist, with a reason.",
+    "release": "Let one withheld record leave, or keep one, with a reason.",
     "approve": "Let the packet with the hash that the dry run showed leave.",
     "resolve": "Say which record at the destination is the patient's, if it is in doubt.",
     "reconcile": "After a restored backup: find at the destination what this case brought.",

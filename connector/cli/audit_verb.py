@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ..config import Config, load
 from ..errors import Exit
-from ..store import anchors, auditfile
+from ..store import anchors, auditfile, shown
 from ..store.ledger import Ledger
 from ..store.private import write_private
 from ..view import terminal
@@ -35,13 +36,23 @@ def command() -> None:
     multiple=True,
     help="A receipt kept elsewhere: the row it remembers has to be in the log. May be repeated.",
 )
+@click.option(
+    "--anchor",
+    "shown_in",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    help="A file of what `[audit] anchor` showed: its rows have to be in the log. May be repeated.",
+)
 @common.json_option
 @click.pass_obj
-def verify(config_path: Path, receipts: tuple[Path, ...], as_json: bool) -> int:
+def verify(
+    config_path: Path, receipts: tuple[Path, ...], shown_in: tuple[Path, ...], as_json: bool
+) -> int:
     """Walk the whole log: has a row been changed, removed, moved, added, cut off at the end?
 
-    What the receipts and audit.ndjson of the store remember is looked for too. Exits 8 at the
-    first place that does not hold.
+    What the receipts and audit.ndjson of the store remember is looked for too, and what the file
+    of `[audit] anchor` was shown; then each line of each audit.ndjson has to be what its row makes.
+    Exits 8 at the first place that does not hold.
 
     \b
     Example:
@@ -51,18 +62,32 @@ def verify(config_path: Path, receipts: tuple[Path, ...], as_json: bool) -> int:
     known = list(anchors.of_store(config.store.path))
     for path in receipts:
         known += anchors.of_receipt(path)
+    if isinstance(config.audit.anchor, Path):
+        shown_in += (config.audit.anchor,)
+    for path in shown_in:
+        known += shown.read(path)
+    lines = unsealed = 0
     with _ledger(config) as ledger:
         held, broken = ledger.check_disclosures(known)
+        for folder in [] if broken else anchors.folders(config.store.path):
+            found = ledger.check_audit(folder)
+            if found.broken and found.broken.kind == "cut":
+                found = ledger.check_audit(folder)  # a run may have been between row and line
+            lines, unsealed = lines + found.held, unsealed + found.unsealed
+            broken = broken or found.broken
     code = Exit.DIFFERS if broken else Exit.DELIVERED
     if as_json:
-        found = asdict(broken) if broken else None
-        told = {"exit_code": int(code), "rows": held, "anchors": len(known), "broken": found}
+        first = asdict(broken) if broken else None
+        told: dict[str, Any] = {"exit_code": int(code), "rows": held, "anchors": len(known)}
+        told |= {"lines": lines, "unsealed": unsealed, "broken": first}
         click.echo(json.dumps(told, indent=2))
     elif broken:
         click.echo(f"Row {broken.seq}: {broken.kind}: {broken.why}")
-        click.echo(f"{held} rows before it hold")
+        click.echo(f"{held} rows {'hold' if broken.line else 'before it hold'}")
     else:
         click.echo(f"{held} rows hold; {len(known)} remembered elsewhere are there")
+        older = f" ({unsealed} of an older program, without a seal)" if unsealed else ""
+        click.echo(f"{lines} lines of audit.ndjson are what their rows make{older}")
     return int(code)
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -29,6 +29,7 @@ _IN_URLS = (
 
 BY_MAX = 200  # characters
 
+Doubts = Literal["first", "all", "told"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -130,14 +131,21 @@ def reason() -> str:
         raise UsageError("the reason is not UTF-8 text", "Write it in plain text.") from None
 
 
-def tell(stands: Standing, as_json: bool) -> int:
-    """Print how a case stands: JSON, a page on a terminal, one line for cron. The exit code."""
+def tell(stands: Standing, as_json: bool, *, doubts: Doubts = "first") -> int:
+    """Print how a case stands: JSON, a page on a terminal, one line for cron. The exit code.
+
+    `doubts`: of what speaks against two teams being two, the first, all, or none where it was told.
+    """
     values = stands.as_json()
     if as_json:
         click.echo(json.dumps(values, indent=2))
     elif sys.stdout.isatty():
         tell_page(values)
     else:
+        for line in terminal.independence(values) if doubts == "all" else ():
+            click.echo(line)
+        if doubts != "first":
+            values["independence"] = []
         click.echo(terminal.brief(values))
     return int(stands.exit_code)
 
@@ -150,7 +158,7 @@ def tell_page(values: dict[str, Any]) -> None:
 
 def tell_outline(outline: dict[str, Any], stands: dict[str, Any]) -> None:
     """Print what would leave, to whom, under which rule, and the hash to approve."""
-    for line in terminal.outline(outline, stands):
+    for line in terminal.outline(outline, stands, ids=sys.stdout.isatty()):
         click.echo(line)
 
 

@@ -22,4 +22,5 @@ def command(config: Path, request: str, as_json: bool) -> int:
     Example:
       connector map request.yaml && connector show request.yaml
     """
-    return common.tell(transfer.advance(common.job_of(config, request), State.READY), as_json)
+    stands = transfer.advance(common.job_of(config, request), State.READY)
+    return common.tell(stands, as_json, doubts="all")

@@ -25,7 +25,8 @@ from . import common
 def command(config: Path, folder: Path, news: bool, as_json: bool) -> int:
     """Advance every request file (.yaml, .yml, .json) of FOLDER, the nearest need first.
 
-    Prints a line for each case that needs somebody, and one summary line. Two runs at once: the
+    Prints a line for each case that needs somebody, or that went on though the second team may not
+    be another one, and one summary line. Two runs at once: the
     second exits 10. A request that is unreadable, held or failed does not stop the others.
 
     \b
@@ -34,8 +35,9 @@ def command(config: Path, folder: Path, news: bool, as_json: bool) -> int:
       7 5 * * *     connector -c /etc/connector.toml sync /srv/requests --update
     """
 
-    def told(line: dict[str, Any]) -> None:
-        if line["exit_code"] and not as_json:
+    def told(line: dict[str, Any], changed: bool) -> None:
+        doubted = changed and line.get("independence")
+        if (line["exit_code"] or doubted) and not as_json:
             text = line.get("error") or terminal.brief(line)
             click.echo(f"{line['file']}: {text}" if "error" not in line else text)
 

@@ -45,4 +45,4 @@ def command(config: Path, request: str, dry_run: bool, news: bool, as_json: bool
         return int(stands.exit_code)
     if outline is not None:
         common.tell_outline(outline, stands.as_json())
-    return common.tell(stands, as_json=False)
+    return common.tell(stands, as_json=False, doubts="told" if outline else "first")

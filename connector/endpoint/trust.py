@@ -14,6 +14,7 @@ import truststore
 from requests.adapters import HTTPAdapter
 
 from ..errors import UsageError
+from ..regularfile import opened
 
 # As `requests` reads them; ca_file goes before both.
 _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -39,8 +40,10 @@ def context(
 def _load_authorities(made: ssl.SSLContext, path: Path) -> None:
     try:
         folder = path.is_dir()
+        if not folder:
+            opened(path).close()  # OpenSSL would wait for what a pipe may bring
         made.load_verify_locations(None if folder else path, path if folder else None)
-    except OSError:  # ssl.SSLError is one
+    except (OSError, UsageError):  # ssl.SSLError is the first
         raise UsageError(
             f"{path}: no certificate authority can be read there", "Name a PEM file (ca_file)."
         ) from None
@@ -48,9 +51,11 @@ def _load_authorities(made: ssl.SSLContext, path: Path) -> None:
 
 def _load_certificate(made: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
     try:
+        for path in (certificate, key or certificate):
+            opened(path).close()
         # An empty password: without one, OpenSSL would ask on the terminal for an encrypted key's.
         made.load_cert_chain(certificate, key, password="")
-    except (OSError, ValueError):
+    except (OSError, ValueError, UsageError):
         raise UsageError(
             f"{certificate}: no certificate with its unencrypted private key can be read there",
             "Name PEM files that belong together (client_cert_file, client_key_file).",

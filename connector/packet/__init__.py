@@ -15,6 +15,7 @@ from .news import Revision
 from .outline import Line, Outline, Tally
 from .programme import settled
 from .rules import Checklist
+from .single import not_releasable
 from .step import map_case
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "map_case",
     "media_type",
     "must_be_sendable",
+    "not_releasable",
     "render",
     "settled",
     "write",

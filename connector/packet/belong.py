@@ -54,8 +54,14 @@ def resolved(rows: Mapping[str, "Row"]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def inherit(rows: dict[str, "Row"], places: Mapping[str, Iterable[str]]) -> None:
-    """Give each record in `rows` the labels of what it belongs to, to a fixpoint."""
+def inherit(
+    rows: dict[str, "Row"], places: Mapping[str, Iterable[str]]
+) -> dict[str, dict[str, str]]:
+    """Give each record in `rows` the labels of what it belongs to, to a fixpoint.
+
+    Returns, by key, the key of the container from which each label came that is not its own.
+    """
+    origins: dict[str, dict[str, str]] = {}
     members: dict[str, list[str]] = defaultdict(list)
     for key, containers in places.items():
         for container in containers:
@@ -70,8 +76,11 @@ def inherit(rows: dict[str, "Row"], places: Mapping[str, Iterable[str]]) -> None
         for member in members[key]:
             there = rows.get(member)
             if there and there.type != "Patient" and not labels <= there.labels:
+                came = dict.fromkeys(labels - there.labels, key)
+                origins[member] = came | origins.get(member, {})
                 rows[member] = replace(there, labels=there.labels | labels)
                 fresh.append(member)
+    return origins
 
 
 def labelled_parts(resource: dict[str, Any], extensions: Iterable[str], links: Links) -> Names:
@@ -81,10 +90,11 @@ def labelled_parts(resource: dict[str, Any], extensions: Iterable[str], links: L
     keys = []
     for node in objects(resource.get("section")):
         urls = {e.get("url") for e in _list(node.get("extension")) if isinstance(e, dict)}
-        if "entry" in node and not urls.isdisjoint(extensions):
-            entries = (e.get("reference") for e in _list(node["entry"]) if isinstance(e, dict))
-            keys += [key for e in entries if isinstance(e, str) and (key := links.key(e))]
-    return tuple(keys)
+        if not urls.isdisjoint(extensions):  # of the sections in it too
+            entries = [e for part in objects(node) for e in _list(part.get("entry"))]
+            written = (e.get("reference") for e in entries if isinstance(e, dict))
+            keys += [key for e in written if isinstance(e, str) and (key := links.key(e))]
+    return tuple(dict.fromkeys(keys))
 
 
 def _places(resource: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -43,6 +43,7 @@ def carried(
     """
     total = sum(decision.outcome == "selected" for decision in decided.values())
     number = 0
+    told = update_of.told_bytes(case) if news.former else {}
     for record in chart.records(case):
         key = f"{record.type}/{record.id}"
         if decided[key].outcome != "selected" and key not in passed_on:
@@ -53,7 +54,7 @@ def carried(
                 f"{record.type}/{form.id}",
                 sha256(form.body),
                 in_error=key in passed_on,
-                same=partial(_same, case, carrier, record.type, form),
+                same=partial(_same, case, carrier, record, form, told.get(key)),
             )
         if key not in passed_on:
             coverage.add(record, form.members, form.notes)
@@ -63,8 +64,12 @@ def carried(
             progress("author", number, total)
 
 
-def _same(case: CaseFile, carrier: Carrier, resource_type: str, form: Form) -> bool:
-    before = update_of.former(case, resource_type, form.id)
+def _same(
+    case: CaseFile, carrier: Carrier, record: chart.Record, form: Form, told: str | None
+) -> bool:
+    if record.sha256 == told:  # what was cut out of it since is ours, and not to be told
+        return True
+    before = update_of.former(case, record.type, form.id)
     return before is not None and same_at_source(before.body, form.body, carrier.named)
 
 

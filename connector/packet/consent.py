@@ -5,7 +5,8 @@ decision table stands in docs/release.md. What can't be evaluated counts against
 denial that may apply is unclear (a person decides), a permission that may not apply is not used.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,8 @@ _BASES = {"OPTIN": _PERMIT, "OPTINR": _PERMIT, "OPTOUT": _DENY, "OPTOUTE": _DENY
 _OUTRIGHT = frozenset({"OPTIN", "OPTOUT"})  # the others have exceptions, told or not
 _RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
 _CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+_NOT_ACTIVE = ("draft", "proposed", "rejected", "inactive", "entered-in-error")
+_LOCAL = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/.*)?\Z")
 _LEVELS = frozenset(f"{_CONFIDENTIALITY}|{level}" for level in "ULMNRV")
 # What may stand in a provision; anything else can't be evaluated, `code` (is what it means to a
 # record without that very code said, too?) among it.
@@ -43,6 +46,9 @@ class Disclosure:
     # (Reference, its Consent, whether it is to be denied): is that who receives?
     receives: Callable[[Json, Json, bool], Truth]
     record: Callable[[str], str | None]  # reference → key in the chart
+    # A Coding of a label → its names, the present one last.
+    labels: Callable[[dict[str, Any]], Iterable[str]] = lambda _: ()
+    below: Callable[[str], Iterable[str]] = lambda _: ()  # a label → those that it includes
 
 
 @dataclass(frozen=True)
@@ -124,12 +130,14 @@ def _nested(provision: Json) -> Iterator[Json]:
 
 def read_consent(consent: Json, now: Disclosure) -> Reading:
     """What a Consent says of the disclosure `now`; nothing if it isn't active or not on privacy."""
-    scopes = coded(consent.get("scope"))
-    if consent.get("status") != "active" or (scopes and scopes.isdisjoint(now.terms.scopes)):
+    on_privacy = _on_privacy(consent, now.terms)
+    if consent.get("status") in _NOT_ACTIVE or on_privacy is False:
         return Reading()
     strange = [name for name in ("modifierExtension", "implicitRules") if name in consent]
-    if strange or not scopes:
-        return Reading(unclear=tuple(strange or ["scope"]))
+    strange += [] if consent.get("status") == "active" else ["status"]
+    strange += [] if on_privacy else ["scope"]
+    if strange:
+        return Reading(unclear=tuple(strange))
     policies = coded(consent.get("policyRule")) & _BASES.keys()
     bases = {_BASES[policy] for policy in policies}
     if "provision" not in consent and not policies <= _OUTRIGHT:
@@ -144,6 +152,18 @@ def read_consent(consent: Json, now: Disclosure) -> Reading:
         confirmed = all(v.get("verified") is True for v in _objects(consent.get("verification")))
         return _permitting(root, confirmed)
     return Reading(unclear=("provision.type",))
+
+
+def _on_privacy(consent: Json, terms: ConsentTerms) -> Truth:
+    """Whether its scope is one of those that are evaluated, under any name of the code's system."""
+    codes = {token.casefold() for token in coded(consent.get("scope")) if "|" not in token}
+    if codes & _codes(terms.scopes):
+        return True
+    return False if codes and codes <= _codes(terms.other_scopes) else None
+
+
+def _codes(tokens: Iterable[str]) -> set[str]:
+    return {token.rpartition("|")[2] for token in tokens}
 
 
 def _denying(root: _Provision) -> Reading:
@@ -208,7 +228,7 @@ def _provision(
     current = _within(value.get("period"), now.at)
     truths = {"period": current} | dict(_conditions(value, consent, now, kind != _PERMIT))
     applies = False if False in truths.values() else None if None in truths.values() else True
-    records, vague = _records(value, now)
+    records, vague = _records(value, now, kind != _PERMIT)
     open_ = [name for name, truth in truths.items() if truth is None]
     inner = _objects(value.get("provision"))
     return _Provision(
@@ -240,10 +260,14 @@ def _receives(actor: Json, consent: Json, now: Disclosure, denying: bool) -> Tru
     return now.receives(_object(actor.get("reference")), consent, denying)
 
 
-def _records(value: Json, now: Disclosure) -> tuple[Records, list[str]]:
-    """Which records are meant, and the elements that leave that open."""
+def _records(value: Json, now: Disclosure, denying: bool) -> tuple[Records, list[str]]:
+    """Which records are meant, and the elements that leave that open.
+
+    A denied label stands for all that it includes; a denied record for one of the same type and id
+    behind another address.
+    """
     vague = []
-    labels = [coded(item) for item in _list(value.get("securityLabel"))]
+    labels = [_label(item, now) for item in _list(value.get("securityLabel"))]
     # A level of confidentiality means that level and all below it (R4 provision.securityLabel):
     # in a denial that can't be what is meant, in a permission it names nothing.
     if any(not label or label & _LEVELS for label in labels):
@@ -258,14 +282,32 @@ def _records(value: Json, now: Disclosure) -> tuple[Records, list[str]]:
     references = [_object(item.get("reference")).get("reference") for item in data]
     if any(item.get("meaning") != "instance" for item in data) or None in references:
         vague.append("data")
-    keys = frozenset(key for item in references if (key := now.record(str(item))))
+    found = [now.record(str(item)) or (denying and _local(str(item))) for item in references]
+    if denying and not all(found):
+        vague.append("data")
+    named = frozenset().union(*map(_exact, labels))
+    if denying:
+        named = named.union(*map(now.below, named))
+    keys = frozenset(key for key in found if key)
     records = Records(
-        labels=frozenset().union(*map(_exact, labels)) if labels else None,
+        labels=named if labels else None,
         types=frozenset(str(item.get("code")) for item in classes) if classes else None,
         period=span,
         keys=keys if data else None,
     )
-    return records, vague
+    return records, list(dict.fromkeys(vague))
+
+
+def _local(reference: str) -> str | None:
+    """The type and id that a reference ends in."""
+    found = _LOCAL.match(reference)
+    return found[1] if found else None
+
+
+def _label(coding: Any, now: Disclosure) -> frozenset[str]:
+    """A Coding of a provision by the present name of its label, where it is known; as written."""
+    *_, last = ("", *(now.labels(coding) if isinstance(coding, dict) else ()))
+    return frozenset({last}) if "|" in last.removeprefix("|") else coded(coding)
 
 
 def _exact(label: frozenset[str]) -> frozenset[str]:

@@ -1,12 +1,12 @@
 """The consents of the chart against one disclosure: what they deny, permit and leave open."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ..errors import Held, UsageError
+from ..errors import Cause, Held, UsageError
 from ..fhir.lossless import UndecodableError, decode, encode, sha256
 from ..fhir.record import SERVER_META
 from ..request import ConsentReview, Request
@@ -15,10 +15,12 @@ from ..store import chart
 from ..store.casefile import CaseFile
 from .consent import Denial, Disclosure, Reading, Records, read_consent, tells
 from .index import Row, Unreadable, body
+from .labels import Labels
 from .links import Links
 from .mappings import Mappings
 from .moments import interval
 from .recipient import Recipient
+from .rules import Withhold
 
 _UNREAD = ("refused", "failed", "unsupported")
 
@@ -27,22 +29,38 @@ _UNREAD = ("refused", "failed", "unsupported")
 class Consents:
     """What all active consents say together. A denial is stronger than a permission."""
 
-    denials: tuple[Denial, ...]
+    denials: tuple[tuple[str, Denial], ...]  # with the key of the consent
     permits: tuple[Records, ...]
-    reviewed: frozenset[str]  # records that a person's reading withholds
+    reviewed: Mapping[str, str]  # records that a person's reading withholds → of which consent
     telling: frozenset[str]  # consents that would tell what is withheld
     dateless: frozenset[str]  # types whose records have no date to be judged by
+    looks: Mapping[str, frozenset[str]]  # label → rules that guess at what it is about
     said: str  # one hash over what all of them say at this time
     bound: Mapping[str, tuple[str, str]]  # review → the hashes of itself and of what was reviewed
 
-    def denies(self, row: Row) -> bool:
-        """Whether a consent denies the disclosure of a record."""
-        return any(
+    def denied_by(self, row: Row) -> str | None:
+        """The key of a consent that denies the disclosure of a record."""
+        return next((key for key, denial in self.denials if self._denies(denial, row)), None)
+
+    def _denies(self, denial: Denial, row: Row) -> bool:
+        return (
             denial.records.mean(row, surely=False)
             and not (row.when is None and row.type in self.dateless and denial.records.period)
             and not any(but.mean(row, surely=True) for but in denial.exceptions)
-            for denial in self.denials
         )
+
+    def seems_denied_by(self, row: Row) -> str | None:
+        """The key of a consent that denies a kind of records that this one looks like: a guess."""
+        if row.type == "Patient":
+            return None
+        found = (
+            key
+            for key, denial in self.denials
+            for label in denial.records.labels or ()
+            if not row.kinds.isdisjoint(self.looks.get(label, ()))
+            and replace(denial.records, labels=None).mean(row, surely=False)
+        )
+        return next(found, None)
 
     def permits_labels(self, row: Row, labels: Collection[str]) -> bool:
         """Whether consents permit a record and name each of these labels of it."""
@@ -59,9 +77,11 @@ def gather(
     source: Source,
     destination: Destination,
     mappings: Mappings,
+    opened: Callable[[Withhold], bool],
     at: datetime,
 ) -> Consents:
-    """Read the chart's consents for this disclosure. `at`: when it is judged.
+    """Read the chart's consents for this disclosure. `at`: when it is judged; `opened`: what the
+    request's basis lets go already.
 
     Raises `Held` when one denies it whole (`consent-denies`), has an element in a restricting place
     that can't be evaluated (`consent-unclear`), when the source does not let consents be read
@@ -70,30 +90,36 @@ def gather(
     """
     _were_read(case, request, source)
     recipient = Recipient(case, links, request, destination)
+    labels = Labels(mappings.labels)
     now = Disclosure(
         at, mappings.consent.purposes[request.basis.kind], mappings.consent,
-        recipient.receives, links.key,
+        recipient.receives, links.key, labels.named, labels.below,
     )  # fmt: skip
     reviews = {review.record: review for review in request.consents}
     _are_there(request.consents, rows)
     bound = _bound(case, request.consents)
-    readings = [Reading(unclear=("its JSON",)) for row in unreadable if row.type == "Consent"]
+    readings = {
+        row.key: Reading(unclear=("its JSON",)) for row in unreadable if row.type == "Consent"
+    }
     telling: list[tuple[str, Reading]] = []
     for key, consent in _consents(case, rows):
         reading = Reading() if key in reviews else read_consent(consent, now)
-        readings.append(reading)
-        if tells(consent):
+        readings[key] = reading
+        if tells(consent) or rows[key].kinds:
             telling.append((key, reading))
     _settled(readings)
+    permits = tuple(records for reading in readings.values() for records in reading.permits)
+    leaving = [row for row in rows.values() if _labels_let_go(row, permits, mappings, opened)]
     return Consents(
-        denials=tuple(denial for reading in readings for denial in reading.denials),
-        permits=tuple(records for reading in readings for records in reading.permits),
+        denials=tuple((key, denial) for key, r in readings.items() for denial in r.denials),
+        permits=permits,
         reviewed=_withheld_by(reviews.values()),
         telling=frozenset(
-            key for key, reading in telling if not _only_of_what_leaves(reading, rows.values())
+            key for key, reading in telling if not _only_of_what_leaves(reading, leaving)
         ),
         dateless=mappings.selection.shared | {"Patient"},
-        said=_hash(readings),
+        looks=_looks(mappings),
+        said=_hash(readings.values()),
         bound=bound,
     )
 
@@ -109,10 +135,11 @@ def consents_say(
     """One hash over what the chart's consents say of this disclosure at an instant."""
     moment = interval(at)
     assert moment is not None, "an instant of ours"
-    links = Links(case, source.base_url)
+    links, labels = Links(case, source.base_url), Labels(mappings.labels)
     now = Disclosure(
         moment[1], mappings.consent.purposes[request.basis.kind], mappings.consent,
         Recipient(case, links, request, destination).receives, links.key,
+        labels.named, labels.below,
     )  # fmt: skip
     reviewed = {review.record for review in request.consents}
     readings = []
@@ -161,6 +188,7 @@ def _bound(case: CaseFile, reviews: Iterable[ConsentReview]) -> dict[str, tuple[
                 f"consents, number {number}: the consent changed since it was reviewed",
                 "Read it again at the source, correct the review if need be, and set its"
                 " `reviewed_on` to the day.",
+                [Cause("consent-changed", rule="consent-reviewed", consent=review.record)],
             )
         found[review.record] = now
     return found
@@ -204,35 +232,79 @@ def _are_there(reviews: Sequence[ConsentReview], rows: Collection[str]) -> None:
             )
 
 
+def _looks(mappings: Mappings) -> dict[str, frozenset[str]]:
+    """Label → the rules of the heuristic that guess at the same kind."""
+    system = mappings.labels.systems[0].url
+    return {
+        f"{each.system or system}|{code}": frozenset(
+            rule.id for rule in mappings.heuristic.rules if rule.kind == each.tell
+        )
+        for each in mappings.labels.lists
+        if each.tell
+        for code in each.codes
+    }
+
+
+def _labels_let_go(
+    row: Row,
+    permits: Collection[Records],
+    mappings: Mappings,
+    opened: Callable[[Withhold], bool],
+) -> bool:
+    """Whether no label of a record keeps it here, under these permissions."""
+    for rule in mappings.release.rules:
+        labels = rule.labels & row.labels
+        if labels and not opened(rule):
+            named = (p.labels for p in permits if p.labels and p.mean(row, surely=True))
+            if "consent" not in rule.unless or not labels <= frozenset().union(*named):
+                return False
+    return True
+
+
 def _only_of_what_leaves(reading: Reading, rows: Iterable[Row]) -> bool:
     """Whether a Consent only permits, and each label it names is on a record that it lets go."""
-    if reading.denials or not reading.permits:
+    if reading.denials or not any(records.labels for records in reading.permits):
         return False
     named = frozenset().union(*(records.labels or () for records in reading.permits))
     let_go = [row.labels for row in rows if any(r.mean(row, surely=True) for r in reading.permits)]
     return named <= frozenset().union(*let_go)
 
 
-def _settled(readings: Iterable[Reading]) -> None:
-    unclear = sorted({name for reading in readings for name in reading.unclear})
+def _settled(readings: Mapping[str, Reading]) -> None:
+    unclear = sorted({name for reading in readings.values() for name in reading.unclear})
+    causes = [
+        Cause(code, rule="consent", consent=key)
+        for key, reading in readings.items()
+        for code, holds in (
+            ("consent-unclear", bool(reading.unclear)),
+            ("consent-denies", _denies_all(reading)),
+        )
+        if holds
+    ]
     if unclear:
         raise Held(
             "consent-unclear",
             f"a consent in the chart may deny this: {', '.join(unclear)} can't be evaluated",
             "Read the patient's active consents at the source, and say in the request what they"
             " withhold (`consents`).",
+            causes,
         )
-    if any(d.records == Records() and not d.exceptions for r in readings for d in r.denials):
+    if causes:
         raise Held(
             "consent-denies",
             "a consent in the chart denies this disclosure",
             "Do not send. If the patient decided otherwise since, have the consent at the source"
             " changed, or say in the request how you read it (`consents`).",
+            causes,
         )
 
 
-def _withheld_by(reviews: Iterable[ConsentReview]) -> frozenset[str]:
-    return frozenset(key for review in reviews for key in review.withhold)
+def _denies_all(reading: Reading) -> bool:
+    return any(d.records == Records() and not d.exceptions for d in reading.denials)
+
+
+def _withheld_by(reviews: Iterable[ConsentReview]) -> dict[str, str]:
+    return {key: review.record for review in reviews for key in review.withhold}
 
 
 def _consents(case: CaseFile, rows: Mapping[str, Row]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,15 +1,16 @@
 """Why each record of a case leaves or stays: the rule, its reason, and where the rule stands."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import UsageError
 from ..request import Request
-from ..store import coverage, packet
+from ..store import chart, coverage, packet
 from ..store.casefile import CaseFile
 from ..store.coverage import Changed
 from ..store.packet import Decision
+from ..store.rulings import Ruling, rulings
 from .mappings import Mappings
 from .rules import Checklist
 
@@ -19,24 +20,27 @@ _ITEM = "checklist-"
 def explain(
     case: CaseFile, mappings: Mappings, programme: str | None, wanted: str | None = None
 ) -> dict[str, Any]:
-    """The decisions of the map step, as plain values.
+    """The decisions of the map step, as plain values; those of a held case as far as it came.
 
-    `wanted`: one record as `Type/id` at the source, or a type; None: all. `same_set`: whether the
-    packet was made with the mappings at hand. `rules`: outcome, rule, reason, `where` it stands
-    (file and line; null for a rule of the program itself), and how many records. `records`: the
-    same of each record, with the checklist items that it answers, and the `changes` made in it:
-    `rule`, `path` of the element, `what` was done, `where` the rule stands.
+    `wanted`: one record as `Type/id` at the source, or a type; None: all. `packet`: whether there
+    is one. `held_by`: what holds the case (`errors.Cause`). `same_set`: whether the packet was made
+    with the mappings at hand. `rules`: outcome, rule, reason, `where` it stands (file and line;
+    null for a rule of the program itself), and how many records. `records`: the same of each
+    record, with the security `label` that the rule saw, `because`: the chain of what it follows
+    from (`record`, `rule`, `label`), nearest first; `ruling` of a person, or null; the checklist
+    items that it answers, and the `changes` made in it: `rule`, `path` of the element, `what` was
+    done, `where` the rule stands.
 
-    Raises `UsageError` if there is no packet yet, or no such record in the chart.
+    Raises `UsageError` if nothing was decided yet, or no such record is in the chart.
     """
-    decisions = [d for d in packet.decisions(case) if wanted in (None, d.type, _key(d))]
-    if not case.fact("mapped"):
+    made = packet.decisions(case) if case.fact("mapped") else packet.undone(case)
+    held_by = case.fact("held_by", [])
+    if not (case.fact("mapped") or held_by):
         raise UsageError("the case has no packet yet", "Author it first: `connector map REQUEST`.")
-    if not decisions:
-        raise UsageError(
-            "no such record in the chart of this case",
-            "Name it as the source does (Type/id), or a type.",
-        )
+    by_key = {_key(decision): decision for decision in made}
+    decisions = [d for d in made if wanted in (None, d.type, _key(d))]
+    if not decisions and (wanted or not held_by):
+        decisions = [_undecided(case, wanted)]
     request = Request.model_validate(case.fact("request"))
     listed = mappings.checklist(request.case_type, programme)
 
@@ -44,9 +48,12 @@ def explain(
         return _where(rule, mappings, listed)
 
     answers, changes = _answers(case), _changes(case)
+    ruled = {ruling.record: ruling for ruling in rulings(case)}
     return {
         "case": case.folder.name,
-        "same_set": case.fact("mapped") == mappings.identity,
+        "packet": case.fact("mapped") is not None,
+        "held_by": held_by,
+        "same_set": case.fact("mapped") in (None, mappings.identity),
         "rules": [
             {**_of(rule), "where": where(rule.rule), "records": number}
             for rule, number in _rules(decisions)
@@ -56,6 +63,9 @@ def explain(
                 "record": _key(decision),
                 **_of(decision),
                 "where": where(decision.rule),
+                "label": decision.label,
+                "because": list(_chain(decision, by_key)),
+                "ruling": _ruling(ruled.get(_key(decision))),
                 "items": answers[_key(decision)],
                 "changes": [
                     {"rule": c.rule, "path": c.path, "what": c.what, "where": where(c.rule)}
@@ -65,6 +75,37 @@ def explain(
             for decision in decisions
         ],
     }
+
+
+def _undecided(case: CaseFile, wanted: str | None) -> Decision:
+    """A record on which nothing was decided when the case was held. `UsageError` if not there."""
+    resource_type, _, resource_id = (wanted or "").partition("/")
+    if case.fact("mapped") or not chart.record(case, resource_type, resource_id):
+        raise UsageError(
+            "no such record in the chart of this case",
+            "Name it as the source does (Type/id), or a type.",
+        )
+    return Decision(resource_type, resource_id, "undecided", "none", "the case is held before that")
+
+
+def _chain(decision: Decision, by_key: Mapping[str, Decision]) -> Iterator[dict[str, str]]:
+    """What a decision follows from, nearest first."""
+    seen: set[str] = set()
+    while (key := decision.because) and key not in seen:
+        seen.add(key)
+        found = by_key.get(key)
+        yield {
+            "record": key,
+            "rule": found.rule if found and found.outcome == "withheld" else "",
+            "label": found.label if found else "",
+        }
+        if found is None or found.outcome != "withheld":
+            return
+        decision = found
+
+
+def _ruling(found: Ruling | None) -> dict[str, str] | None:
+    return found and {n: v for n, v in found._asdict().items() if n != "record"}
 
 
 def _key(decision: Decision) -> str:
@@ -77,7 +118,9 @@ def _of(decision: Decision) -> dict[str, str]:
 
 def _rules(decisions: Sequence[Decision]) -> list[tuple[Decision, int]]:
     """The decisions without what they are about, each once with how many there are."""
-    counts = Counter(decision._replace(type="", id="") for decision in decisions)
+    counts = Counter(
+        decision._replace(type="", id="", label="", because="") for decision in decisions
+    )
     return sorted(counts.items())
 
 

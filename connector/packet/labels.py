@@ -30,7 +30,7 @@ class Labels:
         self._other = {_system(name) for name in terms.other_systems}
         self.extensions = terms.extensions
         self._known: dict[str, dict[str, tuple[str, LabelList]]] = {}
-        self._named: dict[str, tuple[str, LabelList]] = {}
+        self._named: dict[str, tuple[str, LabelList]] = {}  # words
         self._lists: dict[str, LabelList] = {}
         first = terms.systems[0].url
         for each in terms.lists:
@@ -40,7 +40,11 @@ class Labels:
                 self._known.setdefault(system, {})[_plain(code)] = label, each
                 self._lists.setdefault(label, each)
             for name in each.names:
-                self._named.setdefault(_plain(name), (f"{system}|{each.codes[0]}", each))
+                self._named.setdefault(_words(name), (f"{system}|{each.codes[0]}", each))
+        self._below = {
+            f"{first}|{code}": frozenset(f"{first}|{other}" for other in others)
+            for code, others in terms.includes.items()
+        }
 
     def of(self, resource: dict[str, Any], body: bytes) -> frozenset[str]:
         """The labels of a decoded record whose bytes are `body` (names of members unescaped)."""
@@ -68,16 +72,29 @@ class Labels:
         if here:
             found = self._known.get(here, {}).get(_plain(code)) or self._by_words(coding)
             yield found[0] if found else f"{here}|{code}"
+            # Confidentiality had codes that say what a record is about: they are in ActCode too.
+            if found and len(_plain(code)) > 2 and (other := self._anywhere(code)):
+                yield other[0]
         elif system not in self._other and (
             found := self._anywhere(code) or self._by_words(coding)
         ):
             yield found[0]
 
-    def unknown(self, labels: Iterable[str]) -> bool:
-        """Whether one of a record's labels is of a system of labels, and in no list."""
-        return any(
-            label.partition("|")[0] in self._known and label not in self._lists for label in labels
+    def below(self, label: str) -> frozenset[str]:
+        """The labels that a label includes: who denies it, denies these."""
+        return self._below.get(label, _NO_LABELS)
+
+    def unknown(self, labels: Iterable[str]) -> list[str]:
+        """Those of a record's labels that are of a system of labels, and in no list."""
+        return sorted(
+            label
+            for label in labels
+            if label.partition("|")[0] in self._known and label not in self._lists
         )
+
+    def of_list(self, wanted: LabelList) -> frozenset[str]:
+        """The labels that are in one list."""
+        return frozenset(label for label, each in self._lists.items() if each.id == wanted.id)
 
     def lists(self, labels: Iterable[str]) -> list[LabelList]:
         """The lists that a record's labels are in, each once."""
@@ -98,9 +115,13 @@ class Labels:
 
     def _by_words(self, coding: dict[str, Any]) -> tuple[str, LabelList] | None:
         for name in ("display", "text"):
-            words = _plain(coding.get(name))
-            if found := self._named.get(words) or self._anywhere(words):
+            words = _words(coding.get(name))
+            if found := self._named.get(words) or self._anywhere(coding.get(name)):
                 return found
+            # Its own words around those of a list: "42 CFR Part 2 protected".
+            inside = (key for key in self._named if f" {key} " in f" {words} ")
+            if longest := max(inside, key=len, default=None):
+                return self._named[longest]
         return None
 
     def _codings(self, resource: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -129,6 +150,10 @@ def _flat(value: Any) -> Iterator[dict[str, Any]]:
 def _system(text: str) -> str:
     plain = text.strip().casefold().partition("|")[0].rstrip("/")
     return plain.removeprefix("urn:oid:").removeprefix("https://").removeprefix("http://")
+
+
+def _words(text: object) -> str:
+    return " ".join(re.findall(r"[a-z0-9]+", text.casefold())) if isinstance(text, str) else ""
 
 
 def _plain(words: object) -> str:

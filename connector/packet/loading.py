@@ -208,11 +208,24 @@ class _Loader:
             self._place(minors.id, found.place("minors", "id"))
             if unknown := sorted(minors.of - ids):
                 raise _wrong(found.place("minors", "of"), f"{unknown[0]}: no such rule")
+        for kind in found.file.modes:
+            if kind not in self._kinds(found.file):
+                raise _wrong(found.place("modes", kind), f"{kind}: no such kind")
         return found.file
+
+    def _kinds(self, guess: Heuristic) -> set[str]:
+        """What the dry run calls the sensitive kinds, labelled or guessed."""
+        labelled = {each.tell for each in self._labels().lists if each.tell}
+        minors = {guess.minors.kind} if guess.minors else set()
+        return labelled | minors | {rule.kind for rule in guess.rules}
 
     def _labels(self) -> LabelTerms:
         found = self._one(LabelTerms, "release/labels.yaml")
         _once(found, "lists", [each.id for each in found.file.lists])
+        self._places |= {
+            f"kind-{each.id}": found.place("lists", number, "id")
+            for number, each in enumerate(found.file.lists)
+        }
         return found.file
 
     def _with_id(self, model: type[R], name: str) -> R:

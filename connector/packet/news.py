@@ -10,6 +10,7 @@ from ..fhir.references import objects
 from ..request import Request
 from ..store.packet import Entry
 
+_TAKEN_BACK = "{} withdrawn by the source: please do not use copies of what is no longer here."
 _LAST = "The summary that came with this takes the place of the former."
 
 
@@ -39,6 +40,7 @@ class News:
     changed: list[str] = field(default_factory=list)
     in_error: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    taken_back: int = 0  # records that a person took back since: told, and not which
 
     def add(
         self,
@@ -90,6 +92,8 @@ class News:
             if references:
                 yield {"text": sentence.format(_records(len(references))), "record": None}
                 yield from ({"text": None, "record": {"reference": each}} for each in references)
+        if self.taken_back:
+            yield {"text": _TAKEN_BACK.format(_records(self.taken_back)), "record": None}
         yield {"text": _LAST, "record": None}
 
 

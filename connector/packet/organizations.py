@@ -8,7 +8,7 @@ from ..fhir.lossless import UndecodableError, decode
 from ..request import Organization
 from ..store import chart
 from ..store.casefile import CaseFile
-from .links import Links
+from .links import Links, identifier_token
 from .organization_names import Name, names
 from .practitioners import npis
 
@@ -22,6 +22,7 @@ class Body:
     npis: frozenset[str]
     names: frozenset[Name]
     above: frozenset[str] = frozenset()  # keys in the chart
+    identities: frozenset[str] = frozenset()  # identifiers, an NPI under one name
 
     def same(self, other: "Body") -> bool:
         """By NPI where both have one, else by name."""
@@ -37,19 +38,45 @@ def named(organization: Organization) -> Body:
 
 
 def of_chart(case: CaseFile, links: Links) -> dict[str, Body]:
-    """Those of the chart, by key. An affiliation (OrganizationAffiliation) counts as partOf."""
-    joined: dict[str, set[str]] = {}
+    """Those of the chart, by key; those that a Consent contains by the Consent's key and `#id`.
+
+    An affiliation (OrganizationAffiliation) counts as partOf. Whole and part may be named by
+    reference or by identifier.
+    """
+    there = dict(_organizations(case))
+    called: dict[str, set[str]] = {}
+    for key, resource in there.items():
+        for name in _identities(resource.get("identifier")):
+            called.setdefault(name, set()).add(key)
+
+    def keys(reference: Any, holder: str = "") -> set[str]:
+        if not isinstance(reference, dict):
+            return set()
+        written = reference.get("reference")
+        if isinstance(written, str):
+            return {holder + written if written.startswith("#") else links.key(written) or ""}
+        names = _identities(reference.get("identifier"))
+        return set().union(*(called.get(name, ()) for name in names))
+
+    above = {
+        key: keys(resource.get("partOf"), key.partition("#")[0]) for key, resource in there.items()
+    }
     for resource in of_type(case, "OrganizationAffiliation"):
-        part = _key(resource.get("participatingOrganization"), links)
-        whole = _key(resource.get("organization"), links)
-        if part and whole and resource.get("active") is not False:
-            joined.setdefault(part, set()).add(whole)
-    found = {}
-    for resource in of_type(case, "Organization"):
-        key = f"Organization/{resource['id']}"
-        above = {_key(resource.get("partOf"), links), *joined.get(key, ())} - {None}
-        found[key] = body(resource, frozenset(filter(None, above)))
-    return found
+        if resource.get("active") is not False:
+            networks = resource.get("network")
+            wholes = [resource.get("organization"), *(_list(networks))]
+            for part in keys(resource.get("participatingOrganization")):
+                above.setdefault(part, set()).update(*map(keys, wholes))
+    return {
+        key: body(resource, frozenset(above[key] & there.keys() - {key}))
+        for key, resource in there.items()
+    }
+
+
+def called(identifier: Mapping[str, Any], there: Mapping[str, Body]) -> frozenset[str]:
+    """The keys of the organisations of the chart that have an identifier."""
+    names = _identities(identifier)
+    return frozenset(key for key, one in there.items() if not names.isdisjoint(one.identities))
 
 
 def body(resource: Mapping[str, Any], above: frozenset[str] = frozenset()) -> Body:
@@ -57,7 +84,8 @@ def body(resource: Mapping[str, Any], above: frozenset[str] = frozenset()) -> Bo
     alias = resource.get("alias")
     called = [resource.get("name"), *(alias if isinstance(alias, list) else [])]
     every = frozenset(name for text in called for name in names(text))
-    return Body(npis(resource.get("identifier")), every, above)
+    identifier = resource.get("identifier")
+    return Body(npis(identifier), every, above, _identities(identifier))
 
 
 def keys_of(some: Sequence[Body], there: Mapping[str, Body]) -> frozenset[str]:
@@ -85,6 +113,19 @@ def of_type(case: CaseFile, resource_type: str) -> Iterator[dict[str, Any]]:
             continue
 
 
-def _key(reference: Any, links: Links) -> str | None:
-    written = reference.get("reference") if isinstance(reference, dict) else None
-    return links.key(written) if isinstance(written, str) else None
+def _organizations(case: CaseFile) -> Iterator[tuple[str, dict[str, Any]]]:
+    for resource in of_type(case, "Organization"):
+        yield f"Organization/{resource['id']}", resource
+    for consent in of_type(case, "Consent"):
+        for inner in _list(consent.get("contained")):
+            if isinstance(inner, dict) and inner.get("resourceType") == "Organization":
+                yield f"Consent/{consent['id']}#{inner.get('id')}", inner
+
+
+def _identities(identifier: Any) -> frozenset[str]:
+    items = [item for item in _list(identifier) if isinstance(item, dict) and item.get("value")]
+    return frozenset(map(identifier_token, items)) | {f"npi|{n}" for n in npis(items)}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]

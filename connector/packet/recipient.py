@@ -10,7 +10,7 @@ from ..store.casefile import CaseFile
 from .consent import Json, Truth
 from .index import body as record_body
 from .links import Links, identifier_token
-from .organizations import Body, above, body, keys_of, named, of_chart
+from .organizations import Body, above, body, called, keys_of, named, of_chart
 from .practitioners import npis
 
 _LEVELS_MAX = 5  # of teams in teams
@@ -38,7 +38,9 @@ class Recipient:
             frozenset().union(*(each.npis for each in every)),
             frozenset().union(*(each.names for each in every)),
         )
-        self._above = above(self._keys, self._there) - self._keys
+        houses = above(self._keys, self._there)
+        # A house above may stand in the chart twice, too.
+        self._above = keys_of([self._there[k] for k in houses], self._there) - self._keys
         self._owner = str(destination.owner) if number else ""
         self._person = frozenset({person.npi} if person and person.npi else ())
 
@@ -50,13 +52,18 @@ class Recipient:
         """
         identifier = actor.get("identifier")
         if isinstance(identifier, dict):
+            keys = called(identifier, self._there)
+            if denying and not keys.isdisjoint(self._above):
+                return True
+            if not keys.isdisjoint(self._keys):
+                return True
             found = self._identified([identifier], actor.get("type") == "Organization")
             if found is not None:
                 return found
         reference = str(actor.get("reference", ""))
         if reference.startswith("#"):
             contained = consent.get("contained") or []
-            key = None
+            key: str | None = f"Consent/{consent.get('id')}{reference}"
             resource = next((c for c in contained if f"#{c.get('id')}" == reference), None)
         else:
             key = self._links.key(reference)

@@ -1,12 +1,14 @@
 """What stays: withheld records, types that never travel, and what the request or receiver bars."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from ..errors import Held, UsageError
 from ..request import Request
 from ..settings import Destination
 from ..store.packet import Decision
+from ..store.rulings import Ruling
 from .authorization import Authorization
 from .consents import Consents
 from .index import Row, Unreadable
@@ -14,10 +16,21 @@ from .labels import Labels
 from .mappings import Mappings
 from .match import any_means
 from .moments import months_before
+from .named import all_in_one, cause, withheld_though_named
 from .rules import Safety
 
 UNREADABLE = "unreadable"
+KEPT = "person-keeps"
 _OVER = ("resolved", "inactive", "remission")  # clinicalStatus of a Condition
+
+
+class Why(NamedTuple):
+    """Why a record is withheld: the rule, the labels it saw, the record from which it follows."""
+
+    rule: str
+    reason: str
+    label: str = ""
+    because: str = ""
 
 
 class Barrier:
@@ -26,6 +39,9 @@ class Barrier:
     Withholding comes before everything that is visible to the receiver: a withheld record that is
     also of a type that never travels must not be named in a logical reference. What has to be
     withheld because of another record is found by `withhold.spread`.
+
+    `inherited`: labels that a record has from another (`belong.inherit`). `rulings`: what persons
+    decided of single records. `holds`: why the packet can't be without what was withheld.
     """
 
     def __init__(
@@ -37,12 +53,21 @@ class Barrier:
         consents: Consents,
         authorization: Authorization,
         at: datetime,
+        inherited: Mapping[str, Mapping[str, str]],
+        rulings: Iterable[Ruling] = (),
     ) -> None:
         self._never = {name: rule for rule in mappings.never.rules for name in rule.types}
         self._labels = Labels(mappings.labels)
         self._labelled = [r for r in mappings.release.rules if not authorization.opens(r)]
-        guesses = mappings.heuristic.rules if mappings.heuristic.mode == "withhold" else ()
-        self._guessed = [r for r in guesses if request.basis.kind not in r.unless]
+        heuristic = mappings.heuristic
+        self._guessed = {
+            rule.id: rule.reason
+            for rule in heuristic.rules
+            if heuristic.mode_of(rule.kind) == "withhold" and request.basis.kind not in rule.unless
+        }
+        if heuristic.minors and heuristic.mode_of(heuristic.minors.kind) == "withhold":
+            self._guessed[heuristic.minors.id] = heuristic.minors.reason
+        self._kinds_kept = {kind for kind, mode in heuristic.modes.items() if mode == "withhold"}
         self._consents = consents
         self._safety = [rule for rule in mappings.selection.safety if rule.hold_if_withheld]
         self._exclude = frozenset(request.exclude)
@@ -51,17 +76,22 @@ class Barrier:
         )
         self._patient = patient
         self._at = at
+        self._inherited = inherited
+        ruled = list(rulings)
+        self.released = frozenset(each.record for each in ruled if each.how == "release")
+        self._kept = frozenset(each.record for each in ruled if each.how == "keep")
+        self.holds: list[Held] = []
 
     def keeps(self, row: Row | Unreadable) -> Decision | None:
         """The decision that keeps a record here, or None when it may travel.
 
-        Raises `Held` when the packet would look complete without it and isn't, `UsageError` when
-        the request excludes the patient.
+        Adds to `holds` when the packet would look complete without it and isn't. Raises `Held` when
+        it is the patient's own, `UsageError` when the request excludes the patient.
         """
         if isinstance(row, Unreadable):
             return _stays(row, UNREADABLE, "its JSON can't be decoded")
-        if rule := self._withheld_by(row):
-            return self.withhold(row, *rule)
+        if why := self._why(row):
+            return self.withhold(row, why)
         if row.error:
             return Decision(
                 row.type, row.id, "entered-in-error", "entered-in-error", "the source says so"
@@ -82,48 +112,98 @@ class Barrier:
         """Whether a record is the patient's own."""
         return row.key == f"Patient/{self._patient}"
 
-    def withhold(self, row: Row, rule: str, reason: str) -> Decision:
-        """The decision to withhold a record. `Held` when the packet can't be without it."""
+    def withhold(self, row: Row, why: Why) -> Decision:
+        """The decision to withhold a record. Adds to `holds` when the packet can't be without it.
+
+        Raises `Held` for the patient's own record.
+        """
+        decision = Decision(row.type, row.id, "withheld", *why)
         if self.is_patient(row):
-            raise Held(
-                "withheld-patient",
-                f"a release rule ({rule}) withholds the patient's own record",
-                "Correct the label at the source, or send this case on another way.",
+            raise all_in_one(
+                Held(
+                    "withheld-patient",
+                    f"a release rule ({why.rule}) withholds the patient's own record",
+                    "Correct the label at the source, or send this case on another way.",
+                    [cause("withheld-patient", decision)],
+                ),
+                *self.holds,
             )
         found = (each for each in self._safety if is_safety(each, row, self._at))
         if not row.error and (safety := next(found, None)):
-            raise Held(
+            self._hold(
+                decision,
                 "withheld-safety",
-                f"withheld by a release rule ({rule}), and not to be missed: {safety.reason}",
+                f"withheld by a release rule ({why.rule}), and not to be missed: {safety.reason}",
                 "Obtain the patient's authorization for it, or send this case on another way.",
             )
-        return Decision(row.type, row.id, "withheld", rule, reason)
+        return decision
 
-    def _withheld_by(self, row: Row) -> tuple[str, str] | None:
-        if self._labels.unknown(row.labels):
-            if row.key in self._exclude:  # a person has decided, and nothing is to tell of it
-                return "label-unknown", "the request excludes it, and nobody knows its label"
-            raise Held(
-                "label-unknown",
-                f"a security label of a {row.type} is in no list of labels: it may forbid this",
-                "Find out what it means. Exclude the record (`exclude` in the request), or add the"
-                " label to an own copy of release/labels.yaml.",
-            )
+    def settle(self, request: Request, decided: Mapping[str, Decision]) -> None:
+        """Raise `Held`, with every cause, if the packet can't be without what is withheld."""
+        holds = [*self.holds, *withheld_though_named(request, decided)]
+        if holds:
+            raise all_in_one(*holds)
+
+    def _hold(self, decision: Decision, code: str, message: str, what_to_do: str) -> None:
+        self.holds.append(Held(code, message, what_to_do, [cause(code, decision)]))
+
+    def _why(self, row: Row) -> Why | None:
+        return self._by_label_or_guess(row) or self._by_consent(row) or self._by_person(row)
+
+    def _by_label_or_guess(self, row: Row) -> Why | None:
+        released = row.key in self.released
+        if (unknown := self._labels.unknown(row.labels)) and not released:
+            why = self._labelled_so(row, unknown, "label-unknown", "nobody knows its label")
+            # Where a person has decided, nothing is to tell of it.
+            if row.key not in self._exclude | self._kept:
+                self._hold(
+                    Decision(row.type, row.id, "withheld", *why),
+                    "label-unknown",
+                    f"a security label of a {row.type} is in no list of labels: it may forbid this",
+                    "Find out what it means. Exclude the record (`exclude` in the request), release"
+                    " it (`connector release`), or add the label to an own copy of"
+                    " release/labels.yaml.",
+                )
+            return why
         for rule in self._labelled:
             labels = rule.labels & row.labels
             permitted = "consent" in rule.unless and self._consents.permits_labels(row, labels)
-            if labels and not permitted:
-                return rule.id, rule.reason
-        for guess in self._guessed:
-            if guess.id in row.kinds:
-                return guess.id, f"heuristic: {guess.reason}"
-        if row.key in self._consents.reviewed:
-            return "consent-reviewed", "a person read a consent so (the request says it)"
-        if self._consents.denies(row):
-            return "consent", "a consent in the chart denies it"
+            if labels and not permitted and not (released and rule.authorization is None):
+                return self._labelled_so(row, sorted(labels), rule.id, rule.reason)
+        if released:
+            return None
+        for each in self._labels.lists(row.labels) if self._kinds_kept else ():
+            if each.tell in self._kinds_kept:
+                labels = frozenset(row.labels & self._labels.of_list(each))
+                return self._labelled_so(
+                    row, sorted(labels), f"kind-{each.id}", f"labelled: {each.tell}"
+                )
+        guess = next((guess for guess in self._guessed if guess in row.kinds), None)
+        return Why(guess, f"heuristic: {self._guessed[guess]}") if guess else None
+
+    def _by_consent(self, row: Row) -> Why | None:
+        if consent := self._consents.reviewed.get(row.key):
+            said = "a person read a consent so (the request says it)"
+            return Why("consent-reviewed", said, because=consent)
+        if consent := self._consents.denied_by(row):
+            return Why("consent", "a consent in the chart denies it", because=consent)
         if row.key in self._consents.telling:
-            return "consent-tells", "this consent says what is to be held back"
+            return Why("consent-tells", "this consent says what is to be held back")
+        consent = self._consents.seems_denied_by(row)
+        if consent and row.key not in self.released:
+            said = "a consent denies its kind; that it is of it, is a guess"
+            return Why("consent-guess", said, because=consent)
         return None
+
+    def _by_person(self, row: Row) -> Why | None:
+        return Why(KEPT, "a person keeps it") if row.key in self._kept else None
+
+    def _labelled_so(self, row: Row, labels: list[str], rule: str, reason: str) -> Why:
+        came = self._inherited.get(row.key, {})
+        origins = [came[label] for label in labels if label in came]
+        # One that it has itself is reason enough.
+        because = origins[0] if len(origins) == len(labels) else ""
+        return Why(rule, reason, ", ".join(labels), because)
 
 
 def is_safety(safety: Safety, row: Row, at: datetime) -> bool:
@@ -136,54 +216,3 @@ def is_safety(safety: Safety, row: Row, at: datetime) -> bool:
 
 def _stays(row: Row | Unreadable, rule: str, reason: str) -> Decision:
     return Decision(row.type, row.id, "not-selected", rule, reason)
-
-
-def named(request: Request) -> frozenset[str]:
-    """The records that have to travel because the request names them."""
-    return frozenset(key for keys in _fields(request).values() for key in keys)
-
-
-def _fields(request: Request) -> dict[str, tuple[str, ...]]:
-    return {
-        "condition": (request.condition,) if request.condition else (),
-        "include": request.include,
-        "hinge": request.hinge,
-        "first_opinion": request.first_opinion,
-    }
-
-
-def must_travel(request: Request, decided: dict[str, Decision], pulled: Iterable[str]) -> None:
-    """What the request names has to be in the chart and has to leave; otherwise it is told.
-
-    Raises `UsageError` naming the field and position (never the id), `Held` if it is withheld.
-    """
-    known = frozenset(pulled)
-    for position, key in enumerate(request.exclude):
-        if key not in known:
-            raise _not_there("exclude", position)
-    for field, keys in _fields(request).items():
-        for position, key in enumerate(keys):
-            if key not in known:
-                raise _not_there(field, position)
-            _leaves(field, position, decided[key])
-
-
-def _leaves(field: str, position: int, decision: Decision) -> None:
-    if decision.outcome == "withheld":
-        raise Held(
-            "withheld-named",
-            f"{field}, number {position + 1}: a release rule ({decision.rule}) withholds it",
-            "Obtain the patient's authorization for it, or take it out of the request.",
-        )
-    if decision.outcome != "selected":
-        raise UsageError(
-            f"{field}, number {position + 1}: it can't travel ({decision.rule})",
-            "Take it out of the request.",
-        )
-
-
-def _not_there(field: str, position: int) -> UsageError:
-    return UsageError(
-        f"{field}, number {position + 1}: no such record in the patient's chart",
-        "Correct the request: Type/id as the source knows it.",
-    )

@@ -177,7 +177,8 @@ class Withhold(Model):
     """Records with one of these security labels stay, unless something lets them go.
 
     `unless`: the request's basis, or a consent in the chart that names each of these labels that
-    the record has. `authorization`: what an authorization has to name for it; None: a general one.
+    the record has. `authorization`: what an authorization has to name for it, and without which no
+    person can release one of them; None: a general one.
     """
 
     id: Text
@@ -260,6 +261,7 @@ class LabelTerms(File):
     systems: tuple[LabelSystem, ...] = Field(min_length=1)
     other_systems: tuple[Text, ...] = ()
     extensions: frozenset[Text] = frozenset()
+    includes: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)  # codes of the first one
     lists: tuple[LabelList, ...]
     examples: tuple[RuleExample, ...] = ()
 
@@ -290,21 +292,30 @@ class Minors(Model):
     of: frozenset[Text]
 
 
+Mode = Literal["tell", "hold", "withhold"]
+
+
 class Heuristic(File):
     """release/heuristic.yaml: a guess at what a source may have left unlabelled."""
 
-    mode: Literal["tell", "hold", "withhold"] = "tell"
+    mode: Mode = "tell"
+    modes: dict[Text, Mode] = Field(default_factory=dict)  # of a kind, where it is another
     caveat: Text
     systems: dict[Text, tuple[Text, ...]]
     rules: tuple[Suspicion, ...]
     minors: Minors | None = None
     examples: tuple[RuleExample, ...] = ()
 
+    def mode_of(self, kind: str) -> Mode:
+        """What comes of a guess that a record is of this kind."""
+        return self.modes.get(kind, self.mode)
+
 
 class ConsentTerms(File):
     """release/consent.yaml: which codes of a Consent mean the disclosure that a packet is."""
 
     scopes: frozenset[Text]
+    other_scopes: frozenset[Text] = frozenset()
     recipients: frozenset[Text]
     actions: frozenset[Text]
     other_actions: frozenset[Text]

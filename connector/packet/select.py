@@ -19,8 +19,12 @@ def select(
     scope: str,
     findings: Sequence[Finding],
     selection: Selection,
+    released: Iterable[str] = (),
 ) -> Selected:
-    """The records that leave. `rows` and `shelf`: those that may travel, by key and by type."""
+    """The records that leave. `rows` and `shelf`: those that may travel, by key and by type.
+
+    `released`: records that a person lets leave.
+    """
     chosen: Selected = {}
 
     def take(keys: Iterable[str], rule: str, reason: str) -> None:
@@ -33,6 +37,7 @@ def select(
         named = getattr(request, field)
         keys = [named] if isinstance(named, str) else named or ()
         take(keys, f"request-{field.replace('_', '-')}", f"the request names it ({field})")
+    take(released, "person-releases", "a person releases it")
     for safety in (rule for rule in selection.safety if rule.always):
         take([row.key for row in shelf.all_meant(safety.match)], safety.id, safety.reason)
     for finding in findings:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from ..errors import Held
+from ..errors import Cause, Held
 from ..fhir.lossless import decode
 from ..fhir.references import objects
 from ..request import Request
@@ -115,18 +115,25 @@ def kinds_that_leave(
     ]
 
 
-def hold_sensitive(found: Mapping[str, Any], file: Heuristic, request: Request) -> None:
-    """With `mode: hold`: `Held` while a sensitive record that nobody named would leave."""
-    if file.mode != "hold":
-        return
-    named = {request.condition, *request.include, *request.hinge, *request.first_opinion}
-    open_ = {key for each in found["kinds"] for key in each["records"]} - named
-    if open_:  # which kinds is nothing for a log
+def hold_sensitive(
+    found: Mapping[str, Any], file: Heuristic, request: Request, released: Iterable[str] = ()
+) -> None:
+    """With `hold`: `Held` while a sensitive record that nobody named or released would leave."""
+    named = {request.condition, *request.include, *request.hinge, *request.first_opinion, *released}
+    causes = [
+        Cause("sensitive", record=key, rule=f"{each['kind']} ({each['by']})")
+        for each in found["kinds"]
+        if file.mode_of(each["kind"]) == "hold"
+        for key in each["records"]
+        if key not in named
+    ]
+    if open_ := {cause.record for cause in causes}:  # which kinds is nothing for a log
         raise Held(
             "sensitive",
             f"{len(open_)} records of a sensitive kind would leave that nobody has decided on",
-            "A dry run with `mode: tell` in release/heuristic.yaml names them. Put those that are"
-            " to leave into the request (`include`), and those that are to stay (`exclude`).",
+            "`connector show` names them. Release those that are to leave (`connector release`),"
+            " and keep the others (`connector release --keep`).",
+            causes,
         )
 
 

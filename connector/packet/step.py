@@ -4,7 +4,9 @@ Deterministic: the same chart, request, mappings and `as_of` give the same bytes
 the chart: the first keeps a row per record, the second writes packet bodies as it reads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import Any, Literal
@@ -16,11 +18,12 @@ from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Destination, Source
 from ..store import answers as said
-from ..store import chart, delivery
+from ..store import chart, delivery, since
 from ..store.casefile import CaseFile
 from ..store.content import attached
 from ..store.coverage import replace_coverage
-from ..store.packet import Decision, replace_packet
+from ..store.packet import Decision, keep_undone, replace_packet
+from ..store.rulings import rulings
 from ..store.update import former_hashes, vanished
 from . import bodies
 from .advice import Amount, advise
@@ -36,18 +39,20 @@ from .carry import Carrier
 from .change import Rule
 from .changes import changing
 from .compose import sections
-from .consents import gather
+from .consents import consents_hash, gather
 from .coverage import Coverage, Named
+from .cut import cut
 from .independence import independence
-from .index import Row, Unreadable, body, read_rows
+from .index import Row, Unreadable, as_cut, body, read_rows
 from .labels import Labels
 from .links import Links
 from .mappings import Mappings
 from .match import Shelf
 from .moments import interval
+from .named import must_travel, named
 from .news import News, Revision
 from .outline import Outline, outline
-from .release import UNREADABLE, Barrier, must_travel, named
+from .release import UNREADABLE, Barrier
 from .secrets import Secrets
 from .select import decide, select
 from .sensitive import hold_sensitive, kinds_that_leave, with_minors
@@ -88,22 +93,35 @@ def map_case(
     links = Links(case, source.base_url)
     secrets = Secrets.of(case, mappings.endpoints)
     patient = f"Patient/{case.fact('source_patient')}"
+    keep_undone(case, ())
     rows, unreadable = _read(case, links, mappings, rules, progress)
     _has_patient(patient, rows)
     places = resolved(rows)
-    inherit(rows, places)
+    inherited = inherit(rows, places)
+    _mark_minors(rows, patient, case, mappings, _instant(as_of))
     # A consent is judged when the packet is about to leave, the rest as the chart was read.
     judged_at = max(_instant(as_of), _instant(case.fact("consents_at") or as_of))
-    consents = gather(
-        case, links, rows, unreadable, request, source, destination, mappings, judged_at
-    )
     patient_id = patient.partition("/")[2]
     signed = authorization(case, request.basis, mappings, patient_id, judged_at)
-    barrier = Barrier(mappings, request, destination, patient_id, consents, signed, _instant(as_of))
+    consents = gather(
+        case, links, rows, unreadable, request, source, destination, mappings, signed.opens,
+        judged_at,
+    )  # fmt: skip
+    barrier = Barrier(
+        mappings, request, destination, patient_id, consents, signed, _instant(as_of),
+        inherited, rulings(case),
+    )  # fmt: skip
     every: list[Row | Unreadable] = [*rows.values(), *unreadable]
     barred = {row.key: decision for row in every if (decision := barrier.keeps(row))}
+    barred |= {row.key: _taken_back(row) for row in every if row.key in since.taken_back(case)}
     same = same_records(case, links, rows)
     withheld = spread(case, links, rows, places, barred, barrier, same, mappings, request)
+    with _held_with(case, barred):
+        barrier.settle(request, barred)
+    for key in sorted(withheld.concerns - barred.keys()):  # what is cut is in no line of ours
+        resource = body(case, key)
+        if resource and cut(resource, withheld):
+            rows[key] = as_cut(rows[key], resource, rules, secrets)
     merged = merge(same, rows, barred, named(request))
 
     free = {key: row for key, row in rows.items() if key not in barred}
@@ -118,14 +136,15 @@ def map_case(
     findings = assess(checklist, known)
     told = tell(findings, answered, Places(case, links, free, secrets).thing)
     scope = "checklist" if destination.accepts.scope == "checklist" else request.scope
-    chosen = select(free, shelf, request, scope, findings, mappings.selection)
+    chosen = select(free, shelf, request, scope, findings, mappings.selection, barrier.released)
     decided = decide(rows.values(), barred, chosen)
     must_travel(request, decided, decided)
 
     leaving = [row for key, row in rows.items() if key in chosen]
     notices = notices_for(leaving, mappings.release)
-    sensitive = _sensitive(leaving, rows[patient], case, mappings, _instant(as_of))
-    hold_sensitive(sensitive, mappings.heuristic, request)
+    sensitive = _sensitive(leaving, mappings)
+    with _held_with(case, decided):
+        hold_sensitive(sensitive, mappings.heuristic, request, barrier.released)
     subject = _subject(case, source, patient)
     carrier = Carrier(
         links,
@@ -174,7 +193,12 @@ def map_case(
         for key, decision in decided.items()
         if decision.outcome == "entered-in-error" and carrier.packet_id(key) in delivered
     }
-    news = News(former_hashes(case), gone=vanished(case))
+    hushed = {carrier.packet_id(key) for key in since.ever(case)}
+    news = News(
+        former_hashes(case),
+        gone=[key for key in vanished(case) if key not in hushed],
+        taken_back=since.taken_back_in(case, revision.number),
+    )
     entries = chain(
         map(bodies.entry, actors),
         bodies.carried(case, carrier, decided, passed_on, coverage, news, progress),
@@ -192,6 +216,7 @@ def map_case(
         )
         replace_coverage(case, coverage.lines(), coverage.changed)
         case.set_fact("consents_say", consents.said)
+        case.set_fact("consents_hash", consents_hash(case))
         case.set_fact("consent_reviews", dict(consents.bound))
         case.set_fact("owner_entry", writer.owner_entry)
         case.set_fact("envelope", writer.envelope(digest))
@@ -208,6 +233,12 @@ def map_case(
         statement(request.basis, mappings),
         news.counts() if revision.number else {},
     )
+
+
+def _taken_back(row: Row | Unreadable) -> Decision:
+    # Not by `Barrier.withhold`: a person decided it of this very record.
+    reason = "a person took it back from the destination"
+    return Decision(row.type, row.id, "withheld", since.TAKEN_BACK, reason)
 
 
 def _read(
@@ -238,15 +269,31 @@ def _has_patient(patient: str, rows: dict[str, Row]) -> None:
         )
 
 
-def _sensitive(
-    leaving: Sequence[Row], patient: Row, case: CaseFile, mappings: Mappings, at: datetime
-) -> dict[str, Any]:
+@contextmanager
+def _held_with(case: CaseFile, decided: Mapping[str, Decision]) -> Iterator[None]:
+    """What was decided so far is kept for the person who has to decide on the rest."""
+    try:
+        yield
+    except Held:
+        keep_undone(case, decided.values())
+        raise
+
+
+def _mark_minors(
+    rows: dict[str, Row], patient: str, case: CaseFile, mappings: Mappings, at: datetime
+) -> None:
+    """Some kinds of record are of one more kind while the patient is a minor."""
+    minors = mappings.heuristic.minors
+    birth = str((body(case, patient) or {}).get("birthDate", ""))
+    for key, row in rows.items():
+        if row.kinds and (kinds := with_minors(row.kinds, minors, birth, at)) != row.kinds:
+            rows[key] = replace(row, kinds=kinds)
+
+
+def _sensitive(leaving: Sequence[Row], mappings: Mappings) -> dict[str, Any]:
     """The sensitive kinds that leave, for whoever decides. Never in the packet."""
     labels, heuristic = Labels(mappings.labels), mappings.heuristic
-    birth = str((body(case, patient.key) or {}).get("birthDate", ""))
-    guessed = {
-        row.key: with_minors(row.kinds, heuristic.minors, birth, at) for row in leaving if row.kinds
-    }
+    guessed = {row.key: row.kinds for row in leaving if row.kinds}
     labelled = {row.key: labels.lists(row.labels) for row in leaving if row.labels}
     kinds = kinds_that_leave(guessed, labelled, heuristic)
     return {"kinds": kinds, "caveat": heuristic.caveat if kinds else ""}

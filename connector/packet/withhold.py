@@ -20,13 +20,16 @@ from .index import Row, body
 from .links import Links
 from .mappings import Mappings
 from .mentions import Mentions
-from .release import Barrier
+from .release import KEPT, Barrier, Why
 from .rules import EncounterNotes
 from .shadows import Tellers
 from .twins import Groups
 
-_SAME = ("release-same", "it has the content of a record that is withheld")
-_NEEDS = ("release-refers", "it can't be without a reference to a record that is withheld")
+SAME, NEEDS = "release-same", "release-refers"
+_REASONS = {
+    SAME: "it has the content of a record that is withheld",
+    NEEDS: "it can't be without a reference to a record that is withheld",
+}
 
 
 def spread(
@@ -42,8 +45,9 @@ def spread(
 ) -> Withheld:
     """Add to `barred` what else is withheld. Returns the withheld records, for `cut`.
 
-    `places`: the encounters and episodes that each record belongs to. Raises `Held` when the
-    patient, or something that a list must not lack, is among them.
+    `places`: the encounters and episodes that each record belongs to. Each decision says because of
+    which record it was made. What a person released stays out of it where only words may tell.
+    Raises `Held` when the patient is among them.
     """
     withheld = Withheld(links, mappings.shadows.beside)
     fresh = [key for key, decision in barred.items() if decision.outcome == "withheld"]
@@ -51,46 +55,61 @@ def spread(
         return withheld
     notes = mappings.release.notes_of_withheld_encounters
     tellers = Tellers(mappings.shadows, links)
-    tells = (mappings.shadows.id, mappings.shadows.reason)
-    followed = {_NEEDS[0], tells[0], *([notes.id] if notes else ())}  # not withheld for themselves
+    reasons = _REASONS | {mappings.shadows.id: mappings.shadows.reason}
+    reasons |= {notes.id: notes.reason} if notes else {}
+    told = {mappings.shadows.id, *([notes.id] if notes else ())}  # words that may tell
+    followed = {NEEDS, *told}  # not withheld for themselves
     web = _Web(case, rows, places, same, notes, request)
     while fresh:
-        names = {name for key in fresh for name in withheld.add(key, body(case, key))}
-        found: dict[str, tuple[str, str]] = {}
+        names = {name: key for key in fresh for name in withheld.add(key, body(case, key))}
+        found: dict[str, Why] = {}
+
+        def take(
+            keys: Iterable[str], rule: str, because: str, found: dict[str, Why] = found
+        ) -> None:
+            for key in keys:
+                if not (rule in told and key in barrier.released):
+                    found[key] = Why(rule, reasons[rule], because=because)
+
         referrers = web.referrers(names)
         for key in fresh:
-            found |= dict.fromkeys(web.same_as(key), _SAME)
-            if notes and barred[key].rule != notes.id:
-                found |= dict.fromkeys(web.notes_beside(key), (notes.id, notes.reason))
+            take(web.same_as(key), SAME, key)
+            if notes and not _about_itself(barred[key], rows[key], notes):
+                take(web.notes_beside(key), notes.id, key)
             if barred[key].rule not in followed and (resource := body(case, key)):
-                found |= dict.fromkeys(tellers.taken(resource), tells)
+                take(tellers.taken(resource), mappings.shadows.id, key)
             for order in tellers.orders(body(case, key) or {}):
                 if all(k in withheld for k in web.done_on(order, tellers)):
-                    found[order] = tells
+                    take([order], mappings.shadows.id, key)
         withheld.concerns |= web.concerned(names)
-        for key in referrers:
+        for key, because in referrers.items():
             if key in barred or key in found:
                 continue
             resource = body(case, key)
-            if resource and tellers.tells(resource, withheld):
-                found[key] = tells
+            if resource and key not in barrier.released and tellers.tells(resource, withheld):
+                take([key], mappings.shadows.id, because)
                 continue
             if notes and key.startswith(f"{ENCOUNTER}/"):
-                found |= dict.fromkeys(web.notes_beside(key), (notes.id, notes.reason))
+                take(web.notes_beside(key), notes.id, because)
             if not _can_be_cut(resource, withheld):
-                found[key] = _NEEDS
+                take([key], NEEDS, because)
         fresh = [
             key
             for key in sorted(found)
             if key in rows and key not in withheld and not _is_shared(rows[key], barrier, found)
         ]
-        barred |= {key: barrier.withhold(rows[key], *found[key]) for key in fresh}
+        barred |= {key: barrier.withhold(rows[key], found[key]) for key in fresh}
     return withheld
 
 
-def _is_shared(row: Row, barrier: Barrier, found: Mapping[str, tuple[str, str]]) -> bool:
+def _about_itself(decision: Decision, row: Row, notes: EncounterNotes) -> bool:
+    """Whether a record is withheld as a note: that says nothing of its encounter's other notes."""
+    return decision.rule == notes.id or (decision.rule == KEPT and is_note(row, notes))
+
+
+def _is_shared(row: Row, barrier: Barrier, found: Mapping[str, Why]) -> bool:
     """The patient is nobody's part, and is held for only where a record can't be without it."""
-    return barrier.is_patient(row) and found[row.key] != _NEEDS
+    return barrier.is_patient(row) and found[row.key].rule != NEEDS
 
 
 class _Web:
@@ -150,20 +169,22 @@ class _Web:
         held = (self._referrers, self._provenances)
         return {key for name in names for referrers in held for key in referrers.get(name, ())}
 
-    def referrers(self, names: Iterable[str]) -> list[str]:
+    def referrers(self, names: Mapping[str, str]) -> dict[str, str]:
         """Records that may have to be cut because of these; each name is asked for once.
+
+        `names`: of a withheld record → its key. Returns record → key of such a one, by record.
 
         A Provenance is there only when its last target may have gone: until then its list of
         targets can be cut, however long it is.
         """
-        found: set[str] = set()
-        for name in names:
-            found |= set(self._referrers.get(name, ()))
+        found: dict[str, str] = {}
+        for name, because in names.items():
+            found |= dict.fromkeys(self._referrers.get(name, ()), because)
             for key in self._provenances.get(name, ()):
                 self._targets_left[key] -= 1
                 if self._targets_left[key] == 0:
-                    found.add(key)
-        return sorted(found)
+                    found[key] = because
+        return dict(sorted(found.items()))
 
     def done_on(self, order: str, tellers: Tellers) -> Iterator[str]:
         """The records that were done on an order."""

@@ -10,12 +10,13 @@ from .cancel import cancel
 from .candidates import Judged
 from .deliver import deliver
 from .desk import Desk, way_of
-from .disclosure import account, approver, hand_over
+from .disclosure import account, approver, hand_over, settle_exports, settle_writes
 from .identity import candidates, resolve
 from .readback import read_back, verify
-from .recall import look, recall
+from .recall import look, look_at_some, recall, recall_some
 from .receipt import Signing, receipt, signed, signing_key
 from .reconcile import Found, reconcile
+from .taken import number_taken
 from .update import catch_up, refresh
 from .whole import Whole
 
@@ -40,13 +41,18 @@ __all__ = [
     "folder",
     "hand_over",
     "look",
+    "look_at_some",
     "message",
+    "number_taken",
     "read_back",
     "recall",
+    "recall_some",
     "receipt",
     "reconcile",
     "refresh",
     "resolve",
+    "settle_exports",
+    "settle_writes",
     "signed",
     "signing_key",
     "unread",

@@ -12,6 +12,7 @@ from ..fhir.ids import authored_id
 from ..fhir.lossless import encode
 from ..fhir.systems import ACT_REASON
 from ..store import auditfile
+from ..store.audited import seal
 from ..store.disclosures import Row
 from .desk import REQUEST, Desk
 
@@ -33,7 +34,7 @@ def keep_up(desk: Desk) -> None:
         event = audit_event(desk, row)
         if findings := check(event):
             raise ConnectorError(f"internal: an AuditEvent is not valid: {'; '.join(findings[:5])}")
-        auditfile.append(desk.case.folder, encode(event))
+        auditfile.append(desk.case.folder, seal(desk.ledger.keyed, encode(event)))
 
 
 def audit_event(desk: Desk, row: Row) -> dict[str, Any]:

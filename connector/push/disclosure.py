@@ -8,7 +8,7 @@ import base64
 from typing import Any
 
 from ..fhir.lossless import decode, sha256
-from ..store import delivery, packet
+from ..store import delivery, packet, since
 from ..store.disclosures import Disclosure, Event, Outcome
 from ..store.route import must_be_released
 from ..store.update import number, opened
@@ -17,6 +17,7 @@ from .desk import Desk
 
 CONSENT = "Consent"  # the authored resource that holds the signed authorization
 _RELEASED = frozenset({"deliver", "announce", "export"})
+_EXPORT = "EXPORT"  # in place of a method of HTTP
 _STANDING = ("sent", "accepted", *delivery.ARRIVED, "differs")
 
 
@@ -63,17 +64,34 @@ def account(desk: Desk) -> None:
 
 def hand_over(desk: Desk) -> None:
     """Tell that the whole packet is about to be written for others to carry: call just before."""
+    settle_exports(desk, "not known")  # of a run that ended meanwhile
     entries = packet.count(desk.case)
     desk.ledger.intend(
         desk.handle,
         desk.fence,
         desk.ledger.next_write_no(desk.handle),
-        "EXPORT",
+        _EXPORT,
         str(desk.case.fact("packet_hash")),
         entries,
         attempt(desk, "export", entries),
     )
     audit.keep_up(desk)
+
+
+def settle_exports(desk: Desk, outcome: str) -> None:
+    """Say in the ledger what became of an export that has no answer there yet."""
+    desk.ledger.settle(desk.handle, desk.fence, outcome, _EXPORT)
+
+
+def settle_writes(desk: Desk) -> None:
+    """Every write is answered at the end: call when nothing of the case is on its way any more.
+
+    What a killed run left without an answer was settled by what was read since, or by the same
+    conditional create again.
+    """
+    settle_exports(desk, "not known")
+    how = "settled by reading" if desk.can_verify else "settled by what came after"
+    desk.ledger.settle(desk.handle, desk.fence, how)
 
 
 def conclude(desk: Desk, event: Event, resources: int, rejected: int = 0) -> None:
@@ -108,7 +126,8 @@ def _told(desk: Desk, event: Event, outcome: Outcome, resources: int, rejected: 
 
 def _decided(desk: Desk, event: Event) -> str | None:
     if event in ("cancel", "recall"):
-        return str(desk.case.fact("withdrawal")["by"])
+        made = desk.case.fact("withdrawal")
+        return str(made["by"]) if made else since.last_by(desk.case)
     return approver(desk)
 
 

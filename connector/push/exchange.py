@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ..endpoint import Answer
 from ..endpoint.retry import Again, Park
-from ..errors import Held, Unreachable
+from ..errors import EndpointError, Held, TooLarge, Unreachable, Waiting
 from ..fhir.bundle import Write, transaction
 from ..fhir.lossless import encode, sha256
 from ..store.disclosures import Event
@@ -66,8 +66,11 @@ def ask(
     headers = _MINIMAL | {_CONDITIONS[name]: value for name, value in write.conditions.items()}
     try:
         return desk.endpoint.write(write.method, write.url, write.body, what, headers)
-    except Unreachable:
+    except (Unreachable, TooLarge):  # the work may be done, whatever is said of it
         return None
+    except (EndpointError, Waiting):
+        desk.ledger.answer(desk.handle, write_no, None, "not sent")
+        raise
 
 
 def may_try_again(desk: Desk, attempt: int, answer: Answer | None) -> bool:

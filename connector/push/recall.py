@@ -7,7 +7,7 @@ and only what stands as we left it is touched.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from ..fhir.lossless import decode, encode
@@ -41,6 +41,10 @@ def look(desk: Desk) -> list[Recalled]:
     settle(desk)
     with at_destination():
         removal, made = _survey(desk, silent)
+    return _aimed(removal, made)
+
+
+def _aimed(removal: Removal, made: Plan) -> list[Recalled]:
     for place in made.mark:
         removal.fate(place, "marked", NEEDED)
     for place in (place for group in made.delete for place in group):
@@ -74,8 +78,42 @@ def recall(desk: Desk, at: str, progress: Progress = silent) -> list[Recalled]:
     return fates
 
 
-def _survey(desk: Desk, progress: Progress) -> tuple[Removal, Plan]:
-    """Read everything of this case that stands there, and plan what becomes of it."""
+def recall_some(desk: Desk, keys: Collection[str], progress: Progress = silent) -> list[Recalled]:
+    """Recall only these (`Type/<derived id>`); the request and all else stay. As `recall`.
+
+    What of the rest refers to one of them is what stays: that one is emptied and marked.
+    """
+    with at_destination():
+        settle_way(desk)
+        settle(desk)
+        settle_begun(desk)
+        removal, made = _survey(desk, progress, keys)
+        for place in made.mark:
+            removal.mark(place)
+        for together in _writes(desk, made.delete):
+            removal.delete(together)
+    removal.keep(list(removal.fates))
+    fates = sorted(removal.fates.values())
+    remaining = sum(row.fate in ("remains", "kept") for row in fates)
+    conclude(desk, "recall", len(fates) - remaining, remaining)
+    return fates
+
+
+def look_at_some(desk: Desk, keys: Collection[str]) -> list[Recalled]:
+    """What `recall_some` would do. Writes nothing there."""
+    settle(desk)
+    with at_destination():
+        removal, made = _survey(desk, silent, keys)
+    return _aimed(removal, made)
+
+
+def _survey(
+    desk: Desk, progress: Progress, only: Collection[str] | None = None
+) -> tuple[Removal, Plan]:
+    """Read everything of this case that stands there, and plan what becomes of it.
+
+    `only`: keys of what is to go; then the rest stays, and has no fate.
+    """
     ours = _Ours(desk)
     removal, found = Removal(desk), list[There]()
     rows = [row for row in ours.rows if row.target_id is not None]
@@ -86,10 +124,16 @@ def _survey(desk: Desk, progress: Progress) -> tuple[Removal, Plan]:
             for row, body in zip(some, bodies, strict=True):
                 place = f"{row.type}/{row.target_id}"
                 removal.rows[place] = row
+                asked = only is None or f"{row.type}/{row.id}" in only
+                if body is None and not asked:
+                    continue
                 if body is None:
                     removal.fate(place, "deleted" if ours.was_going(row) else "gone")
                     continue
                 there = ours.judge(row, place, body)
+                if not asked:
+                    found.append(there._replace(stays=NEEDED))
+                    continue
                 removal.versions[place] = version_of(resource(body))
                 found.append(there)
                 if there.stays:

@@ -13,12 +13,13 @@ from .disclosures import Anchor, Row
 
 NAME = "audit.ndjson"
 _ROW, _HASH = "log-row", "log-hash"
+SEAL, UNSEALED = "line-seal", "0" * 64  # of a line: `audited.py`
 _TAIL = 64 * 1024  # more than any event is long
 
 
 def as_details(row: Row) -> dict[str, str]:
     """How an AuditEvent names its row (`AuditEvent.entity.detail`, type → valueString)."""
-    return {_ROW: str(row.seq), _HASH: row.hash}
+    return {_ROW: str(row.seq), _HASH: row.hash, SEAL: UNSEALED}
 
 
 def append(folder: Path, event: bytes) -> None:
@@ -44,25 +45,29 @@ def last(folder: Path) -> Anchor | None:
     with path.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
         lines = file.read().split(b"\n")[:-1]
-    return _anchor(lines[-1], folder) if lines else None
+    return named(lines[-1], folder.name) if lines else None
 
 
 def anchors(folder: Path) -> list[Anchor]:
     """The rows that the whole lines tell of."""
-    found = (_anchor(line, folder) for line in lines(folder).splitlines())
+    found = (named(line, folder.name) for line in lines(folder).splitlines())
     return [anchor for anchor in found if anchor is not None]
 
 
 def lines(folder: Path) -> bytes:
     """All whole lines; nothing where there is no such file yet."""
+    found = content(folder)
+    return found[: found.rfind(b"\n") + 1]
+
+
+def content(folder: Path) -> bytes:
+    """The whole file; nothing where there is none yet."""
     path = folder / NAME
-    if not path.exists():
-        return b""
-    content = path.read_bytes()
-    return content[: content.rfind(b"\n") + 1]
+    return path.read_bytes() if path.exists() else b""
 
 
-def _anchor(line: bytes, folder: Path) -> Anchor | None:
+def named(line: bytes, case: str = "") -> Anchor | None:
+    """The row that a line tells of; None if it is no such line."""
     try:
         event: Any = decode(line)
         details = {
@@ -70,6 +75,6 @@ def _anchor(line: bytes, folder: Path) -> Anchor | None:
             for entity in event["entity"]
             for detail in entity.get("detail", [])
         }
-        return Anchor(int(details[_ROW]), details[_HASH], f"{NAME} of case {folder.name}")
+        return Anchor(int(details[_ROW]), details[_HASH], f"{NAME} of case {case}")
     except (UndecodableError, KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -18,8 +18,9 @@ from ..failpoint import reach
 from .lock import in_turn
 from .private import private_folder
 
-# 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`; 5: fewer delivery states
-SCHEMA_VERSION = 6
+# 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`; 5: fewer delivery states;
+# 7: no `ruling`, decisions without label and `because`
+SCHEMA_VERSION = 8
 _PIECE = 256 * 1024
 
 _DELIVERY = """(
@@ -80,13 +81,18 @@ CREATE TABLE IF NOT EXISTS supplied (
   PRIMARY KEY (item, sha256)) STRICT;
 CREATE TABLE IF NOT EXISTS waiver (
   item TEXT PRIMARY KEY, waived_by TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL) STRICT;
+-- single records that a person lets leave, or keeps, whatever the release rules say of them
+CREATE TABLE IF NOT EXISTS ruling (
+  record TEXT PRIMARY KEY, how TEXT NOT NULL CHECK (how IN ('release', 'keep')),
+  ruled_by TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL) STRICT;
 
 -- map: what was decided of each record, what the checklist found, what leaves
 CREATE TABLE IF NOT EXISTS decision (
   type TEXT NOT NULL, id TEXT NOT NULL,
   outcome TEXT NOT NULL CHECK (outcome IN
     ('selected', 'not-selected', 'withheld', 'entered-in-error', 'merged')),
-  rule TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
+  rule TEXT NOT NULL, reason TEXT NOT NULL, label TEXT NOT NULL DEFAULT '',
+  because TEXT NOT NULL DEFAULT '', PRIMARY KEY (type, id)) STRICT;
 CREATE TABLE IF NOT EXISTS item (
   seq INTEGER PRIMARY KEY, item TEXT NOT NULL, need TEXT NOT NULL, kind TEXT NOT NULL,
   why TEXT NOT NULL, ask TEXT NOT NULL, evidence TEXT NOT NULL,
@@ -111,6 +117,9 @@ CREATE TABLE IF NOT EXISTS coverage (
 CREATE TABLE IF NOT EXISTS former (
   type TEXT NOT NULL, id TEXT NOT NULL, origin TEXT NOT NULL, source TEXT NOT NULL,
   sha256 TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (type, id)) STRICT;
+-- what the source had sent of each record when a packet with it was told
+CREATE TABLE IF NOT EXISTS told (
+  type TEXT NOT NULL, id TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
 CREATE TABLE IF NOT EXISTS renewed (
   type TEXT NOT NULL, id TEXT NOT NULL, new_id TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
 
@@ -139,6 +148,8 @@ _CHANGES = {
     5: "CREATE TABLE delivery_now _DELIVERY;"
     "INSERT INTO delivery_now SELECT * FROM delivery ORDER BY rowid;"
     "DROP TABLE delivery; ALTER TABLE delivery_now RENAME TO delivery;",
+    7: "ALTER TABLE decision ADD COLUMN label TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE decision ADD COLUMN because TEXT NOT NULL DEFAULT '';",
 }
 
 
@@ -216,6 +227,16 @@ class CaseFile:
                     self._db.execute("ROLLBACK")
                 raise
             reach("commit.after")
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """All writes inside are undone at its end: to see what comes of them. Not in a commit."""
+        with self._lock, _sqlite_errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            finally:
+                self._db.execute("ROLLBACK")
 
     def _check_fence(self) -> None:
         if self._fence is not None and self.fact("fence") != self._fence:

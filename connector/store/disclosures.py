@@ -119,11 +119,15 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The first place where the chain does not hold. `seq`: the row looked for or at."""
+    """The first place that does not hold. `seq`: the row looked for or at (0: none).
+
+    `line`: of an audit.ndjson, where it is not the chain itself that breaks.
+    """
 
     seq: int
-    kind: Literal["removed", "moved", "changed", "cut", "added"]
+    kind: Literal["removed", "moved", "changed", "cut", "added", "doubled"]
     why: str
+    line: int | None = None
 
 
 def create(db: Connection) -> None:
@@ -213,7 +217,8 @@ def check(
     end = len(held) - 1
     for anchor in (head, *sorted(anchors, key=lambda anchor: (anchor.seq, anchor.where))):
         if anchor.seq > end:
-            why = f"{anchor.where} knows row {anchor.seq}, the log ends with row {end}"
+            why = f"{anchor.where} knows row {anchor.seq}, the log ends with row {end}:"
+            why += " it was cut, or is older than what it has shown (restored from a backup?)"
             return end, Break(end + 1, "cut", why)
         if held[anchor.seq] != anchor.hash:
             return end, Break(anchor.seq, "changed", f"{anchor.where} knows another row")

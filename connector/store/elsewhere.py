@@ -41,7 +41,7 @@ def _add(found: Elsewhere, other: CaseFile) -> None:
         return  # its records stand within a Bundle or a file
     withdrawn = (other.fact("withdrawal") or {}).get("how") == "recall"
     for row in deliveries(other):
-        if row.status == "rejected":
+        if row.status in ("rejected", "removed"):
             continue
         if not withdrawn:
             found.live.add((row.type, row.id))

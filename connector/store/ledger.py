@@ -29,7 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..deadline import due_at
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
-from . import disclosures, ledgerkey, written
+from . import audited, auditfile, disclosures, ledgerkey, written
 from .database import engine_for
 from .disclosures import Anchor, Break, Disclosure, Row
 from .ledgerkey import LedgerKey
@@ -269,6 +269,12 @@ class Ledger:
             chain, head = disclosures.rows(db), disclosures.head(db)
             return disclosures.check(self.keyed, chain, head, anchors)
 
+    def check_audit(self, folder: Path) -> audited.Found:
+        """Whether the audit.ndjson of a case is what the log makes of it: `audited.check`."""
+        name = f"{auditfile.NAME} of case {folder.name}"
+        content = auditfile.content(folder)
+        return audited.check(self.keyed, self.disclosures(folder.name), content, name)
+
     def answer(self, handle: str, write_no: int, status: int | None, outcome: str) -> None:
         """Keep what became of a write. `status` None: no answer; `outcome`: one of our words."""
         with self._begin() as db:
@@ -277,6 +283,19 @@ class Ledger:
                 .where((_writes.c.handle == handle) & (_writes.c.write_no == write_no))
                 .values(status=status, outcome=outcome, answered_at=_now())
             )
+
+    def settle(self, handle: str, fence: int, outcome: str, method: str | None = None) -> None:
+        """Say of each write of a case that has no answer yet (of one `method`, if asked) `outcome`.
+
+        To be called when what those writes did is known by other means, or never will be. Raises
+        `LockHeld` if another process has taken the case since.
+        """
+        where = (_writes.c.handle == handle) & _writes.c.answered_at.is_(None)
+        if method is not None:
+            where &= _writes.c.method == method
+        with self._begin() as db:
+            self._check_fence(db, handle, fence)
+            db.execute(update(_writes).where(where).values(outcome=outcome, answered_at=_now()))
 
     def since_intended(self, handle: str, write_no: int) -> float:
         """Seconds since a write was intended; 0 where nobody knows (another clock, no row)."""

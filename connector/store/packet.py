@@ -23,6 +23,8 @@ class Decision(NamedTuple):
     outcome: str  # selected | not-selected | withheld | entered-in-error | merged
     rule: str
     reason: str
+    label: str = ""  # the security labels that the rule saw
+    because: str = ""  # `Type/id` of the record or Consent from which this follows
 
 
 # The kinds that answer an item. `searched-none` does only where the checklist says so.
@@ -102,7 +104,7 @@ def replace_packet(
     with case.commit():
         for table in ("decision", "item", "entry"):
             case.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
-        case.executemany("INSERT INTO decision VALUES (?, ?, ?, ?, ?)", decisions)
+        case.executemany("INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?)", decisions)
         case.executemany(
             "INSERT INTO item (item, need, kind, why, ask, evidence, answered)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -212,10 +214,22 @@ def announced(entry: Entry, at: str | None = None) -> bytes:
 
 def decisions(case: CaseFile, outcome: str | None = None) -> list[Decision]:
     """What was decided of each record; only one outcome if asked."""
-    sql = "SELECT type, id, outcome, rule, reason FROM decision"
+    sql = "SELECT type, id, outcome, rule, reason, label, because FROM decision"
     where = " WHERE outcome = ?" if outcome else ""
     rows = case.rows(sql + where + " ORDER BY type, id", (outcome,) if outcome else ())
     return [Decision(*row) for row in rows]
+
+
+def keep_undone(case: CaseFile, made: Iterable[Decision]) -> None:
+    """Keep what was decided of records when the case was held before there was a packet."""
+    decisions = [list(decision) for decision in made]
+    if decisions or case.fact("decided_before_held"):
+        case.set_fact("decided_before_held", decisions or None)
+
+
+def undone(case: CaseFile) -> list[Decision]:
+    """What was decided of records when the case was held before there was a packet."""
+    return [Decision(*values) for values in case.fact("decided_before_held", [])]
 
 
 def items(case: CaseFile) -> list[Item]:

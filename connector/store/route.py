@@ -18,7 +18,7 @@ _PEOPLES = ("supplied", "waiver")
 _CHART_AND_AFTER = (
     "query", "page", "counted", "record", "target", "attachment", "gap", "earlier", "change",
     "decision", "item", "entry", "changed", "coverage", "former", "renewed", "delivery",
-    "unfinished", "parcel", "answer", "recalled",
+    "unfinished", "parcel", "answer", "recalled", "told", "ruling",
 )  # fmt: skip
 _FILES = ("packet.json", "patients.txt", "receipt.json", "receipt.jws")
 
@@ -72,15 +72,25 @@ def begin_anew(case: CaseFile, *, same_patient: bool) -> None:
 
 def approve(case: CaseFile, by: str, at: str) -> None:
     """Record that a person lets the packet as it is now leave, on the way that is frozen now."""
-    bound = case.fact("identity")
-    case.set_fact("approval", {"hash": case.fact("packet_hash"), "by": by, "at": at, "for": bound})
+    case.set_fact("approval", {**_bound(case), "by": by, "at": at})
 
 
-def approved(case: CaseFile) -> bool:
-    """Whether a person let this very packet go from this source to this destination."""
+def approved(case: CaseFile, since: str = "") -> bool:
+    """Whether a person let this very packet go from this source to this destination.
+
+    Under the consents as they are now, and not before `since` (a FHIR instant in UTC).
+    """
     made = case.fact("approval") or {}
-    now = {"hash": case.fact("packet_hash"), "for": case.fact("identity")}
-    return all(made.get(name) == value for name, value in now.items())
+    same = all(made.get(name) == value for name, value in _bound(case).items())
+    return same and made.get("at", "") >= since
+
+
+def _bound(case: CaseFile) -> dict[str, Any]:
+    return {
+        "hash": case.fact("packet_hash"),
+        "for": case.fact("identity"),
+        "consents": case.fact("consents_hash"),
+    }
 
 
 def must_be_released(case: CaseFile, release: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from ..case import Facts, State, exit_codes
 from ..deadline import day_ends, due_at, span, zone_of
 from ..errors import Exit
-from . import chart, coverage, delivery, packet, recalled
+from . import chart, coverage, delivery, packet, recalled, since
 from .casefile import CaseFile
 from .update import number, opened
 
@@ -48,6 +48,7 @@ class Standing:
     state: State
     exit_code: Exit
     reasons: list[dict[str, Any]]
+    held_by: list[dict[str, str]]  # record, rule, label, consent: for a person only, never a log
     counts: dict[str, int]
     coverage: dict[str, int] | None
     missing: list[dict[str, Any]]
@@ -71,6 +72,7 @@ class Standing:
     patient: str | None
     patient_chosen: dict[str, Any] | None  # the last decision of a person about it
     update: dict[str, Any] | None  # the last one after the first packet; told_at None: on its way
+    withheld_since: dict[str, Any] | None  # of ours there: what would be withheld now
     taken_back: dict[str, Any] | None  # cancelled or recalled: by whom, when, what is left
     packet: str | None
     receipt: str | None
@@ -109,6 +111,7 @@ def facts_of(case: CaseFile, now: datetime) -> Facts:
         due=need_of(case).due,
         delivered_at=_moment(case.fact("announced_at")),
         back_at=_moment(case.fact("back_at")),
+        withheld_since=bool(since.undecided(case, now)),
         closed=case.fact("closed") is not None,
         now=now,
     )
@@ -129,7 +132,8 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         destination=end_of(case, "destination"),
         state=facts.state,
         exit_code=codes[0],
-        reasons=_reasons(case, codes, _late(facts, need)),
+        reasons=_reasons(case, codes, _late(facts, need), now),
+        held_by=[] if case.fact("closed") else case.fact("held_by", []),
         counts=counts(case),
         coverage=coverage.totals(case),
         missing=[
@@ -169,6 +173,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         patient=case.fact("destination_patient") or _patient(there),
         patient_chosen=_chosen(case),
         update=_update(case),
+        withheld_since=_since(case, now),
         taken_back=_taken_back(case),
         packet=_file(case, "packet.json"),
         receipt=_file(case, "receipt.json"),
@@ -192,16 +197,28 @@ def counts(case: CaseFile) -> dict[str, int]:
         "sent": arrived + sum(placed.get(status, 0) for status in _UNPROVED),
         "accepted": placed.get("accepted", 0),
         "verified": arrived,
-        "theirs": placed.get("theirs", 0) + placed.get("removed", 0),
+        "theirs": placed.get("theirs", 0) + placed.get("removed", 0) - _ours_gone(case),
     }
 
 
-def _reasons(case: CaseFile, codes: list[Exit], late: dict[str, Any]) -> list[dict[str, Any]]:
+def _ours_gone(case: CaseFile) -> int:
+    """How many resources we took away ourselves, one by one."""
+    found = case.row(
+        "SELECT count(*) FROM delivery WHERE status = 'removed' AND note = ?", (since.TAKEN_BACK,)
+    )
+    return int(found[0]) if found else 0
+
+
+def _reasons(
+    case: CaseFile, codes: list[Exit], late: dict[str, Any], now: datetime
+) -> list[dict[str, Any]]:
     """One for each code, in their order; where a step was stopped, in its own words."""
     obstacle = None if case.fact("closed") else case.fact("obstacle")
     reasons = [] if obstacle is None else [obstacle]
     if Exit.HELD in codes and case.fact("state") == State.UNAPPROVED:
         reasons.append(_APPROVAL)
+    if Exit.HELD in codes and (number := len(since.undecided(case, now))):
+        reasons.append(_withheld_since(case, number))
     told = {reason["exit_code"] for reason in reasons}
     reasons += [
         {"exit_code": int(code), "code": code.name.lower(), "why": _WORDS[code], "what_to_do": ""}
@@ -270,6 +287,41 @@ def _update(case: CaseFile) -> dict[str, Any] | None:
         return None
     at = None if found else case.fact("told_at")
     return {"number": found["number"] if found else told, "told_at": at}
+
+
+def _withheld_since(case: CaseFile, number: int) -> dict[str, Any]:
+    code = since.noted(case).get("code")
+    why = f"{number} of our records at the destination would be withheld now"
+    return {
+        "exit_code": int(Exit.HELD),
+        "code": "withheld-since",
+        "why": why + (f" (all that we brought: {code})" if code else ""),
+        "what_to_do": "`connector show CASE` lists them, with the rules. Take them back: `connector"
+        " recall CASE --record Type/id`, or all with `connector recall CASE`; or say that they may"
+        " stay: `connector recall CASE --record Type/id --keep`.",
+    }
+
+
+def _since(case: CaseFile, now: datetime) -> dict[str, Any] | None:
+    found, back = since.noted(case), since.taken_back(case)
+    if not found and not back:
+        return None
+    later, waiting = found.get("runs_out"), since.undecided(case, now)
+    stays = since.may_stay(case)
+    return {
+        "looked_at": found.get("at"),
+        "unread": found.get("unread", ""),
+        "records": [
+            {**each._asdict(), "kept_by": stays.get(each.record, {}).get("by")}
+            for each in since.found_at(case, now)
+        ],
+        "undecided": len(waiting),
+        "runs_out_at": later["at"] if later else None,
+        "runs_out": len(later["records"]) if later else 0,
+        "taken_back": [
+            {"record": record, "by": each["by"], "at": each["at"]} for record, each in back.items()
+        ],
+    }
 
 
 def _taken_back(case: CaseFile) -> dict[str, Any] | None:

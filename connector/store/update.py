@@ -101,10 +101,34 @@ def former(case: CaseFile, resource_type: str, resource_id: str) -> packet.Entry
     return packet.whole(found) if found else None
 
 
+def past(case: CaseFile, resource_type: str) -> Iterator[packet.Entry]:
+    """What we authored for an earlier packet of the case and not for the one there is now."""
+    rows = case.rows(
+        "SELECT 0, type, id, origin, source, sha256, body FROM former WHERE type = ?"
+        " AND source NOT LIKE '%/%' AND NOT EXISTS"
+        " (SELECT 1 FROM entry WHERE entry.type = former.type AND entry.id = former.id)",
+        (resource_type,),
+    )
+    return (packet.Entry(*row) for row in rows)
+
+
 def former_hashes(case: CaseFile) -> dict[str, str]:
     """`Type/<derived id>` of what an earlier packet held → SHA-256 of its bytes then."""
     rows = case.rows("SELECT type, id, sha256 FROM former")
     return {f"{resource_type}/{resource_id}": digest for resource_type, resource_id, digest in rows}
+
+
+def keep_told(case: CaseFile) -> None:
+    """Keep which bytes of the source the packet that was just told is of. In a commit."""
+    case.execute(
+        "INSERT OR REPLACE INTO told SELECT type, id, record.sha256 FROM record"
+        " JOIN decision USING (type, id) WHERE outcome = 'selected'"
+    )
+
+
+def told_bytes(case: CaseFile) -> dict[str, str]:
+    """Records (`Type/id` at the source) that were told → SHA-256 of their bytes then."""
+    return {f"{t}/{i}": digest for t, i, digest in case.rows("SELECT type, id, sha256 FROM told")}
 
 
 def vanished(case: CaseFile) -> list[str]:

@@ -3,19 +3,28 @@
 from collections.abc import Iterator
 from typing import Any
 
+from . import terminal
+
 _OWN = "a rule of the program (docs/mappings.md)"
 _MAP_AGAIN = "The packet was made with another mapping set: `connector map` makes it anew."
 
 
 def explained(values: dict[str, Any], *, by_record: bool) -> Iterator[str]:
     """Why the records of a case leave or stay, by rule or one by one."""
-    yield f"Case {values['case']}: {len(values['records'])} records"
+    held = "" if values["packet"] else ", no packet: the case is held"
+    yield f"Case {values['case']}: {len(values['records'])} records{held}"
+    yield from terminal.held_by(values["held_by"])
     if not values["same_set"]:
         yield _MAP_AGAIN
     if by_record:
         for record in values["records"]:
             yield f"{record['record']}: {record['outcome']} [{record['rule']}]"
             yield from _because(record)
+            if record["label"]:
+                yield f"  label {record['label']}"
+            yield from (f"  because of {terminal.follows(each)}" for each in record["because"])
+            if ruling := record["ruling"]:
+                yield f"  {ruling['how']} by {ruling['by']} at {ruling['at']}: {ruling['reason']}"
             if record["items"]:
                 yield f"  answers {', '.join(record['items'])}"
             for change in record.get("changes", ()):

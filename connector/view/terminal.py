@@ -62,6 +62,7 @@ def standing(values: dict[str, Any], *, now: datetime) -> list[str]:
     if chosen := values["patient_chosen"]:
         differs = f", differing in: {', '.join(chosen['differs'])}" if chosen["differs"] else ""
         lines.append(f"{chosen['patient']} chosen by {chosen['by']} at {chosen['at']}{differs}")
+    lines += withheld_since(values["withheld_since"])
     if back := values["taken_back"]:
         lines.append(f"{_TAKEN_BACK[back['how']]} by {back['by']} at {back['at']}")
         lines += [f"  their {name} still asks: they changed it" for name in back["left"]]
@@ -79,11 +80,32 @@ def standing(values: dict[str, Any], *, now: datetime) -> list[str]:
     lines += [
         f"{name.capitalize()}: {values[name]}" for name in ("packet", "receipt") if values[name]
     ]
+    lines += held_by(values["held_by"])
     for reason in values["reasons"]:
         lines.append(f"Exit {reason['exit_code']}: {reason['why']}")
         if reason["what_to_do"]:
             lines.append(f"  {reason['what_to_do']}")
     return lines
+
+
+def held_by(causes: Iterable[dict[str, str]]) -> list[str]:
+    """The records, rules, labels and consents that hold a case. Never for a log."""
+    lines = []
+    for cause in causes:
+        rest = {"record": cause["because"], "rule": "", "label": ""}
+        text = cause["record"] or cause["consent"]
+        text += f": {cause['code']} [{cause['rule']}]" if cause["rule"] else f": {cause['code']}"
+        text += f", label {cause['label']}" if cause["label"] else ""
+        text += f", denied by {cause['consent']}" if cause["record"] and cause["consent"] else ""
+        text += f", because of {follows(rest)}" if cause["because"] else ""
+        lines.append(f"  {text}")
+    return ["Held by (for you only):", *lines] if lines else []
+
+
+def follows(cause: dict[str, str]) -> str:
+    """A record from which a decision follows, with its own rule and label where there are."""
+    rule = f" [{cause['rule']}]" if cause["rule"] else ""
+    return f"{cause['record']}{rule}" + (f", label {cause['label']}" if cause["label"] else "")
 
 
 def _of_what(values: dict[str, Any]) -> list[str]:
@@ -121,6 +143,31 @@ def _arrived(counts: dict[str, int]) -> str:
     return f"Accepted {counts['accepted']} of {counts['sent']}, not read back"
 
 
+def withheld_since(found: dict[str, Any] | None) -> list[str]:
+    """What of ours stands there and would be withheld now. For the person who decides only."""
+    if found is None:
+        return []
+    lines = []
+    if found["records"]:
+        lines.append("At the destination, and would be withheld now (for you only):")
+    for each in found["records"]:
+        said = f"; may stay, says {each['kept_by']}" if each["kept_by"] else ""
+        at = f" at {each['there']}" if each["there"] else ""
+        lines.append(f"  {each['record']}{at}: {each['reason']} [{each['rule']}]{said}")
+    if found["runs_out"]:
+        lines.append(
+            f"From {found['runs_out_at']} on, by the consents, {found['runs_out']} of our records"
+            " there would be withheld"
+        )
+    lines += [
+        f"Taken back by {each['by']} at {each['at']}: {each['record']}"
+        for each in found["taken_back"]
+    ]
+    if found["unread"]:
+        lines.append(f"The consents could not be read again: {found['unread']}")
+    return lines
+
+
 _AIMED = {
     "deleted": "would be deleted",
     "marked": "would be emptied and marked entered-in-error",
@@ -139,10 +186,11 @@ def fates(rows: Iterable[dict[str, str]]) -> list[str]:
     return lines + [f"  {row['there']}: {row['fate']} ({row['why']})" for row in stays]
 
 
-def outline(values: dict[str, Any], stands: dict[str, Any]) -> list[str]:
+def outline(values: dict[str, Any], stands: dict[str, Any], *, ids: bool = True) -> list[str]:
     """What would leave, to whom, why, what stays, and the hash to approve.
 
-    `values`: from the map step's Outline; `stands`: `Standing.as_json()`.
+    `values`: from the map step's Outline; `stands`: `Standing.as_json()`. `ids`: whether withheld
+    records may be named: on a person's terminal.
     """
     counts = values["counts"]
     lines = [f"{counts['selected']} of {counts['pulled']} records would leave:"]
@@ -154,7 +202,10 @@ def outline(values: dict[str, Any], stands: dict[str, Any]) -> list[str]:
         lines.append(
             f"Withheld ({len(values['withheld'])}; for you only, the packet does not say):"
         )
-        lines += [f"  {d['type']}: {d['reason']} [{d['rule']}]" for d in values["withheld"]]
+        lines += [_withheld(decision, ids) for decision in values["withheld"]]
+        lines += [] if ids else ["  `connector mappings explain CASE Type` names them."]
+    lines += _rulings(values.get("rulings", []), ids)
+    lines += withheld_since(stands["withheld_since"])
     if values.get("documents"):
         lines.append("Files of this machine that go along:")
         lines += [
@@ -190,6 +241,33 @@ def _sensitive(found: dict[str, Any]) -> list[str]:
         *lines,
         *_NOTE.wrap(found["caveat"]),
     ]
+
+
+def _rulings(rows: Iterable[dict[str, str]], ids: bool) -> list[str]:
+    """What persons decided of single records, whatever the rules say."""
+    lines = []
+    for row in rows:
+        name = row["record"] if ids else row["record"].partition("/")[0]
+        how = "released" if row["how"] == "release" else "kept"
+        lines.append(f"  {name}: {how} by {row['by']} at {row['at']}")
+        lines += [f"    {row['reason']}"] if ids else []
+    return ["Decided by a person (for you only):", *lines] if lines else []
+
+
+def _withheld(decision: dict[str, Any], ids: bool) -> str:
+    name, because = decision["type"], decision.get("because", "")
+    if ids:
+        name += f"/{decision['id']}"
+    else:
+        because = because.partition("/")[0]
+    follows = f", because of {because}" if because else ""
+    return f"  {name}: {decision['reason']} [{decision['rule']}]{follows}"
+
+
+def _first_doubt(doubts: list[str]) -> list[str]:
+    """In a line for a log: why the second team may not be another one, and how many reasons."""
+    more = f" ({len(doubts) - 1} more: `connector show`)" if len(doubts) > 1 else ""
+    return [f"  Independence: {doubts[0]}{more}"] if doubts else []
 
 
 def independence(values: dict[str, Any]) -> list[str]:
@@ -317,7 +395,7 @@ def brief(values: dict[str, Any]) -> str:
     text += "".join(f"; {reason['why']}" for reason in reasons)
     if closed := values["closed"]:
         text += f"; closed by {closed['by']}"
-    lines = [f"{text} (exit {values['exit_code']})"]
+    lines = [f"{text} (exit {values['exit_code']})", *_first_doubt(values["independence"])]
     told = values["reasons"][: _REASONS + 1]
     return "\n".join([*lines, *(f"  {r['what_to_do']}" for r in told if r["what_to_do"])])
 

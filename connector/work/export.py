@@ -50,6 +50,7 @@ def export(job: Job, shape: packet.Shape, path: Path) -> Standing:
         if shape == "transaction":
             _must_be_new(case)
         packet.write(case, shape, path, lambda: push.hand_over(desk))
+        push.settle_exports(desk, "written")
         if shape == "transaction":
             with case.commit():
                 case.set_fact("exported", case.fact("packet_hash"))

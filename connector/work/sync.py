@@ -42,14 +42,16 @@ class _Run:
     progress: Progress
     news: bool
     clock: Callable[[], datetime]
-    told: Callable[[dict[str, Any]], None]
+    told: Callable[[dict[str, Any], bool], None]
     summary: Summary
 
-    def tell(self, line: dict[str, Any], code: Exit, *, counts: bool, missed: bool) -> None:
+    def tell(
+        self, line: dict[str, Any], code: Exit, *, counts: bool, missed: bool, changed: bool = False
+    ) -> None:
         self.summary.lines.append(line)
         self.summary.codes += [code] if counts else []
         self.summary.missed |= missed
-        self.told(line)
+        self.told(line, changed)
 
 
 def sync(
@@ -57,7 +59,7 @@ def sync(
     folder: Path,
     mappings: packet.Mappings,
     progress: Progress,
-    told: Callable[[dict[str, Any]], None],
+    told: Callable[[dict[str, Any], bool], None],
     *,
     news: bool = False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -85,7 +87,7 @@ def sync(
             handle = _handle(config, request)
             _one(run, path, request, handle, files[handle] if handle else [path.name])
         for file, stands in left_over(config, folder, set(filter(None, files)), clock()):
-            line = {"file": file, **stands.as_json()}
+            line = {"file": file, **_for_a_log(stands)}
             run.tell(line, stands.exit_code, counts=True, missed=True)
     return run.summary
 
@@ -104,8 +106,9 @@ def _one(run: _Run, path: Path, request: Request, handle: str | None, files: lis
             before = report.last_known(case_folder(run.config, handle), now)
         _only_one(files)
         job = prepare(run.config, request, run.mappings, run.progress, path, run.clock)
-        asked = run.news and request.due_at >= now and report.takes_updates(job)
-        stands = transfer.advance(job, news=asked)
+        asked = run.news and request.due_at >= now
+        news = asked and report.takes_updates(job)
+        stands = transfer.advance(job, news=news, look=asked)
     except ConnectorError as error:
         _failed(run, path, request, before, error)
     except Exception as error:  # noqa: BLE001 - one case never stops the others
@@ -113,8 +116,8 @@ def _one(run: _Run, path: Path, request: Request, handle: str | None, files: lis
     else:
         changed = before is None or (before.state, before.counts) != (stands.state, stands.counts)
         counts = stands.missed or changed or request.over_at >= now
-        line = {"file": path.name, **stands.as_json()}
-        run.tell(line, stands.exit_code, counts=counts, missed=stands.missed)
+        line = {"file": path.name, **_for_a_log(stands)}
+        run.tell(line, stands.exit_code, counts=counts, missed=stands.missed, changed=changed)
 
 
 def _only_one(files: list[str]) -> None:
@@ -138,6 +141,11 @@ def _failed(
     line = {"file": path.name, "request_id": request.request_id, **_problem(error)}
     line |= {"exit_code": int(code), "missed": missed}
     run.tell(line, code, counts=not done, missed=missed)
+
+
+def _for_a_log(stands: Standing) -> dict[str, Any]:
+    """How a case stands, without the records that hold it: what cron prints is kept anywhere."""
+    return {**stands.as_json(), "held_by": []}
 
 
 def _problem(error: ConnectorError) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """How a transfer ended: what stands at the destination, what the receipt and the log say of it."""
 
 import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +47,18 @@ def named(value: Any, ids: dict[str, str]) -> Any:
     return value
 
 
+def unanswered(store: Path) -> list[tuple[int, str]]:
+    """Number and method of the writes in the ledger of which nobody said what became of them."""
+    with closing(sqlite3.connect(store / "ledger.db")) as ledger:
+        rows = ledger.execute("SELECT write_no, method FROM ledger_write WHERE outcome IS NULL")
+        return rows.fetchall()
+
+
 def assert_proved(
     world: support.World, receipt: Path, step: str, outcome: str = "verified"
 ) -> None:
-    """The receipt is whole; the log holds, is told in audit.ndjson, and ends once."""
+    """No write is open; the receipt is whole; the log is told in audit.ndjson, and ends once."""
+    assert unanswered(world.store) == [], step
     values = json.loads(receipt.read_bytes())
     assert values["digest"] == seal.digest(values), step
     remembered = list(anchors.of_store(world.store))

@@ -150,6 +150,33 @@ def test_consents_are_read_again_in_pages_that_the_source_takes(tmp_path: Path) 
         assert world.written()
 
 
+def test_an_approval_is_of_the_consents_as_they_were(world: support.World) -> None:
+    """Also of those that change nothing of the packet: whoever approved had not seen them."""
+    research = {"coding": [{"system": f"{V3}consentscope", "code": "research"}]}
+    world.source.put(consent(world, "deny", scope=research))
+    world.request(exclude=["Consent/c1"])
+    approved(world)
+    world.source.put(consent(world, "permit", scope=research))
+    ran = world.cli("transfer", "request.yaml", "--json")
+    assert (ran.code, codes(ran)[0]) == (5, "approval")
+    assert world.written() == []
+    approved(world)
+    assert world.cli("transfer", "request.yaml").code in (0, 3)
+
+
+def test_an_approval_grows_old(world: support.World) -> None:
+    world.configure(release="manual", destination="approval_days = 2")
+    asked = job(world, datetime(2026, 11, 22, tzinfo=UTC))
+    first = transfer.advance(asked, State.READY)
+    assert first.packet_hash
+    transfer.approve(asked, first.packet_hash, "R. Example")
+    late = replace(asked, clock=lambda: datetime(2026, 11, 24, 0, 0, 1, tzinfo=UTC))
+    assert transfer.advance(late).state is State.UNAPPROVED
+    assert world.written() == []
+    in_time = replace(asked, clock=lambda: datetime(2026, 11, 23, 23, tzinfo=UTC))
+    assert transfer.advance(in_time).state is State.VERIFIED
+
+
 @pytest.mark.parametrize("how", ["refused", "undeclared"])
 def test_what_can_not_be_read_counts_against(tmp_path: Path, how: str) -> None:
     source: dict[str, Any] = {}

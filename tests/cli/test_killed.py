@@ -14,7 +14,7 @@ from tests.cli.ends import assert_proved, content
 # CONNECTOR_EVERY_STEP=1 none is skipped; otherwise every seventh.
 TYPES = (
     "Patient", "Condition", "Immunization", "Encounter", "Organization", "Practitioner", "Location",
-    "ServiceRequest", "Task", "Composition", "Provenance", "Device", "PractitionerRole",
+    "ServiceRequest", "Task", "Composition", "Provenance", "Device", "PractitionerRole", "Consent",
 )  # fmt: skip
 QUIRKS = Quirks(types=frozenset(TYPES))
 STRIDE = 1 if os.environ.get("CONNECTOR_EVERY_STEP") else 7

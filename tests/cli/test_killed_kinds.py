@@ -11,6 +11,7 @@ import pytest
 
 from connector.sandbox import Quirks
 from tests import support
+from tests.cli.ends import unanswered
 from tests.cli.test_killed import QUIRKS
 from tests.cli.test_message import TELECOM
 from tests.push.conftest import doubled
@@ -106,6 +107,7 @@ def test_killed_at_any_step_and_run_again(tmp_path: Path, name: str) -> None:
                 values = world.forked("transfer", request, "--json").json
             assert values["state"] == way.state, (step, values["reasons"])
             assert way.once(world), step
+            assert unanswered(world.store) == [], step
             log_rows = world.cli("audit", "show", "--json").json
             assert [row["event"] for row in log_rows].count("announce") >= 1, step
             assert world.cli("audit", "verify").code == 0, step

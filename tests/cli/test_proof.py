@@ -173,8 +173,9 @@ def test_a_log_that_was_touched_is_told(sent: support.World) -> None:
         db.execute("UPDATE ledger_disclosure_head SET seq = 3, hash = ?", hashes)
     ran = sent.cli("audit", "verify", "--json")
     assert (ran.code, ran.json["broken"]["seq"], ran.json["broken"]["kind"]) == (8, 4, "cut")
-    for name in ("receipt.json", "audit.ndjson"):  # what the store itself remembers
-        (folder(sent) / name).unlink()
+    (folder(sent) / "receipt.json").unlink()  # what the store itself remembers
+    lines = (folder(sent) / "audit.ndjson").read_bytes().splitlines(keepends=True)
+    (folder(sent) / "audit.ndjson").write_bytes(b"".join(lines[:3]))
     assert sent.cli("audit", "verify").code == 0
     ran = sent.cli("audit", "verify", "--receipt", kept)
     assert (ran.code, "kept.json knows row 4" in ran.out) == (8, True)

@@ -10,7 +10,7 @@ import pytest
 from connector.sandbox import Quirks, Sandbox
 from connector.store.ledger import Ledger
 from tests import support
-from tests.cli.ends import content
+from tests.cli.ends import content, unanswered
 from tests.cli.test_killed import PARTS, STRIDE, TYPES
 
 Resource = dict[str, Any]
@@ -78,6 +78,7 @@ def test_any_step_of_an_update_may_be_the_last(small: support.World, part: int) 
         ran = small.forked("transfer", request, "--update", "--json")
         assert ran.json["state"] == "verified", (step, ran)
         assert content(small, "Task") == whole, step
+        assert unanswered(small.store) == [], step
         ledger = Ledger(f"sqlite:///{small.store / 'ledger.db'}", small.store / "ledger.key")
         events = [(row.event, row.outcome) for row in ledger.disclosures()]
         ledger.close()

@@ -60,7 +60,7 @@ release = "auto"
         elif what == "removed":
             (world.folder / "requests" / f"{name}.yaml").unlink()
         found = sync(
-            config, world.folder / "requests", mappings, silent, lambda _: None,
+            config, world.folder / "requests", mappings, silent, lambda *_: None,
             clock=lambda now=now: now,  # type: ignore[misc]
         )  # fmt: skip
         lines = {line["request_id"]: line for line in found.lines}

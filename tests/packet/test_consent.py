@@ -237,6 +237,10 @@ def left(case: CaseFile) -> set[str]:
         (consent(permit(FOR_US, SUD)), {"new", "old", "sud", "Consent/c"}),
         (consent(permit(provision=[permit(SUD)])), {"new", "old", "sud", "Consent/c"}),
         (consent(permit(label("ETHUD"))), {"new", "old"}),
+        # the label under a name of its system that was used before
+        (consent(permit(FOR_US, {"securityLabel": [
+            {"system": "http://hl7.org/fhir/v3/ActCode", "code": "SUD"}]})),
+         {"new", "old", "sud", "Consent/c"}),
         (consent(permit(actor({"reference": "Organization/o"}), SUD)),
          {"new", "old", "sud", "Consent/c"}),
         (consent(permit(SUD, dataPeriod={"start": "2020"})), {"new", "old"}),  # it has no date
@@ -323,6 +327,14 @@ def test_who_is_meant_by_an_actor(
     put(case, consent(permit(SUD, actor({"reference": named}))))
     run(case, wanted)
     assert ("Observation/sud" in left(case)) == permitted
+
+
+def test_a_consent_stays_that_names_a_label_of_what_stays(case: CaseFile) -> None:
+    """It lets SUD go, and the record is labelled 42CFRPart2 besides: to name it would tell."""
+    both = {"security": [{"system": f"{V3}v3-ActCode", "code": c} for c in ("SUD", "42CFRPart2")]}
+    put(case, {"resourceType": "Observation", "id": "sud", "status": "final", "meta": both,
+               "code": {"text": "x"}, "subject": SUBJECT}, consent(permit(SUD)))  # fmt: skip
+    assert {d.rule for d in run(case, asked()).withheld} == {"release-part-2", "consent-tells"}
 
 
 def test_two_consents_the_stricter_counts(case: CaseFile) -> None:

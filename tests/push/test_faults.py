@@ -1,14 +1,16 @@
 """Never twice: bad moments of the network and of the server, met once or for good."""
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from connector import push
 from connector.endpoint import Answer, Endpoint
-from connector.errors import DestinationRefused, LockHeld, Waiting
+from connector.errors import DestinationRefused, LockHeld, SignInFailed, Waiting
 from connector.fhir.lossless import decode
 from connector.push import Desk
 from connector.sandbox import Fault, Sandbox
@@ -41,6 +43,42 @@ class Afterwards(Endpoint):
 def test_work_done_and_answered_with_500(desk_of: DeskOf, sandbox: Sandbox, write: str) -> None:
     push_all(desk_of(write=write, bundle=SMALL, endpoint=Afterwards))
     assert_whole(sandbox)
+
+
+class Wordy(Endpoint):
+    """A server that does the work and says more of it than we take."""
+
+    def write(self, *given: Any, **named: Any) -> Answer:
+        self._body_max, whole = 100, self._body_max
+        try:
+            return super().write(*given, **named)
+        finally:
+            self._body_max = whole
+
+
+@pytest.mark.parametrize("write", STRATEGIES)
+def test_too_large_an_answer_to_a_write_is_settled_by_reading(
+    desk_of: DeskOf, sandbox: Sandbox, write: str
+) -> None:
+    desk = desk_of(write=write, bundle=SMALL, endpoint=Wordy)
+    push_all(desk)
+    assert_whole(sandbox)
+    assert {r["meta"]["versionId"] for r in sandbox.resources("Observation")} == {"1"}
+
+
+def test_a_write_for_which_we_were_not_let_in_was_not_sent(
+    desk_of: DeskOf, sandbox: Sandbox
+) -> None:
+    class SignedOut(Endpoint):
+        def write(self, *given: Any, **named: Any) -> Answer:
+            raise SignInFailed("no token")
+
+    desk = desk_of(endpoint=SignedOut)
+    with pytest.raises(DestinationRefused):
+        push_all(desk)
+    assert writes(sandbox) == 0
+    with closing(sqlite3.connect(desk.case.folder.parent / "ledger.db")) as ledger:
+        assert ledger.execute("SELECT outcome FROM ledger_write").fetchall() == [("not sent",)]
 
 
 FAULTS: dict[str, dict[str, Any]] = {

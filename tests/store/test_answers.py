@@ -72,6 +72,10 @@ def test_a_file_of_the_first_schema_opens_with_what_it_knew(tmp_path: Path) -> N
               why TEXT NOT NULL, ask TEXT NOT NULL, evidence TEXT NOT NULL) STRICT;
             INSERT INTO item VALUES (1, 'labs', 'required', 'present', '6 there', '', 'X/1');
             INSERT INTO item VALUES (2, 'plan', 'required', 'searched-none', 'none', 'ask', '');
+            CREATE TABLE decision (
+              type TEXT NOT NULL, id TEXT NOT NULL, outcome TEXT NOT NULL, rule TEXT NOT NULL,
+              reason TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
+            INSERT INTO decision VALUES ('Condition', '1', 'withheld', 'release-part-2', 'law');
             PRAGMA user_version = 1;
             """
         )
@@ -83,3 +87,5 @@ def test_a_file_of_the_first_schema_opens_with_what_it_knew(tmp_path: Path) -> N
                 ("plan", True),
             ]
             assert answers.supplied(case) == []
+            law = packet.Decision("Condition", "1", "withheld", "release-part-2", "law")
+            assert packet.decisions(case) == [law]

@@ -1,0 +1,144 @@
+"""What we brought and would not bring now: looked for after the packet was told.
+
+A label may be added, a consent revoked or run out when the records stand there already. Nothing is
+taken away by that; the people who decide are told, until they do.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from . import packet, revision
+from .endpoint import Endpoint
+from .errors import Held, SourceFailed, UsageError, Waiting
+from .fhir.lossless import UndecodableError, decode
+from .job import Job, iso
+from .pull import consents_now, keep_consents, types_of_chart
+from .store import chart
+from .store import since as kept
+from .store.casefile import CaseFile
+from .store.chart import Record
+from .store.packet import decisions
+from .store.since import Standing
+
+_BOUNDS_MAX = 50  # of periods that end later: enough for any patient, and an end for a foreign one
+
+
+def look(job: Job, case: CaseFile) -> None:
+    """Read the consents again, and judge by them what stands there. Asks of records nothing.
+
+    A source that is not there, or lets nobody read its consents, leaves what was known.
+    """
+    try:
+        found = read_consents(job, case)
+        _judge(job, case, found)
+    except (SourceFailed, Waiting, Held, UsageError) as error:
+        kept.unread(case, str(error))
+
+
+def note(job: Job, case: CaseFile) -> None:
+    """Keep what the map step just found of an update: what it withholds and what stands there."""
+    later = kept.noted(case).get("runs_out")
+    kept.note(case, iso(job.clock()), _now(job, case), say=None, runs_out=later)
+
+
+def held(job: Job, case: CaseFile, error: Held) -> None:
+    """Keep that an update may not leave, and what therefore stands there that may not."""
+    later, records = kept.noted(case).get("runs_out"), _of_held(case, error)
+    kept.note(case, iso(job.clock()), records, say=None, code=error.code, runs_out=later)
+
+
+def delivered(job: Job, case: CaseFile) -> None:
+    """Keep how it is when the packet is told: the consents were read before it left."""
+    says = case.fact("consents_say")
+    records = _now(job, case)
+    with case.undone():
+        later = _runs_out(job, case, says)
+    kept.note(case, iso(job.clock()), records, say=says, runs_out=later)
+
+
+def _now(job: Job, case: CaseFile) -> list[Standing]:
+    return kept.still_there(case, job.source.id, decisions(case, "withheld"))
+
+
+def read_consents(job: Job, case: CaseFile) -> list[Record] | None:
+    """The consents at the source; None if they can't be read and somebody vouches for them."""
+    types = types_of_chart(job.mappings.never_types)
+    files = job.source.files is not None
+    source = None if files else Endpoint(job.source, "source", job.source.page_bytes_max, types)
+    try:
+        return consents_now(case, job.source, source)
+    except Held:
+        if job.request.consents_checked or job.source.consents_checked:
+            return None
+        raise
+
+
+def say(job: Job, case: CaseFile, at: str) -> str:
+    """What the consents of the chart say at an instant, as one hash."""
+    ends = (job.source, job.destination)
+    return packet.consents_say(case, job.request, *ends, job.mappings, at)
+
+
+def _judge(job: Job, case: CaseFile, found: list[Record] | None) -> None:
+    """Map once more with these consents, see what is withheld, and undo all of it."""
+    now, before = iso(job.clock()), kept.noted(case)
+    with case.undone():
+        if found is not None:
+            keep_consents(case, found)
+        says = say(job, case, now)
+        if before.get("say") == says:
+            kept_so = [Standing(*row) for row in before["records"]]
+            made = kept_so, before["code"], before["runs_out"]
+        else:
+            made = *_withheld(job, case, now), _runs_out(job, case, says)
+    records, code, later = made
+    kept.note(case, now, records, say=says, code=code, runs_out=later)
+
+
+def _withheld(job: Job, case: CaseFile, at: str) -> tuple[list[Standing], str]:
+    """What would be withheld at an instant, and why nothing could leave then."""
+    case.set_fact("consents_at", at)
+    try:
+        revision.make(job, case)
+    except Held as error:
+        return _of_held(case, error), error.code
+    return _now(job, case), ""
+
+
+def _runs_out(job: Job, case: CaseFile, says: str) -> dict[str, Any] | None:
+    """The next instant at which the consents alone say something else, and what comes of it."""
+    for at in islice(_bounds(job, case), _BOUNDS_MAX):
+        if say(job, case, at) != says:
+            return {"at": at, "records": [list(each) for each in _withheld(job, case, at)[0]]}
+    return None
+
+
+def _bounds(job: Job, case: CaseFile) -> Iterator[str]:
+    """The instants after now at which a period of a Consent begins or is over."""
+    found = set()
+    for record in chart.of_type(case, "Consent"):
+        try:
+            found |= set(_moments(decode(record.body)))
+        except (UndecodableError, RecursionError):
+            continue
+    return (iso(at) for at in sorted(found) if at > job.clock())
+
+
+def _moments(value: object) -> Iterator[datetime]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _moments(item)
+    if not isinstance(value, dict):
+        return
+    for name, item in value.items():
+        span = packet.interval(item) if name in ("start", "end") and isinstance(item, str) else None
+        if span is not None and span[1] < datetime.max.replace(tzinfo=UTC) - timedelta(days=2):
+            yield span[0] if name == "start" else span[1] + timedelta(seconds=1)
+        yield from _moments(item)
+
+
+def _of_held(case: CaseFile, error: Held) -> list[Standing]:
+    """What stands there and may not, by what holds the case: all of it."""
+    return kept.all_there(case, error.code, str(error))

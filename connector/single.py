@@ -1,0 +1,123 @@
+"""Single records of a packet that was told: taken back, or kept there, as a person decides.
+
+What is taken back goes at once, or is emptied where something refers to it. An update then tells
+the receiving team that so many records are withdrawn, and not which or why; when it is told, what
+an earlier summary still says of them is emptied as well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import push
+from .errors import UsageError
+from .fhir.ids import derived_id
+from .fhir.references import spans
+from .job import Job, iso, stated
+from .push import parcels
+from .store import delivery, since, update
+from .store.casefile import CaseFile
+from .store.recalled import Recalled
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What somebody decided of `records` (`Type/id` at the source). `keep`: they may stay there.
+
+    None named: all that `withheld_since` lists. The reason stays in the case file.
+    """
+
+    records: tuple[str, ...]
+    keep: bool
+    by: str
+    reason: str
+
+
+def decide(job: Job, desk: push.Desk, ruling: Ruling) -> None:
+    """Keep a decision, before anything of it is done. `UsageError` where it can't be."""
+    case = desk.case
+    records = ruling.records or tuple(
+        dict.fromkeys(each.record for each in since.undecided(case, job.clock()))
+    )
+    _can_be(job, desk, records, ruling.keep)
+    how = "keep" if ruling.keep else "recall"
+    reason = stated(ruling.reason, "echo 'consent revoked' | connector recall CASE --record T/id")
+    with case.commit():
+        since.decide(case, how, records, by=ruling.by, reason=reason, at=iso(job.clock()))
+        if not ruling.keep:
+            # They are in no packet from now on; that makes an update.
+            case.set_fact("mapped", None)
+            case.set_fact("edited", True)
+
+
+def go_on(job: Job, desk: push.Desk) -> None:
+    """Take away what was decided on, as far as that can be now."""
+    case = desk.case
+    told = update.told(case) and not case.fact("edited")
+    records = [r for r in since.unfinished(case) if told or since.phase(case, r) == ""]
+    if not records:
+        return
+    keys = _keys(job, case, records)
+    beside = _older_summaries(case, keys) if told else []
+    fates = push.recall_some(desk, [*keys, *beside], job.progress)
+    gone = [(row.type, row.id) for row in fates if row.fate in ("deleted", "gone", "marked")]
+    with case.commit():
+        delivery.leave(case, gone, "removed", since.TAKEN_BACK)
+        since.reached(case, records, "done" if told else "emptied")
+
+
+def outlook(job: Job, desk: push.Desk, records: Sequence[str]) -> list[Recalled]:
+    """What a recall of these would do now. Writes nothing there."""
+    _can_be(job, desk, records, keep=False)
+    return push.look_at_some(desk, _keys(job, desk.case, records))
+
+
+def _can_be(job: Job, desk: push.Desk, records: Sequence[str], keep: bool) -> None:
+    case = desk.case
+    if not records:
+        raise UsageError(
+            "nothing of ours stands there that would be withheld now",
+            "Name the records: --record Type/id, as the source knows them.",
+        )
+    if not keep and not (desk.record_by_record and update.possible(case)):
+        raise UsageError(
+            "the packet stands there whole, or can't be read: no single record can be taken back",
+            "`connector recall CASE` takes back all of it.",
+        )
+    if not keep and not case.fact("announced_at"):
+        raise UsageError(
+            "nothing of the case was told yet",
+            "Let it arrive first, or take all of it back: `connector recall CASE`.",
+        )
+    there = {f"{row.type}/{row.id}" for row in delivery.deliveries(case) if row.write_no > 0}
+    for number, record in enumerate(records, 1):
+        if record.startswith("Patient/"):
+            raise UsageError(
+                "the patient's own record can't be taken back alone",
+                "`connector recall CASE` takes back all of it.",
+            )
+        if there.isdisjoint(_keys(job, case, [record])):
+            raise UsageError(
+                f"--record, number {number}: we brought no such record there",
+                "Name it as the source knows it, Type/id: `connector show CASE` lists them.",
+            )
+
+
+def _keys(job: Job, case: CaseFile, records: Sequence[str]) -> list[str]:
+    """Keys of all that stands there of these records: also anew, and what of them went ahead."""
+    anew, ahead = update.renewed(case), parcels.opened(case)
+    keys = []
+    for record in records:
+        resource_type, _, resource_id = record.partition("/")
+        key = f"{resource_type}/{derived_id(job.source.id, resource_type, resource_id)}"
+        both = [key, *([anew[key]] if key in anew else [])]
+        keys += [*both, *(part for name in both for part in ahead.get(name, ()))]
+    return keys
+
+
+def _older_summaries(case: CaseFile, keys: Sequence[str]) -> list[str]:
+    """Summaries of ours that another took the place of, and that list one of these."""
+    return [
+        f"{entry.type}/{entry.id}"
+        for entry in update.past(case, "Composition")
+        if any(span.value in keys for span in spans(entry.body))
+    ]
