@@ -69,6 +69,16 @@ def settle(case: CaseFile) -> bool:
         return False
 
 
+def renumber(case: CaseFile) -> None:
+    """Give the open update the next number: another one was told under the one it has."""
+    found = update.opened(case)
+    assert found is not None
+    with case.commit():
+        case.set_fact("update", {**found, "number": found["number"] + 1})
+        case.set_fact("revision", found["number"] + 1)
+        forget(case, "mapped")
+
+
 def told(case: CaseFile) -> None:
     """The packet as it is now was announced: what an update kept for that is done with."""
     with case.commit():

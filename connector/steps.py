@@ -68,6 +68,7 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False, look: b
         since.look(job, case)
     elif goal is not State.READY and State(case.fact("state")) is not State.UNAPPROVED:
         _judge_consents_again(job, desk)
+        _settle_number(job, desk)
         if State(case.fact("state")) is not State.UNAPPROVED:
             _push(job, desk)
 
@@ -144,6 +145,14 @@ def _judge_consents_again(job: Job, desk: push.Desk) -> None:
     """
     _read_consents_again(job, desk.case)
     if desk.case.fact("mapped") is None:
+        author(job, desk)
+
+
+def _settle_number(job: Job, desk: push.Desk) -> None:
+    """Number an update after those that were told there, also since this store's backup."""
+    case = desk.case
+    while update.opened(case) and not case.fact("sending") and push.number_taken(desk):
+        revision.renumber(case)
         author(job, desk)
 
 

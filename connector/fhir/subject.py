@@ -44,6 +44,7 @@ class Whose(Enum):
     OWN = "own"  # our patient, and nobody else
     STRANGER = "stranger"  # another person, and our patient nowhere
     SEVERAL = "several"  # our patient and another person, or a Group
+    OTHERWISE = "otherwise"  # it gives a name that is not our patient's, and nothing that says more
     UNKNOWN = "unknown"  # it is about a patient, and does not say which
     NOBODY = "nobody"  # not about a patient: a Practitioner, an Observation of a Device
 
@@ -122,8 +123,10 @@ class Person:
         node = reference if isinstance(reference, dict) else {"reference": reference}
         stated, string = _type_of(node), node.get("reference")
         target = literal(string) if isinstance(string, str) else None
+        if isinstance(string, str) and not stated and _bare(tidy(string)):
+            return  # anybody's id
         if (target.type if target else stated or "Patient") == "Patient":
-            yield from (w for w in self.of_reference(node, inside) if w is not Whose.UNKNOWN)
+            yield from (w for w in self.of_reference(node, inside) if w not in _OPEN)
 
     def of_reference(
         self, reference: Any, inside: Mapping[str, frozenset[Whose]] | None = None
@@ -136,6 +139,15 @@ class Person:
             reference = {"reference": reference}
         if not isinstance(reference, dict):
             return
+        found = set(self._of_parts(reference, inside))
+        yield from found
+        perhaps = found <= {Whose.UNKNOWN} and _type_of(reference) in ("", "Patient")
+        if perhaps and self._is_other_name(words(reference.get("display"))):
+            yield Whose.OTHERWISE
+
+    def _of_parts(
+        self, reference: Mapping[str, Any], inside: Mapping[str, frozenset[Whose]] | None
+    ) -> Iterator[Whose]:
         stated = _type_of(reference)
         string = reference.get("reference")
         if isinstance(string, str) and string.strip():
@@ -168,8 +180,8 @@ class Person:
         if urn.startswith("urn:uuid:"):
             own = urn.removeprefix("urn:uuid:") == self.id.lower()
             return Whose.OWN if own else Whose.UNKNOWN
-        bare = "/" not in plain and ":" not in plain and stated == "Patient"
-        return Whose.STRANGER if bare and plain.lower() != self.id.lower() else Whose.UNKNOWN
+        other = _bare(plain) and stated in ("", "Patient") and plain.lower() != self.id.lower()
+        return Whose.STRANGER if other else Whose.UNKNOWN
 
     def _of_literal(self, target: Literal) -> Whose:
         short = f"Patient/{target.id}"
@@ -242,12 +254,30 @@ class Person:
         if isinstance(born, str) and len(born) == len(self.birth_date) == 10:
             if born != self.birth_date:
                 yield Whose.STRANGER
+            elif self._is_other_name(_words(patient.get("name"))):
+                yield Whose.OTHERWISE  # many are born on one day
             return
         named = _words(patient.get("name"))
         if named and self.words and named.isdisjoint(self.words):
             yield Whose.STRANGER
 
+    def _is_other_name(self, said: Iterable[str]) -> bool:
+        """Whether words are a name in full, of which nothing is in a name of our patient.
 
+        Not where the letters differ: one name in two scripts can't be compared here.
+        """
+        named = {word for word in said if word.isalpha()} - _NO_NAMES
+        comparable = all(word.isascii() for word in named | self.words)
+        return len(named) > 1 and bool(self.words) and comparable and named.isdisjoint(self.words)
+
+
+_OPEN = (Whose.UNKNOWN, Whose.OTHERWISE)  # says nothing of a person who only takes part
+# What stands in a display beside a name, or in place of one.
+_BESIDE_NAMES = (
+    "patient the this self unknown anonymous not known available name no mr mrs ms miss dr of"
+    " subject deceased redacted hidden masked mrn id identifier number record medical"
+)
+_NO_NAMES = frozenset(_BESIDE_NAMES.split())
 _AGAINST = frozenset({Whose.STRANGER, Whose.SEVERAL})
 
 
@@ -283,7 +313,7 @@ def person(
 def _settled(resource_type: str, found: set[Whose]) -> Whose:
     if Whose.SEVERAL in found or {Whose.OWN, Whose.STRANGER} <= found:
         return Whose.SEVERAL
-    for verdict in (Whose.STRANGER, Whose.OWN, Whose.UNKNOWN, Whose.NOBODY):
+    for verdict in (Whose.STRANGER, Whose.OWN, Whose.OTHERWISE, Whose.UNKNOWN, Whose.NOBODY):
         if verdict in found:
             return verdict
     if resource_type in PERHAPS_NOBODYS:
@@ -305,6 +335,11 @@ def _of_type(resource_type: str) -> Whose:
     if resource_type in OTHER_PEOPLE:
         return Whose.STRANGER
     return Whose.UNKNOWN if resource_type == "Patient" else Whose.NOBODY
+
+
+def _bare(reference: str) -> bool:
+    """Whether a tidy reference is an id alone, which R4 does not know."""
+    return not set("/:?#") & set(reference)
 
 
 def _type_of(reference: Mapping[str, Any]) -> str:

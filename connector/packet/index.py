@@ -130,6 +130,14 @@ def read_rows(
         yield replace(row, kinds=guesses.of(record.type, record.body))
 
 
+def as_cut(row: Row, resource: dict[str, Any], rules: Sequence[Rule], secrets: Secrets) -> Row:
+    """A row with the words that its record has left, `resource` being what was left of it."""
+    secrets.mask(resource)
+    for rule in rules:
+        deque(rule.edit(row.type, resource), maxlen=0)
+    return replace(row, title=intern(words.title(resource)), finding=words.finding(resource))
+
+
 def _row(
     record: chart.Record,
     resource: Any,

@@ -41,8 +41,9 @@ from .changes import changing
 from .compose import sections
 from .consents import consents_hash, gather
 from .coverage import Coverage, Named
+from .cut import cut
 from .independence import independence
-from .index import Row, Unreadable, body, read_rows
+from .index import Row, Unreadable, as_cut, body, read_rows
 from .labels import Labels
 from .links import Links
 from .mappings import Mappings
@@ -117,6 +118,10 @@ def map_case(
     withheld = spread(case, links, rows, places, barred, barrier, same, mappings, request)
     with _held_with(case, barred):
         barrier.settle(request, barred)
+    for key in sorted(withheld.concerns - barred.keys()):  # what is cut is in no line of ours
+        resource = body(case, key)
+        if resource and cut(resource, withheld):
+            rows[key] = as_cut(rows[key], resource, rules, secrets)
     merged = merge(same, rows, barred, named(request))
 
     free = {key: row for key, row in rows.items() if key not in barred}

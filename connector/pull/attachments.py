@@ -18,7 +18,7 @@ from ..endpoint import FHIR_JSON, Answer
 from ..errors import Answered, EndpointError, Forbidden, NotFhir, TooLarge
 from ..fhir.about import SUBJECT
 from ..fhir.lossless import UndecodableError, decode
-from ..fhir.references import attachment_places, attachments, literal
+from ..fhir.references import attachment_places, attachments, literal, objects
 from ..fhir.subject import Whose
 from ..store import chart
 from ..store.content import put_content
@@ -33,7 +33,7 @@ _WRAPPED_EXTRA = 100_000  # what a Binary's JSON may hold beside its data, in by
 _PIECE = 256 * 1024
 _TYPE = Problem("not-asked", "of a type that is not in attachment_types")
 _NO_CONTENT = Problem("refused", "its address is no Binary of the source, so it was not asked")
-_FHIR_XML = re.compile(rb"<\w+[^>]*\sxmlns=[\"']http://hl7.org/fhir[\"']")
+_FHIR_XML = re.compile(rb"<[\w:]+[^>]*\sxmlns(?::\w+)?=[\"']http://hl7.org/fhir[\"']")
 _HEAD = 4096
 _NOT_SO = (406, 415)  # answers to an Accept that the server does not have
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
@@ -137,6 +137,13 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
     address = content(url)
     if address is None:
         return _NO_CONTENT
+    at = [address]  # where the content is: the server may send us on to another Binary
+
+    def may_follow(redirected: str) -> bool:
+        on = content(redirected)
+        at.append(on or "")
+        return on is not None
+
     # Base64 is a third longer; whether it comes so is known only when it is there.
     most = pull.settings.attachment_bytes_max * 4 // 3 + _WRAPPED_EXTRA
     try:
@@ -147,7 +154,7 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
                 file,
                 most,
                 accept=accept,
-                may_follow=lambda redirected: content(redirected) is not None,
+                may_follow=may_follow,
             ),
             content_type or "*/*",
         )
@@ -161,7 +168,8 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
     if answer.media_type not in _FHIR and not _looks_like_fhir(file):
         return answer.media_type
     note = partial(note_labels, pull, url)
-    return unwrapped(answer.media_type, file, partial(_may_be_seen, pull), note)
+    asked = at[-1].split("/")[1] if at[-1].startswith("Binary/") else None
+    return unwrapped(answer.media_type, file, partial(_may_be_seen, pull), note, asked)
 
 
 def note_labels(pull: Gathering, url: str, labels: Any, context: Any) -> None:
@@ -194,7 +202,9 @@ def _may_be_seen(pull: Pull, context: Any) -> bool:
 
     binary.html#Binary.securityContext: mostly the Patient, or the record that it belongs to.
     """
-    if Whose.STRANGER in set(pull.sieve.person.of_reference(context)):
+    if isinstance(context, list):  # wrongly, but it says what it says
+        return all(_may_be_seen(pull, one) for one in context)
+    if {Whose.STRANGER, Whose.OTHERWISE} & set(pull.sieve.person.of_reference(context)):
         return False
     string = context.get("reference") if isinstance(context, dict) else None
     target = literal(string) if isinstance(string, str) else None
@@ -210,10 +220,12 @@ def _of_another() -> Forbidden:
 def _looks_like_fhir(file: IO[bytes]) -> bool:
     """Whether content is a FHIR resource, whatever media type it was sent as."""
     file.seek(0)
-    head = file.read(_HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
-    return (head.startswith(b"{") and b'"resourceType"' in head) or (
-        head.startswith(b"<") and _FHIR_XML.search(head) is not None
-    )
+    begins = file.read(_HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if begins not in (b"{", b"[", b"<"):
+        return False
+    file.seek(0)
+    data = file.read()
+    return bool(_FHIR_XML.search(data)) if begins == b"<" else b'"resourceType"' in data
 
 
 def _wanted(pull: Gathering, content_type: str) -> bool:
@@ -233,23 +245,29 @@ def unwrapped(
     file: IO[bytes],
     may_be_seen: Callable[[Any], bool] = lambda _: True,
     note: Callable[[Any, Any], None] = lambda _labels, _context: None,
+    asked: str | None = None,
 ) -> str:
     """Put the content of a Binary that came as FHIR JSON (binary.html#rest) in its place.
 
     JSON that is no FHIR stays as it is; a FHIR resource that is no Binary is no content (an
     OperationOutcome, another record). This alone is held in memory: it is one JSON value.
-    `note` gets its security labels and its securityContext. Raises `NotFhir`; `Forbidden` for a
+    `note` gets its security labels and its securityContext; `asked`: the id it must have, if it
+    has one. Raises `NotFhir`; `Forbidden` for a
     Binary whose securityContext is not to be seen.
     """
     file.seek(0)
     try:
         resource = decode(file.read())
+        if isinstance(resource, list) and any("resourceType" in r for r in objects(resource)):
+            raise NotFhir("attachment: FHIR resources came back, and no Binary")
         if not isinstance(resource, dict) or "resourceType" not in resource:
             return content_type
         if resource["resourceType"] != "Binary":
             raise NotFhir("attachment: a FHIR resource came back that is no Binary")
         if not may_be_seen(resource.get("securityContext") or {}):
             raise _of_another()
+        if asked is not None and resource.get("id") not in (None, asked):
+            raise NotFhir("attachment: another Binary came back than was asked for")
         content = _data(resource.get("data"))
     except (UndecodableError, binascii.Error):
         raise NotFhir("attachment: the answer is not a FHIR Binary") from None

@@ -22,15 +22,31 @@ def honoured(asked: str, self_url: str | None) -> bool | None:
     path, _, query = asked.partition("?")
     if "$" in path:
         return True
-    if self_url is None:
-        return None
+    wanted = {_value(v) for name, v in parse_qsl(query) if name in _WHOM}
+    given = None if self_url is None else _given(self_url)
+    return None if given is None else not wanted or wanted == given
+
+
+def of_another(asked: str, self_url: str | None) -> bool:
+    """Whether a further page of the search `asked` says that it is of somebody else.
+
+    Most name nobody: their address is the server's own affair.
+    """
+    wanted = {_value(v) for name, v in parse_qsl(asked.partition("?")[2]) if name in _WHOM}
+    given = _given(self_url) if self_url and wanted else None
+    return bool(given) and given != wanted
+
+
+def _given(self_url: str) -> set[str] | None:
+    """Whom a self link names; None if it is none that says what was honoured."""
     try:
-        said = parse_qsl(urlsplit(self_url).query, keep_blank_values=True)
+        parts = urlsplit(self_url.replace("&amp;", "&"))
+        if not parts.query and parts.path.endswith("/_search"):
+            return None  # the parameters of a search by POST stood in its body
+        said = parse_qsl(parts.query, keep_blank_values=True)
     except ValueError:
         return None
-    wanted = {_value(v) for name, v in parse_qsl(query) if name in _WHOM}
-    given = {_value(v) for name, v in said if _plain(name) in _WHOM}
-    return not wanted or wanted == given
+    return {_value(v) for name, v in said if _plain(name) in _WHOM}
 
 
 def by_another(url: str, candidates: Iterable[str], declared: Iterable[str]) -> str | None:

@@ -14,12 +14,13 @@ from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
+from . import unfound
 from .belief import honoured
 from .compartment import SEVERAL_PEOPLE
 from .context import SOURCE_BASES
 from .files_closure import QUERY
 from .given import Files
-from .lookup import ask, page_of
+from .lookup import DEMANDS, ask, page_of
 from .plan import EVERYTHING
 from .records import Came, Sieve
 
@@ -42,7 +43,8 @@ def consents_now(case: CaseFile, settings: Source, source: Endpoint | None) -> l
     sieve = Sieve(settings.base_url, patient.id, SEVERAL_PEOPLE, settings.record_bytes_max, whom)
     if source is None:
         return list(_of_files(case, settings, sieve))
-    return list(_of_server(source, patient.id, sieve, settings.page_size))
+    says_nothing = unfound.says_nothing(case, CONSENT)
+    return list(_of_server(source, patient.id, sieve, settings.page_size, says_nothing))
 
 
 def keep_consents(case: CaseFile, found: Iterable[Record]) -> bool:
@@ -63,13 +65,23 @@ def keep_consents(case: CaseFile, found: Iterable[Record]) -> bool:
     return bool(new or gone)
 
 
-def _of_server(source: Endpoint, patient: str, sieve: Sieve, size: int) -> Iterator[Record]:
-    first: str = f"{CONSENT}?patient={quote(patient)}&_count={size}"
+def _of_server(
+    source: Endpoint, patient: str, sieve: Sieve, size: int, says_nothing: frozenset[int]
+) -> Iterator[Record]:
+    """`says_nothing`: the answers by which this server was found to say that there is none."""
+    plain = f"{CONSENT}?patient={quote(patient)}"
+    first = f"{plain}&_count={size}"
     url: str | None = first
     for _ in range(_PAGES_MAX):
         try:
             page = page_of(ask(source, str(url), _WHAT).body, _WHAT)
         except (Answered, Forbidden, NotFhir) as error:
+            status = error.status if isinstance(error, Answered) else None
+            if url == first != plain and status in DEMANDS:
+                url = first = plain  # it may take no such `_count` (pagesize.py)
+                continue
+            if url == first and status in says_nothing:
+                return
             raise _unread(str(error)) from None
         except EndpointError as error:
             raise SourceFailed(

@@ -1,5 +1,7 @@
 """A record of another patient's encounter is not our patient's, whatever its subject says."""
 
+import re
+
 from ..fhir.about import encounters
 from ..fhir.references import Kind, parse
 from ..store import chart
@@ -7,14 +9,15 @@ from .context import Pull
 from .records import Problem
 
 TYPES = ("Encounter", "EpisodeOfCare")
-_OTHERS = "others_encounters"  # fact: `Type/id` of those that were read and are another patient's
+# fact: those that were read and are another patient's, by `Type/id` and as they were referred to
+_OTHERS = "others_encounters"
 _WHY = Problem("failed", "a record of another patient's encounter came back")
 
 
-def note(pull: Pull, key: str) -> None:
-    """Keep in mind that an encounter is another patient's."""
+def note(pull: Pull, *names: str) -> None:
+    """Keep in mind that an encounter, by whatever names, is another patient's."""
     with pull.case.commit():
-        pull.case.set_fact(_OTHERS, sorted({*pull.case.fact(_OTHERS, []), key}))
+        pull.case.set_fact(_OTHERS, sorted({*pull.case.fact(_OTHERS, []), *names}))
 
 
 def drop(pull: Pull) -> None:
@@ -23,12 +26,18 @@ def drop(pull: Pull) -> None:
     What brought them counts as failed, so that a later run asks once more.
     """
     others, bases = set(pull.case.fact(_OTHERS, [])), pull.bases()
-    for other in sorted(others):
-        for kind, id_, query in _mentioning(pull, other.partition("/")[2]):
+    waiting = sorted(others)
+    while waiting:
+        for kind, id_, query in _mentioning(pull, re.split("[/|=]", waiting.pop())[-1]):
             record = chart.record(pull.case, kind, id_)
-            targets = [parse(named, *bases) for named in encounters(record.body)] if record else []
-            if not any(t.kind is Kind.LOCAL and t.local in others for t in targets):
+            found = encounters(record.body) if record else []
+            targets = [parse(named, *bases) for named in found]
+            named = {*found, *(t.local for t in targets if t.kind is Kind.LOCAL)}
+            if named.isdisjoint(others):
                 continue
+            if kind in TYPES:  # what is part of it is no more the patient's than it is
+                others.add(f"{kind}/{id_}")
+                waiting.append(f"{kind}/{id_}")
             with pull.case.commit():
                 pull.case.execute("DELETE FROM record WHERE type = ? AND id = ?", (kind, id_))
                 pull.case.execute(

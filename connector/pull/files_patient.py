@@ -8,7 +8,7 @@ from ..errors import Held, SourceFailed
 from ..fhir.identifiers import identifiers
 from ..fhir.lossless import UndecodableError, decode, sha256
 from ..fhir.record import peek
-from ..fhir.subject import Person, person
+from ..fhir.subject import Person, Whose, person
 from ..request import PatientChoice
 from ..store.chart import Record
 from .bases import base_of
@@ -19,6 +19,8 @@ from .patient import check_current
 from .register import Key, Register, tokens
 
 _T = TypeVar("_T")
+
+_TWO = "the files hold two patients under this id"
 
 _CHECK = (
     "Look at the files: which Patient is meant? Name that id in a request with a new request_id;"
@@ -64,6 +66,7 @@ def find_patient(given: Files, choice: PatientChoice, register: Register) -> Cho
         raise Held("patient", "the patient's record can't be read", _CHECK) from None
     if register.deleted(Key("Patient", patient.id), patient.body):
         raise Held("patient", "the files say that this patient's record was deleted", _CHECK)
+    _check_one(given, patient)
     others = [id_ for id_ in names if id_ != patient.id]
     ours = names[patient.id]
     theirs = _together(names[id_] for id_ in others)
@@ -97,9 +100,22 @@ def _note(
     record = Record(seen.type, seen.id, seen.version, sha256(found.body), found.body)
     standing = patients.add(found.full_url, record, keep=False)
     if standing == "contradicts":
-        raise Held("patient", "the files hold two patients under this id", _CHECK)
+        raise Held("patient", _TWO, _CHECK)
     if standing == "new":
         matches[seen.id] = record
+
+
+def _check_one(given: Files, patient: Record) -> None:
+    """`Held` if the files hold another person under the patient's id: another server's, say.
+
+    Of two versions of one person's record the numbers, the birth date or a name stay.
+    """
+    known = person(patient.body, None)
+    for found in given.of_type("Patient"):
+        if peek(found.body).id == patient.id and sha256(found.body) != patient.sha256:
+            said = set(known.of_patient(decode(found.body)))
+            if Whose.OWN not in said and said & {Whose.STRANGER, Whose.OTHERWISE}:
+                raise Held("patient", _TWO, _CHECK)
 
 
 def _nobody(told: Told) -> SourceFailed:

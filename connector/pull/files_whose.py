@@ -124,7 +124,7 @@ class Taking:
             return
         if whose is Whose.STRANGER:
             if seen.type in _VISITS:
-                self._register.add_theirs(found.full_url, Key(seen.type, seen.id))
+                self._register.add_theirs(found.full_url, Key(seen.type, seen.id), found.body)
             self._stranger(seen.type, found.place)
         elif whose is Whose.SEVERAL and seen.type not in SEVERAL_PEOPLE:
             self._tell(_SEVERAL, seen, found.place)

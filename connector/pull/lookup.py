@@ -11,6 +11,7 @@ from ..fhir.outcome import codes, issues
 from ..fhir.record import Peek, peek
 
 _PAGES_MAX = 20
+DEMANDS = (400, 422)  # answers to a search that lacks something, or has what the server won't take
 # Longer URLs are refused by some servers and proxies (HAPI: 8 kB): those searches are POSTed.
 _URL_MAX = 2000
 

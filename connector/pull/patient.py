@@ -7,7 +7,9 @@ from typing import Any
 
 from ..endpoint import Endpoint
 from ..errors import Answered, EndpointError, Held, SourceFailed
+from ..fhir.about import items
 from ..fhir.lossless import UndecodableError, decode, sha256
+from ..fhir.names import words
 from ..fhir.record import peek
 from ..fhir.references import Kind, Target, parse
 from ..request import PatientChoice
@@ -160,7 +162,8 @@ def _same_person(merged: dict[str, Any], survivor: dict[str, Any], base_url: str
     """Whether two records say themselves that they are one person's.
 
     They share an identifier, or the survivor says that it replaces the other; and neither birth
-    date nor gender says otherwise. A link of one side alone may be a slip.
+    date nor gender says otherwise. A link of one side alone may be a slip, and a number a family's:
+    a shared identifier counts where a given name is shared too, as far as both have one.
     """
     for name in ("birthDate", "gender"):
         if merged.get(name) and survivor.get(name) and merged[name] != survivor[name]:
@@ -168,9 +171,21 @@ def _same_person(merged: dict[str, Any], survivor: dict[str, Any], base_url: str
     replaces = {
         _other(link, base_url).local for link in _linked(survivor) if link.get("type") == "replaces"
     }
-    return f"Patient/{merged.get('id')}" in replaces or bool(
-        _identifiers(merged) & _identifiers(survivor)
-    )
+    if f"Patient/{merged.get('id')}" in replaces:
+        return True
+    given, kept = _given(merged), _given(survivor)
+    named_alike = not given or not kept or not given.isdisjoint(kept)
+    return named_alike and bool(_identifiers(merged) & _identifiers(survivor))
+
+
+def _given(patient: dict[str, Any]) -> set[str]:
+    return {
+        word
+        for name in items(patient.get("name"))
+        if isinstance(name, dict)
+        for part in items(name.get("given"))
+        for word in words(part)
+    }
 
 
 def _identifiers(patient: dict[str, Any]) -> set[tuple[str, str]]:

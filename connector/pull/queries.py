@@ -15,7 +15,7 @@ from .belief import by_another
 from .compartment import BESIDE, COMPARTMENT
 from .context import Pull
 from .gaps import gap_name, kind_of
-from .lookup import ask, page_of
+from .lookup import DEMANDS, ask, page_of
 from .plan import EVERYTHING, by_category, by_presence, searches, wider
 from .records import Problem
 from .sifting import Sifted, sift
@@ -23,7 +23,6 @@ from .totals import ask_again
 
 _RESTARTS_MAX = 2  # of one query in one run
 _FORGOTTEN = (404, 410)  # answers to a page that was there: HAPI keeps a result for an hour
-_DEMANDS = (400, 422)  # answers to a search that lacks something the server demands
 
 
 def ask_open(pull: Pull) -> None:
@@ -74,7 +73,7 @@ def _ask_pages(pull: Pull, query: Query) -> str | None:
                 pull.unfound.add(status, query)
                 chart.fail_query(pull.case, query.key)
                 return None
-            if status in _DEMANDS and url == query.url:
+            if status in DEMANDS and url == query.url:
                 other = _in_smaller_pages(pull, query) or _asked_otherwise(pull, query)
                 if other is None:
                     return None

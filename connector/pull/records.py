@@ -33,6 +33,9 @@ SEVERAL_PEOPLE = Problem("failed", "a record about several people, which is not 
 UNNAMED = Problem(
     "failed", "a record that does not say whose it is, in an answer that may be anybody's"
 )
+NAMED_OTHERWISE = Problem(
+    "failed", "a record that gives its patient another name, and nothing to know them by: not taken"
+)
 ABOUT_NO_PATIENT = Problem("failed", "a record that names no patient came back")
 
 
@@ -95,6 +98,8 @@ def _of(whose: Whose, resource_type: str, came: Came) -> Problem | None:
         return ANOTHER_PATIENT
     if whose is Whose.SEVERAL:
         return SEVERAL_PEOPLE
+    if whose is Whose.OTHERWISE:
+        return NAMED_OTHERWISE
     if whose is Whose.OWN or came is Came.REFERRED:
         return None
     if whose is Whose.NOBODY:

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
 from ..fhir.lossless import decode, encode, members
-from ..fhir.references import Kind, parse
+from ..fhir.references import Kind, literal, parse, tidy
 from ..store.chart import Record
 from .bases import base_of
 from .versions import updated
@@ -121,9 +121,10 @@ class Register:
         found = self._db.execute(sql, key).fetchone()
         return found is not None and not (found[0] and updated(body) > found[0])
 
-    def add_theirs(self, full_url: str, key: Key) -> None:
+    def add_theirs(self, full_url: str, key: Key, body: bytes) -> None:
         """Note how a record of another patient is referred to, and nothing else of it."""
-        names = [(name,) for name in (full_url, f"{key.type}/{key.id}") if name]
+        called = [f"{key.type}?identifier={token}" for token in tokens(body)]
+        names = [(name,) for name in (full_url, f"{key.type}/{key.id}", *called) if name]
         self._db.executemany("INSERT OR IGNORE INTO theirs VALUES (?)", names)
 
     def add_visit(self, reference: str, key: Key, place: Where) -> None:
@@ -139,9 +140,10 @@ class Register:
         return [(Key(t, i), _where(item)) for ref, t, i, item in rows if self._is_theirs(ref)]
 
     def _is_theirs(self, reference: str) -> bool:
-        local = parse(reference, base_of(reference) or "").local
+        found = literal(reference)
+        plain = tidy(reference) if found is None else f"{found.type}/{found.id}"
         sql = "SELECT 1 FROM theirs WHERE reference IN (?, ?)"
-        return self._db.execute(sql, (reference, local)).fetchone() is not None
+        return self._db.execute(sql, (reference, plain)).fetchone() is not None
 
     def add_unnamed(self, key: Key, place: Where, why: str) -> None:
         """Note a record that does not say whose it is; it is added with `keep` too."""

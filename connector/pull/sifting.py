@@ -9,15 +9,16 @@ from ..fhir.references import Kind, parse
 from ..fhir.types import TYPES
 from ..store import chart
 from ..store.chart import Query, Record
-from .belief import base_of_own, honoured
+from .belief import base_of_own, honoured, of_another
 from .context import SOURCE_BASES, Pull
 from .outcomes import missing
 from .plan import EVERYTHING
-from .records import ABOUT_NO_PATIENT, ANOTHER_PATIENT, UNREADABLE, Came, Problem
+from .records import ABOUT_NO_PATIENT, ANOTHER_PATIENT, UNNAMED, UNREADABLE, Came, Problem
 
 _UNBOUND = "unbound_queries"  # fact: those whose first page did not say what it honoured
 # `$everything` may rightly hold these of others whom the chart refers to.
 _RELATED = ("Patient", "RelatedPerson")
+_UNCLEAR = (UNNAMED, ABOUT_NO_PATIENT)
 _IGNORED = Problem("failed", "the server passes over the parameter that names the patient")
 
 
@@ -44,7 +45,9 @@ def sift(pull: Pull, query: Query, page: bundle.Page, first: bool) -> Sifted:
     for entry in page.entries:
         if entry.mode in ("match", "include"):
             matches += entry.mode == "match"
-            found = sieve.examine(entry.body, came if entry.mode == "match" else Came.REFERRED)
+            found = sieve.examine(entry.body, came if entry.mode == "match" else Came.UNBOUND)
+            if entry.mode == "include" and found in _UNCLEAR:
+                continue  # what the chart does refer to is read by its id
         else:
             found = missing(entry.body) if entry.mode == "outcome" else UNREADABLE
         if found is ABOUT_NO_PATIENT and "$" in query.url:  # it brings what is referred to as well
@@ -65,7 +68,9 @@ def sift(pull: Pull, query: Query, page: bundle.Page, first: bool) -> Sifted:
 def _came(pull: Pull, query: Query, page: bundle.Page, first: bool) -> Came | None:
     """What binds the records of a page to the patient; None if its server passed over that."""
     unbound = pull.case.fact(_UNBOUND, [])
-    if not first:  # links of further pages are the server's own affair
+    if not first:
+        if of_another(query.url, page.self_url):
+            return None
         return Came.UNBOUND if query.key in unbound else Came.SEARCHED
     said = honoured(query.url, page.self_url)
     if said is False and any(entry.mode == "match" for entry in page.entries):

@@ -25,6 +25,9 @@ _IDS_MAX = 50  # in one search
 
 _OTHER = Problem("not-asked", "a reference to another patient is not followed")
 _PEOPLE = Problem("not-asked", "a record about several people is not pulled")
+_UNCHECKED = Problem(
+    "unsupported", "a conditional reference without an identifier, which nothing found can prove"
+)
 _LOOSE = Problem("failed", "the source finds by an identifier what does not have it")
 _TOO_MANY = Problem("failed", f"more than {_READS_MAX} referenced records")
 _ELSEWHERE = {
@@ -142,11 +145,18 @@ def _find(pull: Pull, row: _Row) -> None:
     """Resolve a conditional reference: exactly one match, or a gap (http.html#trules)."""
     if pull.workers.stopping:
         return
-    parameters = dict(parse_qsl(tidy(row.reference).partition("?")[2]))
-    token = parameters.get("identifier")
+    said = parse_qsl(tidy(row.reference).partition("?")[2])
+    tokens = [value for name, value in said if name == "identifier"]
+    ids = [value for name, value in said if name == "_id"]
+    if not tokens and not ids:
+        _give_up(pull, row, _UNCHECKED)
+        return
     try:
-        found = find(pull.source, row.type, parameters)
-        strange = token and not all(carries(body, token) for body in found.values())
+        found = find(pull.source, row.type, dict(said))
+        strange = any(
+            not all(carries(body, token) for token in tokens) or any(id_ != key for key in ids)
+            for id_, body in found.items()
+        )
     except EndpointError as error:
         pull.still_there(error)
         _give_up(pull, row, Problem(kind_of(error), str(error)))
@@ -167,7 +177,7 @@ def _keep(pull: Pull, row: _Row, resource_id: str, body: bytes) -> None:
     record = pull.sieve.at(*pull.bases()).examine(body)
     if not isinstance(record, Record):
         if record is ANOTHER_PATIENT and row.type in episodes.TYPES:
-            episodes.note(pull, f"{row.type}/{resource_id}")
+            episodes.note(pull, f"{row.type}/{resource_id}", row.reference)
         _give_up(pull, row, _OTHER if record is ANOTHER_PATIENT else record or UNREADABLE)
         return
     if (record.type, record.id) != (row.type, resource_id):

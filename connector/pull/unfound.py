@@ -9,12 +9,14 @@ import uuid
 
 from ..errors import Answered, EndpointError
 from ..store import chart
+from ..store.casefile import CaseFile
 from .context import Pull
 from .gaps import gap_name
 from .lookup import ask, page_of
 
 STATUSES = (200, 404)
 _ASKED_MAX = 5  # types that are put to the test
+_NOTHING = "the way in which this server says that nothing was found"
 _HOW = {200: "an OperationOutcome that only warns", 404: "HTTP 404"}
 
 
@@ -26,7 +28,7 @@ def settle(pull: Pull) -> None:
             continue
         empty = _says_so_of_nothing(pull, status)
         if empty:
-            kind, why = "searched-none", "the way in which this server says that nothing was found"
+            kind, why = "searched-none", _NOTHING
         else:
             kind = "refused" if status == 404 else "failed"
             why = "nothing was found, perhaps, or the type is not served"
@@ -36,6 +38,12 @@ def settle(pull: Pull) -> None:
             pull.gap(now, kind, f"{_HOW[status]}: {why}")
             for query in found if empty else ():
                 chart.end_query(pull.case, query.key)
+
+
+def says_nothing(case: CaseFile, name: str) -> frozenset[int]:
+    """The statuses by which the server was found to say that it has none of a type (`settle`)."""
+    told = {gap.why for gap in chart.gaps(case) if name in chart.parts(gap.what)}
+    return frozenset(status for status in STATUSES if f"{_HOW[status]}: {_NOTHING}" in told)
 
 
 def _says_so_of_nothing(pull: Pull, status: int) -> bool:

@@ -16,6 +16,7 @@ from .readback import read_back, verify
 from .recall import look, look_at_some, recall, recall_some
 from .receipt import Signing, receipt, signed, signing_key
 from .reconcile import Found, reconcile
+from .taken import number_taken
 from .update import catch_up, refresh
 from .whole import Whole
 
@@ -42,6 +43,7 @@ __all__ = [
     "look",
     "look_at_some",
     "message",
+    "number_taken",
     "read_back",
     "recall",
     "recall_some",

@@ -5,7 +5,8 @@ put back to a draft.
 """
 
 from ..store.delivery import STOOD, Delivery
-from ..store.packet import ANNOUNCED
+from ..store.packet import ANNOUNCED, LETTER
+from ..store.update import opened
 from .desk import TASK, Desk
 from .expected import ANNOUNCED_ASIDE, Expected, Reading, judge
 from .lookup import resource
@@ -18,7 +19,8 @@ OUT = "was announced already"
 def already(desk: Desk, expected: Expected, row: Delivery, body: bytes | None) -> Reading | None:
     """The reading of a ServiceRequest, Task or letter that is out; None of everything else.
 
-    A Task that they work on, and that is not as we would announce it, is `theirs`: it stays.
+    A Task that they work on, and that is not as we would announce it, is `theirs`: it stays. So
+    does what was announced before an update and is something else by now, whoever did it.
 
     Out is what stands in the form in which it would be announced, whatever they work on it; and
     what stands as we announced it last in another form: the announcement then writes it again.
@@ -39,6 +41,8 @@ def already(desk: Desk, expected: Expected, row: Delivery, body: bytes | None) -
     left = known is not None and as_left(there, known, desk.ledger.keyed)
     if left and status == ANNOUNCED[name]:
         return reading._replace(status="verified", note=OUT)
+    if name != LETTER and opened(desk.case) and not left:
+        return reading._replace(status="theirs", note=TAKEN_UP)
     if name == TASK and status != ANNOUNCED[name] and (left or row.note == STOOD):
         return reading._replace(status="theirs", note=TAKEN_UP)
     return None

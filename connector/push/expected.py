@@ -1,14 +1,15 @@
 """What each resource has to look like at the destination, and whether it does."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from ..fhir.equality import Verdict, comparable, relation
 from ..fhir.lossless import UndecodableError, canonical, decode, encode, sha256
+from ..store import packet
 from ..store.packet import announced, drafts
 from .addresses import Addresses
 from .desk import LETTER, REQUEST, TASK, Desk, key_of
-from .lookup import resource, version_of
+from .lookup import Place, resource, version_of
 
 _STATUS = {
     Verdict.EQUAL: "verified",
@@ -48,6 +49,15 @@ class Expected:
         if self._at is not None and key in self.signals:
             entry = entry._replace(body=announced(entry, self._at))
         return self._addresses.render(entry)
+
+    def unplaced(self, keys: Iterable[str]) -> list[str]:
+        """Those of `keys` that are entries of the packet and have no place there yet."""
+        there = self._addresses.places.keys() | self._addresses.lost
+        return sorted(packet.names(self._desk.case).keys() & set(keys) - there)
+
+    def meet(self, places: Mapping[str, Place]) -> None:
+        """Take note of where entries were found, for this comparison only."""
+        self._addresses.places |= {key: place.reference for key, place in places.items()}
 
     def out(self, key: str) -> bytes:
         """A signal as it is announced, but for the moment."""

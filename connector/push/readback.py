@@ -6,8 +6,9 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..errors import Held, ReadBackDiffers
+from ..errors import DestinationRefused, Held, ReadBackDiffers
 from ..fhir.equality import OTHER_BASE
+from ..fhir.lossless import UndecodableError
 from ..progress import Progress, silent
 from ..store import delivery
 from ..store.delivery import ARRIVED, STOOD, Delivery
@@ -19,6 +20,7 @@ from .desk import Desk, at_destination
 from .expected import WORKFLOW, Expected, Reading, canonical_sha256, judge
 from .identity import check_again
 from .lookup import read, resource, version_of
+from .patience import Patience
 from .reading import AT_ONCE, shown
 from .revise import Revision, revise
 from .standing import Whose
@@ -42,7 +44,10 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
             refused = revise(desk, older)
             again = {(one.row.type, one.row.id) for one in found if one.revision is not None}
             rows = [row for row in delivery.deliveries(desk.case) if (row.type, row.id) in again]
-            found += _Reader(desk, Expected(desk, None), progress, refused=refused).read(rows)
+            before = {one.key: one.place.version for one in older}
+            reader = _Reader(desk, Expected(desk, None), progress, refused=refused, before=before)
+            found += reader.read(rows)
+            _must_be_new(reader.stale)
             _hold(found)
         if desk.case.fact("unclear_write"):
             doubles.hold(desk)
@@ -82,6 +87,7 @@ class _Reader:
     """Reads many resources, and keeps what each proves in the case file and in the ledger.
 
     `aside`: given when somebody only looks. `refused`: updates that the destination does not take.
+    `before`: versions that a write of ours has replaced, by key: read again while they are shown.
     """
 
     desk: Desk
@@ -89,10 +95,14 @@ class _Reader:
     progress: Progress
     aside: Mapping[str, Collection[str]] | None = None
     refused: Mapping[str, str] | None = None
+    before: Mapping[str, str | None] = field(default_factory=dict)
+    stale: list[Delivery] = field(default_factory=list)  # shown so until patience ended
     _gone: frozenset[str] = field(init=False)
+    _patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
         self._gone = left_behind(self.desk.case)
+        self._patience = Patience(self.desk.settings.search_lag_s)
 
     def read(self, rows: Sequence[Delivery]) -> Iterator[_Finding]:
         """Read `rows`: those that differ."""
@@ -118,7 +128,22 @@ class _Reader:
                         yield _Finding(row, verdict, revision, reading.note)
 
     def _read(self, row: Delivery) -> bytes | None:
-        return read(self.desk, f"{row.type}/{row.target_id}")
+        body = read(self.desk, f"{row.type}/{row.target_id}")
+        while body is not None and self._stale(row, body) and self._patience.again():
+            body = read(self.desk, f"{row.type}/{row.target_id}")
+        if body is not None and self._stale(row, body):
+            self.stale.append(row)
+        return body
+
+    def _stale(self, row: Delivery, body: bytes) -> bool:
+        key = f"{row.type}/{row.id}"
+        before = None if key in (self.refused or {}) else self.before.get(key)
+        if before is None or before == row.version:
+            return False
+        try:
+            return version_of(resource(body)) == before
+        except UndecodableError:
+            return False  # it differs
 
     def _shown(self, pool: Executor, rows: Sequence[Delivery]) -> dict[Delivery, Reading]:
         """What a search shows as it should be: proved. All the rest is read by itself.
@@ -231,6 +256,14 @@ def _hold(found: Iterable[_Finding]) -> None:
         )
 
 
+def _must_be_new(stale: Collection[Delivery]) -> None:
+    if stale:
+        raise DestinationRefused(
+            f"read back: still shown as before they were brought up to date: {_counted(stale)}",
+            "The same command goes on from here; raise `search_lag_s` if it happens again.",
+        )
+
+
 def _complain(found: Iterable[_Finding]) -> None:
     differing = [one for one in found if one.revision is None]
     if differing:
@@ -242,7 +275,8 @@ def _complain(found: Iterable[_Finding]) -> None:
             "Configure the base_url under which the server writes its references, or have it write"
             " them under this one."
             if away
-            else "Ask the people who run the destination what changes or removes such records.",
+            else "Ask the people who run the destination what changes or removes such records."
+            " Is your own store a restored one: `connector transfer REQUEST --update`.",
         )
 
 

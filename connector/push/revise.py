@@ -14,13 +14,14 @@ from ..fhir.record import with_identity
 from ..store import delivery
 from ..store.delivery import Delivery
 from ..store.written import Written
-from .answers import Kind, judged
+from .answers import Kind, judged, kind_of
 from .desk import Desk, parts
 from .exchange import may_try_again, post
 from .expected import judge
 from .identity import check_again
 from .limits import Limits, limits_of
 from .lookup import Place, read
+from .patience import Patience
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def _bring(desk: Desk, group: list[Revision], refused: dict[str, str]) -> None:
     while group:
         attempt += 1
         answer, done = _send(desk, group)
-        group = _left(desk, [revision for revision in group if revision.key not in done])
+        open_yet = [revision for revision in group if revision.key not in done]
+        group = _left(desk, open_yet, Patience(_lag_s(desk, answer)))
         if not group or may_try_again(desk, attempt, answer):
             continue
         kind, words, _ = judged([revision.key for revision in group], answer)
@@ -99,8 +101,22 @@ def _send(desk: Desk, group: list[Revision]) -> tuple[Answer | None, Collection[
     return answer, found.places
 
 
-def _left(desk: Desk, group: list[Revision]) -> list[Revision]:
-    """What still stands as it was. Raises `Held` if something else does."""
+def _lag_s(desk: Desk, answer: Answer | None) -> float:
+    """How long a read may still show what stood before this answer, if the write was done."""
+    in_doubt = kind_of(answer) is Kind.UNCLEAR and (answer is None or answer.status != 429)
+    moved = answer is not None and answer.status in (409, 412)  # so it is not as it was read
+    return desk.settings.search_lag_s if in_doubt or moved else 0
+
+
+def _left(desk: Desk, group: list[Revision], patience: Patience) -> list[Revision]:
+    """What still stands as it was, after looking again. Raises `Held` if something else does."""
+    left = _as_it_was(desk, group)
+    while left and patience.again():
+        left = _as_it_was(desk, left)
+    return left
+
+
+def _as_it_was(desk: Desk, group: list[Revision]) -> list[Revision]:
     left = []
     for revision in group:
         place = revision.place

@@ -27,7 +27,7 @@ def write_test(settings: Destination, way: str) -> Iterator[Seen]:
     The last line says which `write` to configure. Raises nothing: what fails is a line.
     """
     types = ("Basic", "DocumentReference", *trial_types.TYPES)
-    trial = Trial(Endpoint(settings, "destination", types=types))
+    trial = Trial(Endpoint(settings, "destination", types=types), settings)
     seen: dict[str, bool] = {}
     try:
         for one in tried(trial, way):
@@ -47,6 +47,7 @@ def needed(name: str, settings: Destination) -> bool:
     always = (
         "write test",
         "create",
+        "search lag",
         "If-Match",
         "elements",
         "packet",

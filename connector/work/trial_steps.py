@@ -12,7 +12,9 @@ from ..errors import Answered
 from ..fhir import systems
 from ..fhir.bundle import Write, page, transaction
 from ..fhir.lossless import UndecodableError, decode, encode
+from ..settings import Destination
 from . import trial_types
+from .trial_lag import advice, awaited
 
 _DECIMAL = b'{"url":"urn:oid:2.25.1.1","valueDecimal":1.50}'
 _FINE = b'{"url":"urn:oid:2.25.1.2","valueDecimal":0.12345678}'
@@ -20,6 +22,7 @@ _FINE = b'{"url":"urn:oid:2.25.1.2","valueDecimal":0.12345678}'
 _FIXES = {
     "advice": "Set `write` of this destination so.",
     "conditional create": "See the line on advice.",
+    "search lag": "Set `search_lag_s` so: else a write whose answer is lost may be done twice.",
     "search by tag": 'Without it `write = "put"` is the only way, if ids of ours are kept.',
     "ids of ours": 'Keep to `write = "conditional"` or `"create"`.',
     "If-Match": "Another's change may be written over between reading and writing: ask for it.",
@@ -50,9 +53,10 @@ class Seen:
 
 @dataclass
 class Trial:
-    """The server that is tried, and what we made there: `Type/id`."""
+    """The server that is tried, as configured, and what we made there: `Type/id`."""
 
     endpoint: Endpoint
+    settings: Destination
     made: set[str] = field(default_factory=set)
 
     def create(self, tag: str, conditional: bool) -> Answer:
@@ -93,11 +97,14 @@ def tried(trial: Trial, way: str) -> Iterator[Seen]:
         yield Seen("create", False, f"HTTP {answer.status}")
         return
     yield Seen("create", True, "taken")
-    found = trial.found(tag)
+    looked, lag_s = awaited(lambda: trial.found(tag))
+    found = set(looked)
     honoured = _counted(found, {first})
     if found == {first} and trial.found(str(uuid.uuid4())):
         found, honoured = set(), "passed over: a tag that nobody carries finds records"
     yield Seen("search by tag", found == {first}, honoured)
+    if found == {first}:
+        yield Seen("search lag", *advice(lag_s, trial.settings))
     answer = trial.create(tag, conditional=True)
     again = trial.found(tag) | ({_place(answer)} - {""})
     yield Seen("conditional create", again == {first}, _counted(again, {first}))

@@ -140,6 +140,16 @@ def test_revoked_while_it_is_on_its_way(world: support.World) -> None:
     assert world.cli("transfer", "request.yaml").code in (0, 3)
 
 
+def test_consents_are_read_again_in_pages_that_the_source_takes(tmp_path: Path) -> None:
+    picky = Fault("status", path="[?&]_count=", status=400)
+    with support.world(tmp_path, source={"faults": [picky]}) as world:
+        world.configure()
+        world.request()
+        ran = world.cli("transfer", "request.yaml", "--json")
+        assert ran.code in (0, 3), ran.err
+        assert world.written()
+
+
 def test_an_approval_is_of_the_consents_as_they_were(world: support.World) -> None:
     """Also of those that change nothing of the packet: whoever approved had not seen them."""
     research = {"coding": [{"system": f"{V3}consentscope", "code": "research"}]}

@@ -3,11 +3,14 @@
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connector.fhir import systems
 from tests import support
+from tests.cli.test_taken_back import say
+from tests.cli.test_update import about, lab, labs, letters, place, plant, said, summary
 
 
 def doubled(world: support.World) -> list[tuple[str, str]]:
@@ -82,3 +85,76 @@ def test_a_folder_that_is_gone(world: support.World, gone: str, theirs: bool) ->
     [task] = world.there("Task")
     assert task["status"] == ("accepted" if theirs else "requested")
     assert world.cli("verify", "SO-1").code == 3
+
+
+def monday(world: support.World) -> tuple[Path, Path]:
+    """Delivered, and backed up: the request file, the backup."""
+    request = world.request("requests/a.yaml")
+    ran = world.cli("transfer", request, "--json")
+    assert ran.json["state"] == "verified", ran
+    return request, keep(world)
+
+
+def workflow(world: support.World) -> dict[str, Any]:
+    found = [*world.there("Task"), *world.there("ServiceRequest")]
+    return {f"{r['resourceType']}/{r['id']}": r for r in found}
+
+
+@pytest.mark.parametrize("theirs", [False, True], ids=["untouched", "taken up"])
+@pytest.mark.parametrize("news", ["the same", "more"])
+def test_updated_since_the_backup(world: support.World, theirs: bool, news: str) -> None:
+    """The same update is met; another one gets the number after it."""
+    request, backup = monday(world)
+    plant(world, lab("tuesday"))
+    assert world.cli("transfer", request, "--update", "--json").json["state"] == "verified"
+    if theirs:
+        take_up(world)
+    stood, [told], tuesdays = workflow(world), letters(world), summary(world)
+    restore(world, backup)
+    seen = world.cli("verify", "SO-1", "--json")
+    assert (seen.code, "--update" in seen.json["reasons"][0]["what_to_do"]) == (8, True), seen
+    if news == "more":
+        plant(world, lab("wednesday"))
+    ran = world.cli("transfer", request, "--update", "--json")
+    assert (ran.code, ran.json["state"]) == (3, "verified"), ran
+    assert doubled(world) == []
+    assert [len(labs(world, name)) for name in ("tuesday", "wednesday")] == [1, news == "more"]
+    assert letters(world)[0] == told
+    assert ran.json["update"]["number"] == (2 if news == "more" else 1)
+    if news == "more":
+        [_, letter] = letters(world)
+        assert letter["status"] == "completed"
+        assert said(letter)[0] == "2 records are new since then."
+        assert place(labs(world, "wednesday")[0]) in about(letter)
+        assert summary(world)["relatesTo"][0]["targetIdentifier"] == tuesdays["identifier"]
+    if theirs or news == "the same":
+        assert workflow(world) == stood
+    assert [task["status"] for task in world.there("Task")] == [
+        "accepted" if theirs else "requested"
+    ]
+    again = len(world.written())
+    assert world.cli("verify", "SO-1").code == 3
+    assert world.cli("transfer", request, "--update", "--json").json["state"] == "verified"
+    assert world.written()[again:] == []
+
+
+@pytest.mark.parametrize("theirs", [False, True], ids=["untouched", "taken up"])
+@pytest.mark.parametrize("how", ["cancel", "recall"])
+def test_taken_back_since_the_backup(world: support.World, how: str, theirs: bool) -> None:
+    """What was taken back never rises by itself, and the same decision ends it again."""
+    request, backup = monday(world)
+    if theirs:
+        take_up(world)
+    taken = say(world, "wrong team", how, "SO-1", "--by", "A. Person", "--json")
+    stood = {f"{r['resourceType']}/{r['id']}": r for r in world.there()}
+    restore(world, backup)
+    before = len(world.written())
+    assert world.cli("verify", "SO-1").code in ((3,) if how == "cancel" else (5, 8))
+    assert world.cli("sync", "requests").code in ((3,) if how == "cancel" else (5, 8))
+    plant(world, lab("wednesday"))
+    ran = world.cli("transfer", request, "--update", "--json")
+    assert (ran.code, ran.json["reasons"][0]["code"] in ("ended", "identity")) == (5, True), ran
+    assert world.written()[before:] == []
+    ended = say(world, "wrong team", how, "SO-1", "--by", "A. Person", "--json")
+    assert (ended.code, ended.json["state"]) == (taken.code, taken.json["state"]), ended
+    assert {f"{r['resourceType']}/{r['id']}": r for r in world.there()} == stood

@@ -19,7 +19,7 @@ Resource = dict[str, Any]
 SMALL = Quirks(types=frozenset({
     "Patient", "Condition", "Immunization", "Encounter", "Organization", "Practitioner",
     "Location", "ServiceRequest", "Task", "Composition", "Provenance", "Device",
-    "PractitionerRole",
+    "PractitionerRole", "Consent",
 }))  # fmt: skip
 SHARED = ("Practitioner", "Organization", "PractitionerRole", "Location", "Device")
 

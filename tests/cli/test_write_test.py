@@ -1,5 +1,6 @@
 """`doctor --write-test`: what the server really does, and nothing left there."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,12 @@ import pytest
 
 from connector.sandbox import Quirks, Sandbox
 from tests import support
+from tests.relay import Asked, Given, Relay
 
 HONEST = {
     "create": True,
     "search by tag": True,
+    "search lag": True,
     "conditional create": True,
     "precision": True,
     "elements": True,
@@ -79,6 +82,38 @@ def test_a_search_that_finds_what_was_not_asked_for_honours_nothing(tmp_path: Pa
     ended, seen = tried(tmp_path, Quirks(ignores=frozenset({"_tag"})))
     assert "a tag that nobody carries" in seen["search by tag"]["detail"]
     assert (seen["search by tag"]["ok"], ended) == (False, 7)
+
+
+@pytest.mark.parametrize(
+    ("setting", "ok"),
+    [("search_lag_s = 0", False), ("search_lag_s = 300", True), ('write = "put"', True)],
+)
+def test_a_search_that_lags_is_measured(tmp_path: Path, setting: str, ok: bool) -> None:
+    """What was just written is not found by the first three searches."""
+    misses = 3
+
+    def lagging(asked: Asked) -> Given | None:
+        nonlocal misses
+        if misses and asked.path.startswith("Basic/_search"):
+            misses -= 1
+            empty = b'{"resourceType":"Bundle","type":"searchset","total":0}'
+            return Given(200, empty)
+        return None
+
+    with support.world(tmp_path) as world, Relay(world.destination, lagging) as relay:
+        world.configure(destination_url=relay.base_url, destination=setting)
+        ran = world.cli("doctor", "--write-test", "--json")
+        assert world.there() == []
+    checks = {c["name"].removeprefix("write test: "): c for c in ran.json["checks"]}
+    assert checks["search by tag"]["ok"]
+    assert (checks["search lag"]["ok"], ran.code) == (ok, 0 if ok else 7), checks["search lag"]
+    said = re.fullmatch(
+        r"found after ([\d.]+) s; search_lag_s = (\d+) fits, configured: search_lag_s = \d+",
+        checks["search lag"]["detail"],
+    )
+    assert said is not None
+    assert int(said[2]) >= float(said[1]) > 0
+    assert ("search_lag_s" in checks["search lag"]["fix"]) is not ok
 
 
 def test_the_advice_fits_what_was_seen(tmp_path: Path) -> None:

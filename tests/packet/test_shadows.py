@@ -209,3 +209,39 @@ def test_a_link_is_found_whatever_stands_around_it(id: str, before: str, after: 
     if not id.endswith("."):
         assert key in set(Mentions({key}).of(text))
     assert set(Mentions({"Observation/1"}).of(text)) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "element"),
+    [
+        ("activity", [{"reference": RESULT}, {"detail": {"status": "scheduled"}}]),
+        ("supportingInfo", [RESULT]),
+    ],
+)
+def test_words_beside_a_cut_reference_stand_nowhere(
+    case: CaseFile, name: str, element: list[Any]
+) -> None:
+    words = {"description": "Canary7Q words", name: element}
+    plan = record("CarePlan", "plan", intent="plan", **words) | {"status": "active"}
+    assert withheld(case, SECRET, plan) == {"Observation/Canary7Q-o"}
+    assert "description" not in carried(case, "CarePlan/plan")
+    assert b"Canary7Q" not in b"".join(bytes(b) for (b,) in case.rows("SELECT body FROM entry"))
+
+
+@pytest.mark.parametrize(
+    "teller",
+    [
+        record("Task", "t", description="x", input=[{"type": {"text": "x"},
+                                                     "valueReference": RESULT}]),
+        record("QuestionnaireResponse", "t",
+               item=[{"linkId": "1", "answer": [{"valueReference": RESULT}]}]),
+        record("Condition", "t", extension=[{
+            "url": "http://hl7.org/fhir/StructureDefinition/condition-dueTo",
+            "valueReference": REASON,
+        }]),
+    ],
+)  # fmt: skip
+def test_what_names_a_withheld_record_in_a_value_goes(
+    case: CaseFile, teller: dict[str, Any]
+) -> None:
+    assert f"{teller['resourceType']}/t" in withheld(case, SECRET, ILL, teller)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from connector.errors import Waiting
+from connector.fhir.lossless import encode
 from connector.sandbox import Fault
 from connector.store.casefile import CaseFile
 from tests.pull.support import pull, small, source
@@ -266,3 +267,30 @@ def test_data_without_padding_is_data(tmp_path: Path, written: Any) -> None:
     with small(BINARY | {"data": data}, document(url="Binary/b"), faults=[refused]) as server:
         pulled = pull(tmp_path, source(server.base_url), id="pat")
     assert (pulled.attachments, pulled.gaps) == ({"Binary/b": ("had", CONTENT)}, [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**BINARY, "id": "another"},
+        {**BINARY, "securityContext": [{"reference": "Patient/other"}]},
+        {"text": "x" * 9000, "resourceType": "Bundle"},
+        [{"resourceType": "Patient", "id": "other"}],
+        b"<!-- " + b"x" * 9000 + b' --><f:Patient xmlns:f="http://hl7.org/fhir"/>',
+    ],
+)
+def test_what_is_not_the_content_that_was_asked_for_is_a_gap(tmp_path: Path, body: Any) -> None:
+    sent = body if isinstance(body, bytes) else encode(body)
+    fault = Fault("not-json", path="Binary", body=sent)
+    with small(document(url="Binary/b", contentType="text/plain"), faults=[fault]) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+    assert [status for status, _ in pulled.attachments.values()] == ["gap"]
+    assert "attachment (1 of DocumentReference)" in {gap.what for gap in pulled.gaps}
+
+
+def test_json_that_is_no_fhir_is_content(tmp_path: Path) -> None:
+    content = b'[{"a": 1}]'
+    fault = Fault("not-json", path="Binary", body=content)
+    with small(document(url="Binary/b", contentType="text/plain"), faults=[fault]) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+    assert pulled.attachments == {"Binary/b": ("had", content)}

@@ -12,7 +12,11 @@ from connector.sandbox import Fault, Sandbox
 from tests.pull.support import Pulled, condition, pull, read, small, source
 
 MRN = "urn:test:mrn"
-PAT = {"resourceType": "Patient", "id": "pat", "identifier": [{"system": MRN, "value": "1"}]}
+PAT = {"resourceType": "Patient", "id": "pat", "identifier": [{"system": MRN, "value": "1"}],
+       "name": [{"family": "Probe", "given": ["Ada"]}], "birthDate": "1980-02-03"}  # fmt: skip
+SAME_DAY = {"resourceType": "Patient", "id": "p", "birthDate": "1980-02-03",
+            "name": [{"family": "Canary", "given": ["Sam"]}]}  # fmt: skip
+UNKNOWN_NUMBER = {"identifier": {"system": "urn:other", "value": "9"}, "display": "Sam Canary"}
 INNER = "http://fhir-int.hospital.local:8080/fhir"
 
 
@@ -67,6 +71,27 @@ IGNORED = "http://x/fhir/Goal?_count=200"
         ([goal("a", OWN), goal("b", {"reference": "Group/g"})], ASKED, {"Goal/a"}, "several"),
         ([goal("a", OWN), goal("b", {"reference": "Organization/o"})], ASKED, {"Goal/a"}, "no pat"),
         ([], IGNORED, set(), None),
+        # Another name is no proof of another person, but nobody would file it under this one.
+        ([goal("a", OWN), goal("b", {"display": "Canary, Sam"})], ASKED, {"Goal/a"}, "other name"),
+        ([goal("a", OWN), goal("b", UNKNOWN_NUMBER)], ASKED, {"Goal/a"}, "other name"),
+        (
+            [goal("a", OWN), goal("b", {"reference": "#p"}, contained=[SAME_DAY])],
+            ASKED,
+            {"Goal/a"},
+            "other name",
+        ),
+        ([goal("b", {"display": "Probe, Ada"})], ASKED, {"Goal/b"}, None),
+        ([goal("b", {"display": "The patient themself"})], ASKED, {"Goal/b"}, None),
+        ([goal("b", {"display": "Проба Ада"})], ASKED, {"Goal/b"}, None),
+        ([goal("b", OWN | {"display": "Married Otherwise"})], ASKED, {"Goal/b"}, None),
+        ([goal("a", OWN), goal("b", {"reference": "other"})], ASKED, set(), "another patient"),
+        # A search by POST: its parameters stood in the body, and the server says none of them.
+        (
+            [goal("a", OWN), goal("b")],
+            "http://x/fhir/Goal/_search",
+            {"Goal/a"},
+            "does not say whose",
+        ),
     ],
 )
 def test_what_a_search_brings(
@@ -118,6 +143,25 @@ def test_a_stranger_on_a_later_page_takes_the_first_one_away_too(tmp_path: Path)
         got = pull(tmp_path, source(server.base_url, page_size=2), id="pat")
     assert goals(got) == set()
     assert "another patient" in got.gap("Goal").why
+
+
+def test_a_later_page_of_somebody_else_takes_the_first_one_away_too(tmp_path: Path) -> None:
+    others = answer(goal("x"), self_url="http://x/fhir/Goal?patient=other&_getpages=1")
+    with small(PAT, *(goal(f"g{n}", OWN) for n in range(4))) as server:
+        server.add_fault(Fault("not-json", path="_getpages", body=others))
+        got = pull(tmp_path, source(server.base_url, page_size=2), id="pat")
+    assert goals(got) == set()
+    assert "passes over the parameter" in got.gap("Goal").why
+
+
+def test_what_a_page_includes_has_to_say_whose_it_is(tmp_path: Path) -> None:
+    included = {"resource": condition("x") | {"subject": {}}, "search": {"mode": "include"}}
+    own = {"resource": goal("a", OWN), "search": {"mode": "match"}}
+    page = {"resourceType": "Bundle", "type": "searchset", "entry": [own, included],
+            "link": [{"relation": "self", "url": ASKED}]}  # fmt: skip
+    got, _ = pulled(tmp_path, Fault("not-json", path="Goal.*patient=", body=encode(page)))
+    assert goals(got) == {"Goal/a"}
+    assert "Condition/x" not in got.records
 
 
 @pytest.mark.parametrize(
@@ -191,6 +235,39 @@ def test_what_a_conditional_reference_finds_must_have_the_identifier(tmp_path: P
     assert "what does not have it" in got.gap("Practitioner (1 referenced)").why
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["name=Miller", "identifier=a|1&identifier=b|2", "_id=other", "active=true", "identifier=a|2"],
+)
+def test_what_answers_a_conditional_reference_is_proved(tmp_path: Path, query: str) -> None:
+    found = {
+        "resourceType": "Practitioner",
+        "id": "d",
+        "identifier": [{"system": "b", "value": "2"}],
+    }
+    loose = Fault("not-json", path="Practitioner/_search", body=answer(found))
+    record = condition("c2", recorder={"reference": f"Practitioner?{query}"})
+    with small(PAT, record, faults=[loose]) as server:
+        got = pull(tmp_path, source(server.base_url), id="pat")
+    assert "Practitioner/d" not in got.records
+    assert "Practitioner (1 referenced)" in {gap.what for gap in got.gaps}
+
+
+VISIT = {"resourceType": "Encounter", "status": "finished", "class": {}}
+
+
+@pytest.mark.parametrize("form", ["Encounter?identifier=urn:v|77", "encounter/e/", "Encounter/in"])
+def test_of_another_patients_encounter_by_any_way(tmp_path: Path, form: str) -> None:
+    others = VISIT | {"id": "e", "subject": {"reference": "Patient/other"},
+                      "identifier": [{"system": "urn:v", "value": "77"}]}  # fmt: skip
+    inside = VISIT | {"id": "in", "subject": OWN, "partOf": {"reference": "Encounter/e"}}
+    found = condition("c2", encounter={"reference": form})
+    with small(PAT, others, inside, found, condition("c3")) as server:
+        got = pull(tmp_path, source(server.base_url), id="pat")
+    assert got.records.keys() == {"Patient/pat", "Condition/c3"}
+    assert "another patient's encounter" in got.gap("Condition").why
+
+
 def test_a_record_of_another_patients_encounter_is_not_taken(tmp_path: Path) -> None:
     visit = {"resourceType": "Encounter", "id": "e", "status": "finished", "class": {},
              "subject": {"reference": "Patient/other"}}  # fmt: skip
@@ -221,6 +298,9 @@ def test_a_provenance_of_nothing_in_the_chart_is_a_strangers(tmp_path: Path) -> 
         ("Goal?patient=a", "http://x/Goal?patient=", False),
         ("Goal?patient=a", "http://x/Goal?patient.name=a", False),
         ("Goal?patient=a", "http://x/Goal", False),
+        ("Goal?patient=a", "http://x/Goal/_search", None),
+        ("Goal?patient=a", "http://x/Goal/_search?_count=9", False),
+        ("Goal?patient=a", "http://x/Goal?_count=9&amp;patient=a", True),
         ("Goal?patient=a", "?x=patient", False),
         ("Patient/a/$everything", "http://x/Patient", True),
         ("Provenance?target=Goal/1", "http://x/Provenance", True),

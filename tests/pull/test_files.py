@@ -263,6 +263,10 @@ def test_what_cannot_be_read_is_told_and_fails_alone(tmp_path: Path) -> None:
         ]),
         ({"id": "pat"}, [{**PATIENT, "active": False}]),
         ({"id": "pat"}, [PATIENT, {**PATIENT, "gender": "female"}]),
+        ({"id": "pat"}, [
+            {**PATIENT, "birthDate": "1950-01-02", "meta": {"lastUpdated": "2025-01-01T00:00:00Z"}},
+            {**PATIENT, "birthDate": "1980-02-03", "meta": {"lastUpdated": "2026-01-01T00:00:00Z"}},
+        ]),
     ],
 )  # fmt: skip
 def test_no_doubt_about_the_patient(

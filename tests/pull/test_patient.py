@@ -66,13 +66,16 @@ def test_a_merged_record_leads_to_the_one_that_stands(tmp_path: Path) -> None:
         {**KEPT, "gender": "male"},
         {**KEPT, "identifier": [{"system": MRN, "value": "78"}]},
         {**KEPT, "active": False},
+        {**KEPT, "name": [{"family": "Test", "given": ["Sibling"]}]},
         {**KEPT, "link": [{"type": "replaced-by", "other": {"reference": "Patient/one"}}]},
     ],
 )
 def test_a_merge_that_the_records_do_not_confirm_is_held(
     tmp_path: Path, kept: dict[str, Any]
 ) -> None:
-    old = merged(birthDate="1950-01-02", gender="female")
+    old = merged(
+        birthDate="1950-01-02", gender="female", name=[{"family": "Test", "given": ["Ada"]}]
+    )
     with small(old, kept) as server, pytest.raises(Held) as held:
         pull(tmp_path, source(server.base_url), id="one")
     assert held.value.code == "patient"

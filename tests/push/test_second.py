@@ -216,6 +216,8 @@ def test_the_ledger_of_another_machine_does_not_know(case: OpenCase, sandbox: Sa
     second = case(2, corrected, as_of=LATER)
     with second.ledger._begin() as db:
         db.exec_driver_sql("DELETE FROM ledger_record")
+    for lab in sandbox.resources("Observation"):  # once written over, nobody can say by whom
+        sandbox.put({**lab, "note": [{"text": "seen"}]})
     with pytest.raises(Held) as held:
         push_all(second)
     assert held.value.code == "theirs"

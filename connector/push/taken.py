@@ -1,0 +1,34 @@
+"""A letter of ours that stands told already, under the number that an update is to have.
+
+A store restored from a backup counts from the backup: the update that it opens may have the number
+of one that was told since. What was told stays as it is.
+"""
+
+from ..fhir.references import spans
+from ..store import packet
+from ..store.packet import LETTER
+from .desk import Desk, at_destination, key_of
+from .expected import ANNOUNCED_ASIDE, Expected, judge
+from .lookup import find, read, resource
+
+
+def number_taken(desk: Desk) -> bool:
+    """Whether an update of this number, that said something else, was told there.
+
+    The same news under the same number is the same update: it is met, and not told twice. Writes
+    nothing. Raises `Held` (`doubled`, `deleted`), `DestinationRefused`.
+    """
+    letter = packet.authored(desk.case, LETTER)
+    if letter is None or not desk.record_by_record:
+        return False
+    key = key_of(letter)
+    with at_destination():
+        place = find(desk, [key]).get(key)
+        body = read(desk, place.reference) if place else None
+        if place is None or body is None or resource(body).get("status") == "preparation":
+            return False
+        expected = Expected(desk, None)
+        expected.meet(find(desk, expected.unplaced({span.value for span in spans(letter.body)})))
+        aside = ANNOUNCED_ASIDE[LETTER]
+        said = judge(place.id, expected.out(key), body, desk.settings.base_url, aside)
+        return said.status == "differs"
