@@ -17,7 +17,7 @@ from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from . import closure, inline
+from . import closure, houses, inline
 from .compartment import SEVERAL_PEOPLE
 from .context import Gathering
 from .files_closure import QUERY, attach, resolve
@@ -97,6 +97,7 @@ def _gather(gathering: Gathering, given: Files, register: Register, chosen: Chos
         _close(gathering, register, chosen)
     attach(gathering, register)
     taking.tell_unnamed()
+    houses.from_files(gathering, given, register)
     closure.forget_unreached(gathering)
     inline.tell(gathering)
     with case.commit():

@@ -25,6 +25,7 @@ from . import (
     delta,
     episodes,
     filler,
+    houses,
     inline,
     provenance,
     queries,
@@ -108,6 +109,7 @@ def pull_chart(
         if found.read:
             _follow_changes(pull, patient)
         attachments.fetch_open(pull)
+        houses.from_server(pull)
         _finish(pull, began)
 
 

@@ -1,0 +1,142 @@
+"""The parts and members of the organisations that a Consent denies something to.
+
+What is denied to a house is denied to its parts (`Organization.partOf`) and to those affiliated
+with it (OrganizationAffiliation). Nothing in a chart refers to them, so they are looked for.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ..errors import EndpointError
+from ..fhir.lossless import UndecodableError, decode
+from ..fhir.references import objects, parse
+from ..store import chart
+from ..store.casefile import CaseFile
+from ..store.chart import Record
+from .context import Gathering, Pull
+from .gaps import kind_of
+from .given import Files
+from .lookup import find
+from .records import Came
+from .register import Register
+
+HOUSE = "Organization"
+AFFILIATION = "OrganizationAffiliation"
+_MOST = 200  # of all that are brought for one chart
+_WHAT = "Organization (parts of one that a consent names)"
+
+
+def from_server(pull: Pull) -> None:
+    """Bring them from a server, as far as it can be asked; where it can't, a gap says so."""
+    asked = [(HOUSE, "partof"), (AFFILIATION, "primary-organization")]
+    declared = [(name, by) for name, by in asked if by in pull.capability.search.get(name, ())]
+
+    def below(key: str) -> Iterator[Record]:
+        for name, by in declared:
+            for body in find(pull.source, name, {by: key}).values():
+                found = pull.sieve.examine(body, Came.REFERRED)
+                if isinstance(found, Record) and key in _above(body, *pull.bases()):
+                    yield found
+
+    named = _named(pull.case, *pull.bases())
+    if named and (HOUSE, "partof") not in declared:
+        pull.gap(_WHAT, "unsupported", "the server declares no search by partof")
+    try:
+        _bring(pull, named, below)
+    except EndpointError as error:
+        pull.still_there(error)
+        pull.gap(_WHAT, kind_of(error), str(error))
+
+
+def from_files(gathering: Gathering, given: Files, register: Register) -> None:
+    """Bring them from the files."""
+    named = _named(gathering.case, *gathering.bases())
+    if not named:
+        return
+    there: list[tuple[Record, set[str]]] = []
+    for name in (HOUSE, AFFILIATION):
+        for one in given.of_type(name):
+            found = gathering.sieve.examine(one.body)
+            if isinstance(found, Record):
+                keys = {
+                    f"{key.type}/{key.id}"
+                    for reference in _references(found.body)
+                    for key in register.find(reference)
+                }
+                there.append((found, keys | _above(found.body, *gathering.bases())))
+    _bring(gathering, named, lambda key: (found for found, keys in there if key in keys))
+
+
+def _bring(
+    gathering: Gathering, named: Iterable[str], below: Callable[[str], Iterable[Record]]
+) -> None:
+    """Everything below the named houses, however far down."""
+    case, steps, seen = gathering.case, sorted(named), set(named)
+    while steps and len(seen) < _MOST:
+        records = {(r.type, r.id): r for key in steps for r in below(key)}
+        new = [record for record in records.values() if f"{record.type}/{record.id}" not in seen]
+        steps = []
+        with case.commit():
+            for record in new:
+                seen.add(f"{record.type}/{record.id}")
+                steps += [f"{record.type}/{record.id}"] if record.type == HOUSE else []
+                if record.type == AFFILIATION:
+                    steps += _members(record.body, *gathering.bases())
+                if not chart.has_record(case, record.type, record.id):
+                    chart.put_record(case, record, _WHAT)
+                # Nothing refers to it: it is kept all the same.
+                case.execute(
+                    "UPDATE record SET closed = 1 WHERE type = ? AND id = ?",
+                    (record.type, record.id),
+                )
+        steps = [key for key in dict.fromkeys(steps) if key not in named]
+
+
+def _named(case: CaseFile, *bases: str) -> set[str]:
+    """The keys of the organisations to which a Consent of the chart denies something."""
+    had = {
+        str(reference): f"{t}/{i}"
+        for reference, t, i in case.rows(
+            "SELECT reference, type, id FROM target WHERE status = 'had' AND type = ?", (HOUSE,)
+        )
+    }
+    found: set[str] = set()
+    for record in chart.of_type(case, "Consent"):
+        for node in objects(_decoded(record.body)):
+            actors = node.get("actor") if node.get("type") != "permit" else None
+            for actor in actors if isinstance(actors, list) else []:
+                reference = actor.get("reference") if isinstance(actor, dict) else None
+                written = reference.get("reference") if isinstance(reference, dict) else None
+                if isinstance(written, str):
+                    key = had.get(written) or parse(written, *bases).local
+                    found.update({key} if key and key.startswith(f"{HOUSE}/") else ())
+    return found
+
+
+def _above(body: bytes, *bases: str) -> set[str]:
+    return {key for text in _references(body) if (key := parse(text, *bases).local)}
+
+
+def _members(body: bytes, *bases: str) -> set[str]:
+    member = _decoded(body).get("participatingOrganization")
+    written = member.get("reference") if isinstance(member, dict) else None
+    key = parse(written, *bases).local if isinstance(written, str) else None
+    return {key} if key else set()
+
+
+def _references(body: bytes) -> Iterator[str]:
+    """What an Organization is part of, or an affiliation is to."""
+    value = _decoded(body)
+    for name in ("partOf", "organization"):
+        node = value.get(name)
+        written = node.get("reference") if isinstance(node, dict) else None
+        if isinstance(written, str):
+            yield written
+
+
+def _decoded(body: bytes) -> dict[str, Any]:
+    try:
+        value = decode(body)
+    except UndecodableError:
+        return {}
+    return value if isinstance(value, dict) else {}
