@@ -1,5 +1,6 @@
 """A consent that changes on the way: before the dry run, after approval, during sending."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -218,6 +219,53 @@ def test_the_source_is_gone_when_the_packet_would_leave(world: support.World) ->
     ran = world.cli("transfer", "request.yaml", "--json")
     assert ran.code == 6
     assert world.written() == []
+
+
+NPI = "http://hl7.org/fhir/sid/us-npi"
+
+
+def house(id: str, number: str, part_of: str = "") -> dict[str, Any]:
+    above = {"partOf": {"reference": f"Organization/{part_of}"}} if part_of else {}
+    identifier = [{"system": NPI, "value": number}]
+    return {
+        "resourceType": "Organization", "id": id, "name": id, "identifier": identifier, **above,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["server", "files"])
+@pytest.mark.parametrize("part", [True, False])
+def test_what_is_denied_to_a_house_is_denied_to_parts_that_nothing_names(
+    tmp_path: Path, way: str, part: bool
+) -> None:
+    """The chart refers to the holding only; that the clinic is part of it, its own record says."""
+    with support.world(tmp_path) as world:
+        role = {"coding": [{"system": f"{V3}v3-ParticipationType", "code": "IRCP"}]}
+        actor = {"actor": [{"role": role, "reference": {"reference": "Organization/holding"}}]}
+        houses = [
+            house("holding", "1932102084"),
+            house("region", "1518960434", "holding"),
+            house("clinic", "1164425534", "region" if part else ""),
+        ]
+        planted = [*houses, consent(world, "deny", provision=actor)]
+        for resource in planted:
+            world.source.put(resource)
+        folder = tmp_path / "records"
+        folder.mkdir()
+        (folder / "chart.json").write_bytes(support.chart_bytes(support.TINY))
+        lines = "\n".join(json.dumps(resource) for resource in planted)
+        (folder / "more.ndjson").write_text(lines)
+        if way == "files":
+            world.source_url = ""
+            world.configure(source=f'files = "{folder}"')
+        else:
+            world.configure()
+        world.request(performer={"organization": {"name": "The Clinic", "npi": "1164425534"}})
+        ran = world.cli("transfer", "request.yaml", "--json")
+        if part:
+            assert (ran.code, codes(ran)[0]) == (5, "consent-denies")
+            assert world.written() == []
+        else:
+            assert ran.code in (0, 3), ran.out
 
 
 def test_consents_in_files_are_read_again(tmp_path: Path) -> None:

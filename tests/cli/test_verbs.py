@@ -59,6 +59,11 @@ def test_init_writes_files_that_work_and_writes_over_none(tmp_path: Path) -> Non
     before = (tmp_path / "connector.toml").read_text()
     assert connector(tmp_path, "init").code == 2
     assert (tmp_path / "connector.toml").read_text() == before
+    template = connector(tmp_path, "doctor", "request.yaml")
+    assert template.code == 2
+    assert "placeholder" in template.err
+    request = tmp_path / "request.yaml"
+    request.write_text(request.read_text().replace("REPLACE-ME", "p1"))
     doctor = connector(tmp_path, "doctor", "request.yaml")
     assert doctor.code in (6, 7), "both files are read; nobody listens on those ports"
 
