@@ -181,6 +181,32 @@ def test_a_contained_patient_says_whose_it_is(contained: dict[str, Any], whose: 
 
 
 @pytest.mark.parametrize(
+    ("more", "whose"),
+    [
+        ({"gender": "male", "name": [{"given": ["Karl"]}]}, Whose.STRANGER),
+        ({"gender": "male", "name": [{"given": ["Mona"]}]}, Whose.UNKNOWN),
+        ({"gender": "female", "name": [{"given": ["Karl"]}]}, Whose.UNKNOWN),
+        ({"gender": "unknown", "name": [{"given": ["Karl"]}]}, Whose.UNKNOWN),
+        ({"gender": "male"}, Whose.UNKNOWN),
+        # Their own number: people change name and gender.
+        (
+            {"gender": "male", "name": [{"given": ["Karl"]}],
+             "identifier": [{"system": MRN, "value": "MRN-1"}]},
+            Whose.OWN,
+        ),
+    ],
+)  # fmt: skip
+def test_a_twin_of_another_gender_is_another(more: dict[str, Any], whose: Whose) -> None:
+    ours = person(
+        encode({**PATIENT, "name": [{"family": "Berg", "given": ["Mona"]}], "gender": "female"}),
+        [BASE],
+    )
+    twin = {"resourceType": "Patient", "id": "p", "birthDate": "1970-05-06", **more}
+    body = record("Observation", contained=[twin], subject={"reference": "#p"})
+    assert ours.whose(body) is whose
+
+
+@pytest.mark.parametrize(
     ("body", "whose"),
     [
         ({"resourceType": "Patient", "id": OURS}, Whose.OWN),
