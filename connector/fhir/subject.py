@@ -69,6 +69,7 @@ class Person:
     other_identifiers: frozenset[tuple[str, str]] = frozenset()
     birth_date: str = ""
     words: frozenset[str] = frozenset()  # of all their names
+    gender: str = ""
     _seen: dict[bytes, frozenset[Whose]] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
@@ -243,32 +244,42 @@ class Person:
     def of_patient(self, patient: Mapping[str, Any]) -> Iterator[Whose]:
         """What a Patient without an id of the server says: by identifiers, birth date, names."""
         known = {system for system, _ in self.identifiers}
+        own = False
         values: dict[str, set[Whose]] = {}
         for system, value in pairs(patient.get("identifier")):
             if system in known:
                 values.setdefault(system, set()).update(self.ofpairs([(system, value)]))
         for said in values.values():
             # Somebody may have two numbers of a system, of which we know one.
+            own |= Whose.OWN in said
             yield Whose.OWN if Whose.OWN in said else _worst(said)
         born = patient.get("birthDate")
         if isinstance(born, str) and len(born) == len(self.birth_date) == 10:
-            if born != self.birth_date:
+            named = _words(patient.get("name"))
+            other = not own and self._is_other_gender(patient.get("gender"))
+            if born != self.birth_date or (other and self._is_other_name(named, least=1)):
                 yield Whose.STRANGER
-            elif self._is_other_name(_words(patient.get("name"))):
+            elif self._is_other_name(named):
                 yield Whose.OTHERWISE  # many are born on one day
             return
         named = _words(patient.get("name"))
         if named and self.words and named.isdisjoint(self.words):
             yield Whose.STRANGER
 
-    def _is_other_name(self, said: Iterable[str]) -> bool:
+    def _is_other_gender(self, said: Any) -> bool:
+        return {said, self.gender} == {"male", "female"} if isinstance(said, str) else False
+
+    def _is_other_name(self, said: Iterable[str], least: int = 2) -> bool:
         """Whether words are a name in full, of which nothing is in a name of our patient.
 
-        Not where the letters differ: one name in two scripts can't be compared here.
+        `least`: of so many words. Not where the letters differ: one name in two scripts can't be
+        compared here.
         """
         named = {word for word in said if word.isalpha()} - _NO_NAMES
         comparable = all(word.isascii() for word in named | self.words)
-        return len(named) > 1 and bool(self.words) and comparable and named.isdisjoint(self.words)
+        return (
+            len(named) >= least and bool(self.words) and comparable and named.isdisjoint(self.words)
+        )
 
 
 _OPEN = (Whose.UNKNOWN, Whose.OTHERWISE)  # says nothing of a person who only takes part
@@ -297,7 +308,7 @@ def person(
         raise UndecodableError("not a FHIR Patient")
     shared, theirs = frozenset(map(tidy, others)), frozenset(other_identifiers)
     own = frozenset(pairs(patient.get("identifier")))
-    born = patient.get("birthDate")
+    born, gender = patient.get("birthDate"), patient.get("gender")
     return Person(
         patient["id"],
         None if bases is None else frozenset(bases),
@@ -307,6 +318,7 @@ def person(
         theirs - own,
         born if isinstance(born, str) else "",
         _words(patient.get("name")),
+        gender if isinstance(gender, str) else "",
     )
 
 

@@ -40,8 +40,9 @@ _DATES = (
     "authoredOn", "issued", "recordedDate", "onsetDateTime", "onsetPeriod", "dateAsserted",
     "whenHandedOver", "recorded", "created", "startDate", "statusDate", "authored",
 )  # fmt: skip
-_CODES = ("code", "type", "vaccineCode", "medicationCodeableConcept", "relationship")
+_CODES = ("code", "type", "scope", "vaccineCode", "medicationCodeableConcept", "relationship")
 _STATUSES = ("status", "lifecycleStatus", "clinicalStatus")
+_DEVICE_ACTION = "http://hl7.org/fhir/device-action"
 _ERROR = "entered-in-error"
 _NO_TARGETS: frozenset[str] = frozenset()
 # A Reference has one Identifier, where almost everything else has a list of them.
@@ -183,7 +184,7 @@ def _row(
         verification=verification,
         error=_ERROR in (status, resource.get("docStatus")) or _ERROR in verification,
         readable=rules is None or all(_any(resource, group, links) for group in rules.readable),
-        codes=tokens(*map(resource.get, _CODES), *_substances(resource)),
+        codes=tokens(*map(resource.get, _CODES), *_substances(resource), *_done_to(resource)),
         categories=tokens(resource.get("category")),
         labels=labels.of(resource, body) | labels.of_contents(attached),
         title=intern(words.title(resource)),
@@ -206,6 +207,14 @@ def _substances(resource: dict[str, Any]) -> Iterator[Any]:
     """What an allergy is to, where it has no `code` (R4 allergyintolerance.html)."""
     if resource["resourceType"] == "AllergyIntolerance":
         yield from words.substances(resource)
+
+
+def _done_to(resource: dict[str, Any]) -> Iterator[Any]:
+    """What a Procedure did to its devices; where it does not say, they count as implanted."""
+    devices = resource.get("focalDevice")
+    for device in devices if isinstance(devices, list) else ():
+        action = device.get("action") if isinstance(device, dict) else None
+        yield action or {"system": _DEVICE_ACTION, "code": "implanted"}
 
 
 def _status(resource: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Which rows a rule of the mappings means, and which of them are within a window."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -18,6 +19,15 @@ def meant(match: Match, row: Row) -> bool:
         and (not match.category or not match.category.isdisjoint(row.categories))
         and (not match.status or row.status in match.status)
         and (not match.intent or row.intent in match.intent)
+    )
+
+
+def stands_in(words: Iterable[str], text: str) -> bool:
+    """Whether one of several words or phrases stands in a text, whole, in any case."""
+    text = text.casefold()
+    return any(
+        word in text and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)
+        for word in map(str.casefold, words)
     )
 
 

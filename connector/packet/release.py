@@ -14,7 +14,7 @@ from .consents import Consents
 from .index import Row, Unreadable
 from .labels import Labels
 from .mappings import Mappings
-from .match import any_means
+from .match import any_means, stands_in
 from .moments import months_before
 from .named import all_in_one, cause, withheld_though_named
 from .rules import Safety
@@ -208,10 +208,14 @@ class Barrier:
 
 def is_safety(safety: Safety, row: Row, at: datetime) -> bool:
     """Whether a rule of the safety set means a record, at the case's `as_of`."""
+    months = safety.within_months
+    if months and row.when is not None and row.last < months_before(at, months):
+        return False
     if any_means(safety.match, row):
         return not safety.supply or (row.supplied_until is not None and row.supplied_until >= at)
-    recent = row.when is None or row.last >= months_before(at, safety.within_months)
-    return recent and not safety.kinds.isdisjoint(row.kinds) and row.status not in _OVER
+    if any_means(safety.worded, row) and stands_in(safety.words, row.title):
+        return True
+    return not safety.kinds.isdisjoint(row.kinds) and row.status not in _OVER
 
 
 def _stays(row: Row | Unreadable, rule: str, reason: str) -> Decision:

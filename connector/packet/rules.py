@@ -140,8 +140,9 @@ class Status(File):
 class Safety(Model):
     """Records that always travel; with `hold_if_withheld` a withheld one stops the case.
 
-    `always` false: they only stop it. `kinds`: rules of release/heuristic.yaml that mean it too,
-    when the record is no older than `within_months`. `supply`: only while what was supplied lasts.
+    `always` false: they only stop it. `kinds`: rules of release/heuristic.yaml that mean it too.
+    `worded`: records that count if one of `words` stands in what they are called.
+    `within_months`: no older record. `supply`: only while what was supplied lasts.
     """
 
     id: Text
@@ -150,8 +151,10 @@ class Safety(Model):
     always: bool = True
     supply: bool = False
     kinds: frozenset[Text] = frozenset()
-    within_months: int = Field(default=10, ge=1, le=1200)
+    within_months: int | None = Field(default=None, ge=1, le=1200)
     match: tuple[Match, ...] = ()
+    worded: tuple[Match, ...] = ()
+    words: frozenset[Text] = frozenset()
 
 
 class Selection(File):

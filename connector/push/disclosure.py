@@ -69,7 +69,7 @@ def hand_over(desk: Desk) -> None:
     desk.ledger.intend(
         desk.handle,
         desk.fence,
-        desk.ledger.next_write_no(desk.handle),
+        desk.next_write_no(),
         _EXPORT,
         str(desk.case.fact("packet_hash")),
         entries,

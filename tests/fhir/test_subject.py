@@ -181,6 +181,32 @@ def test_a_contained_patient_says_whose_it_is(contained: dict[str, Any], whose: 
 
 
 @pytest.mark.parametrize(
+    ("more", "whose"),
+    [
+        ({"gender": "male", "name": [{"given": ["Karl"]}]}, Whose.STRANGER),
+        ({"gender": "male", "name": [{"given": ["Mona"]}]}, Whose.UNKNOWN),
+        ({"gender": "female", "name": [{"given": ["Karl"]}]}, Whose.UNKNOWN),
+        ({"gender": "unknown", "name": [{"given": ["Karl"]}]}, Whose.UNKNOWN),
+        ({"gender": "male"}, Whose.UNKNOWN),
+        # Their own number: people change name and gender.
+        (
+            {"gender": "male", "name": [{"given": ["Karl"]}],
+             "identifier": [{"system": MRN, "value": "MRN-1"}]},
+            Whose.OWN,
+        ),
+    ],
+)  # fmt: skip
+def test_a_twin_of_another_gender_is_another(more: dict[str, Any], whose: Whose) -> None:
+    ours = person(
+        encode({**PATIENT, "name": [{"family": "Berg", "given": ["Mona"]}], "gender": "female"}),
+        [BASE],
+    )
+    twin = {"resourceType": "Patient", "id": "p", "birthDate": "1970-05-06", **more}
+    body = record("Observation", contained=[twin], subject={"reference": "#p"})
+    assert ours.whose(body) is whose
+
+
+@pytest.mark.parametrize(
     ("body", "whose"),
     [
         ({"resourceType": "Patient", "id": OURS}, Whose.OWN),
@@ -281,6 +307,15 @@ def test_what_two_people_share_names_neither() -> None:
         ({"partOf": [{"reference": "Procedure/1"}]}, []),
         ({"resourceType": "Encounter", "partOf": {"reference": "Encounter/1"}}, ["Encounter/1"]),
         ({"encounter": "Encounter/1", "context": [7]}, []),
+        (
+            {"encounter": {"type": "Encounter", "identifier": {"system": "urn:v", "value": "7"}}},
+            ["Encounter?identifier=urn:v|7"],
+        ),
+        (
+            {"encounter": {"identifier": {"system": "urn:v", "value": "7"}}},
+            ["Encounter?identifier=urn:v|7", "EpisodeOfCare?identifier=urn:v|7"],
+        ),
+        ({"encounter": {"identifier": {"value": "7"}, "display": "x"}}, []),
     ],
 )
 def test_the_encounters_a_record_is_part_of(body: dict[str, Any], found: list[str]) -> None:

@@ -101,6 +101,24 @@ def test_a_minors_own_care_is_told_as_such(case: CaseFile) -> None:
     assert kinds == {"sexual and reproductive health"}
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("OUD on treatment", "substance use"),
+        ("Screen: AUDIT-C", "substance use"),
+        ("IPV screen", "violence"),
+        ("on PrEP since May", "HIV"),
+        ("Loud murmur; audit of the chart", None),
+        ("bowel prep on prescription", None),
+    ],
+)
+def test_abbreviations_are_whole_words(case: CaseFile, text: str, kind: str | None) -> None:
+    put(case, condition({"text": text}))
+    assert [each["kind"] for each in run(case, WHOLE).sensitive["kinds"]] == (
+        [kind] if kind else []
+    )
+
+
 def test_by_setting_a_case_is_held_until_the_request_names_the_records(case: CaseFile) -> None:
     held = MAPPINGS.heuristic.model_copy(update={"mode": "hold"})
     mappings = replace(MAPPINGS, heuristic=held)
@@ -119,6 +137,16 @@ def drug(kind: str, **more: Any) -> dict[str, Any]:
     label = {"security": [{"system": ACT, "code": "42CFRPart2"}]}
     return {"resourceType": kind, "id": "m", "meta": label, "subject": SUBJECT,
             "status": "completed", "medicationCodeableConcept": {"text": "x"}} | more  # fmt: skip
+
+
+TABLETS = {"value": 90, "unit": "tablet"}
+EXPLANTED = {"coding": [{"system": "http://hl7.org/fhir/device-action", "code": "explanted"}]}
+
+
+def dose(a_day: int) -> dict[str, Any]:
+    repeat = {"frequency": a_day, "period": 1, "periodUnit": "d"}
+    return {"timing": {"repeat": repeat}, "doseAndRate": [{"doseQuantity": {"value": 1,
+            "unit": "tablet"}}]}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -147,6 +175,44 @@ def drug(kind: str, **more: Any) -> dict[str, Any]:
         (drug("Condition", code=concept(ICD, "Z33.1"), recordedDate="2024-08-01"), False),
         (drug("Observation", code=concept("http://loinc.org", "82810-3"),
               effectiveDateTime="2026-11-01"), True),
+        (drug("Observation", code=concept("http://loinc.org", "11778-8"),
+              effectiveDateTime="2026-11-01", valueDateTime="2027-05-01"), True),
+        (drug("Condition", code={"text": "Gravida 2, 20 weeks"}, recordedDate="2026-11-01"), True),
+        (drug("MedicationDispense", whenHandedOver="2026-11-20",
+              daysSupply={"value": 6, "unit": "weeks"}), True),
+        (drug("MedicationDispense", whenHandedOver="2026-07-20",
+              daysSupply={"value": 6, "unit": "weeks"}), False),
+        (drug("MedicationDispense", whenHandedOver="2026-11-20",
+              dosageInstruction=[{"text": "1 daily for 6 weeks"}]), True),
+        (drug("MedicationDispense", whenHandedOver="2026-11-20", dosageInstruction=[
+            {"timing": {"repeat": {"boundsDuration": {"value": 2, "code": "mo"}}}}]), True),
+        (drug("MedicationDispense", whenHandedOver="2026-10-20", quantity=TABLETS,
+              dosageInstruction=[dose(1)]), True),
+        (drug("MedicationDispense", whenHandedOver="2026-08-20", quantity=TABLETS,
+              dosageInstruction=[dose(3)]), False),
+        (drug("MedicationDispense", whenHandedOver="2026-10-20", quantity=TABLETS,
+              dosageInstruction=[{"timing": {"code": {"coding": [{"code": "QD"}]}}}]), True),
+        (drug("MedicationRequest", authoredOn="2026-10-20", dosageInstruction=[dose(1)],
+              dispenseRequest={"quantity": TABLETS}), True),
+        (drug("MedicationAdministration", effectiveDateTime="2026-11-20",
+              medicationCodeableConcept={"text": "Paliperidone palmitate"}), True),
+        (drug("MedicationAdministration", effectiveDateTime="2025-11-20",
+              medicationCodeableConcept={"text": "Paliperidone palmitate"}), False),
+        (drug("MedicationAdministration", effectiveDateTime="2026-11-20"), False),
+        (drug("Procedure", focalDevice=[{"manipulated": {"display": "x"}}]), True),
+        (drug("Procedure", focalDevice=[{"action": EXPLANTED, "manipulated": {}}]), False),
+        (drug("Procedure", code={"text": "Implantation of ICD"}), True),
+        (drug("Procedure", code={"text": "Explantation of nail"}), False),
+        (drug("AdverseEvent", actuality="actual"), True),
+        (drug("Consent", status="active", scope={"coding": [{"code": "adr"}]}), True),
+        (drug("Consent", status="inactive", scope={"coding": [{"code": "adr"}]}), False),
+        (drug("Consent", status="active", scope={"coding": [{"code": "treatment"}]},
+              category=[{"coding": [{"code": "dnr"}]}]), True),
+        (drug("DocumentReference", status="current",
+              type=concept("http://loinc.org", "42348-3")), True),
+        (drug("DocumentReference", status="current", type={"text": "Will of iron"}), False),
+        (drug("Observation", status="final", code={"text": "Code status"}), True),
+        (drug("ServiceRequest", status="active", code={"text": "DNR order"}), True),
     ],
 )  # fmt: skip
 def test_what_a_team_must_not_miss_holds_when_it_is_withheld(

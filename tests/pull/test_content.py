@@ -204,3 +204,68 @@ def test_json_that_is_no_fhir_is_content(tmp_path: Path) -> None:
     with small(BINARY | stated | {"data": data}) as server:
         pulled = pulled_from(server, tmp_path, document(url="Binary/b", **stated))
     assert pulled.attachments == {"Binary/b": ("had", plain)}
+
+
+def fhir(patient: str, **more: Any) -> dict[str, Any]:
+    return {"resourceType": "Condition", "subject": {"reference": patient}, **more}
+
+
+def bundle(**patient: Any) -> dict[str, Any]:
+    """A document made elsewhere: its ids are its own."""
+    theirs = {"resourceType": "Patient", "id": "local", **patient}
+    entries = [{"fullUrl": "urn:uuid:1", "resource": theirs}]
+    entries += [{"resource": fhir(name)} for name in ("urn:uuid:1", "Patient/local")]
+    return {"resourceType": "Bundle", "type": "document", "entry": entries}
+
+
+OWN = {"birthDate": "1980-02-03", "name": [{"family": "Probe", "given": ["Ada"]}]}
+OTHERS = {"birthDate": "1944-05-06", "name": [{"family": "Canary"}]}
+
+
+def wrap(value: Any) -> str:
+    return base64.b64encode(value if isinstance(value, bytes) else encode(value)).decode()
+
+
+THEIRS: list[Any] = [
+    fhir("Patient/other"),
+    [fhir("Patient/other")],
+    bundle(**OTHERS),
+    {"resourceType": "Patient", "id": "other"},
+    encode(fhir("Patient/pat")) + b"\n" + encode(fhir("Patient/other")),
+    b"\xef\xbb\xbf " + encode(fhir("Patient/other")),
+    fhir("#p", contained=[{"resourceType": "Patient", "id": "p", **OTHERS}]),
+    {"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Binary", "data":
+        wrap(fhir("Patient/other"))}}]},
+    {"resourceType": "Parameters", "parameter": [{"resource": fhir("Patient/other")}]},
+]  # fmt: skip
+OURS: list[Any] = [
+    fhir("Patient/pat"),
+    bundle(**OWN),
+    {"resourceType": "Practitioner"},
+    b"{no json",
+    {"a": 1},
+]
+FHIR = {"contentType": "application/fhir+json"}
+
+
+@pytest.mark.parametrize("content", [*THEIRS, *OURS])
+@pytest.mark.parametrize("inline", [True, False])
+def test_fhir_of_another_inside_a_document_is_not_taken(
+    tmp_path: Path, content: Any, inline: bool
+) -> None:
+    binary = {**BINARY, **FHIR, "data": wrap(content)}
+    attachment = {"data": wrap(content)} if inline else {"url": "Binary/b"}
+    with small(binary) as server:
+        server.put({"resourceType": "Patient", "id": "pat", **OWN})
+        pulled = pulled_from(server, tmp_path, document(**FHIR, **attachment))
+    theirs = any(content is one for one in THEIRS)
+    if not theirs:
+        assert pulled.gaps == []
+        assert "DocumentReference/doc" in pulled.records
+    else:
+        [gap] = pulled.gaps
+        assert gap.kind == "refused"
+        assert "DocumentReference/doc content.attachment" in gap.why
+        assert ("DocumentReference/doc" in pulled.records) is not inline
+    if not inline:
+        assert pulled.attachments["Binary/b"][0] == ("gap" if theirs else "had")
