@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from .identifiers import pairs
 from .lossless import decode, members
 
 # The one element of each type that holds whom it is about, where that may be a Patient.
@@ -67,7 +68,10 @@ def telling(top: Mapping[str, msgspec.Raw]) -> Iterator[tuple[str, msgspec.Raw]]
 
 
 def encounters(body: bytes) -> list[str]:
-    """The references, as written, to the encounters and episodes that a record is part of."""
+    """The references, as written, to the encounters and episodes that a record is part of.
+
+    One by an identifier alone in the form of a conditional reference: `Encounter?identifier=s|v`.
+    """
     top = members(body)
     found: list[str] = []
     for name in ("encounter", "context", "partOf"):
@@ -78,7 +82,16 @@ def encounters(body: bytes) -> list[str]:
                 reference = item.get("reference") if isinstance(item, dict) else None
                 if isinstance(reference, str):
                     found.append(reference)
+                elif isinstance(item, dict):
+                    found += _logical(item)
     return found
+
+
+def _logical(reference: Mapping[str, Any]) -> list[str]:
+    stated = reference.get("type")
+    kinds = [stated] if isinstance(stated, str) else ["Encounter", "EpisodeOfCare"]
+    named = pairs(reference.get("identifier"))
+    return [f"{kind}?identifier={s}|{v}" for kind in kinds for s, v in named if v]
 
 
 def items(value: Any) -> list[Any]:

@@ -6,12 +6,14 @@ itself: SMART Imaging's capability URLs, signed links, SMART Health Links.
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache, partial
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..fhir.lossless import UndecodableError, decode
 from ..fhir.references import attachment_nodes, objects
 from ..store.casefile import CaseFile
+from .capability import URL, credentials, is_key, is_mixed, looks_random, parts_of, plain
 from .change import Note
 from .rules import EndpointSecrets
 
@@ -24,13 +26,19 @@ _MASKED = {
         }
     ]
 }
-_URL = re.compile(r"""(?:https?|wss?|ftp|dicom)://[^\s"'<>\\]+|shlink:/[^\s"'<>\\]+""", re.I)
-_BEARER = re.compile(r"\b(?:Bearer|Basic)\s+[A-Za-z0-9\-._~+/]{8,}=*", re.I)
-_FRAGMENT = re.compile(rb"#[A-Za-z_\-]+=")
-_OPAQUE = 16  # characters of a part of a path that may be a key
-_IDENTIFIER = re.compile(r"[0-9.]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
-# Strings that name things and are never addresses of a door.
-_NAMES = frozenset({"resourceType", "id", "system", "data", "reference", "code"})
+_ADDRESS = re.compile(rb"""://[^\s"'<>\\]+""")
+_ESCAPED = re.compile(rb"%[0-9A-Fa-f]{2}")
+_MARKS = (b'"endpoint"', b"?", b"@", b"shlink", b"eyj", b"bearer", b"basic ", b"key", b"token")
+_WORD = re.compile(r"""[^\s"'<>\\]+""")
+_SHORT = 12  # characters: a shorter key is looked for as a word
+# Strings that are names and no addresses; those that only look so, where only sure signs count.
+_NAMES = frozenset({"resourceType", "id", "data", "reference"})
+_TERMS = frozenset({"system", "code"})
+_DEFINITIONS = frozenset({"url", "profile"})
+# What an extension of an Endpoint may say a key in.
+_FREE = frozenset({"valueString", "valueMarkdown", "valueUri", "valueUrl", "valueBase64Binary",
+                   "valueId", "valueUuid", "valueOid", "valueCanonical"})  # fmt: skip
+_OPEN_HEADERS = ("accept", "content-", "user-agent", "host:")
 
 
 class Secrets:
@@ -39,7 +47,8 @@ class Secrets:
     def __init__(self, rule: EndpointSecrets, known: Iterable[dict[str, Any]] = ()) -> None:
         self.id, self.reason = rule.id, rule.reason
         self._hosts = rule.named_hosts
-        self._parameters = {_plain(name) for name in rule.parameters}
+        parameters = frozenset(plain(name) for name in rule.parameters)
+        self._is_key = lru_cache(4096)(partial(is_key, parameters=parameters))
         keys: set[str] = set()
         for endpoint in known:
             keys |= set(self._keys(endpoint))
@@ -61,16 +70,18 @@ class Secrets:
 
     def may_be_in(self, data: bytes) -> bool:
         """Whether it is worth while to decode a record and look for keys in it."""
+        lower = data.lower()
         return (
-            b'"Endpoint"' in data
+            any(mark in lower for mark in _MARKS)
             or b"\\/" in data  # escaped: nothing can be told from the bytes
             or b"\\u00" in data
-            or b"?" in data
-            or _FRAGMENT.search(data) is not None
-            or b"@" in data
-            or b"shlink:" in data
-            or b"earer" in data
+            or b"secret" in lower
+            or _ESCAPED.search(data) is not None
             or any(key in data for key in self._bytes)
+            or any(
+                self._is_key("https" + found.decode("utf-8", "replace"))
+                for found in _ADDRESS.findall(data)
+            )
         )
 
     def mask(self, resource: dict[str, Any]) -> list[Note]:
@@ -94,13 +105,27 @@ class Secrets:
             touched[before:] = [f"{kind}.{name}"] if len(touched) > before else []
         return [Note(self.id, path, "changed") for path in dict.fromkeys(touched)]
 
-    def masked(self, text: str) -> str:
-        """A text without keys."""
+    def masked(self, text: str, *, guess: bool = True) -> str:
+        """A text without keys. `guess`: also those that only their looks tell."""
         for key in self._known:
-            if key in text:
-                text = _token_around(text, key)
-        text = _URL.sub(lambda url: REPLACED if self._is_key(url[0]) else url[0], text)
-        return _BEARER.sub(REPLACED, text)
+            text = _without(text, key)
+        if "%" in text:
+            text = _WORD.sub(lambda word: self._unescaped(word[0]), text)
+        return self._surely(text, guess=guess)
+
+    def _surely(self, text: str, *, guess: bool = False) -> str:
+        """A text without what opens something by itself, whoever's it is."""
+        text = URL.sub(lambda url: REPLACED if self._is_key(url[0], guess=guess) else url[0], text)
+        for key in sorted(set(credentials(text)), key=len, reverse=True):
+            text = text.replace(key, REPLACED)
+        return text
+
+    def _unescaped(self, word: str) -> str:
+        """A percent-encoded word; what replaces it if there is a key of the chart in it."""
+        written = unquote(unquote(word)) if "%" in word else word
+        if written != word and any(_without(written, key) != written for key in self._known):
+            return REPLACED
+        return word
 
     def _endpoint(self, endpoint: dict[str, Any]) -> list[str]:
         found = []
@@ -112,6 +137,17 @@ class Secrets:
         gone = [endpoint.pop(name, None) for name in ("header", "_header")]
         if any(value is not None for value in gone):
             found.append("header")
+        for extension in _extensions(endpoint):
+            for name in _FREE & extension.keys():
+                del extension[name]
+                extension[f"_{name}"] = _MASKED
+                found.append("extension")
+        for identifier in _identifiers(endpoint):
+            for name in ("system", "value"):
+                value = identifier.get(name)
+                if isinstance(value, str) and self._is_name_of_door(value):
+                    identifier[name] = REPLACED
+                    found.append("identifier")
         return found
 
     def _strings(self, node: dict[str, Any], names: Iterable[str]) -> list[str]:
@@ -120,42 +156,56 @@ class Secrets:
             value = node.get(name)
             if name in _NAMES:
                 continue
-            if isinstance(value, str) and (text := self.masked(value)) != value:
+            if isinstance(value, str) and (text := self._in(name, value)) != value:
                 node[name] = text
                 found.append(name)
             elif isinstance(value, list):
                 for place, item in enumerate(value):
-                    if isinstance(item, str) and (text := self.masked(item)) != item:
+                    if isinstance(item, str) and (text := self._in(name, item)) != item:
                         value[place] = text
                         found.append(name)
         return found
 
-    def _may_be_named(self, address: str) -> bool:
-        return _host(address) in self._hosts and not self._is_key(address) and not _opaque(address)
+    def _in(self, name: str, value: str) -> str:
+        """The string of a member, without keys."""
+        if name in _TERMS:
+            return self._surely(value)
+        if name == "source":  # meta.source: what servers write behind `#` is the id of a request
+            address, mark, request = value.partition("#")
+            return self._surely(self.masked(address) + mark + request)
+        return self.masked(value, guess=name not in _DEFINITIONS)
 
-    def _is_key(self, url: str) -> bool:
-        """Whether a URL opens something by itself."""
-        if "shlink:/" in url.lower():
-            return True
-        try:
-            parts = urlsplit(url.replace("&amp;", "&"))
-        except ValueError:
-            return True
-        if "@" in parts.netloc:
-            return True
-        given = [*parse_qsl(parts.query), *parse_qsl(parts.fragment)]
-        return any(_plain(name) in self._parameters and len(value) >= 6 for name, value in given)
+    def _may_be_named(self, address: str) -> bool:
+        named = _host(address) in self._hosts
+        return named and not self._is_key(address) and not any(parts_of(address))
+
+    def _is_name_of_door(self, value: str) -> bool:
+        """Whether a name of an Endpoint opens it."""
+        if "://" in value:
+            return bool(self._is_key(value))
+        return any(credentials(value)) or any(_random_words(value))
 
     def _keys(self, endpoint: dict[str, Any]) -> Iterator[str]:
         """What of an Endpoint is a key wherever it stands."""
         address = endpoint.get("address")
-        if isinstance(address, str) and (_opaque(address) or self._is_key(address)):
+        if isinstance(address, str) and (any(parts_of(address)) or self._is_key(address)):
             yield address.rstrip("/")
-            yield from _opaque(address)
+            yield from parts_of(address)
         headers = endpoint.get("header")
         for header in headers if isinstance(headers, list) else []:
-            if isinstance(header, str):
-                yield from (word for word in header.split() if len(word) >= 8 and ":" not in word)
+            if isinstance(header, str) and not header.lower().startswith(_OPEN_HEADERS):
+                name, colon, value = header.partition(":")
+                words = (value if colon else name).split()
+                yield from (word for word in words if len(word) >= 8 or is_mixed(word))
+        for said in (ext.get(name) for ext in _extensions(endpoint) for name in _FREE):
+            if isinstance(said, str) and (is_mixed(said) or self._is_key(said)):
+                yield said
+                yield from parts_of(said)
+        for identifier in _identifiers(endpoint):
+            for named in (identifier.get("system"), identifier.get("value")):
+                if isinstance(named, str) and self._is_name_of_door(named):
+                    yield named
+                    yield from _random_words(named)
 
 
 def _endpoints(body: bytes) -> Iterator[dict[str, Any]]:
@@ -166,18 +216,29 @@ def _endpoints(body: bytes) -> Iterator[dict[str, Any]]:
     yield from (node for node in objects(resource) if node.get("resourceType") == "Endpoint")
 
 
-def _opaque(address: str) -> list[str]:
-    """Parts of a path that may be keys; ids of DICOM and UUIDs are none."""
-    try:
-        path = urlsplit(address).path
-    except ValueError:
-        return [address]
-    return [p for p in path.split("/") if len(p) >= _OPAQUE and not _IDENTIFIER.fullmatch(p)]
+def _extensions(endpoint: dict[str, Any]) -> list[dict[str, Any]]:
+    """The extensions of an Endpoint, at any depth."""
+    return [node for node in objects(endpoint) if isinstance(node.get("url"), str)]
 
 
-def _token_around(text: str, key: str) -> str:
-    """`text` with what stands around a key up to the next space or quote replaced."""
-    return re.sub(rf"""[^\s"'<>]*{re.escape(key)}[^\s"'<>]*""", REPLACED, text)
+def _identifiers(endpoint: dict[str, Any]) -> list[dict[str, Any]]:
+    found = endpoint.get("identifier")
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _random_words(name: str) -> list[str]:
+    return [word for word in re.split(r"[:/|?#=&;]", name) if looks_random(word, _SHORT)]
+
+
+def _without(text: str, key: str) -> str:
+    """`text` with what stands around a key, up to the next space or quote, replaced.
+
+    A short key is one only where no letter and no digit touches it.
+    """
+    if key not in text:
+        return text
+    edges = ("", "") if len(key) >= _SHORT else ("(?<![A-Za-z0-9])", "(?![A-Za-z0-9])")
+    return re.sub(rf"""[^\s"'<>]*{edges[0]}{re.escape(key)}{edges[1]}[^\s"'<>]*""", REPLACED, text)
 
 
 def _host(address: str) -> str | None:
@@ -185,7 +246,3 @@ def _host(address: str) -> str | None:
         return urlsplit(address).hostname
     except ValueError:
         return None
-
-
-def _plain(name: str) -> str:
-    return name.casefold().replace("_", "").replace("-", "")

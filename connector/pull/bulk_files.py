@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..endpoint import Answer, Endpoint
 from ..errors import EndpointError
-from ..fhir.about import telling
+from ..fhir.about import SUBJECT, telling
 from ..fhir.lossless import UndecodableError, decode, encode, members, sha256
 from ..fhir.subject import Whose, person
 from ..fhir.types import TYPES
@@ -25,6 +25,7 @@ _PAGES_MAX = 1000
 _NOWHERE = Place("")
 _SEVERAL = Problem("refused", "names another person beside the patient")
 _UNCLEAR = Problem("failed", "does not tell whose it is: it names nobody who is known")
+_NO_PATIENT = Problem("not-asked", "is about something that is no patient: not taken")
 _TAKEN = Problem("not-asked", "names no patient; taken, since the export is of one patient")
 
 
@@ -178,6 +179,8 @@ def _examined(pull: Pull, lines: Iterable[bytes], file: Place) -> Iterator[Recor
             continue
         elif whose is Whose.SEVERAL:
             yield Untaken(_SEVERAL, place)
+        elif whose is Whose.NOBODY and named and kind in SUBJECT:
+            yield Untaken(_NO_PATIENT, place)
         elif whose is Whose.UNKNOWN and named:
             yield Untaken(_UNCLEAR, place)
         else:

@@ -2,15 +2,20 @@
 
 import re
 
+from ..errors import EndpointError
 from ..fhir.about import encounters
 from ..fhir.references import Kind, parse
 from ..store import chart
 from .context import Pull
-from .records import Problem
+from .lookup import carries, find
+from .records import ANOTHER_PATIENT, Problem
 
 TYPES = ("Encounter", "EpisodeOfCare")
 # fact: those that were read and are another patient's, by `Type/id` and as they were referred to
 _OTHERS = "others_encounters"
+_ASKED = "asked_encounters"  # fact: those named by an identifier alone that were asked for
+_ASKED_MAX = 500
+_ELEMENTS = ("encounter", "context", "partOf")
 _WHY = Problem("failed", "a record of another patient's encounter came back")
 
 
@@ -18,6 +23,38 @@ def note(pull: Pull, *names: str) -> None:
     """Keep in mind that an encounter, by whatever names, is another patient's."""
     with pull.case.commit():
         pull.case.set_fact(_OTHERS, sorted({*pull.case.fact(_OTHERS, []), *names}))
+
+
+def look_up(pull: Pull) -> None:
+    """Ask whose the encounters are that records name by an identifier alone.
+
+    What the source does not find, or can't be asked for, stays unknown.
+    """
+    asked = set(pull.case.fact(_ASKED, []))
+    wanted = {name for name in _logical(pull) if name not in asked}
+    for name in sorted(wanted)[: max(0, _ASKED_MAX - len(asked))]:
+        kind, _, token = name.partition("?identifier=")
+        if "identifier" in pull.capability.search.get(kind, ()):
+            try:
+                found = find(pull.source, kind, {"identifier": token})
+            except EndpointError as error:
+                pull.still_there(error)
+                continue
+            sieve = pull.sieve.at(*pull.bases())
+            said = [sieve.examine(body) for body in found.values() if carries(body, token)]
+            if said and all(one is ANOTHER_PATIENT for one in said):
+                note(pull, name)
+        with pull.case.commit():
+            pull.case.set_fact(_ASKED, sorted({*pull.case.fact(_ASKED, []), name}))
+
+
+def _logical(pull: Pull) -> set[str]:
+    hint = "instr(body, CAST('\"identifier\"' AS BLOB)) AND ("
+    hint += " OR ".join(f"instr(body, CAST('\"{n}\"' AS BLOB))" for n in _ELEMENTS) + ")"
+    found: set[str] = set()
+    for (body,) in pull.case.rows(f"SELECT body FROM record WHERE {hint}"):  # noqa: S608 - ours
+        found.update(name for name in encounters(body) if "?identifier=" in name)
+    return {name for name in found if name.partition("?")[0] in TYPES}
 
 
 def drop(pull: Pull) -> None:

@@ -25,9 +25,11 @@ from .versions import moment, updated
 _DEPTH_MAX = 8  # of Bundles and Parameters inside one another
 _Json = bytes | msgspec.Raw
 _UUID = "urn:uuid:"
+_ID = re.compile(r"[A-Za-z0-9\-._~]{1,255}")
 
 MALFORMED = Problem("failed", "not JSON that can be read")
 _NO_ID = Problem("failed", "without an id, and no fullUrl that tells one")
+_NO_ID_AT_ALL = Problem("failed", "its id is empty, or nothing that can be an id")
 _NESTED = Problem("failed", f"nested in more than {_DEPTH_MAX} Bundles or Parameters")
 _ENVELOPE = Problem("refused", "JSON of an unknown sort that holds resources: only FHIR is read")
 _OTHER_JSON = Problem("not-asked", "JSON of an unknown sort, without resources")
@@ -123,6 +125,8 @@ def _resource(
             yield Untaken(problem, place)
     elif not isinstance(kind, str):
         yield Untaken(MALFORMED, place)
+    elif "id" in top and not _is_id(decode(top["id"])):
+        yield Untaken(_NO_ID_AT_ALL, place, kind if kind in TYPES else FILES, body)
     elif "id" in top:
         yield Given(full_url, body, place)
     elif id_ := _id_of(full_url, kind):
@@ -130,6 +134,11 @@ def _resource(
         yield Given(full_url, named, place)
     else:
         yield Untaken(_NO_ID, place, kind if kind in TYPES else FILES, body)
+
+
+def _is_id(value: Any) -> bool:
+    """Whether a server could have given this id: R4's letters, and those that some use beside."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _id_of(full_url: str, kind: str) -> str:

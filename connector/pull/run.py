@@ -193,6 +193,7 @@ def _ask(pull: Pull) -> None:
     while provenance.add_queries(pull):
         queries.ask_open(pull)
         closure.close(pull)
+    episodes.look_up(pull)
     episodes.drop(pull)
 
 

@@ -222,7 +222,7 @@ def _write(desk: Desk, pending: list[Signal], at: str, attempt: int) -> str:
     """
     together = desk.way() == "transaction"
     now = pending if together else pending[:1]
-    write_no = desk.ledger.next_write_no(desk.handle)
+    write_no = desk.next_write_no()
     desk.case.set_fact("announcing", {"at": at, "write_no": write_no})
     answer = post(desk, write_no, list(map(put, now)), "announce", "announce")
     kind, words, found = judged([signal.key for signal in now], answer)

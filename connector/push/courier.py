@@ -164,7 +164,7 @@ class Courier:
 
     def _intend(self, keys: Collection[str], beside: dict[str, str] | None = None) -> int:
         desk = self._desk
-        write_no = desk.ledger.next_write_no(desk.handle)
+        write_no = desk.next_write_no()
         missing = {} if beside is None else {
             parts(key): found
             for key in keys

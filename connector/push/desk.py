@@ -11,7 +11,7 @@ from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
 from ..request import Request
 from ..settings import Destination, Kind, Source
-from ..store import packet, update
+from ..store import delivery, packet, update
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
 from ..store.written import Known, Written
@@ -95,6 +95,13 @@ class Desk:
         """How writes travel to this destination: settled with the patient, before the first."""
         found: Way = self.case.fact("way", "transaction")
         return found
+
+    def next_write_no(self) -> int:
+        """The number of the next write: above all that the ledger and the case file hold.
+
+        One of them may have been put back to an earlier day.
+        """
+        return max(self.ledger.next_write_no(self.handle), delivery.next_write_no(self.case))
 
     def wrote(self, records: Iterable[Written]) -> None:
         """Keep in the ledger how we left records there. Raises `LockHeld`."""

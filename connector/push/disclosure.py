@@ -69,7 +69,7 @@ def hand_over(desk: Desk) -> None:
     desk.ledger.intend(
         desk.handle,
         desk.fence,
-        desk.ledger.next_write_no(desk.handle),
+        desk.next_write_no(),
         _EXPORT,
         str(desk.case.fact("packet_hash")),
         entries,
@@ -128,6 +128,9 @@ def _decided(desk: Desk, event: Event) -> str | None:
     if event in ("cancel", "recall"):
         made = desk.case.fact("withdrawal")
         return str(made["by"]) if made else since.last_by(desk.case)
+    if event == "remove":  # of copies: whoever said so
+        said = desk.case.fact("doubles", [])
+        return str(said[-1]["by"]) if said else None
     return approver(desk)
 
 

@@ -91,7 +91,7 @@ def _bring(desk: Desk, group: list[Revision], refused: dict[str, str]) -> None:
 
 def _send(desk: Desk, group: list[Revision]) -> tuple[Answer | None, Collection[str]]:
     """One try: the answer, and what it proves to be done."""
-    write_no = desk.ledger.next_write_no(desk.handle)
+    write_no = desk.next_write_no()
     answer = post(desk, write_no, list(map(_put, group)), "push")
     kind, _, found = judged([revision.key for revision in group], answer)
     if answer is not None and kind is not Kind.DONE:

@@ -28,7 +28,7 @@ def send(desk: Desk, writes: Sequence[Write], event: Event) -> tuple[Kind, Answe
 
     Raises `DestinationRefused` if we are not let in at all, and what `post` raises.
     """
-    write_no = desk.ledger.next_write_no(desk.handle)
+    write_no = desk.next_write_no()
     desk.case.set_fact(_BEGUN, write_no)
     answer = post(desk, write_no, writes, event, event)
     kind, words = kind_of(answer), "no whole answer from the destination"

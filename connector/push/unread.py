@@ -126,7 +126,7 @@ class _Announcement:
     def _write(self, signals: list[Signal]) -> None:
         desk, keys = self._desk, [signal.key for signal in signals]
         for attempt in count(1):
-            self._keep(now=keys, write_no=desk.ledger.next_write_no(desk.handle))
+            self._keep(now=keys, write_no=desk.next_write_no())
             answer, kind, words, found = _send(desk, keys, list(map(put, signals)), "announce")
             if kind is Kind.DONE:
                 for signal in signals:
@@ -180,7 +180,7 @@ class _Announcement:
 def _send(
     desk: Desk, keys: list[str], writes: list[Write], what: str
 ) -> tuple[Answer | None, Kind, str, Proof]:
-    write_no = desk.ledger.next_write_no(desk.handle)
+    write_no = desk.next_write_no()
     answer = post(desk, write_no, writes, what, "announce" if what == "announce" else "deliver")
     kind, words, found = judged(keys, answer)
     if answer is not None and kind is not Kind.DONE:

@@ -57,7 +57,7 @@ def gather(desk: Desk, pieces: Iterable[bytes]) -> Whole:
 
 def intend(desk: Desk) -> int:
     """Say that the next write holds every entry of the packet. Its number."""
-    write_no = desk.ledger.next_write_no(desk.handle)
+    write_no = desk.next_write_no()
     keys = (parts(key_of(entry)) for entry in packet.entries(desk.case))
     delivery.intend(desk.case, write_no, keys)
     return write_no

@@ -307,6 +307,15 @@ def test_what_two_people_share_names_neither() -> None:
         ({"partOf": [{"reference": "Procedure/1"}]}, []),
         ({"resourceType": "Encounter", "partOf": {"reference": "Encounter/1"}}, ["Encounter/1"]),
         ({"encounter": "Encounter/1", "context": [7]}, []),
+        (
+            {"encounter": {"type": "Encounter", "identifier": {"system": "urn:v", "value": "7"}}},
+            ["Encounter?identifier=urn:v|7"],
+        ),
+        (
+            {"encounter": {"identifier": {"system": "urn:v", "value": "7"}}},
+            ["Encounter?identifier=urn:v|7", "EpisodeOfCare?identifier=urn:v|7"],
+        ),
+        ({"encounter": {"identifier": {"value": "7"}, "display": "x"}}, []),
     ],
 )
 def test_the_encounters_a_record_is_part_of(body: dict[str, Any], found: list[str]) -> None:

@@ -13,6 +13,7 @@ nothing of the patient in what is printed or kept outside the case.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 import time
@@ -63,10 +64,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="one round, again")
     asked = parser.parse_args()
     names = [asked.target] if asked.target else list(TARGETS)
+    # In CI the same rounds every time: what is found by chance is for whoever looks for it.
+    dice = random.Random(4711 if os.environ.get("CI") else None)
     until, ran, findings = time.monotonic() + asked.minutes * 60, Counter[str](), 0
     while True:
         for name in names:
-            number = asked.seed if asked.seed is not None else random.randrange(1 << 31)
+            number = asked.seed if asked.seed is not None else dice.randrange(1 << 31)
             count, broken = played(name, number)
             ran[name] += count
             if broken is not None:

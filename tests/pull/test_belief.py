@@ -268,6 +268,24 @@ def test_of_another_patients_encounter_by_any_way(tmp_path: Path, form: str) -> 
     assert "another patient's encounter" in got.gap("Condition").why
 
 
+@pytest.mark.parametrize("stated", [{}, {"type": "Encounter"}])
+@pytest.mark.parametrize("mine", [True, False])
+def test_of_an_encounter_that_is_named_by_an_identifier_alone(
+    tmp_path: Path, stated: dict[str, str], mine: bool
+) -> None:
+    named = {**stated, "identifier": {"system": "urn:v", "value": "77"}}
+    visit = VISIT | {"id": "e", "identifier": [{"system": "urn:v", "value": "77"}],
+                     "subject": OWN if mine else {"reference": "Patient/other"}}  # fmt: skip
+    found = condition("c2", encounter=named)
+    unknown = condition("c4", encounter={"identifier": {"system": "urn:v", "value": "78"}})
+    with small(PAT, visit, found, condition("c3"), unknown) as server:
+        got = pull(tmp_path, source(server.base_url), id="pat")
+    assert {"Condition/c3", "Condition/c4"} <= got.records.keys()
+    assert ("Condition/c2" in got.records) is mine
+    if not mine:
+        assert "another patient's encounter" in got.gap("Condition").why
+
+
 def test_a_record_of_another_patients_encounter_is_not_taken(tmp_path: Path) -> None:
     visit = {"resourceType": "Encounter", "id": "e", "status": "finished", "class": {},
              "subject": {"reference": "Patient/other"}}  # fmt: skip

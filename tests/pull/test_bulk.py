@@ -198,6 +198,7 @@ def test_lines_of_an_export_are_taken_as_they_say_whose_they_are(tmp_path: Path)
         named("by-number", identifier=OWN),
         named("nobody"),
         named("unclear", reference="urn:uuid:0c7f4a52-0000-4000-8000-000000000000"),
+        named("of-a-pump", reference="Device/pump"),
         {"resourceType": "OperationOutcome", "id": "e1",
          "issue": [{"severity": "error", "code": "processing"}]},
     ]  # fmt: skip
@@ -212,6 +213,10 @@ def test_lines_of_an_export_are_taken_as_they_say_whose_they_are(tmp_path: Path)
     }
     why = {(g.what, g.kind): g.why for g in pulled.gaps}
     assert "(line 2)" in why["Condition", "not-asked"]
+    assert (
+        "is no patient: not taken (1): Condition export file (line 4)"
+        in (why["Condition", "not-asked"])
+    )
     assert "results are missing (processing)" in why["Condition", "failed"]
     assert "(line 3)" in why["Condition", "failed"]
 

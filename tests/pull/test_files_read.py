@@ -448,3 +448,20 @@ def test_any_json_is_records_or_told(
     (tmp_path / "x").write_bytes(data[: cut or None])
     for part in Files(tmp_path / "x", 1_000_000).all():
         assert isinstance(part, Untaken) or (part.type or isinstance(part.type, type(None)))
+
+
+@pytest.mark.parametrize("id_", ["", " ", "a b", "a/b", "x" * 256, "é", 7, None, {}])
+def test_an_id_that_is_none_is_a_gap(tmp_path: Path, id_: Any) -> None:
+    pulled = taken(tmp_path, {"x": lines(ME, {**condition("c"), "id": id_})})
+    assert pulled.records.keys() == {"Patient/pat"}
+    assert "nothing that can be an id (1): x (line 2)" in told(pulled)["Condition", "failed"]
+
+
+def test_an_encounter_of_another_named_by_an_identifier_alone(tmp_path: Path) -> None:
+    number = {"system": "urn:v", "value": "77"}
+    visit = {"resourceType": "Encounter", "id": "e", "identifier": [number],
+             "subject": {"reference": "Patient/other"}}  # fmt: skip
+    there = condition("c", encounter={"identifier": number})
+    pulled = taken(tmp_path, {"x": lines(ME, visit, there)})
+    assert pulled.records.keys() == {"Patient/pat"}
+    assert "encounter of another patient" in told(pulled)["Condition", "failed"]

@@ -16,7 +16,7 @@ from connector.fhir.systems import TAG
 from connector.push import Desk, risen
 from connector.push.lookup import Place
 from connector.sandbox import Fault, Quirks, Sandbox
-from connector.store import packet
+from connector.store import delivery, packet
 from tests.push.conftest import (
     SMALL,
     STRATEGIES,
@@ -270,3 +270,14 @@ def test_the_ledger_knows_every_write_and_no_patient(
     kept = re.sub(rb"[0-9a-f]{32,}", b"", files)  # a hash may hold any four digits
     for secret in ("Müller".encode(), b"4711", b"1970-03-04", b"Patient/", b"Glucose"):
         assert secret not in kept
+
+
+def test_numbers_go_on_above_what_either_store_holds(desk_of: DeskOf) -> None:
+    desk = desk_of()
+    push_all(desk)
+    last = max(row.write_no for row in delivery.deliveries(desk.case))
+    assert desk.next_write_no() > last
+    with desk.ledger._begin() as db:  # a ledger of the day before
+        db.exec_driver_sql("DELETE FROM ledger_write")
+    assert desk.ledger.next_write_no(desk.handle) == 1
+    assert desk.next_write_no() == last + 1
