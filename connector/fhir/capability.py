@@ -22,6 +22,8 @@ class Capability:
     update_create: dict[str, bool] = field(default_factory=dict)  # type → what it says of itself
     export: str = ""  # canonical of the OperationDefinition of Patient/$export
     may: dict[str, frozenset[str]] = field(default_factory=dict)  # type → interactions declared
+    # type → `Type:parameter` of other types that may lead to it (searchRevInclude)
+    refers: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def is_r4(self) -> bool:
@@ -72,6 +74,7 @@ def parse(body: bytes) -> Capability:
             r["type"]: frozenset(str(i.get("code")) for i in _dicts(r.get("interaction")))
             for r in resources
         },
+        refers={r["type"]: frozenset(_strings(r.get("searchRevInclude"))) for r in resources},
     )
 
 
@@ -80,6 +83,10 @@ _MINUTES_MAX = 366 * 24 * 60
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _strings(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def _minutes(messaging: dict[str, Any]) -> int:

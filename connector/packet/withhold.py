@@ -50,7 +50,7 @@ def spread(
     which record it was made. What a person released stays out of it where only words may tell.
     Raises `Held` when the patient is among them.
     """
-    withheld = Withheld(links, mappings.shadows.beside)
+    withheld = Withheld(links, mappings.shadows.beside, mappings.shadows.told_in)
     fresh = [key for key, decision in barred.items() if decision.outcome == "withheld"]
     if not fresh:
         return withheld
@@ -83,6 +83,8 @@ def spread(
             for order in tellers.orders(body(case, key) or {}):
                 if all(k in withheld for k in web.done_on(order, tellers)):
                     take([order], mappings.shadows.id, key)
+            for ground in tellers.grounds(body(case, key) or {}):
+                take(web.reports_on(ground), mappings.shadows.id, key)
         withheld.concerns |= web.concerned(names)
         for key, because in referrers.items():
             if key in barred or key in found:
@@ -196,6 +198,14 @@ class _Web:
             if resource and order in tellers.orders(resource):
                 yield key
 
+    def reports_on(self, ground: str) -> Iterator[str]:
+        """The reports on an order or a specimen that don't say which results they are of."""
+        for key in self._referrers.get(ground, ()):
+            if self._rows[key].type == "DiagnosticReport":
+                resource = body(self._case, key)
+                if resource and not resource.get("result"):
+                    yield key
+
     def _encounters(self, key: str) -> list[str]:
         row = self._rows[key]
         named = (*row.refers, *self._places.get(key, ()))
@@ -219,8 +229,9 @@ class _Web:
 
 def is_note(row: Row, notes: EncounterNotes) -> bool:
     """Whether a record is a note that such a rule means, opted in or not."""
-    # A DiagnosticReport without an attachment is results: values, not words.
-    return row.type in notes.types and (row.type != "DiagnosticReport" or bool(row.contents))
+    # A DiagnosticReport without an attachment or a conclusion is results: values, not words.
+    worded = row.type != "DiagnosticReport" or bool(row.contents or row.finding)
+    return row.type in notes.types and worded
 
 
 def _named(

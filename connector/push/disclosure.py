@@ -128,6 +128,9 @@ def _decided(desk: Desk, event: Event) -> str | None:
     if event in ("cancel", "recall"):
         made = desk.case.fact("withdrawal")
         return str(made["by"]) if made else since.last_by(desk.case)
+    if event == "remove":  # of copies: whoever said so
+        said = desk.case.fact("doubles", [])
+        return str(said[-1]["by"]) if said else None
     return approver(desk)
 
 

@@ -2,21 +2,29 @@
 
 They come of a write that was done, whose answer was lost, and that a search did not find yet. Each
 is found by our tag. What a person says: `remove` takes away the copies that nobody wrote since
-they were made; `keep` leaves them, and they are not told of again.
+they were made and nothing there refers to; `keep` leaves them, and they are not told of again.
 """
 
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Literal, NamedTuple
 
-from ..errors import Answered, UsageError
+from ..errors import Answered, Held, UsageError
 from ..fhir.bundle import Write
 from ..fhir.references import reference_order, spans
 from ..store import delivery
 from .answers import Kind
-from .desk import Desk, at_destination
+from .desk import Desk, at_destination, parts
+from .disclosure import conclude
 from .lookup import Place, doubled, made_once, read, resource, tagged, version_of
+from .referrers import referrers
 from .second import send, settle_begun
 
 Said = Literal["remove", "keep"]
+_WORDS = {
+    True: "other records there refer to copies of ours",
+    False: "the destination can't be asked what refers to copies of ours",
+}
 _FACT = "copies_kept"  # the case fact with the places of copies that somebody let stand
 
 
@@ -60,7 +68,7 @@ def say(desk: Desk, answer: str, by: str, at: str) -> None:
     """Do what somebody decided about all copies. `UsageError` for another word.
 
     Raises `Held` (`doubled`) again for copies that can't be taken away: they are not as they were
-    made, or the destination does not let them go.
+    made, other records there refer to them, or the destination does not let them go.
     """
     if answer not in ("remove", "keep"):
         raise UsageError("expected `remove` or `keep`", "Run the same command again.")
@@ -74,7 +82,9 @@ def say(desk: Desk, answer: str, by: str, at: str) -> None:
             return
         settle_begun(desk)
         with desk.turn:
-            _remove(desk, found)
+            needed = _remove(desk, found)
+        if needed:
+            raise needed
         hold(desk)
 
 
@@ -85,8 +95,11 @@ def _ours(places: list[Place], target_id: str | None) -> str:
     return own if own in references else references[0]
 
 
-def _remove(desk: Desk, found: list[Double]) -> None:
-    """Delete copies, those that refer to others first; each in the version that was made."""
+def _remove(desk: Desk, found: list[Double]) -> Held | None:
+    """Delete copies, those that refer to others first; each in the version that was made.
+
+    What something that stays refers to stays as well: the `Held` that says so.
+    """
     versions: dict[str, str | None] = {}
     refers: dict[str, list[str]] = {}
     keys = {place: one.key for one in found for place in one.copies}
@@ -99,10 +112,42 @@ def _remove(desk: Desk, found: list[Double]) -> None:
         if made_once(desk, Place(resource_type, resource_id, version)):
             versions[place] = version
             refers[place] = [span.value for span in spans(body)]
-    for group in reversed(reference_order(refers)):
-        for place in group:
-            condition = {"ifMatch": f'W/"{version}"'} if (version := versions[place]) else {}
-            name = f"urn:uuid:{keys[place].partition('/')[2]}"
-            kind, _, _ = send(desk, [Write(name, "DELETE", place, b"", condition)], "deliver")
-            if kind is Kind.FORBIDDEN:
-                return  # no other would pass either; they are told of again
+    needed = _needed(desk, refers)
+    order = reference_order({place: refers[place] for place in refers if place not in needed})
+    gone = 0
+    for place in chain.from_iterable(reversed(order)):
+        condition = {"ifMatch": f'W/"{version}"'} if (version := versions[place]) else {}
+        name = f"urn:uuid:{keys[place].partition('/')[2]}"
+        kind, _, _ = send(desk, [Write(name, "DELETE", place, b"", condition)], "remove")
+        if kind is Kind.FORBIDDEN:
+            break  # no other would pass either; they are told of again
+        gone += kind is Kind.DONE
+    if gone:
+        conclude(desk, "remove", gone)
+    return _said(needed) if needed else None
+
+
+def _needed(desk: Desk, copies: Iterable[str]) -> dict[str, bool]:
+    """Those of `copies` that something which stays refers to (True), or may (False)."""
+    asked = referrers(desk, copies)
+    needed = {place: False for place, by in asked.items() if by is None}
+    while more := {
+        place: True
+        for place, by in asked.items()
+        if place not in needed and any(one not in asked or one in needed for one in by or ())
+    }:
+        needed |= more
+    return needed
+
+
+def _said(needed: Mapping[str, bool]) -> Held:
+    why = []
+    for known, words in _WORDS.items():
+        if names := sorted({parts(place)[0] for place in needed if needed[place] is known}):
+            why.append(f"{words}, which stay: {', '.join(names)}")
+    return Held(
+        "doubled",
+        "; ".join(why),
+        "`echo keep | connector resolve CASE --choose -` leaves them as they are. Or ask the people"
+        " who run the destination to remove them.",
+    )

@@ -27,7 +27,7 @@ from sqlalchemy import (
 # What was done. `look-up`: the patient was asked for there, by who they are; nothing else was sent.
 # `export`: the packet was written for others to carry, nobody knows how far it went.
 # `update`, `cancel` and `recall` are words for later writes about the same packet.
-Event = Literal["look-up", "deliver", "announce", "export", "update", "cancel", "recall"]
+Event = Literal["look-up", "deliver", "announce", "export", "update", "cancel", "recall", "remove"]
 # attempted: intended, bytes may have left. verified: all read back. partial: the same, but some
 # records the destination did not take. differs: read back, and something is not as sent.
 # accepted: taken, and the destination grants no reading.

@@ -21,8 +21,11 @@ class Lagging:
         self.searches = searches
         self.hidden: set[str] = set()
         self.lost = False
+        self.tells_nothing = False  # of what may refer to what
 
     def __call__(self, asked: Asked) -> Given | None:
+        if asked.path.startswith("metadata") and self.tells_nothing:
+            return asked.forward(asked.body).replaced(rb"searchRevInclude", b"notTold")
         if asked.transaction:
             return self._write(asked)
         if not asked.search or not self.hidden:
@@ -87,6 +90,7 @@ def doubled(world: support.World) -> Any:
         assert ran.json["state"] == "verified", ran
         assert twice(world)["Patient"] == 1
         hook.hidden.clear()
+        world.hook = hook  # type: ignore[attr-defined]
         yield world
 
 
@@ -122,3 +126,36 @@ def test_a_copy_that_somebody_worked_on_stays(doubled: support.World) -> None:
     assert kept.code in (3, 4)
     assert doubled.cli("verify", "SO-1").code == 3
     assert len(doubled.there("Patient")) == 2
+
+
+def remove(world: support.World) -> support.Ran:
+    return world.cli("resolve", "SO-1", "--choose", "-", "--by", "A. Person", stdin="remove\n")
+
+
+def test_a_copy_that_their_record_refers_to_stays(doubled: support.World) -> None:
+    receipt = doubled.cli("show", "SO-1", "--json").json
+    [copy] = [p for p in doubled.there("Patient") if f"Patient/{p['id']}" != receipt["patient"]]
+    theirs = {"resourceType": "Observation", "id": "theirs", "status": "final", "code": {},
+              "subject": {"reference": f"Patient/{copy['id']}"}}  # fmt: skip
+    doubled.destination.put(theirs)
+    assert doubled.cli("verify", "SO-1").code == 5
+    left = remove(doubled)
+    assert left.code == 5
+    assert "other records there refer to copies of ours, which stay: Patient" in left.err
+    assert "keep" in left.err
+    assert set(twice(doubled)) == {"Patient"}
+    rows = doubled.cli("audit", "show", "--json").json
+    removed = [row for row in rows if row["event"] == "remove"]
+    assert {row["outcome"] for row in removed} == {"attempted", "verified"}
+    assert {row["approver"] for row in removed} == {"A. Person"}
+    assert doubled.cli("resolve", "SO-1", "--choose", "-", stdin="keep\n").code in (3, 4)
+
+
+def test_where_nobody_says_what_refers_to_a_copy_it_stays(doubled: support.World) -> None:
+    assert doubled.cli("verify", "SO-1").code == 5
+    before = twice(doubled)
+    doubled.hook.tells_nothing = True  # type: ignore[attr-defined]
+    left = remove(doubled)
+    assert left.code == 5
+    assert "can't be asked what refers to copies" in left.err
+    assert twice(doubled) == before

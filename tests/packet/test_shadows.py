@@ -301,3 +301,78 @@ def test_an_identifier_in_common_and_words_and_dates_name_nothing(case: CaseFile
 def test_a_uuid_is_the_same_in_capitals(uuid: Any, *, capitals: bool) -> None:
     known, said = (str(uuid), str(uuid).upper())[:: -1 if capitals else 1]
     assert set(Mentions({f"Condition/{known}"}).of(f"urn:uuid:{said}")) == {f"Condition/{known}"}
+
+
+ORDER, TUBE = to("ServiceRequest/order"), to("Specimen/tube")
+
+
+@pytest.mark.parametrize(
+    ("shared", "told"),
+    [
+        ({"basedOn": [ORDER]}, True),
+        ({"specimen": [TUBE]}, True),
+        ({"specimen": [TUBE], "result": [to("Observation/other")]}, False),
+        ({"specimen": [to("Specimen/second")]}, False),
+    ],
+)
+def test_a_report_that_names_no_result_is_of_those_of_its_order_or_specimen(
+    case: CaseFile, shared: dict[str, Any], *, told: bool
+) -> None:
+    report = record("DiagnosticReport", "t", code={"text": "screen"}, conclusion="x", **shared)
+    found = withheld(
+        case, SECRET | {"basedOn": [ORDER], "specimen": TUBE}, report,
+        record("Observation", "other", code={"text": "x"}, basedOn=[ORDER], specimen=TUBE),
+        record("ServiceRequest", "order", intent="order") | {"status": "completed"},
+        {"resourceType": "Specimen", "id": "tube"}, {"resourceType": "Specimen", "id": "second"},
+    )  # fmt: skip
+    assert ("DiagnosticReport/t" in found) is told
+    assert "Observation/other" not in found
+
+
+def test_a_conclusion_in_its_encounter_is_a_note(case: CaseFile) -> None:
+    def report(id: str, **more: Any) -> dict[str, Any]:
+        return record("DiagnosticReport", id, code={"text": "x"}, encounter=VISIT, **more)
+
+    found = withheld(
+        case, VISITED, SECRET | {"encounter": VISIT},
+        report("words", conclusion="Canary7Q"), report("values"),
+    )  # fmt: skip
+    assert found == {"Observation/Canary7Q-o", "DiagnosticReport/words"}
+
+
+VISIT = to("Encounter/e")
+VISITED = record("Encounter", "e", reasonCode=[{"text": "Canary7Q"}],
+                 **{"class": {"code": "AMB"}}) | {"status": "finished"}  # fmt: skip
+
+
+def test_the_reason_of_the_encounter_of_a_withheld_condition_goes(case: CaseFile) -> None:
+    other = VISITED | {"id": "f", "reasonCode": [{"text": "knee"}]}
+    knee = KNEE | {"encounter": to("Encounter/f")}
+    assert withheld(case, VISITED, other, knee, ILL | {"encounter": VISIT}) == {
+        "Condition/Canary7Q-c"
+    }
+    assert "reasonCode" not in carried(case, "Encounter/e")
+    assert carried(case, "Encounter/f")["reasonCode"] == [{"text": "knee"}]
+
+
+@pytest.mark.parametrize(
+    ("teller", "cut"),
+    [
+        ({"resourceType": "EpisodeOfCare", "type": [{"text": "Canary7Q"}], "patient": SUBJECT,
+          "diagnosis": [{"condition": REASON}, {"condition": to("Condition/knee")}]}, "type"),
+        ({"resourceType": "ServiceRequest", "intent": "order", "code": {"text": "Canary7Q"},
+          "supportingInfo": [REASON]}, "code"),
+        ({"resourceType": "Goal", "lifecycleStatus": "active", "description": {"text": "Canary7Q"},
+          "outcomeReference": [RESULT]}, None),
+    ],
+)  # fmt: skip
+def test_words_of_one_type_beside_a_cut_reference(
+    case: CaseFile, teller: dict[str, Any], cut: str | None
+) -> None:
+    kind = teller["resourceType"]
+    told = record(kind, "t", **teller) | {"status": "active"}
+    found = withheld(case, SECRET, ILL, KNEE, told)
+    assert (f"{kind}/t" in found) is (cut is None)  # R4 does not let a Goal be without it
+    if cut:
+        assert cut not in carried(case, f"{kind}/t")
+    assert b"Canary7Q" not in b"".join(map(encode, resources(case)))
