@@ -291,7 +291,9 @@ def test_an_identifier_in_common_and_words_and_dates_name_nothing(case: CaseFile
     ill = ILL | {"id": "depression", "identifier": [accession, day]}
     note = [{"text": "for ACC-77123 on 2026-09-01, depression screened"}]
     seen = record("Observation", "u", code={"text": "Hb"}, identifier=[accession], note=note)
-    assert withheld(case, ill, seen) == {"Condition/depression"}
+    other = record("Observation", "v", code={"text": "Hb"}, note=note)
+    assert withheld(case, ill, seen, other) == {"Condition/depression"}
+    assert carried(case, "Observation/v")["note"] == note
     sent = carried(case, "Observation/u")
     assert sent["note"] == note
     assert accession in sent["identifier"]
