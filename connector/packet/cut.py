@@ -6,12 +6,12 @@ invariants say which. Narratives go too, since they may say in words what was cu
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..fhir.gate import required
 from ..fhir.references import objects, other_names
-from .links import Links, identifier_token
+from .links import Links, identifier_token, own_identifiers
 from .mentions import Mentions
 
 # Elements that R4 allows only with at least one of these in them: invariants app-1, apr-1, cmp-1,
@@ -43,30 +43,44 @@ class UncuttableError(Exception):
 class Withheld:
     """The withheld records, and whether a Reference names one of them, however it does.
 
-    `concerns`: the keys of the records in which such a Reference may stand. `beside`: elements that
-    say in words what the reference in another one does.
+    `concerns`: the keys of the records in which something may have to go. `beside`: elements that
+    say in words what the reference in another one (`element`, `Type.element`) does. `told_in`:
+    `Type.element` of a withheld record → elements of the record it refers to there, that do so too.
+    `owners`: values of business identifiers → the keys of all records of the chart that have them;
+    one that a record which stays has too names no withheld one.
     """
 
-    def __init__(self, links: Links, beside: Mapping[str, Iterable[str]] | None = None) -> None:
+    def __init__(
+        self,
+        links: Links,
+        beside: Mapping[str, Iterable[str]] | None = None,
+        told_in: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
         self.concerns: set[str] = set()
         self.beside = beside or {}
+        self.owners: Mapping[str, Collection[str]] = {}
+        self._told_in = told_in or {}
+        self._words: dict[str, set[str]] = defaultdict(set)  # key → elements that go
         self._links = links
         self._keys: set[str] = set()
         self._mentions: Mentions | None = None
         self._types: dict[str, set[str]] = defaultdict(set)  # id or identifier → types
+        self._values: dict[str, set[str]] = defaultdict(set)  # of identifiers → keys
 
     def add(self, key: str, resource: dict[str, Any] | None) -> list[str]:
         """One more, decoded if it can be. Returns every name it has: key, id, identifiers."""
         resource_type, _, resource_id = key.partition("/")
         names = [resource_id]
-        for field in ("identifier", "masterIdentifier"):
-            value = (resource or {}).get(field)
-            items = value if isinstance(value, list) else [value]
-            names += [
-                identifier_token(item)
-                for item in items
-                if isinstance(item, dict) and item.get("value")
-            ]
+        for identifier in own_identifiers(resource or {}):
+            names.append(identifier_token(identifier))
+            self._values[str(identifier["value"])].add(key)
+        for element, words in self._told_in.items():
+            kind, _, name = element.partition(".")
+            value = (resource or {}).get(name) if kind == resource_type else None
+            reference = value.get("reference") if isinstance(value, dict) else None
+            if isinstance(reference, str) and (there := self._links.key(reference)):
+                self._words[there].update(words)
+                self.concerns.add(there)
         self._keys.add(key)
         self._mentions = None
         for name in names:
@@ -95,10 +109,20 @@ class Withheld:
             return self._is(identifier_token(identifier), stated)
         return False
 
+    def words_in(self, resource: dict[str, Any]) -> set[str]:
+        """Elements of a record that say what a withheld one is, and are there."""
+        key = f"{resource.get('resourceType')}/{resource.get('id')}"
+        return self._words.get(key, set()) & resource.keys()
+
     def named_in(self, text: str) -> bool:
         """Whether a string names a withheld record."""
         if self._mentions is None:
-            self._mentions = Mentions(self._keys)
+            own = {
+                value: keys
+                for value, keys in self._values.items()
+                if self._keys.issuperset(self.owners.get(value, ()))
+            }
+            self._mentions = Mentions(self._keys, own)
         return any(True for _ in self._mentions.of(text))
 
     def _is(self, name: str, resource_type: object) -> bool:
@@ -112,8 +136,13 @@ def cut(resource: dict[str, Any], withheld: Withheld) -> bool:
     Raises `UncuttableError` when the record can't be without one: then it is withheld itself.
     """
     try:
+        told = withheld.words_in(resource)
+        for word in told:
+            del resource[word]
+        if told:
+            resource.pop("text", None)
         if not any(_names_one(node, withheld) for node in objects(resource)):
-            return False
+            return bool(told)
         _Cutting(withheld).cut(resource)
     except (LookupError, RecursionError):  # of a type nobody knows, or nested too deeply
         raise UncuttableError from None
@@ -161,8 +190,13 @@ class _Cutting:
             return True
         before = {name: _length(value) for name, value in node.items()}
         lost = [name for name in before if self._loses(node, name, place)]
-        for name, words in self._withheld.beside.items():
-            if name in before and _length(node.get(name)) < before[name]:
+        for element, words in self._withheld.beside.items():
+            kind, _, name = element.rpartition(".")
+            if (
+                kind in ("", place[-1])
+                and name in before
+                and _length(node.get(name)) < before[name]
+            ):
                 lost += [word for word in words if node.pop(word, None) is not None]
         if not lost:
             return False

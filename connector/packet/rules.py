@@ -236,7 +236,9 @@ class Shadows(File):
     with_all: tuple[Element, ...] = ()
     takes: tuple[Element, ...] = ()
     takes_last: tuple[Element, ...] = ()
+    takes_reports: tuple[Element, ...] = ()
     beside: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    told_in: dict[Element, tuple[Text, ...]] = Field(default_factory=dict)
     examples: tuple[RuleExample, ...] = ()
 
 

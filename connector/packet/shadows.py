@@ -19,6 +19,7 @@ class Tellers:
         self._with_all = _by_type(shadows.with_all)
         self._takes = _by_type(shadows.takes)
         self._orders = _by_type(shadows.takes_last)
+        self._grounds = _by_type(shadows.takes_reports)
 
     def tells(self, resource: dict[str, Any], withheld: Withheld) -> bool:
         """Whether a record says in words or parts what one of the withheld is."""
@@ -34,6 +35,10 @@ class Tellers:
     def orders(self, resource: dict[str, Any]) -> set[str]:
         """Keys of the orders that a record was done on."""
         return set(self._keys(_at(resource, self._orders)))
+
+    def grounds(self, resource: dict[str, Any]) -> set[str]:
+        """Keys of what a result and its report have in common: an order, a specimen."""
+        return set(self._keys(_at(resource, self._grounds)))
 
     def _keys(self, nodes: Iterable[dict[str, Any]]) -> Iterator[str]:
         for node in nodes:

@@ -116,7 +116,8 @@ def test_no_byte_and_no_shadow(
 
 def _remove(case: CaseFile, gone: set[str]) -> None:
     """Take records out of a chart, and what names them out of the others."""
-    withheld = Withheld(Links(case, SOURCE.base_url), MAPPINGS.shadows.beside)
+    shadows = MAPPINGS.shadows
+    withheld = Withheld(Links(case, SOURCE.base_url), shadows.beside, shadows.told_in)
     for key in sorted(gone):
         record = chart.record(case, *key.split("/"))
         assert record is not None

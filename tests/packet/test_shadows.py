@@ -245,3 +245,134 @@ def test_what_names_a_withheld_record_in_a_value_goes(
     case: CaseFile, teller: dict[str, Any]
 ) -> None:
     assert f"{teller['resourceType']}/t" in withheld(case, SECRET, ILL, teller)
+
+
+UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"id": UUID}, f"urn:uuid:{UUID.upper()}"),
+        ({"id": UUID.upper()}, f"urn:uuid:{UUID}"),
+        ({"id": "depression"}, "urn:x:depression"),
+        ({"id": "depression"}, "https://other.example/x/depression"),
+        ({"identifier": [{"system": "urn:acc", "value": "ACC-77123"}]}, "urn:acc:ACC-77123"),
+        ({"identifier": [{"system": "urn:acc", "value": "ACC-77123"}]}, "as in ACC-77123."),
+        ({"identifier": [{"system": "urn:ietf:rfc:3986", "value": "urn:oid:1.2.840.99.7"}]},
+         "urn:oid:1.2.840.99.7"),
+        ({"identifier": [{"value": f"urn:uuid:{UUID}"}]}, f"urn:uuid:{UUID.upper()}"),
+        ({"identifier": [{"value": "https://h.example/d/ACC-77123"}]},
+         "https://h.example/d/ACC-77123"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("member", ["valueUri", "valueString"])
+def test_no_other_name_of_it_stands_anywhere(
+    case: CaseFile, own: dict[str, Any], said: str, member: str
+) -> None:
+    seen = record("Observation", "u", code={"text": "Hb"},
+                  extension=[{"url": "urn:x", member: said}])  # fmt: skip
+    assert withheld(case, ILL | own, seen) == {f"Condition/{own.get('id', ILL['id'])}"}
+    assert "extension" not in carried(case, "Observation/u")
+
+
+def test_a_master_identifier_of_it_stands_nowhere(case: CaseFile) -> None:
+    master = {"system": "urn:ietf:rfc:3986", "value": "urn:oid:1.2.840.99.7"}
+    document = record("DocumentReference", "d", status="current", masterIdentifier=master,
+                      content=[{"attachment": {"data": NOTE}}], **SUD)  # fmt: skip
+    seen = record("Observation", "u", code={"text": "Hb"}, note=[{"text": "see 1.2.840.99.7"}])
+    assert withheld(case, document, seen) == {"DocumentReference/d"}
+    assert "note" not in carried(case, "Observation/u")
+
+
+def test_an_identifier_in_common_and_words_and_dates_name_nothing(case: CaseFile) -> None:
+    accession = {"system": "urn:acc", "value": "ACC-77123"}
+    day = {"value": "2026-09-01"}
+    ill = ILL | {"id": "depression", "identifier": [accession, day]}
+    note = [{"text": "for ACC-77123 on 2026-09-01, depression screened"}]
+    seen = record("Observation", "u", code={"text": "Hb"}, identifier=[accession], note=note)
+    assert withheld(case, ill, seen) == {"Condition/depression"}
+    sent = carried(case, "Observation/u")
+    assert sent["note"] == note
+    assert accession in sent["identifier"]
+
+
+@given(uuid=st.uuids(), capitals=st.booleans())
+def test_a_uuid_is_the_same_in_capitals(uuid: Any, *, capitals: bool) -> None:
+    known, said = (str(uuid), str(uuid).upper())[:: -1 if capitals else 1]
+    assert set(Mentions({f"Condition/{known}"}).of(f"urn:uuid:{said}")) == {f"Condition/{known}"}
+
+
+ORDER, TUBE = to("ServiceRequest/order"), to("Specimen/tube")
+
+
+@pytest.mark.parametrize(
+    ("shared", "told"),
+    [
+        ({"basedOn": [ORDER]}, True),
+        ({"specimen": [TUBE]}, True),
+        ({"specimen": [TUBE], "result": [to("Observation/other")]}, False),
+        ({"specimen": [to("Specimen/second")]}, False),
+    ],
+)
+def test_a_report_that_names_no_result_is_of_those_of_its_order_or_specimen(
+    case: CaseFile, shared: dict[str, Any], *, told: bool
+) -> None:
+    report = record("DiagnosticReport", "t", code={"text": "screen"}, conclusion="x", **shared)
+    found = withheld(
+        case, SECRET | {"basedOn": [ORDER], "specimen": TUBE}, report,
+        record("Observation", "other", code={"text": "x"}, basedOn=[ORDER], specimen=TUBE),
+        record("ServiceRequest", "order", intent="order") | {"status": "completed"},
+        {"resourceType": "Specimen", "id": "tube"}, {"resourceType": "Specimen", "id": "second"},
+    )  # fmt: skip
+    assert ("DiagnosticReport/t" in found) is told
+    assert "Observation/other" not in found
+
+
+def test_a_conclusion_in_its_encounter_is_a_note(case: CaseFile) -> None:
+    def report(id: str, **more: Any) -> dict[str, Any]:
+        return record("DiagnosticReport", id, code={"text": "x"}, encounter=VISIT, **more)
+
+    found = withheld(
+        case, VISITED, SECRET | {"encounter": VISIT},
+        report("words", conclusion="Canary7Q"), report("values"),
+    )  # fmt: skip
+    assert found == {"Observation/Canary7Q-o", "DiagnosticReport/words"}
+
+
+VISIT = to("Encounter/e")
+VISITED = record("Encounter", "e", reasonCode=[{"text": "Canary7Q"}],
+                 **{"class": {"code": "AMB"}}) | {"status": "finished"}  # fmt: skip
+
+
+def test_the_reason_of_the_encounter_of_a_withheld_condition_goes(case: CaseFile) -> None:
+    other = VISITED | {"id": "f", "reasonCode": [{"text": "knee"}]}
+    knee = KNEE | {"encounter": to("Encounter/f")}
+    assert withheld(case, VISITED, other, knee, ILL | {"encounter": VISIT}) == {
+        "Condition/Canary7Q-c"
+    }
+    assert "reasonCode" not in carried(case, "Encounter/e")
+    assert carried(case, "Encounter/f")["reasonCode"] == [{"text": "knee"}]
+
+
+@pytest.mark.parametrize(
+    ("teller", "cut"),
+    [
+        ({"resourceType": "EpisodeOfCare", "type": [{"text": "Canary7Q"}], "patient": SUBJECT,
+          "diagnosis": [{"condition": REASON}, {"condition": to("Condition/knee")}]}, "type"),
+        ({"resourceType": "ServiceRequest", "intent": "order", "code": {"text": "Canary7Q"},
+          "supportingInfo": [REASON]}, "code"),
+        ({"resourceType": "Goal", "lifecycleStatus": "active", "description": {"text": "Canary7Q"},
+          "outcomeReference": [RESULT]}, None),
+    ],
+)  # fmt: skip
+def test_words_of_one_type_beside_a_cut_reference(
+    case: CaseFile, teller: dict[str, Any], cut: str | None
+) -> None:
+    kind = teller["resourceType"]
+    told = record(kind, "t", **teller) | {"status": "active"}
+    found = withheld(case, SECRET, ILL, KNEE, told)
+    assert (f"{kind}/t" in found) is (cut is None)  # R4 does not let a Goal be without it
+    if cut:
+        assert cut not in carried(case, f"{kind}/t")
+    assert b"Canary7Q" not in b"".join(map(encode, resources(case)))
