@@ -6,12 +6,12 @@ invariants say which. Narratives go too, since they may say in words what was cu
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..fhir.gate import required
 from ..fhir.references import objects, other_names
-from .links import Links, identifier_token
+from .links import Links, identifier_token, own_identifiers
 from .mentions import Mentions
 
 # Elements that R4 allows only with at least one of these in them: invariants app-1, apr-1, cmp-1,
@@ -46,6 +46,8 @@ class Withheld:
     `concerns`: the keys of the records in which something may have to go. `beside`: elements that
     say in words what the reference in another one (`element`, `Type.element`) does. `told_in`:
     `Type.element` of a withheld record → elements of the record it refers to there, that do so too.
+    `owners`: values of business identifiers → the keys of all records of the chart that have them;
+    one that a record which stays has too names no withheld one.
     """
 
     def __init__(
@@ -56,25 +58,22 @@ class Withheld:
     ) -> None:
         self.concerns: set[str] = set()
         self.beside = beside or {}
+        self.owners: Mapping[str, Collection[str]] = {}
         self._told_in = told_in or {}
         self._words: dict[str, set[str]] = defaultdict(set)  # key → elements that go
         self._links = links
         self._keys: set[str] = set()
         self._mentions: Mentions | None = None
         self._types: dict[str, set[str]] = defaultdict(set)  # id or identifier → types
+        self._values: dict[str, set[str]] = defaultdict(set)  # of identifiers → keys
 
     def add(self, key: str, resource: dict[str, Any] | None) -> list[str]:
         """One more, decoded if it can be. Returns every name it has: key, id, identifiers."""
         resource_type, _, resource_id = key.partition("/")
         names = [resource_id]
-        for field in ("identifier", "masterIdentifier"):
-            value = (resource or {}).get(field)
-            items = value if isinstance(value, list) else [value]
-            names += [
-                identifier_token(item)
-                for item in items
-                if isinstance(item, dict) and item.get("value")
-            ]
+        for identifier in own_identifiers(resource or {}):
+            names.append(identifier_token(identifier))
+            self._values[str(identifier["value"])].add(key)
         for element, words in self._told_in.items():
             kind, _, name = element.partition(".")
             value = (resource or {}).get(name) if kind == resource_type else None
@@ -118,7 +117,12 @@ class Withheld:
     def named_in(self, text: str) -> bool:
         """Whether a string names a withheld record."""
         if self._mentions is None:
-            self._mentions = Mentions(self._keys)
+            own = {
+                value: keys
+                for value, keys in self._values.items()
+                if self._keys.issuperset(self.owners.get(value, ()))
+            }
+            self._mentions = Mentions(self._keys, own)
         return any(True for _ in self._mentions.of(text))
 
     def _is(self, name: str, resource_type: object) -> bool:

@@ -1,5 +1,6 @@
 """What the records of a chart point to: other records of it, attachments, nothing that is here."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..fhir import base64binary
@@ -82,3 +83,12 @@ def content_name(data: str) -> str:
 def identifier_token(identifier: dict[str, Any]) -> str:
     """An Identifier as `system|value`."""
     return f"{identifier.get('system', '')}|{identifier.get('value', '')}"
+
+
+def own_identifiers(resource: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The business identifiers of a record that have a value."""
+    found: list[Any] = []
+    for field in ("identifier", "masterIdentifier"):
+        value = resource.get(field)
+        found += value if isinstance(value, list) else [value]
+    return [item for item in found if isinstance(item, dict) and item.get("value")]

@@ -17,15 +17,16 @@ from ..store.packet import Decision
 from .belong import ENCOUNTER
 from .cut import UncuttableError, Withheld, cut
 from .index import Row, body
-from .links import Links
+from .links import Links, own_identifiers
 from .mappings import Mappings
-from .mentions import Mentions
+from .mentions import Mentions, telling_word
 from .release import KEPT, Barrier, Why
 from .rules import EncounterNotes
 from .shadows import Tellers
 from .twins import Groups
 
 SAME, NEEDS = "release-same", "release-refers"
+_FEW = 8  # records that may have an identifier in common and be named by it
 _REASONS = {
     SAME: "it has the content of a record that is withheld",
     NEEDS: "it can't be without a reference to a record that is withheld",
@@ -60,6 +61,7 @@ def spread(
     told = {mappings.shadows.id, *([notes.id] if notes else ())}  # words that may tell
     followed = {NEEDS, *told}  # not withheld for themselves
     web = _Web(case, rows, places, same, notes, request)
+    withheld.owners = web.owners
     while fresh:
         names = {name: key for key in fresh for name in withheld.add(key, body(case, key))}
         found: dict[str, Why] = {}
@@ -151,7 +153,8 @@ class _Web:
             if notes and is_note(row, notes) and opted_in.isdisjoint(row.codes):
                 for key in self._encounters(row.key):
                     self._notes[key].append(row.key)
-        for key, named in _named(case, rows):
+        self.owners = _owners(case, rows)
+        for key, named in _named(case, rows, self.owners):
             self._referrers[named].append(key)
 
     def same_as(self, key: str) -> Iterable[str]:
@@ -231,15 +234,36 @@ def is_note(row: Row, notes: EncounterNotes) -> bool:
     return row.type in notes.types and worded
 
 
-def _named(case: CaseFile, rows: Mapping[str, Row]) -> Iterator[tuple[str, str]]:
+def _named(
+    case: CaseFile, rows: Mapping[str, Row], owners: Mapping[str, set[str]]
+) -> Iterator[tuple[str, str]]:
     """Key of a record, and the key of another that a string of it names."""
-    mentions = Mentions(rows.keys())
+    # An identifier of many is that of a patient or an order: it names none of them, and is slow.
+    owners = {value: keys for value, keys in owners.items() if len(keys) <= _FEW}
+    by_id, by_value = Mentions(rows.keys()), Mentions((), owners)
+    fellows: dict[str, set[str]] = defaultdict(set)  # records with an identifier in common
+    for keys in owners.values():
+        for key in keys if len(keys) > 1 else ():
+            fellows[key] |= keys
     for record in chart.records(case):
         key = f"{record.type}/{record.id}"
         if key in rows:
-            row = rows[key]
-            there = mentions.in_body(plain_names(record.body)) - {key, *row.refers, *row.targets}
-            yield from ((key, named) for named in there)
+            row, data = rows[key], plain_names(record.body)
+            there = by_id.in_body(data) | (by_value.in_body(data) - fellows.get(key, set()))
+            yield from ((key, named) for named in there - {key, *row.refers, *row.targets})
+
+
+def _owners(case: CaseFile, rows: Mapping[str, Row]) -> dict[str, set[str]]:
+    """Values of business identifiers that tell of a record, and whose they are."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for record in chart.records(case):
+        key = f"{record.type}/{record.id}"
+        if key in rows and b'dentifier"' in record.body:
+            for identifier in own_identifiers(body(case, key) or {}):
+                value = identifier["value"]
+                if isinstance(value, str) and telling_word(value):
+                    found[value].add(key)
+    return found
 
 
 def _can_be_cut(resource: dict[str, Any] | None, withheld: Withheld) -> bool:

@@ -247,6 +247,62 @@ def test_what_names_a_withheld_record_in_a_value_goes(
     assert f"{teller['resourceType']}/t" in withheld(case, SECRET, ILL, teller)
 
 
+UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"id": UUID}, f"urn:uuid:{UUID.upper()}"),
+        ({"id": UUID.upper()}, f"urn:uuid:{UUID}"),
+        ({"id": "depression"}, "urn:x:depression"),
+        ({"id": "depression"}, "https://other.example/x/depression"),
+        ({"identifier": [{"system": "urn:acc", "value": "ACC-77123"}]}, "urn:acc:ACC-77123"),
+        ({"identifier": [{"system": "urn:acc", "value": "ACC-77123"}]}, "as in ACC-77123."),
+        ({"identifier": [{"system": "urn:ietf:rfc:3986", "value": "urn:oid:1.2.840.99.7"}]},
+         "urn:oid:1.2.840.99.7"),
+        ({"identifier": [{"value": f"urn:uuid:{UUID}"}]}, f"urn:uuid:{UUID.upper()}"),
+        ({"identifier": [{"value": "https://h.example/d/ACC-77123"}]},
+         "https://h.example/d/ACC-77123"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("member", ["valueUri", "valueString"])
+def test_no_other_name_of_it_stands_anywhere(
+    case: CaseFile, own: dict[str, Any], said: str, member: str
+) -> None:
+    seen = record("Observation", "u", code={"text": "Hb"},
+                  extension=[{"url": "urn:x", member: said}])  # fmt: skip
+    assert withheld(case, ILL | own, seen) == {f"Condition/{own.get('id', ILL['id'])}"}
+    assert "extension" not in carried(case, "Observation/u")
+
+
+def test_a_master_identifier_of_it_stands_nowhere(case: CaseFile) -> None:
+    master = {"system": "urn:ietf:rfc:3986", "value": "urn:oid:1.2.840.99.7"}
+    document = record("DocumentReference", "d", status="current", masterIdentifier=master,
+                      content=[{"attachment": {"data": NOTE}}], **SUD)  # fmt: skip
+    seen = record("Observation", "u", code={"text": "Hb"}, note=[{"text": "see 1.2.840.99.7"}])
+    assert withheld(case, document, seen) == {"DocumentReference/d"}
+    assert "note" not in carried(case, "Observation/u")
+
+
+def test_an_identifier_in_common_and_words_and_dates_name_nothing(case: CaseFile) -> None:
+    accession = {"system": "urn:acc", "value": "ACC-77123"}
+    day = {"value": "2026-09-01"}
+    ill = ILL | {"id": "depression", "identifier": [accession, day]}
+    note = [{"text": "for ACC-77123 on 2026-09-01, depression screened"}]
+    seen = record("Observation", "u", code={"text": "Hb"}, identifier=[accession], note=note)
+    assert withheld(case, ill, seen) == {"Condition/depression"}
+    sent = carried(case, "Observation/u")
+    assert sent["note"] == note
+    assert accession in sent["identifier"]
+
+
+@given(uuid=st.uuids(), capitals=st.booleans())
+def test_a_uuid_is_the_same_in_capitals(uuid: Any, *, capitals: bool) -> None:
+    known, said = (str(uuid), str(uuid).upper())[:: -1 if capitals else 1]
+    assert set(Mentions({f"Condition/{known}"}).of(f"urn:uuid:{said}")) == {f"Condition/{known}"}
+
+
 ORDER, TUBE = to("ServiceRequest/order"), to("Specimen/tube")
 
 
