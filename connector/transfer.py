@@ -69,8 +69,11 @@ def pull_again(job: Job) -> Standing:
         return _attempt(job, desk, State.PULLED, lambda: steps.go_on(job, desk, State.PULLED))
 
 
-def verify(job: Job) -> Standing:
-    """Read everything that was announced once more and compare it."""
+def verify(job: Job, say: Callable[[str], None] = lambda _: None) -> Standing:
+    """Read everything that was announced once more and compare it.
+
+    `say` gets what could not be looked for, in words without patient data.
+    """
     with at_work(job) as desk:
         if not update.told(desk.case) or desk.case.fact("withdrawal"):
             return standing(desk.case, job.clock())
@@ -79,7 +82,10 @@ def verify(job: Job) -> Standing:
                 "the destination gives nothing to read back: there is nothing to compare with",
                 "The receipt says what it accepted. Call them, if it has to be known more exactly.",
             )
-        return _attempt(job, desk, State.VERIFIED, lambda: steps.check(job, desk))
+        stands = _attempt(job, desk, State.VERIFIED, lambda: steps.check(job, desk))
+        if desk.case.fact(push.doubles.UNSEEN):
+            say("whether copies of our records stand there is not known: searches by tag refused")
+        return stands
 
 
 def approve(job: Job, digest: str, by: str) -> Standing:

@@ -1,5 +1,6 @@
 """`connector verify REQUEST`."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -21,4 +22,5 @@ def command(config: Path, request: str, as_json: bool) -> int:
     Example:
       connector verify request.yaml || echo 'not as it was sent'
     """
-    return common.tell(transfer.verify(common.job_of(config, request)), as_json)
+    job = common.job_of(config, request)
+    return common.tell(transfer.verify(job, partial(click.echo, err=True)), as_json)

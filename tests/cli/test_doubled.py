@@ -159,3 +159,20 @@ def test_where_nobody_says_what_refers_to_a_copy_it_stays(doubled: support.World
     assert left.code == 5
     assert "can't be asked what refers to copies" in left.err
     assert twice(doubled) == before
+
+
+def test_verify_says_when_it_can_not_look_for_copies(world: support.World) -> None:
+    refusing = False
+
+    def hook(asked: Asked) -> Given | None:
+        tags = b"_tag" in asked.body or "_tag" in asked.path
+        return Given(403, b'{"resourceType":"OperationOutcome"}') if refusing and tags else None
+
+    with Relay(world.destination, hook) as relay:
+        world.configure(destination_url=relay.base_url)
+        assert world.cli("transfer", world.request(), "--json").json["state"] == "verified"
+        assert "copies" not in world.cli("verify", "SO-1").err
+        refusing = True
+        seen = world.cli("verify", "SO-1")
+    assert seen.code == 3
+    assert "whether copies of our records stand there is not known" in seen.err

@@ -112,6 +112,12 @@ def test_a_consent_whose_words_tell_a_kind_stays(case: CaseFile) -> None:
     assert rules(case) == {"Consent/c": "consent-tells"}
 
 
+def test_a_consent_whose_form_is_called_by_a_kind_stays(case: CaseFile) -> None:
+    form = {"contentType": "application/pdf", "title": "SUD program consent"}
+    put(case, consent({"type": "permit"}, sourceAttachment=form))
+    assert rules(case) == {"Consent/c": "consent-tells"}
+
+
 @pytest.mark.parametrize(
     ("reference", "said"),
     [

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from connector.errors import Held, SourceFailed, UsageError
+from connector.fhir.lossless import sha256
 from connector.store import packet
 from connector.store.casefile import CaseFile
 
@@ -223,10 +224,11 @@ def test_a_chart_without_its_patient_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_record_that_is_no_json_stays_and_is_a_gap(case: CaseFile) -> None:
+    bad = b'{"resourceType":"Flag","id":"bad","x":"\xff"}'
     with case.commit():
         case.execute(
             "INSERT INTO record (type, id, version, sha256, body, query) VALUES (?,?,?,?,?,?)",
-            ("Flag", "bad", "1", "0", b'{"resourceType":"Flag","id":"bad","x":"\xff"}', "test"),
+            ("Flag", "bad", "1", sha256(bad), bad, "test"),
         )
     outline = run(case)
     assert decided(case)["Flag/bad"] == ("not-selected", "unreadable")
