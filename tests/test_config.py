@@ -273,7 +273,7 @@ def test_a_secret_is_in_one_place_and_never_in_the_file_itself(where: dict[str, 
     [
         ({"env": "NOT_SET_ANYWHERE"}, "the variable NOT_SET_ANYWHERE is not set"),
         ({"env": "EMPTY"}, r"the secret \(variable EMPTY\) is empty"),
-        ({"file": "missing"}, "secret: No such file or directory: missing"),
+        ({"file": "missing"}, "missing: No such file or directory"),
         ({"file": "blank"}, r"the secret \(file blank\) is empty"),
         ({"file": "latin"}, r"the secret \(file latin\) is not UTF-8 text"),
         ({"command": ["sh", "-c", "echo t0ken; echo t0ken >&2; exit 1"]}, "command failed"),

@@ -143,6 +143,8 @@ class Courier:
 
     def _proved(self, found: Proof) -> None:
         own_ids = self._desk.settings.write == "put"
+        if own_ids:
+            found = _in_our_order(found)
         made = found.places.keys() if own_ids else found.made
         self._desk.wrote(
             Written(key, found.places[key].reference, found.places[key].version) for key in made
@@ -301,3 +303,11 @@ class Courier:
 
 def _flat(units: list[Unit]) -> list[str]:
     return [key for unit in units for key in unit]
+
+
+def _in_our_order(found: Proof) -> Proof:
+    """An answer whose entries stand in another order, put right by the ids that were sent."""
+    by_id = {(place.type, place.id): place for place in found.places.values()}
+    if not all(parts(key) in by_id for key in found.places):
+        return found
+    return found._replace(places={key: by_id[parts(key)] for key in found.places})

@@ -92,7 +92,8 @@ def _find(desk: Desk, identifier: tuple[str, str]) -> Place | None:
     if not desk.reads:
         return None
     system, value = identifier
-    asked = {"identifier": f"{system}|{value}", "_elements": "identifier"}
+    # `type`, since HAPI leaves out of the answer's own Bundle, too, what is not asked for.
+    asked = {"identifier": f"{system}|{value}", "_elements": "identifier,type"}
     found = []
     for resource in search(desk, BUNDLE, asked):
         if resource.get("identifier") != {"system": system, "value": value}:

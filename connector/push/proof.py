@@ -79,7 +79,10 @@ def _packet(values: dict[str, Any], packet: bytes) -> list[str]:
 
 def _envelope(packet: bytes, keys: list[str]) -> list[str]:
     """What around the entries is not as `store.export` writes it: no hash is needed to know."""
-    top = decode(packet)
+    try:
+        top = decode(packet)
+    except UndecodableError:
+        return ["packet: its envelope is not as it was written (it can't be read as JSON)"]
     kept = {name: value for name, value in top.items() if name != "entry"}
     if kept != {"resourceType": "Bundle", "type": "collection"}:
         return ["packet: its envelope is not as it was written (Bundle.type, or another member)"]

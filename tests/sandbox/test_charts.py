@@ -51,7 +51,7 @@ def test_a_shared_record_is_loaded_once_under_whatever_id(sandbox: Sandbox) -> N
 
 def test_a_chart_without_its_practitioners_is_refused(sandbox: Sandbox) -> None:
     [chart] = chart_files("Charlene")
-    with pytest.raises(ValueError, match="practitioners and hospitals first"):
+    with pytest.raises(LookupError, match="practitioners' files before it"):
         sandbox.load(chart)
 
 
