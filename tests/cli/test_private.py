@@ -39,7 +39,7 @@ def plant(world: support.World) -> None:
     source.put(
         {
             "resourceType": "DocumentReference",
-            "id": f"{CANARY}-note",
+            "id": f"{RECORD}-note",
             "status": "current",
             "subject": subject,
             "content": [{"attachment": {"url": f"Binary/{CANARY}-gone", "title": f"{CANARY}t"}}],
@@ -51,6 +51,11 @@ def plant(world: support.World) -> None:
 def private(world: support.World) -> support.World:
     plant(world)
     return world
+
+
+# The id of a record that lacks something: who looks at the case (`show`, `--json`) has to
+# find it at the source; no line for cron and no file outside the case has it.
+RECORD = "Record4Q"
 
 
 def outside_the_case(world: support.World) -> dict[str, bytes]:
@@ -87,9 +92,12 @@ def test_nothing_of_the_patient_is_told(
     for verb in (["transfer"], ["transfer", "--json"], ["show"], ["show", "--json"], ["status"]):
         ran = private.cli(verb[0], *([request] if verb[0] != "status" else []), *verb[1:])
         assert CANARY not in ran.out + ran.err, (verb, ran)
+        assert RECORD not in ran.err
+        assert RECORD not in ran.out or verb[0] == "show" or "--json" in verb, (verb, ran)
         assert "Traceback" not in ran.err
     for name, data in outside_the_case(private).items():
         assert CANARY.encode() not in data, name
+        assert RECORD.encode() not in data, name
         assert b"1971-03-17" not in data, name
 
 
