@@ -13,9 +13,11 @@ from typing import Any, get_args
 
 import pytest
 
+from connector.fhir.lossless import sha256
 from connector.packet import Revision
 from connector.packet.kinds import Kind, render
 from connector.request import Meeting
+from connector.store import chart as records
 from connector.store import packet, update
 from connector.store.casefile import CaseFile
 from tests.packet.charts import MAPPINGS, QUESTIONS, full_request, put_chart, run
@@ -92,11 +94,7 @@ def updated(case: CaseFile, chart: str) -> Iterator[tuple[str, Any]]:
     told = full_request(case, "treatment", "general", scope="whole-chart")
     run(case, told)
     update.keep_former(case, "2026-01-01T00:00:00Z")
-    with case.commit():
-        case.execute(
-            "UPDATE record SET body = CAST(replace(body, 'final', 'corrected') AS BLOB)"
-            " WHERE type = 'Observation'"
-        )
+    said_otherwise(case, b"final", b"corrected")
     moved = told.model_copy(update={"meeting": Meeting(start="2098-02-02T10:00:00Z")})
     run(case, moved, revision=Revision(1, told=told))
     assert packet.authored(case, packet.LETTER)
@@ -106,10 +104,16 @@ def updated(case: CaseFile, chart: str) -> Iterator[tuple[str, Any]]:
         yield f"authored {chart} update {entry.source}", claiming(json.loads(entry.body))
     with case.commit():
         case.execute("DELETE FROM former")
-        case.execute(
-            "UPDATE record SET body = CAST(replace(body, 'corrected', 'final') AS BLOB)"
-            " WHERE type = 'Observation'"
-        )
+    said_otherwise(case, b"corrected", b"final")
+
+
+def said_otherwise(case: CaseFile, before: bytes, after: bytes) -> None:
+    """Every Observation of the chart with a word exchanged, as a later pull would bring it."""
+    with case.commit():
+        for record in list(records.of_type(case, "Observation")):
+            body = record.body.replace(before, after)
+            again = record._replace(body=body, sha256=sha256(body))
+            records.put_record(case, again, "test")
 
 
 def planted(case: CaseFile) -> Iterator[tuple[str, Any]]:
