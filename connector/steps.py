@@ -133,8 +133,8 @@ def author(job: Job, desk: push.Desk) -> None:
     except UsageError:
         forget(case, "mapped")  # what lacks may stand in the request or in the configuration
         raise
-    since = iso(job.clock() - timedelta(days=job.destination.approval_days))
-    free = job.destination.release == "auto" or route.approved(case, since)
+    oldest = iso(job.clock() - timedelta(days=job.destination.approval_days))
+    free = job.destination.release == "auto" or route.approved(case, oldest)
     enter(desk.case, State.READY if free else State.UNAPPROVED)
 
 
@@ -182,7 +182,9 @@ def _consents_must_stand(job: Job, desk: push.Desk) -> None:
     with case.commit():
         if found is not None:
             keep_consents(case, found)
-    if case.fact("consents_say") not in (None, since.say(job, case, now)):
+    # By the request of the packet that is on its way: an edit of it waits.
+    says = since.say(replace(job, request=desk.request), case, now)
+    if case.fact("consents_say") not in (None, says):
         raise Held(
             "consent-changed",
             "a consent changed while the packet was on its way: nothing more is sent, and nothing"
