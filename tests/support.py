@@ -6,8 +6,9 @@ import gzip
 import json
 import multiprocessing
 import os
-import subprocess
 import sys
+import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,13 +38,11 @@ STEPS = (
     "ledger.after",
 )
 
-# Modules that a forked command line finds loaded already, so that hundreds of runs are cheap.
+# A forked command line finds all modules loaded already, so that hundreds of runs are cheap.
 _PRELOAD = [
-    "connector.cli.transfer_verb",
-    "connector.store.ledger",
+    "tests.loaded",
     "fhirpathpy.models",
     "fpml",
-    "connector.push",
     "fhir.resources.R4B.auditevent",
     "sqlalchemy.dialects.sqlite",
 ]
@@ -144,33 +143,36 @@ release = "{release}"
         return path
 
     def cli(
-        self, *arguments: str | Path, env: dict[str, str] | None = None, stdin: str = ""
+        self,
+        *arguments: str | Path,
+        env: dict[str, str] | None = None,
+        stdin: str = "",
+        failpoint: str = "",
+        log: str = "",
     ) -> Ran:
-        """Run the command line as a user does: a process of its own, in the world's folder."""
-        done = subprocess.run(
-            [sys.executable, "-m", "connector", *map(str, arguments)],
-            cwd=self.folder,
-            env={**os.environ, **(env or {})},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        """Run the command line as a user does: a process of its own, in the world's folder.
 
-    def forked(self, *arguments: str | Path, failpoint: str = "", log: str = "") -> Ran:
-        """The same in a forked process that may be told where to die."""
+        `failpoint`: where the process is to die (`connector.failpoint`).
+        """
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(_PRELOAD)
-        names = (str(self.folder / "out.txt"), str(self.folder / "err.txt"))
-        process = context.Process(
-            target=_child,
-            args=(str(self.folder), [str(a) for a in arguments], failpoint, log, names),
-        )
-        process.start()
-        process.join(120)
-        assert process.exitcode is not None, "the command did not end"
-        return Ran(process.exitcode, *(Path(name).read_text() for name in names))
+        with tempfile.TemporaryDirectory() as ends:
+            names = [str(Path(ends) / name) for name in ("in", "out", "err")]
+            Path(names[0]).write_text(stdin)
+            process = context.Process(
+                target=_child,
+                args=(
+                    str(self.folder),
+                    [str(argument) for argument in arguments],
+                    {**os.environ, **(env or {})},
+                    (failpoint, log),
+                    names,
+                ),
+            )
+            process.start()
+            process.join(120)
+            assert process.exitcode is not None, "the command did not end"
+            return Ran(process.exitcode, *(Path(name).read_text() for name in names[1:]))
 
 
 class World(Site):
@@ -200,17 +202,31 @@ class World(Site):
 
 
 def _child(
-    folder: str, arguments: list[str], failpoint: str, log: str, names: Sequence[str]
+    folder: str,
+    arguments: list[str],
+    environment: dict[str, str],
+    failpoint: tuple[str, str],
+    names: Sequence[str],
 ) -> None:
     from connector import cli
     from connector import failpoint as points
 
     os.chdir(folder)
-    for descriptor, name in zip((1, 2), names, strict=True):
-        os.dup2(os.open(name, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), descriptor)
-    points.arm(failpoint, log)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    for descriptor, name in enumerate(names):
+        os.dup2(os.open(name, os.O_RDWR | os.O_CREAT), descriptor)
+    # As a new interpreter makes them: the forkserver's own may be those of a test's capture.
+    sys.stdin, sys.stdout, sys.stderr = (
+        open(descriptor, mode, closefd=False)  # noqa: SIM115
+        for descriptor, mode in ((0, "r"), (1, "w"), (2, "w"))
+    )
+    points.arm(*failpoint)
+    sys.argv = ["connector", *arguments]
     code = cli.run(arguments)
-    sys.stdout.flush()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
     os._exit(code)
 
 

@@ -31,6 +31,7 @@ _IDENTIFIER = re.compile(r"[0-9.]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+=]+")
 _RUN = re.compile(r"[A-Z]*[a-z]+|[A-Z]+|[0-9]+")
 _PIECE = re.compile(r"[A-Za-z0-9]+")
+_HEXADECIMAL = re.compile(r"[0-9a-f]{32,}", re.I)
 _LONG = 16  # characters of what may be a key
 # Search parameters of R4 that are called as a key may be.
 _SEARCHED = frozenset({"code", "policy"})
@@ -40,13 +41,16 @@ def looks_random(word: str, least: int = _LONG) -> bool:
     """Whether a word of at least `least` characters looks like random bytes.
 
     It has letters and digits, and a piece of it without `-._~` changes between words, capitals and
-    digits every four characters or sooner. UUIDs and OIDs are names.
+    digits every four characters or sooner; or that piece is hexadecimal, of 16 bytes or more. UUIDs
+    and OIDs are names.
     """
     if len(word) < least or not _TOKEN.fullmatch(word) or _IDENTIFIER.fullmatch(word):
         return False
     longest = max(_PIECE.findall(word), key=len, default="")
     if len(longest) < least * 2 // 3 or longest.isdigit() or longest.isalpha():
         return False
+    if _HEXADECIMAL.fullmatch(longest):
+        return True
     runs = len(_RUN.findall(longest))
     return runs >= 4 and len(longest) <= 4 * runs
 

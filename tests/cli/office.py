@@ -1,16 +1,9 @@
 """A case whose chart is a file and whose packet goes into a folder, and records for its chart."""
 
-import io
 import json
-import os
-import sys
 import zipfile
-from contextlib import chdir, redirect_stderr, redirect_stdout
-from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-from connector import cli
 from tests import support
 
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -69,21 +62,6 @@ class Office(support.Site):
             f'folder = "out"\nenvironment = "test"\nrelease = "{release}"\n'
         )
         return self
-
-    def cli(
-        self, *arguments: str | Path, env: dict[str, str] | None = None, stdin: str = ""
-    ) -> support.Ran:
-        """The command line in this process, in the office's folder: there are many commands."""
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            chdir(self.folder),
-            patch.dict(os.environ, env or {}),
-            patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()))),
-            redirect_stdout(out),
-            redirect_stderr(err),
-        ):
-            code = cli.run([str(a) for a in arguments])
-        return support.Ran(code, out.getvalue(), err.getvalue())
 
     def decided(self) -> dict[str, tuple[str, str]]:
         """Record → outcome and rule, as `mappings explain` has them."""

@@ -23,7 +23,7 @@ def anchored(world: World, anchor: str) -> None:
     [("changed", 2), ("removed", 2), ("cut", None), ("doubled", 2), ("moved", 1), ("added", None)],
 )
 def test_a_line_that_is_not_its_rows_is_said(world: World, kind: str, line: int | None) -> None:
-    world.forked("transfer", world.request())
+    world.cli("transfer", world.request())
     ran = world.cli("audit", "verify", "--json")
     lines = audit(world).read_bytes().splitlines(keepends=True)
     assert (ran.code, ran.json["lines"], ran.json["unsealed"]) == (0, len(lines), 0)
@@ -58,9 +58,9 @@ def test_a_line_that_is_not_its_rows_is_said(world: World, kind: str, line: int 
 def test_an_older_store_is_known_by_its_anchor(world: World) -> None:
     anchored(world, '"away/anchor.txt"')
     (world.folder / "away").mkdir()
-    world.forked("transfer", world.request())
+    world.cli("transfer", world.request())
     shutil.copytree(world.store, world.folder / "backup")
-    world.forked("transfer", world.request("b.yaml", request_id="SO-2"))
+    world.cli("transfer", world.request("b.yaml", request_id="SO-2"))
     kept = (world.folder / "away/anchor.txt").read_text()
     assert [len(line.split()) for line in kept.splitlines()] == [2, 2]
     assert world.patient not in kept
@@ -77,10 +77,10 @@ def test_an_older_store_is_known_by_its_anchor(world: World) -> None:
 
 def test_a_command_is_given_the_end_of_the_log(world: World) -> None:
     anchored(world, '["sh", "-c", "cat >> given.txt"]')
-    world.forked("transfer", world.request())
+    world.cli("transfer", world.request())
     given = world.folder / "given.txt"
     assert len(given.read_text().splitlines()) == 1
-    world.forked("transfer", "request.yaml")
+    world.cli("transfer", "request.yaml")
     assert len(given.read_text().splitlines()) == 1  # nothing was added to the log
     assert world.cli("audit", "verify", "--anchor", "given.txt").code == 0
     given.write_text(f"1 {'0' * 64}\n")

@@ -30,22 +30,22 @@ def outcomes(world: World) -> set[str]:
 @pytest.mark.parametrize("command", ["transfer", "verify", "cancel", "recall"])
 def test_what_a_killed_run_left_open_is_answered_by_the_next(world: World, command: str) -> None:
     request = world.request()
-    assert world.forked("transfer", request).code in (0, 3)
+    assert world.cli("transfer", request).code in (0, 3)
     assert unanswered(world.store) == []
     kill_before_the_answer_is_kept(world)
     if command in ("cancel", "recall"):
         assert world.cli(command, request, stdin="the patient withdrew").code == 0
     else:
-        assert world.forked(command, request).code in (0, 3)
+        assert world.cli(command, request).code in (0, 3)
     assert unanswered(world.store) == []
     assert "settled by reading" in outcomes(world)
 
 
 def test_an_export_is_answered_and_one_that_broke_off_is_not_known(world: World) -> None:
     request = world.request(**WORDS)
-    world.forked("map", request)
-    assert world.forked("export", request, "-o", "a.zip").code == 3
+    world.cli("map", request)
+    assert world.cli("export", request, "-o", "a.zip").code == 3
     assert outcomes(world) == {"written"}
     kill_before_the_answer_is_kept(world)
-    assert world.forked("export", request, "-o", "b.zip").code == 3
+    assert world.cli("export", request, "-o", "b.zip").code == 3
     assert outcomes(world) == {"not known", "written"}

@@ -47,7 +47,7 @@ def fresh(world: support.World, number: int) -> Path:
 def test_any_step_may_be_the_last(small: support.World, part: int) -> None:
     request = fresh(small, 0)
     log = small.folder / "steps"
-    assert small.forked("transfer", request, log=str(log)).code == 3
+    assert small.cli("transfer", request, log=str(log)).code == 3
     whole = content(small)
     assert max(whole.values()) == 1
     assert sum('"active"' in text and '"ServiceRequest"' in text for text in whole) == 1
@@ -56,8 +56,8 @@ def test_any_step_may_be_the_last(small: support.World, part: int) -> None:
 
     for number, step in enumerate(steps[::STRIDE][part::PARTS], 1):
         request = fresh(small, number)
-        assert small.forked("transfer", request, failpoint=step).code == 137, step
-        ran = small.forked("transfer", request, "--json")
+        assert small.cli("transfer", request, failpoint=step).code == 137, step
+        ran = small.cli("transfer", request, "--json")
         assert ran.json["state"] == "verified", (step, ran)
         assert content(small) == whole, step
         assert_proved(small, Path(ran.json["receipt"]), step)

@@ -91,7 +91,7 @@ def mapped(folder: Path) -> Iterator[support.World]:
             source.put(resource)
         world = support.World(folder, source, nobody, "p1")
         world.configure()
-        ran = world.forked("transfer", world.request(scope="whole-chart"), "--dry-run", "--json")
+        ran = world.cli("transfer", world.request(scope="whole-chart"), "--dry-run", "--json")
         assert ran.json["state"] == "ready", ran.out
         assert nobody.requests == []
         yield world
@@ -118,7 +118,7 @@ def test_any_step_may_be_the_last(
     with mapped(tmp_path / "world") as world:
         request = fresh(world, 0, way, write)
         log = world.folder / "steps"
-        assert world.forked("transfer", request, log=str(log)).code == 3
+        assert world.cli("transfer", request, log=str(log)).code == 3
         assert Counter(r["resourceType"] for r in world.there()) == THERE
         assert dangling(world.destination) == set()
         members = [m for o in world.there("Observation") for m in o["hasMember"]]
@@ -127,8 +127,8 @@ def test_any_step_may_be_the_last(
         assert max(whole.values()) == 1
         for number, step in enumerate(log.read_text().split()[first :: stride * STRIDE], 1):
             request = fresh(world, number, way, write)
-            assert world.forked("transfer", request, failpoint=step).code == 137, step
-            ran = world.forked("transfer", request, "--json")
+            assert world.cli("transfer", request, failpoint=step).code == 137, step
+            ran = world.cli("transfer", request, "--json")
             assert ran.json["state"] == "verified", (step, ran.out)
             assert content(world) == whole, step
             assert_proved(world, Path(ran.json["receipt"]), step, "partial")

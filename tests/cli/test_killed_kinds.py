@@ -73,7 +73,7 @@ def mapped(folder: Path, way: Way) -> Iterator[tuple[support.World, Path]]:
             address = f'base_url = "{world.destination_url}"'
             config.write_text(config.read_text().replace(address, 'folder = "share"'))
         request = world.request(scope="whole-chart", **TELECOM)
-        assert world.forked("map", request).code == 3
+        assert world.cli("map", request).code == 3
         yield world, request
 
 
@@ -88,15 +88,15 @@ def test_killed_at_any_step_and_run_again(tmp_path: Path, name: str) -> None:
     way = WAYS[name]
     log = tmp_path / "steps"
     with mapped(tmp_path / "whole", way) as (world, request):
-        world.forked("transfer", request, log=str(log))
+        world.cli("transfer", request, log=str(log))
         assert way.once(world)
     steps = log.read_text().split()
     assert {step.split(":")[0] for step in steps} >= {"send.before", "receive.after"}
     held = 0
     for number, step in enumerate(steps[::STRIDE]):
         with mapped(tmp_path / str(number), way) as (world, request):
-            assert world.forked("transfer", request, failpoint=step).code == 137, step
-            ran = world.forked("transfer", request, "--json")
+            assert world.cli("transfer", request, failpoint=step).code == 137, step
+            ran = world.cli("transfer", request, "--json")
             values: Any = ran.json
             assert "state" in values, (step, ran)
             if values["state"] == "held":
@@ -104,7 +104,7 @@ def test_killed_at_any_step_and_run_again(tmp_path: Path, name: str) -> None:
                 held += 1
                 said = truth(world, way)
                 world.cli("resolve", "SO-1", "--choose", "-", "--by", "A. Person", stdin=said)
-                values = world.forked("transfer", request, "--json").json
+                values = world.cli("transfer", request, "--json").json
             assert values["state"] == way.state, (step, values["reasons"])
             assert way.once(world), step
             assert unanswered(world.store) == [], step

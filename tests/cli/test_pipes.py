@@ -22,6 +22,6 @@ def test_it_is_said_and_not_waited_for(world: World, key: str, kind: str) -> Non
     os.mkfifo(path)
     named = path if kind == "pipe" else Path("/dev/zero")
     world.configure(source=KEYS[key].format(path=named))
-    ran = world.forked("pull", world.request())
+    ran = world.cli("pull", world.request())
     assert (ran.code, str(named) in ran.err) == (2, True), ran
     assert world.source.requests == []

@@ -31,7 +31,7 @@ def plant(world: support.World, ours: Resource, patient_id: str, **changes: Any)
 
 
 def resolve(world: support.World, *arguments: str) -> support.Ran:
-    return world.forked("resolve", *arguments)
+    return world.cli("resolve", *arguments)
 
 
 def choose(world: support.World, chosen: str) -> support.Ran:
@@ -40,7 +40,7 @@ def choose(world: support.World, chosen: str) -> support.Ran:
 
 
 def held(world: support.World, **request: Any) -> support.Ran:
-    ran = world.forked("transfer", world.request(**request), "--json")
+    ran = world.cli("transfer", world.request(**request), "--json")
     assert (ran.code, ran.json["reasons"][0]["code"]) == (5, "identity"), ran
     assert world.written() == []
     return ran
@@ -95,14 +95,14 @@ def test_a_choice_is_kept_with_who_made_it_and_the_next_transfer_goes_on_with_it
     assert kept["patient"] == "Patient/there"
     assert (kept["by"], kept["differs"]) == ("A. Person", ["birth date"])
     assert kept["at"].endswith("Z")
-    stands = world.forked("transfer", "SO-1", "--json").json
+    stands = world.cli("transfer", "SO-1", "--json").json
     assert (stands["state"], stands["patient"]) == ("verified", "Patient/there")
     assert stands["patient_chosen"] == kept
     [theirs] = world.there("Patient")
     assert (theirs["birthDate"], theirs["meta"]["versionId"]) == ("1901-02-03", "1")
     assert world.there("Task")[0]["for"] == {"reference": "Patient/there"}
-    assert world.forked("verify", "SO-1").code == 3
-    assert "Patient/there chosen by A. Person at" in world.forked("show", "SO-1").out
+    assert world.cli("verify", "SO-1").code == 3
+    assert "Patient/there chosen by A. Person at" in world.cli("show", "SO-1").out
     with closing(sqlite3.connect(world.store / "ledger.db")) as ledger:
         dump = "\n".join(ledger.iterdump())
     assert not [text for text in ("A. Person", "there", *values(ours)) if text in dump]
@@ -114,7 +114,7 @@ def test_between_two_that_agree_a_person_decides(world: support.World, ours: Res
     held(world)
     resolve(world, "SO-1")
     assert choose(world, "Patient/two").code == 3
-    assert world.forked("transfer", "SO-1", "--json").json["patient"] == "Patient/two"
+    assert world.cli("transfer", "SO-1", "--json").json["patient"] == "Patient/two"
 
 
 @pytest.mark.parametrize("end", ["there", "here"])
@@ -129,12 +129,12 @@ def test_what_changed_since_it_was_seen_was_not_decided_about(
         plant(world, ours, "there", birthDate="1902-02-03")
     else:
         world.source.put({**ours, "gender": {"male": "female", "female": "male"}[ours["gender"]]})
-        world.forked("pull", "SO-1")
+        world.cli("pull", "SO-1")
     again = held(world)
     assert "changed since one of them was chosen" in again.json["reasons"][0]["why"]
     resolve(world, "SO-1")
     choose(world, "there")
-    assert world.forked("transfer", "SO-1", "--json").json["state"] == "verified"
+    assert world.cli("transfer", "SO-1", "--json").json["state"] == "verified"
 
 
 def test_no_choice_overrules_a_record_that_takes_nothing(
@@ -186,7 +186,7 @@ def test_a_new_record_beside_a_twin(world: support.World, ours: Resource) -> Non
     assert "changed since" in held(world).json["reasons"][0]["why"]
     resolve(world, "SO-1")
     choose(world, "new")
-    stands = world.forked("transfer", "SO-1", "--json").json
+    stands = world.cli("transfer", "SO-1", "--json").json
     assert stands["state"] == "verified"
     assert stands["patient"] not in ("Patient/twin", "Patient/late")
     assert len(world.there("Patient")) == 3
@@ -213,17 +213,17 @@ def test_a_request_that_names_somebody_since_overrules_the_choice(
     resolve(world, "SO-1")
     choose(world, "there")
     request = world.request(destination_patient={"id": "right"})
-    assert world.forked("transfer", request, "--json").json["patient"] == "Patient/right"
+    assert world.cli("transfer", request, "--json").json["patient"] == "Patient/right"
 
 
 def test_after_records_arrived_only_their_own_patient_can_be_confirmed(
     world: support.World, ours: Resource
 ) -> None:
     plant(world, ours, "there")
-    assert world.forked("transfer", world.request(), "--json").json["state"] == "verified"
+    assert world.cli("transfer", world.request(), "--json").json["state"] == "verified"
     plant(world, ours, "there", birthDate="1901-02-03")
     plant(world, ours, "other")
-    ran = world.forked("verify", "SO-1", "--json")
+    ran = world.cli("verify", "SO-1", "--json")
     assert (ran.code, ran.json["state"]) == (5, "held")
     listed = resolve(world, "SO-1", "--json").json["candidates"]
     assert [(c["patient"], c["refused"]) for c in listed] == [
@@ -231,7 +231,7 @@ def test_after_records_arrived_only_their_own_patient_can_be_confirmed(
         ("new", "records of this case stand under another one already"),
     ]
     assert choose(world, "there").code == 3
-    assert world.forked("verify", "SO-1", "--json").json["state"] == "verified"
+    assert world.cli("verify", "SO-1", "--json").json["state"] == "verified"
 
 
 def test_somebody_whom_match_is_not_certain_of_can_be_chosen(
@@ -246,11 +246,11 @@ def test_somebody_whom_match_is_not_certain_of_can_be_chosen(
         held(world)
         assert "$match: probable" in resolve(world, "SO-1").out
         choose(world, "there")
-        assert world.forked("transfer", "SO-1", "--json").json["patient"] == "Patient/there"
+        assert world.cli("transfer", "SO-1", "--json").json["patient"] == "Patient/there"
 
 
 def test_without_a_packet_there_is_nothing_to_compare(world: support.World) -> None:
-    world.forked("pull", world.request())
+    world.cli("pull", world.request())
     ran = resolve(world, "SO-1")
     assert (ran.code, "no packet yet" in ran.err) == (2, True)
 
@@ -261,11 +261,11 @@ def test_on_a_terminal_it_asks(world: support.World, ours: Resource) -> None:
     shown = typed(world, "resolve", "SO-1", "--show", answer="\n")
     assert "1901-02-03" in shown
     assert "\x1b[2J" not in shown
-    assert world.forked("show", "SO-1", "--json").json["patient_chosen"] is None
+    assert world.cli("show", "SO-1", "--json").json["patient_chosen"] is None
     shown = typed(world, "resolve", "SO-1", answer="1\n")
     assert "1901-02-03" not in shown
     assert "Patient/there chosen by" in shown
-    stands = json.loads(world.forked("transfer", "SO-1", "--json").out)
+    stands = json.loads(world.cli("transfer", "SO-1", "--json").out)
     assert stands["patient"] == "Patient/there"
 
 

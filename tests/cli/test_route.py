@@ -19,8 +19,8 @@ def other() -> Iterator[Sandbox]:
 
 
 def approved(world: support.World, request: Path) -> str:
-    digest: str = world.forked("map", request, "--json").json["packet_hash"]
-    assert world.forked("approve", request, "--hash", digest, "--by", "A. Person").code == 0
+    digest: str = world.cli("map", request, "--json").json["packet_hash"]
+    assert world.cli("approve", request, "--hash", digest, "--by", "A. Person").code == 0
     return digest
 
 
@@ -39,14 +39,14 @@ def test_another_environment_under_the_same_ids_is_refused(
     if step == "approve":
         approved(world, request)
     else:
-        assert world.forked(step, request).code in (0, 3)
+        assert world.cli(step, request).code in (0, 3)
     world.configure(environments=TEST, release=release, destination_url=other.base_url)
-    ran = world.forked("transfer", request)
+    ran = world.cli("transfer", request)
     assert ran.code == 2
     assert "was production when this case was opened" in ran.err
     assert not other.resources()
     assert not world.written()
-    assert world.forked("export", request, "-o", world.folder / "out").code == 2
+    assert world.cli("export", request, "-o", world.folder / "out").code == 2
 
 
 def test_an_approval_is_for_one_destination(world: support.World, other: Sandbox) -> None:
@@ -54,12 +54,12 @@ def test_an_approval_is_for_one_destination(world: support.World, other: Sandbox
     request = world.request()
     approved(world, request)
     world.configure(release="manual", destination_url=other.base_url)
-    held = world.forked("transfer", request, "--json")
+    held = world.cli("transfer", request, "--json")
     assert (held.code, held.json["state"]) == (5, "awaiting-approval")
     assert not other.resources()
-    assert world.forked("export", request, "-o", world.folder / "out").code == 5
+    assert world.cli("export", request, "-o", world.folder / "out").code == 5
     approved(world, request)
-    assert world.forked("transfer", request, "--json").json["state"] == "verified"
+    assert world.cli("transfer", request, "--json").json["state"] == "verified"
     assert other.resources("Task")
     assert not world.written()
 
@@ -71,7 +71,7 @@ def test_another_source_is_pulled_anew(world: support.World, other: Sandbox) -> 
     request = world.request()
     approved(world, request)
     world.configure(release="manual", source_url=other.base_url)
-    held = world.forked("transfer", request, "--json")
+    held = world.cli("transfer", request, "--json")
     assert (held.code, held.json["counts"]["pulled"]) == (5, 1)
     assert not world.written()
 
@@ -80,20 +80,20 @@ def test_after_it_left_another_address_needs_to_be_named_as_the_same_server(
     world: support.World, other: Sandbox
 ) -> None:
     request = world.request()
-    assert world.forked("transfer", request, "--json").json["state"] == "verified"
+    assert world.cli("transfer", request, "--json").json["state"] == "verified"
     before = world.destination_url
     alias = before.replace("127.0.0.1", "localhost")
     assert alias != before
     world.configure(destination_url=other.base_url)
     for verb in ("transfer", "verify"):
-        ran = world.forked(verb, request)
+        ran = world.cli(verb, request)
         assert ran.code == 2
         assert "formerly" in ran.err
     assert not other.requests
     world.configure(destination_url=alias, destination=f'formerly = ["{before}/"]')
-    assert world.forked("verify", request, "--json").json["state"] == "verified"
+    assert world.cli("verify", request, "--json").json["state"] == "verified"
     world.configure(destination_url=alias)  # from now on this is its address
-    assert world.forked("verify", request, "--json").json["state"] == "verified"
+    assert world.cli("verify", request, "--json").json["state"] == "verified"
 
 
 def test_a_case_of_an_older_program_is_adopted_and_asks_for_its_approval_again(
@@ -108,12 +108,12 @@ def test_a_case_of_an_older_program_is_adopted_and_asks_for_its_approval_again(
             " WHERE name = 'identity'"
         )
         db.execute("UPDATE fact SET value = json_remove(value, '$.for') WHERE name = 'approval'")
-    held = world.forked("transfer", request, "--json")
+    held = world.cli("transfer", request, "--json")
     assert (held.code, held.json["state"]) == (5, "awaiting-approval")
     assert held.json["adopted_at"]
     assert not world.written()
-    assert world.forked("approve", request, "--hash", digest).code == 0
-    assert world.forked("transfer", request, "--json").json["state"] == "verified"
+    assert world.cli("approve", request, "--hash", digest).code == 0
+    assert world.cli("transfer", request, "--json").json["state"] == "verified"
 
 
 @pytest.mark.parametrize(
@@ -136,24 +136,24 @@ def test_bytes_that_were_changed_in_the_case_file_do_not_leave(
     with sqlite3.connect(case_file(world)) as db:
         assert db.execute(change).rowcount > 0
     for arguments in (("transfer", request), ("export", request, "-o", world.folder / "out")):
-        ran = world.forked(*arguments, "--json")
+        ran = world.cli(*arguments, "--json")
         assert ran.code == 5
         assert "changed or damaged" in ran.out
     assert not world.written()
     assert not (world.folder / "out").exists()
     # It can be looked at, and begun anew.
-    assert world.forked("show", request, "--json").json["reasons"][0]["code"] == "altered"
-    assert world.forked("pull", request).code in (0, 3)
+    assert world.cli("show", request, "--json").json["reasons"][0]["code"] == "altered"
+    assert world.cli("pull", request).code in (0, 3)
     approved(world, request)
-    assert world.forked("transfer", request, "--json").json["state"] == "verified"
+    assert world.cli("transfer", request, "--json").json["state"] == "verified"
 
 
 def test_a_changed_chart_is_not_made_into_a_packet(world: support.World) -> None:
     request = world.request()
-    world.forked("pull", request)
+    world.cli("pull", request)
     with sqlite3.connect(case_file(world)) as db:
         db.execute("UPDATE record SET body = CAST(body || ' ' AS BLOB) WHERE type = 'Patient'")
-    ran = world.forked("transfer", request, "--json")
+    ran = world.cli("transfer", request, "--json")
     assert (ran.code, ran.json["reasons"][0]["code"]) == (5, "altered")
     assert not world.written()
 
@@ -172,13 +172,13 @@ release = "auto"
 """
     )
     mistyped = world.request("mistyped.yaml", patient={"id": "somebody-else"}, destination="wrong")
-    assert world.forked("transfer", mistyped).code == 5
-    assert world.forked("transfer", world.request(destination="wrong"), "--json").code == 5
-    ran = world.forked("transfer", world.request(), "--json")
+    assert world.cli("transfer", mistyped).code == 5
+    assert world.cli("transfer", world.request(destination="wrong"), "--json").code == 5
+    ran = world.cli("transfer", world.request(), "--json")
     assert ran.json["state"] == "verified"
     assert not other.resources("Task")
     # Once it has left it stays whose it is.
-    ran = world.forked("transfer", mistyped)
+    ran = world.cli("transfer", mistyped)
     assert ran.code == 2
     assert "a packet has left" in ran.err
 
@@ -189,8 +189,8 @@ def test_what_was_brought_for_one_patient_does_not_go_with_another(world: suppor
     wrong = world.source.resources("Patient")[0] | {"id": "second"}
     world.source.put(wrong)
     request = world.request(patient={"id": "second"})
-    world.forked("map", request)
-    assert world.forked("attach", request, "--item", "pathology", scan).code in (0, 3)
+    world.cli("map", request)
+    assert world.cli("attach", request, "--item", "pathology", scan).code in (0, 3)
     request = world.request()
-    assert world.forked("transfer", request, "--json").json["state"] == "verified"
-    assert world.forked("attach", request, "--list", "--json").json == []
+    assert world.cli("transfer", request, "--json").json["state"] == "verified"
+    assert world.cli("attach", request, "--list", "--json").json == []

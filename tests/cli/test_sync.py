@@ -79,7 +79,7 @@ def test_a_need_that_has_passed_does_not_ring_for_ever(world: support.World) -> 
 def test_one_case_never_stops_the_others(world: support.World) -> None:
     folder = world.request("requests/good.yaml", request_id="good").parent
     world.request("requests/broken.yaml", request_id="broken", source="home")
-    assert world.forked("pull", folder / "broken.yaml").code in (0, 3)
+    assert world.cli("pull", folder / "broken.yaml").code in (0, 3)
     [case] = (world.store / "cases").glob("*/case.db")
     case.write_bytes(b"no database" * 1000)
     for name in ("twice.yaml", "again.YAML"):
@@ -92,7 +92,7 @@ def test_one_case_never_stops_the_others(world: support.World) -> None:
     (folder / "utf16.yaml").write_bytes("request_id: x".encode("utf-16"))
     (folder / "deep.json").write_bytes(b"[" * 100_000)
 
-    ran = world.forked("sync", folder, "--json")
+    ran = world.cli("sync", folder, "--json")
     lines = {line["file"]: line for line in ran.json["requests"]}
     assert lines.pop("good.yaml")["state"] == "verified"
     assert lines.pop("broken.yaml")["exit_code"] == 1
@@ -108,7 +108,7 @@ def test_one_case_never_stops_the_others(world: support.World) -> None:
 
     case.parent.rename(world.folder / "away")
     (folder / "broken.yaml").unlink()
-    assert world.forked("sync", folder).code == 3  # before the 2 of what is no request
-    listed = {row["request_id"]: row for row in world.forked("status", "--json").json}
+    assert world.cli("sync", folder).code == 3  # before the 2 of what is no request
+    listed = {row["request_id"]: row for row in world.cli("status", "--json").json}
     assert listed["good"]["state"] == "verified"
     assert listed[None]["error"]

@@ -308,7 +308,7 @@ def test_killed_at_any_step_and_run_on(tmp_path: Path, how: str) -> None:
         (folder := tmp_path / f"kill-{number}").mkdir()
         with support.world(folder, source={"quirks": SMALL}) as world:
             world.configure(destination='bundle = { kind = "transaction", max_entries = 15 }')
-            world.forked("transfer", world.request())
+            world.cli("transfer", world.request())
             edit(world, one(world, "Task"), status="accepted")
             theirs = one(world, "Task")
             [path] = world.store.glob("cases/*")
@@ -317,8 +317,8 @@ def test_killed_at_any_step_and_run_on(tmp_path: Path, how: str) -> None:
                 case.set_fact("withdrawal", made)
             step = steps[number]
             if step:
-                assert world.forked("transfer", "SO-1", failpoint=step).code == 137, step
-            ran = world.forked("transfer", "SO-1", "--json", log="" if step else str(log))
+                assert world.cli("transfer", "SO-1", failpoint=step).code == 137, step
+            ran = world.cli("transfer", "SO-1", "--json", log="" if step else str(log))
             assert ran.code == (0 if how == "cancel" else 5), (step, ran)
             assert one(world, "Task") == theirs, step
             assert dangling(world.destination) == set(), step

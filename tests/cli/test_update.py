@@ -321,7 +321,7 @@ def test_an_edit_that_comes_while_a_packet_is_on_its_way_waits_for_it(
     world: support.World,
 ) -> None:
     request = world.request()
-    assert world.forked("transfer", request, failpoint="send.after:2").code != 0
+    assert world.cli("transfer", request, failpoint="send.after:2").code != 0
     world.request(question="Is it cancer at all?", key_question="diagnosis")
     stands = transfer(world, request)
     assert stands["update"]["number"] == 1

@@ -43,7 +43,7 @@ def told(world: support.World, number: int, was: list[Resource]) -> Path:
     if any(shot["id"] == "new" for shot in world.source.resources("Immunization")):
         world.source.delete("Immunization/new")
     request = world.request(scope="whole-chart")
-    assert world.forked("transfer", request).code == 3
+    assert world.cli("transfer", request).code == 3
     by_date = {shot["occurrenceDateTime"]: shot for shot in world.there("Immunization")}
     there = [by_date[shot["occurrenceDateTime"]] for shot in was]
     for shot in there[:2]:
@@ -65,7 +65,7 @@ def test_any_step_of_an_update_may_be_the_last(small: support.World, part: int) 
     assert len(was) == 4
     request = told(small, 0, was)
     log = small.folder / "steps"
-    assert small.forked("transfer", request, "--update", log=str(log)).code == 3
+    assert small.cli("transfer", request, "--update", log=str(log)).code == 3
     whole = content(small, "Task")
     lots = [shot.get("lotNumber") for shot in small.there("Immunization")]
     assert lots.count("4711") == 3  # brought up to date, gone anew beside theirs, and again
@@ -74,8 +74,8 @@ def test_any_step_of_an_update_may_be_the_last(small: support.World, part: int) 
 
     for number, step in enumerate(steps[::STRIDE][part::PARTS], 1):
         request = told(small, number, was)
-        assert small.forked("transfer", request, "--update", failpoint=step).code == 137, step
-        ran = small.forked("transfer", request, "--update", "--json")
+        assert small.cli("transfer", request, "--update", failpoint=step).code == 137, step
+        ran = small.cli("transfer", request, "--update", "--json")
         assert ran.json["state"] == "verified", (step, ran)
         assert content(small, "Task") == whole, step
         assert unanswered(small.store) == [], step

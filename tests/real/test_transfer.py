@@ -133,7 +133,7 @@ def test_killed_anywhere_in_the_push_and_run_again(
     kills = 0
     for step in ("send.before", "receive.before", "receive.after", "commit.before", "commit.after"):
         for number in (2, 5):
-            ran = site.forked("transfer", request, failpoint=f"{step}:{number}")
+            ran = site.cli("transfer", request, failpoint=f"{step}:{number}")
             kills += ran.code == 137
     assert kills >= 8
     ran = site.cli("transfer", request, "--json")
