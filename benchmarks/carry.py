@@ -19,9 +19,9 @@ from tempfile import TemporaryDirectory
 from benchmarks.measure import Measure, measured, side, table
 from connector import packet
 from connector.fhir.lossless import decode, encode, sha256
-from connector.packet.carry import Carrier
-from connector.packet.cut import Withheld
-from connector.packet.index import Links
+from connector.packet.carry.record import Carrier
+from connector.packet.chart.index import Links
+from connector.packet.release.redact import Withheld
 from connector.request import PatientChoice, Request
 from connector.settings import Destination, Source
 from connector.store import chart

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .errors import UsageError
 from .job import Job
-from .push import proof
+from .push.evidence import receipt_check
 from .store.casefile import CaseFile
 
 
@@ -18,7 +18,7 @@ def hashes(job: Job, case: CaseFile, named: Sequence[Path]) -> dict[str, set[str
     own = [path for path in sorted(case.folder.glob("receipt*.json")) if path not in named]
     for path in (*named, *own):
         try:
-            checked = proof.check(path.read_bytes())
+            checked = receipt_check.check(path.read_bytes())
         except OSError as error:
             raise UsageError(f"{path}: {error.strerror}", "Name a file that can be read.") from None
         if checked.wrong:

@@ -13,7 +13,7 @@ from .errors import UsageError
 from .fhir.ids import derived_id
 from .fhir.references import spans
 from .job import Job, iso, stated
-from .push import parcels
+from .push import binaries
 from .store import delivery, since, update
 from .store.casefile import CaseFile
 from .store.recalled import Recalled
@@ -104,7 +104,7 @@ def _can_be(job: Job, desk: push.Desk, records: Sequence[str], keep: bool) -> No
 
 def _keys(job: Job, case: CaseFile, records: Sequence[str]) -> list[str]:
     """Keys of all that stands there of these records: also anew, and what of them went ahead."""
-    anew, ahead = update.renewed(case), parcels.opened(case)
+    anew, ahead = update.renewed(case), binaries.opened(case)
     keys = []
     for record in records:
         resource_type, _, resource_id = record.partition("/")

@@ -250,7 +250,7 @@ def _way(job: Job, desk: push.Desk) -> Callable[[], None]:
 
 def _whole(desk: push.Desk) -> push.Whole:
     assert desk.kind in ("document", "message")
-    return push.whole.gather(desk, packet.render(desk.case, desk.kind))
+    return push.bundle.gather(desk, packet.render(desk.case, desk.kind))
 
 
 def _in_writes(job: Job, desk: push.Desk) -> None:
@@ -265,9 +265,9 @@ def _in_writes(job: Job, desk: push.Desk) -> None:
     if desk.reads:
         push.read_back(desk, job.progress)
     else:
-        push.unread.accept(desk)
+        push.write_only.accept(desk)
     enter(desk.case, State.DELIVERED)
-    announce = push.announce if desk.reads else push.unread.announce
+    announce = push.announce if desk.reads else push.write_only.announce
     announce(desk, now)
 
 

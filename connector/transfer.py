@@ -83,7 +83,7 @@ def verify(job: Job, say: Callable[[str], None] = lambda _: None) -> Standing:
                 "The receipt says what it accepted. Call them, if it has to be known more exactly.",
             )
         stands = _attempt(job, desk, State.VERIFIED, lambda: steps.check(job, desk))
-        if desk.case.fact(push.doubles.UNSEEN):
+        if desk.case.fact(push.duplicates.UNSEEN):
             say("whether copies of our records stand there is not known: searches by tag refused")
         return stands
 

@@ -13,7 +13,7 @@ from .case import State
 from .errors import Held, UsageError
 from .fhir.lossless import encode
 from .job import Job, enter, forget, iso, stated
-from .push import proof
+from .push.evidence import receipt_check
 from .store import delivery, export
 from .store.casefile import CaseFile
 from .store.recalled import Recalled
@@ -87,7 +87,7 @@ def outlook(desk: push.Desk) -> list[Recalled]:
     """What a recall would do with each resource. Writes nothing there."""
     if not has_left(desk.case):
         return []
-    return push.look(desk) if desk.record_by_record else push.discard.look(desk)
+    return push.look(desk) if desk.record_by_record else push.recall_whole.look(desk)
 
 
 def _cancel(job: Job, desk: push.Desk, made: dict[str, Any]) -> list[str]:
@@ -97,7 +97,7 @@ def _cancel(job: Job, desk: push.Desk, made: dict[str, Any]) -> list[str]:
 
 
 def _recall(job: Job, desk: push.Desk, made: dict[str, Any]) -> list[str]:
-    recall = push.recall if desk.record_by_record else push.discard.recall
+    recall = push.recall if desk.record_by_record else push.recall_whole.recall
     fates = recall(desk, made["at"], job.progress)
     export.recall(desk.case, _report(desk, made, fates))
     remaining = sum(fate.fate == "remains" for fate in fates)
@@ -134,7 +134,7 @@ def from_receipt(job: Job, case: CaseFile, path: Path) -> None:
     if delivery.deliveries(case) or case.fact("packet_hash"):
         raise UsageError("the case file is there", "Leave --receipt out.")
     try:
-        checked = proof.check(path.read_bytes())
+        checked = receipt_check.check(path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", "Name a file that can be read.") from None
     values = checked.values

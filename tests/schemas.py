@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.case import State
 from connector.config import Config
-from connector.push.receipt import Receipt
+from connector.push.evidence.receipt import Receipt
 from connector.request import Request
 from connector.store.coverage import Line
 from connector.store.standing import Standing

@@ -23,7 +23,7 @@ from typing import Any
 from connector.errors import ConnectorError
 from connector.failpoint import EXIT_KILLED, arm
 from connector.fhir.lossless import encode
-from connector.push.proof import check
+from connector.push.evidence.receipt_check import check
 from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store.ledger import Ledger
 from tests import support

@@ -41,7 +41,7 @@ def check(file: Path, jwks: Path | None, packet: Path | None, as_json: bool) -> 
       connector receipt check receipt.json --packet packet.json
       connector receipt check receipt.jws --jwks jwks.json
     """
-    from ..push import proof
+    from ..push.evidence import receipt_check
 
     keys = _json(jwks) if jwks else None
     data = _read(file)
@@ -55,11 +55,11 @@ def check(file: Path, jwks: Path | None, packet: Path | None, as_json: bool) -> 
                 "Name it with --jwks, or check the receipt.json.",
             )
         else:
-            jws, data = data, proof.content(data, keys)
+            jws, data = data, receipt_check.content(data, keys)
         packet = packet or _beside(file)
-        found = proof.check(data, jws, keys, _read(packet) if packet else None)
-    except proof.BadSignature as error:
-        found = proof.Checked({}, ["signature"], [f"signature: {error}"])
+        found = receipt_check.check(data, jws, keys, _read(packet) if packet else None)
+    except receipt_check.BadSignature as error:
+        found = receipt_check.Checked({}, ["signature"], [f"signature: {error}"])
     return _tell(found.values, found.checked, found.wrong, as_json)
 
 

@@ -1,22 +1,22 @@
 """The map step: assess, select, withhold, author. See `map_case` and mappings/README.md."""
 
-from .answers import known_items
-from .cancellation import cancellation
-from .check import check
-from .consents import consents_hash, consents_say
-from .explain import explain
-from .handover import Shape, write
-from .kinds import must_be_sendable, render
-from .loading import load
-from .mappings import Mappings
-from .media import HEAD, media_type
-from .moments import interval
-from .news import Revision
-from .outline import Line, Outline, Tally
-from .programme import settled
-from .rules import Checklist
-from .single import not_releasable
+from .author.cancellation import cancellation
+from .author.news import Revision
+from .checklist.answers import known_items
+from .record.dates import interval
+from .record.media_type import HEAD, media_type
+from .release.consents import consents_hash, consents_say
+from .release.override import not_releasable
+from .render.bundle import must_be_sendable, render
+from .render.handover import Shape, write
+from .render.outline import Line, Outline, Tally
+from .ruleset.loading import load
+from .ruleset.mappings import Mappings
+from .ruleset.programme import settled
+from .ruleset.rules import Checklist
 from .step import map_case
+from .try_out.check import check
+from .try_out.explain import explain
 
 __all__ = [
     "HEAD",

@@ -10,12 +10,12 @@ from ..store import chart
 from ..store import update as update_of
 from ..store.casefile import CaseFile
 from ..store.packet import Decision
-from .author import Authored
-from .authored import Writer
-from .carry import Carrier, Form
-from .coverage import Coverage
-from .news import News, Revision, same_at_source
-from .supplied import Document
+from .author.news import News, Revision, same_at_source
+from .author.resources import Writer
+from .author.templates import Authored
+from .carry.coverage import Coverage
+from .carry.record import Carrier, Form
+from .checklist.supplied import Document
 
 # Type, derived id, origin, source and body of an entry, as `replace_packet` wants it.
 Line = tuple[str, str, str, str, bytes]

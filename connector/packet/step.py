@@ -26,40 +26,40 @@ from ..store.packet import Decision, keep_undone, replace_packet
 from ..store.rulings import rulings
 from ..store.update import former_hashes, vanished
 from . import bodies
-from .advice import Amount, advise
-from .answers import answers
-from .apart import Places
-from .assess import Known, assess
-from .attach import Attached
-from .attribute import LiteralSubject
-from .authored import Content, Writer, high_water, notices_for
-from .authorization import authorization, statement
-from .belong import inherit, resolved
-from .carry import Carrier
-from .change import Rule
-from .changes import changing
-from .compose import sections
-from .consents import consents_hash, gather
-from .coverage import Coverage, Named
-from .cut import cut
-from .independence import independence
-from .index import Row, Unreadable, as_cut, body, read_rows
-from .labels import Labels
-from .links import Links
-from .mappings import Mappings
-from .match import Shelf
-from .moments import interval
-from .named import must_travel, named
-from .news import News, Revision
-from .outline import Outline, outline
-from .release import UNREADABLE, Barrier
-from .secrets import Secrets
-from .select import decide, select
-from .sensitive import hold_sensitive, kinds_that_leave, with_minors
-from .supplied import documents
-from .told import tell
-from .twins import merge, same_notes, same_records
-from .withhold import spread
+from .author.composition import sections
+from .author.news import News, Revision
+from .author.resources import Content, Writer, high_water, notices_for
+from .carry.coverage import Coverage, Named
+from .carry.record import Carrier
+from .carry.rules_in_force import changing
+from .carry.subject_reference import LiteralSubject
+from .chart.duplicates import merge, same_notes, same_records
+from .chart.index import Row, Unreadable, as_cut, body, read_rows
+from .chart.match import Shelf
+from .checklist.advice import Amount, advise
+from .checklist.answers import answers
+from .checklist.assess import Known, assess
+from .checklist.independence import independence
+from .checklist.reported import tell
+from .checklist.select import decide, select
+from .checklist.sent_separately import Places
+from .checklist.supplied import documents
+from .record.attachment import Attached
+from .record.dates import interval
+from .record.endpoint_secrets import Secrets
+from .record.inherited_labels import inherit, resolved
+from .record.links import Links
+from .record.security_labels import Labels
+from .record.sensitive_kinds import hold_sensitive, kinds_that_leave, with_minors
+from .release.authorization import authorization, statement
+from .release.consents import consents_hash, gather
+from .release.decide import UNREADABLE, Barrier
+from .release.redact import cut
+from .release.requested import must_travel, named
+from .release.withhold import spread
+from .render.outline import Outline, outline
+from .ruleset.change import Rule
+from .ruleset.mappings import Mappings
 
 _FIRST = Revision()
 

@@ -1,11 +1,11 @@
 """Pull one patient's whole chart from a FHIR server or files; say what could not be had."""
 
-from .bulk_left import forget as forget_export
+from .bulk.delete import forget as forget_export
 from .consents import consents_now, keep_consents
 from .examples import check
-from .files import pull_files
-from .given import survey
+from .files.source import pull_files
 from .granted import not_granted
+from .input.given import survey
 from .plan import plan, types_of_chart
 from .run import pull_chart
 

@@ -14,15 +14,15 @@ from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from . import unfound
-from .belief import honoured
 from .compartment import SEVERAL_PEOPLE
 from .context import SOURCE_BASES
-from .files_closure import QUERY
-from .given import Files
+from .files.closure import QUERY
+from .input.given import Files
 from .lookup import DEMANDS, ask, page_of
 from .plan import EVERYTHING
 from .records import Came, Sieve
+from .search import no_bundle
+from .search.bound import honoured
 
 CONSENT = "Consent"
 _PAGES_MAX = 50
@@ -43,7 +43,7 @@ def consents_now(case: CaseFile, settings: Source, source: Endpoint | None) -> l
     sieve = Sieve(settings.base_url, patient.id, SEVERAL_PEOPLE, settings.record_bytes_max, whom)
     if source is None:
         return list(_of_files(case, settings, sieve))
-    says_nothing = unfound.says_nothing(case, CONSENT)
+    says_nothing = no_bundle.says_nothing(case, CONSENT)
     return list(_of_server(source, patient.id, sieve, settings.page_size, says_nothing))
 
 

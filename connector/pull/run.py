@@ -16,20 +16,9 @@ from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from . import (
-    attachments,
-    bulk,
-    bulk_left,
-    changed,
-    closure,
-    delta,
-    episodes,
-    filler,
-    houses,
-    inline,
-    provenance,
-    queries,
-)
+from . import changed, delta
+from .attachments import fetch, inline
+from .bulk import delete, export
 from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Pull
 from .gaps import Missing, gap_name
@@ -37,6 +26,8 @@ from .granted import not_granted
 from .patient import Found, check_brought, find_patient, links, read_again, stay_with
 from .plan import plan, unsupported
 from .records import Sieve
+from .references import closure, denied_organizations, encounters, provenance
+from .search import everything, queries
 from .servers import known
 from .workers import Workers
 
@@ -70,16 +61,16 @@ def pull_chart(
     ):
         return
     if settings.pull == "bulk":
-        bulk.not_too_early(case)
+        export.not_too_early(case)
     with ThreadPoolExecutor(1) as beside:  # neither needs the other, and the server may be far
         finding = beside.submit(find_patient, source, request.patient)
         capability, began = _capability(source)
         try:
             found = finding.result()
         except (Held, SourceFailed):
-            if not bulk.brings_patient(settings, request.patient, capability):
+            if not export.brings_patient(settings, request.patient, capability):
                 raise
-            found = Found(bulk.unread(request.patient), replaced=False, read=False)
+            found = Found(export.unread(request.patient), replaced=False, read=False)
     patient = found.record
     stay_with(case, patient.id)
     with closing(Workers(settings.connections)) as workers:
@@ -108,8 +99,8 @@ def pull_chart(
         _ask(pull)
         if found.read:
             _follow_changes(pull, patient)
-        attachments.fetch_open(pull)
-        houses.from_server(pull)
+        fetch.fetch_open(pull)
+        denied_organizations.from_server(pull)
         _finish(pull, began)
 
 
@@ -181,20 +172,20 @@ def _open(pull: Pull, found: Found, began: str) -> None:
 
 def _ask(pull: Pull) -> None:
     if pull.settings.pull == "bulk":
-        bulk.export(pull)
+        export.export(pull)
         check_brought(chart.record(pull.case, "Patient", pull.patient_id))
     queries.ask_open(pull)
     delta.ask_whole_where_records_differ(pull)
     queries.ask_open(pull)
-    filler.fill(pull)
+    everything.fill(pull)
     _check_not_refused(pull)
     closure.close(pull)
     # What a Provenance refers to may bring records that have a Provenance of their own.
     while provenance.add_queries(pull):
         queries.ask_open(pull)
         closure.close(pull)
-    episodes.look_up(pull)
-    episodes.drop(pull)
+    encounters.look_up(pull)
+    encounters.drop(pull)
 
 
 def _follow_changes(pull: Pull, before: Record) -> None:
@@ -222,7 +213,7 @@ def _look_again(pull: Pull, before: Record) -> None:
             for query in chart.queries(pull.case, "done"):
                 if query.pages:
                     chart.restart_query(pull.case, query.key)
-            bulk_left.forget(pull.case)
+            delete.forget(pull.case)
     _ask(pull)
 
 

@@ -4,21 +4,25 @@ Laws of this room (docs/architecture.md): never the wrong patient, never twice, 
 over the receiver's work, never silently. Every step can run again, alone, after a crash.
 """
 
-from . import choice, discard, document, doubles, doubt, folder, message, unread, whole
-from .announce import announce
-from .cancel import cancel
-from .candidates import Judged
-from .deliver import deliver
-from .desk import Desk, way_of
-from .disclosure import account, approver, hand_over, settle_exports, settle_writes
-from .identity import candidates, resolve
-from .readback import read_back, verify
-from .recall import look, look_at_some, recall, recall_some
-from .receipt import Signing, receipt, signed, signing_key
-from .reconcile import Found, reconcile
-from .taken import number_taken
-from .update import catch_up, refresh
-from .whole import Whole
+from . import unknown_outcome
+from .evidence.disclosure import account, approver, hand_over, settle_exports, settle_writes
+from .evidence.receipt import Signing, receipt, signed, signing_key
+from .patient import choice
+from .patient.candidates import Judged
+from .patient.resolve import candidates, resolve
+from .records import duplicates, write_only
+from .records.announce import announce
+from .records.deliver import deliver
+from .records.readback import read_back, verify
+from .records.reconcile import Found, reconcile
+from .records.update import catch_up, refresh
+from .records.update_number import number_taken
+from .session import Desk, way_of
+from .takeback import recall_whole
+from .takeback.cancel import cancel
+from .takeback.recall import look, look_at_some, recall, recall_some
+from .whole import bundle, document, folder, message
+from .whole.bundle import Whole
 
 __all__ = [
     "Desk",
@@ -29,15 +33,14 @@ __all__ = [
     "account",
     "announce",
     "approver",
+    "bundle",
     "cancel",
     "candidates",
     "catch_up",
     "choice",
     "deliver",
-    "discard",
     "document",
-    "doubles",
-    "doubt",
+    "duplicates",
     "folder",
     "hand_over",
     "look",
@@ -47,6 +50,7 @@ __all__ = [
     "read_back",
     "recall",
     "recall_some",
+    "recall_whole",
     "receipt",
     "reconcile",
     "refresh",
@@ -55,8 +59,8 @@ __all__ = [
     "settle_writes",
     "signed",
     "signing_key",
-    "unread",
+    "unknown_outcome",
     "verify",
     "way_of",
-    "whole",
+    "write_only",
 ]

@@ -15,7 +15,7 @@ from ..store import delivery, packet, update
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
 from ..store.written import Known, Written
-from . import parcels
+from . import binaries
 
 # How writes travel: all or none, each for itself in one Bundle, or one request each.
 Way = Literal["transaction", "batch", "single"]
@@ -132,8 +132,8 @@ class Desk:
         """
         resource_type, resource_id = parts(key)
         entry = packet.entry(self.case, resource_type, resource_id)
-        if entry is None and resource_type == parcels.BINARY:
-            entry = parcels.binary(self.case, resource_id)
+        if entry is None and resource_type == binaries.BINARY:
+            entry = binaries.binary(self.case, resource_id)
         if entry is None:
             entry = update.former(self.case, resource_type, resource_id)
         if entry is None:

@@ -7,7 +7,7 @@ is sent again until somebody has asked them, and says what they were told.
 from typing import Literal
 
 from ..errors import Held, UsageError
-from .desk import Desk
+from .session import Desk
 
 Said = Literal["arrived", "absent"]
 

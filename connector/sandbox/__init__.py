@@ -1,10 +1,10 @@
 """An embedded FHIR R4 server on loopback, with faults on demand. In memory, synthetic data only."""
 
-from connector.sandbox.embedded import Sandbox
-from connector.sandbox.faults import Fault
-from connector.sandbox.guard import Authority, Client, Protection
-from connector.sandbox.quirks import Quirks
-from connector.sandbox.server import RequestRecord
+from .embedded import Sandbox
+from .faults import Fault
+from .guard import Authority, Client, Protection
+from .quirks import Quirks
+from .server import RequestRecord
 
 __all__ = [
     "Authority",

@@ -8,21 +8,21 @@ from functools import partial
 from threading import RLock
 from urllib.parse import parse_qsl
 
-from connector.fhir.lossless import UndecodableError, decode, encode
-from connector.sandbox import bundles
-from connector.sandbox.bulk import Bulk
-from connector.sandbox.capability import capability_statement
-from connector.sandbox.everything import everything
-from connector.sandbox.exchange import Request, Response
-from connector.sandbox.guard import Guard
-from connector.sandbox.match import match
-from connector.sandbox.messages import Messages
-from connector.sandbox.outcome import Refusal, Resource, outcome
-from connector.sandbox.pages import Pages, Result
-from connector.sandbox.quirks import Quirks, check, heeded, readable
-from connector.sandbox.search import Query, included, search, updated
-from connector.sandbox.store import Store, Version
-from connector.sandbox.transaction import Change, apply, declared, types
+from ..fhir.lossless import UndecodableError, decode, encode
+from . import bundles
+from .bulk import Bulk
+from .capability import capability_statement
+from .everything import everything
+from .exchange import Request, Response
+from .guard import Guard
+from .match import match
+from .messages import Messages
+from .outcome import Refusal, Resource, outcome
+from .pages import Pages, Result
+from .quirks import Quirks, check, heeded, readable
+from .search import Query, included, search, updated
+from .store import Store, Version
+from .transaction import Change, apply, declared, types
 
 _JSON_TYPES = {"application/fhir+json", "application/json", "application/json+fhir"}
 

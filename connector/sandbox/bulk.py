@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
-from connector.fhir.lossless import decode, encode
-from connector.sandbox.everything import everything
-from connector.sandbox.exchange import Request, Response
-from connector.sandbox.outcome import Refusal, Resource, outcome
-from connector.sandbox.store import Store, Version
+from ..fhir.lossless import decode, encode
+from .everything import everything
+from .exchange import Request, Response
+from .outcome import Refusal, Resource, outcome
+from .store import Store, Version
 
 _NDJSON = {"Content-Type": "application/fhir+ndjson"}
 

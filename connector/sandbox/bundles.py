@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from connector.fhir.lossless import decode
-from connector.sandbox.outcome import Refusal, Resource
-from connector.sandbox.quirks import Quirks
-from connector.sandbox.store import Store
-from connector.sandbox.transaction import Applied, Change, apply
+from ..fhir.lossless import decode
+from .outcome import Refusal, Resource
+from .quirks import Quirks
+from .store import Store
+from .transaction import Applied, Change, apply
 
 Reader = Callable[[str], bytes]  # the body that answers `GET url`; raises Refusal
 

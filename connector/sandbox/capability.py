@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from connector.sandbox.outcome import Resource
-from connector.sandbox.parameters import COMMON, NONE, PARAMETERS
-from connector.sandbox.quirks import Quirks
-from connector.sandbox.store import instant
-from connector.sandbox.transaction import types
+from .outcome import Resource
+from .parameters import COMMON, NONE, PARAMETERS
+from .quirks import Quirks
+from .store import instant
+from .transaction import types
 
 _INTERACTIONS = ("read", "vread", "update", "create", "delete", "search-type")
 

@@ -4,15 +4,15 @@ import threading
 from collections.abc import Sequence
 from types import TracebackType
 
-from connector.fhir.lossless import decode, encode
-from connector.sandbox.api import Api
-from connector.sandbox.faults import Fault, FaultPlan
-from connector.sandbox.guard import Guard, Protection
-from connector.sandbox.loading import load
-from connector.sandbox.outcome import Resource
-from connector.sandbox.quirks import Quirks
-from connector.sandbox.server import BASE_PATH, RequestRecord, Server
-from connector.sandbox.store import Store
+from ..fhir.lossless import decode, encode
+from .api import Api
+from .faults import Fault, FaultPlan
+from .guard import Guard, Protection
+from .loading import load
+from .outcome import Resource
+from .quirks import Quirks
+from .server import BASE_PATH, RequestRecord, Server
+from .store import Store
 
 _PLAIN = Quirks()
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection
 
-from connector.sandbox.parameters import PARAMETERS
-from connector.sandbox.store import Store, Version
-from connector.sandbox.terms import COMPARTMENT
+from .parameters import PARAMETERS
+from .store import Store, Version
+from .terms import COMPARTMENT
 
 # What the compartment leans on; it belongs to no patient.
 _SUPPORTING = {"Practitioner", "PractitionerRole", "Organization", "Location", "Medication"}

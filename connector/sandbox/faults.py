@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from connector.fhir.lossless import decode, encode
-from connector.sandbox.exchange import Response
-from connector.sandbox.outcome import Resource, outcome
+from ..fhir.lossless import decode, encode
+from .exchange import Response
+from .outcome import Resource, outcome
 
 _IN_PAGES = ("foreign-next", "self-next", "outcome-entry", "half-page")
 Kind = Literal[

@@ -16,10 +16,10 @@ from math import inf
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
-from connector.fhir.lossless import UndecodableError, decode
-from connector.sandbox.exchange import Request, Response
-from connector.sandbox.outcome import Refusal
-from connector.sandbox.scopes import covers, needed, rights, within
+from ..fhir.lossless import UndecodableError, decode
+from .exchange import Request, Response
+from .outcome import Refusal
+from .scopes import covers, needed, rights, within
 
 TOKEN_PATH = "/auth/token"  # noqa: S105 - a path
 _ALGORITHMS = ["ES384", "RS384"]

@@ -3,11 +3,11 @@
 from typing import Any
 from urllib.parse import parse_qsl
 
-from connector.fhir.lossless import decode
-from connector.sandbox import search
-from connector.sandbox.outcome import Resource
-from connector.sandbox.references import conditional, rewrite
-from connector.sandbox.store import Store
+from ..fhir.lossless import decode
+from . import search
+from .outcome import Resource
+from .references import conditional, rewrite
+from .store import Store
 
 
 def load(store: Store, bundle: bytes) -> None:

@@ -2,10 +2,10 @@
 
 import uuid
 
-from connector.fhir.lossless import encode
-from connector.sandbox.exchange import Response
-from connector.sandbox.outcome import Refusal, Resource, outcome
-from connector.sandbox.quirks import Quirks
+from ..fhir.lossless import encode
+from .exchange import Response
+from .outcome import Refusal, Resource, outcome
+from .quirks import Quirks
 
 
 class Messages:

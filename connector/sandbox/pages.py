@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import uuid4
 
-from connector.fhir.lossless import encode
-from connector.sandbox.outcome import Refusal, Resource, outcome
-from connector.sandbox.search import Query
-from connector.sandbox.store import Version
+from ..fhir.lossless import encode
+from .outcome import Refusal, Resource, outcome
+from .search import Query
+from .store import Version
 
 _KEPT = 500  # results; the oldest is forgotten, and its pages answer 410
 

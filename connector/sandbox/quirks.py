@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from connector.fhir.lossless import encode
-from connector.sandbox.bulk import BulkQuirks
-from connector.sandbox.outcome import Refusal, Resource
+from ..fhir.lossless import encode
+from .bulk import BulkQuirks
+from .outcome import Refusal, Resource
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from connector.sandbox.outcome import Refusal
-from connector.sandbox.parameters import COMMON, NONE, PARAMETERS
-from connector.sandbox.store import Store, Version
-from connector.sandbox.terms import Term
+from .outcome import Refusal
+from .parameters import COMMON, NONE, PARAMETERS
+from .store import Store, Version
+from .terms import Term
 
 Query = Sequence[tuple[str, str]]
 _INCLUDES = ("_include", "_revinclude")

@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from connector.sandbox.api import Api, refused
-from connector.sandbox.exchange import FHIR_JSON, Request, Response
-from connector.sandbox.faults import Fault, FaultPlan, altered, instead
-from connector.sandbox.guard import TOKEN_PATH
-from connector.sandbox.outcome import Refusal
+from .api import Api, refused
+from .exchange import FHIR_JSON, Request, Response
+from .faults import Fault, FaultPlan, altered, instead
+from .guard import TOKEN_PATH
+from .outcome import Refusal
 
 BASE_PATH = "/fhir"
 _GZIP_FROM = 1_000  # bytes; below it compressing costs more than it saves

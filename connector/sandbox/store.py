@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from connector.fhir.lossless import canonical, decode, encode
-from connector.sandbox.outcome import Resource
-from connector.sandbox.references import links
-from connector.sandbox.terms import Term, terms
+from ..fhir.lossless import canonical, decode, encode
+from .outcome import Resource
+from .references import links
+from .terms import Term, terms
 
 Ids = dict[str, None]  # an ordered set
 _SERVER_SET = ("resourceType", "id", "meta")

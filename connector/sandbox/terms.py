@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from connector.sandbox.outcome import Resource
-from connector.sandbox.parameters import NONE, PARAMETERS
+from .outcome import Resource
+from .parameters import NONE, PARAMETERS
 
 Term = tuple[str, str]
 COMPARTMENT = "*"  # not a parameter's name: by whom the compartment holds the resource

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from connector.sandbox import search
-from connector.sandbox.outcome import Refusal, Resource
-from connector.sandbox.parameters import PARAMETERS
-from connector.sandbox.quirks import Quirks, edited
-from connector.sandbox.references import conditional, local, rewrite
-from connector.sandbox.store import Store, Version
+from . import search
+from .outcome import Refusal, Resource
+from .parameters import PARAMETERS
+from .quirks import Quirks, edited
+from .references import conditional, local, rewrite
+from .store import Store, Version
 
 
 @dataclass(frozen=True)

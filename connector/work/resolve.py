@@ -47,13 +47,13 @@ def doubted(job: Job) -> tuple[str, tuple[str, ...], Standing] | None:
         found, stands = desk.case.fact("doubt"), standing(desk.case, job.clock())
         if found:
             question = f"{found['what']} may have arrived, and may not: {found['why']}"
-            return question, get_args(push.doubt.Said), stands
+            return question, get_args(push.unknown_outcome.Said), stands
         if _obstacle(desk.case) != "doubled":
             return None
-        copies = [copy for one in push.doubles.look(desk) for copy in one.copies]
+        copies = [copy for one in push.duplicates.look(desk) for copy in one.copies]
         told = ", ".join(f"{n} {name}" for name, n in sorted(_counted(copies).items()))
         question = f"copies of what we brought stand there ({told or 'none any more'})"
-        return question, get_args(push.doubles.Said), stands
+        return question, get_args(push.duplicates.Said), stands
 
 
 def choose(job: Job, chosen: str, by: str) -> Standing:
@@ -67,10 +67,10 @@ def choose(job: Job, chosen: str, by: str) -> Standing:
         case, code = desk.case, "identity"
         if case.fact("doubt"):
             code = "unclear"
-            push.doubt.say(desk, chosen, by, iso(job.clock()))
+            push.unknown_outcome.say(desk, chosen, by, iso(job.clock()))
         elif _obstacle(case) == "doubled":
             code = "doubled"
-            push.doubles.say(desk, chosen, by, iso(job.clock()))
+            push.duplicates.say(desk, chosen, by, iso(job.clock()))
         else:
             push.choice.choose(desk, chosen, by, iso(job.clock()))
         if _obstacle(case) == code:

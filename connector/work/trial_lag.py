@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection
 from math import ceil
 
-from ..push.patience import Patience
+from ..push.wire.search_lag import Patience
 from ..settings import Destination
 
 _LOOK_S = 60.0  # for so long; what is not found then is not found by this search

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.fhir import systems
-from connector.push import seal
+from connector.push.evidence import receipt_digest
 from connector.store import anchors
 from connector.store.ledger import Ledger
 from tests import support
@@ -60,7 +60,7 @@ def assert_proved(
     """No write is open; the receipt is whole; the log is told in audit.ndjson, and ends once."""
     assert unanswered(world.store) == [], step
     values = json.loads(receipt.read_bytes())
-    assert values["digest"] == seal.digest(values), step
+    assert values["digest"] == receipt_digest.digest(values), step
     remembered = list(anchors.of_store(world.store))
     ledger = Ledger(f"sqlite:///{world.store / 'ledger.db'}", world.store / "ledger.key")
     rows = ledger.disclosures()

@@ -16,7 +16,7 @@ from connector import cli, yamlfile
 from connector.case import State
 from connector.config import Config, load
 from connector.errors import PRECEDENCE, Exit
-from connector.push.receipt import Line
+from connector.push.evidence.receipt import Line
 from connector.request import Request
 from connector.store.disclosures import Break, Event, Outcome
 from connector.work.requests import SUFFIXES, read_request

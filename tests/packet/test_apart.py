@@ -9,7 +9,7 @@ import pytest
 
 from connector.errors import UsageError
 from connector.packet import Outline
-from connector.packet.outline import Line
+from connector.packet.render.outline import Line
 from connector.settings import Accepts
 from connector.store import answers, packet
 from connector.store.casefile import CaseFile

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from connector.fhir.about import PERHAPS_NOBODYS, SUBJECT
 from connector.fhir.lossless import decode, encode, members
-from connector.packet.attribute import LiteralSubject
+from connector.packet.carry.subject_reference import LiteralSubject
 
 OURS = "Patient/8781e945-cbac-5d12-965b-b8e8f8ded493"
 NUMBER = {"system": "urn:test:mrn", "value": "1"}

@@ -8,9 +8,9 @@ from connector.errors import ConnectorError
 from connector.fhir import systems
 from connector.fhir.gate import check
 from connector.packet import Revision
-from connector.packet.author import author
-from connector.packet.compose import RECONCILE
-from connector.packet.rules import Template
+from connector.packet.author.composition import RECONCILE
+from connector.packet.author.templates import author
+from connector.packet.ruleset.rules import Template
 from connector.request import Organization, Telecom
 from connector.store import packet
 from connector.store.casefile import CaseFile

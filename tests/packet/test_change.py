@@ -11,12 +11,18 @@ from msgspec import Raw
 
 from connector.fhir.ids import derived_id
 from connector.fhir.lossless import decode, encode, members
-from connector.packet.change import Note, Rounding, Rule, Stripping, apply, rounded
-from connector.packet.changes import changing
-from connector.packet.index import Row, read_rows
-from connector.packet.links import Links
-from connector.packet.rules import Applies, Programme, RoundDecimals, StripProfile, Terminology
-from connector.packet.translate import Translation
+from connector.packet.carry.rules_in_force import changing
+from connector.packet.carry.translate import Translation
+from connector.packet.chart.index import Row, read_rows
+from connector.packet.record.links import Links
+from connector.packet.ruleset.change import Note, Rounding, Rule, Stripping, apply, rounded
+from connector.packet.ruleset.rules import (
+    Applies,
+    Programme,
+    RoundDecimals,
+    StripProfile,
+    Terminology,
+)
 from connector.store import coverage
 from connector.store.casefile import CaseFile
 from tests.fhir.texts import FEWER, NUMBERS

@@ -7,7 +7,7 @@ import pytest
 from connector.fhir import systems
 from connector.mappingfiles import PACKAGED, ROOT, MappingFiles
 from connector.packet import check, load
-from connector.packet.terms import code_systems, undefined
+from connector.packet.carry.terms import code_systems, undefined
 from connector.pull import check as check_pull
 from connector.store.casefile import CaseFile
 

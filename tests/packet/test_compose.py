@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.packet.compose import sections as compose
-from connector.packet.index import Row
-from connector.packet.moments import interval
-from connector.packet.told import Told
+from connector.packet.author.composition import sections as compose
+from connector.packet.chart.index import Row
+from connector.packet.checklist.reported import Told
+from connector.packet.record.dates import interval
 from connector.store.casefile import CaseFile
 
 from .charts import MAPPINGS, carried, put, request, resources, run

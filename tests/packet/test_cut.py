@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from connector.fhir.gate import check, required
 from connector.fhir.lossless import decode, encode
-from connector.packet.cut import UncuttableError, Withheld, cut
-from connector.packet.links import Links
+from connector.packet.record.links import Links
+from connector.packet.release.redact import UncuttableError, Withheld, cut
 from connector.store.casefile import CaseFile
 
 from .charts import FIXTURES, SOURCE, put, put_target

@@ -16,7 +16,7 @@ import pytest
 from connector.errors import UsageError
 from connector.fhir import systems
 from connector.packet import Shape, write
-from connector.packet.kinds import Kind, render
+from connector.packet.render.bundle import Kind, render
 from connector.store import packet
 from connector.store.casefile import CaseFile
 

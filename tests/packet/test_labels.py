@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from connector.errors import Held
 from connector.fhir.bundle import entries, page
 from connector.fhir.lossless import decode, encode
-from connector.packet.labels import Labels
+from connector.packet.record.security_labels import Labels
 from connector.store.casefile import CaseFile
 
 from .charts import MAPPINGS, PATIENT, carried, put, put_attachment, request, resources, run

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.packet.moments import interval, months_before
+from connector.packet.record.dates import interval, months_before
 
 
 @pytest.mark.parametrize(

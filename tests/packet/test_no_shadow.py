@@ -15,10 +15,10 @@ import pytest
 
 from connector.errors import Held
 from connector.fhir.lossless import decode, encode
-from connector.packet.cut import Withheld, cut
-from connector.packet.handover import write
-from connector.packet.kinds import Kind, render
-from connector.packet.links import Links
+from connector.packet.record.links import Links
+from connector.packet.release.redact import Withheld, cut
+from connector.packet.render.bundle import Kind, render
+from connector.packet.render.handover import write
 from connector.store import chart
 from connector.store.casefile import CaseFile
 

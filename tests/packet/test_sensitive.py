@@ -7,7 +7,7 @@ import pytest
 
 from connector.errors import Held
 from connector.fhir.lossless import encode
-from connector.packet.sensitive import Guesses
+from connector.packet.record.sensitive_kinds import Guesses
 from connector.store.casefile import CaseFile
 from connector.view import terminal
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from connector.errors import ConnectorError
 from connector.fhir.lossless import UndecodableError, sha256
 from connector.fhir.record import peek
-from connector.packet import files
+from connector.packet.render import files
 from connector.store import chart
 from connector.store.casefile import CaseFile
 from tests.fuzz import r4

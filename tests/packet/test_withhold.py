@@ -16,7 +16,7 @@ from connector.errors import Held
 from connector.fhir.ids import derived_id
 from connector.fhir.lossless import decode, encode
 from connector.packet import Outline
-from connector.packet.compose import RECONCILE
+from connector.packet.author.composition import RECONCILE
 from connector.store.casefile import CaseFile
 
 from .charts import (

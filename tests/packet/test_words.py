@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connector.fhir.lossless import decode
-from connector.packet.words import finding, title
+from connector.packet.record.words import finding, title
 
 
 def observation(more: str) -> Any:

@@ -7,7 +7,7 @@ import pytest
 
 from connector.errors import Held
 from connector.fhir.lossless import encode
-from connector.pull.belief import base_of_own, by_another, honoured
+from connector.pull.search.bound import base_of_own, by_another, honoured
 from connector.sandbox import Fault, Sandbox
 from tests.pull.support import Pulled, condition, pull, read, small, source
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.fhir.lossless import encode
-from connector.pull.content import content_path, is_elsewhere
+from connector.pull.attachments.addresses import content_path, is_elsewhere
 from connector.sandbox import Fault, Sandbox
 from tests.pull.support import Pulled, condition, pull, small, source
 from tests.pull.test_attachments import BINARY, CONTENT, PDF, document

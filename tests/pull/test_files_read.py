@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from connector.errors import Held, SourceFailed
 from connector.fhir.lossless import encode
 from connector.pull import survey
-from connector.pull.files_told import Untaken
-from connector.pull.given import Files
+from connector.pull.input.given import Files
+from connector.pull.input.not_taken import Untaken
 from tests.pull.support import Pulled, condition
 from tests.pull.test_files import PATIENT, take
 from tests.real.charts import Resource

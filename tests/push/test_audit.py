@@ -10,7 +10,8 @@ import pytest
 from connector.errors import ReadBackDiffers
 from connector.fhir.gate import check
 from connector.fhir.lossless import decode, sha256
-from connector.push import Desk, account, audit, deliver, resolve, verify
+from connector.push import Desk, account, deliver, resolve, verify
+from connector.push.evidence import audit_event
 from connector.sandbox import Quirks, Sandbox
 from connector.store import auditfile
 from tests.push.conftest import WHOLE
@@ -50,7 +51,7 @@ def agent(event: dict[str, Any], system: str, code: str) -> dict[str, Any] | Non
 def assert_balp(event: dict[str, Any]) -> None:
     """Every rule of `IHE.BasicAudit.PrivacyDisclosure.Source` (BALP 1.1.4), and R4's own."""
     assert check(event) == []
-    assert event["meta"]["profile"] == [audit.PROFILE]
+    assert event["meta"]["profile"] == [audit_event.PROFILE]
     assert (event["type"]["system"], event["type"]["code"]) == (DCM, "110106")
     assert event["action"] == "R"
     lifecycle = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
@@ -224,9 +225,9 @@ def test_the_file_catches_up_with_the_log(desk_of: DeskOf) -> None:
     lines = whole.splitlines(keepends=True)
     for left in (b"", lines[0], lines[0] + lines[1][:100], whole[:-1]):
         path.write_bytes(left)
-        audit.keep_up(desk)
+        audit_event.keep_up(desk)
         assert path.read_bytes() == whole
     path.unlink()
-    audit.keep_up(desk)
+    audit_event.keep_up(desk)
     assert path.read_bytes() == whole
     assert path.stat().st_mode & 0o777 == 0o600

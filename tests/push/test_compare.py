@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from connector.push.compare import different_person, out_of_use
+from connector.push.patient.demographics import different_person, out_of_use
 from tests.docs.pages import blocks, page
 
 Resource = dict[str, Any]

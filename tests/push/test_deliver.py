@@ -13,8 +13,9 @@ from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused, Held, ReadBackDiffers
 from connector.fhir.lossless import decode
 from connector.fhir.systems import TAG
-from connector.push import Desk, risen
-from connector.push.lookup import Place
+from connector.push import Desk
+from connector.push.wire import undeleted
+from connector.push.wire.find import Place
 from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store import delivery, packet
 from tests.push.conftest import (
@@ -137,8 +138,8 @@ def test_a_first_version_need_not_be_called_1(desk_of: DeskOf) -> None:
         desk = desk_of(write="put", url=other.base_url)
         push_all(desk)
         known = Place("Practitioner", other.resources("Practitioner")[0]["id"], "42")
-        risen.look(desk, {known.reference: known})
-        risen.hold(desk)
+        undeleted.look(desk, {known.reference: known})
+        undeleted.hold(desk)
         asked = [r.path for r in other.requests if r.path.endswith("_history")]
         assert len(asked) == 1  # and none for those whose version is 1
 

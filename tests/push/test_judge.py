@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.push.expected import judge
+from connector.push.records.expected import judge
 
 BASE = "https://outside.example/fhir"
 SENT = b'{"resourceType":"Goal","id":"1","description":{"text":"x"}}'

@@ -11,7 +11,7 @@ from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused, ReadBackDiffers
 from connector.fhir.lossless import decode, encode
 from connector.push import Desk
-from connector.push.proof import check
+from connector.push.evidence.receipt_check import check
 from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store import delivery, export
 from tests.push.conftest import STRATEGIES, TRANSACTIONS, assert_whole, kinds, writes

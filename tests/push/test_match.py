@@ -11,7 +11,7 @@ from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused, Held
 from connector.fhir.lossless import decode
 from connector.push import Desk
-from connector.push.match import weight
+from connector.push.patient.match_operation import weight
 from connector.sandbox import Fault, Quirks, Sandbox
 from tests.push.conftest import writes
 from tests.push.packets import MRN, Resource, chart, patient, push_all

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.push.birth import slips
-from connector.push.compare import different_person, near, out_of_use
-from connector.push.nearby import QUESTIONS_MAX, questions
-from connector.push.numbers import contradictions, searchable, shared
+from connector.push.patient.birth_date import slips
+from connector.push.patient.demographics import different_person, near, out_of_use
+from connector.push.patient.identifiers import contradictions, searchable, shared
+from connector.push.patient.queries import QUESTIONS_MAX, questions
 from tests.push.packets import MRN, Resource, patient
 
 ON = "2026-11-27"

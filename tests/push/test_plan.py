@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.push.limits import Limits
-from connector.push.plan import Survey, pack
+from connector.push.records.batching import Survey, pack
+from connector.push.wire.limits import Limits
 
 NODES = [f"T/{number}" for number in range(12)]
 

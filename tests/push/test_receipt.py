@@ -14,8 +14,9 @@ from connector import keys
 from connector.errors import ReadBackDiffers, UsageError
 from connector.fhir.equality import comparable
 from connector.fhir.lossless import canonical, decode, encode, sha256
-from connector.push import Desk, proof, seal, signed, verify
-from connector.push.receipt import VERSION, Receipt, Signing, receipt
+from connector.push import Desk, signed, verify
+from connector.push.evidence import receipt_check, receipt_digest
+from connector.push.evidence.receipt import VERSION, Receipt, Signing, receipt
 from connector.sandbox import Sandbox
 from connector.store import export, packet
 from tests.push.packets import NOW, push_all
@@ -92,20 +93,20 @@ def test_a_state_for_where_nobody_may_read_has_room() -> None:
 
 def test_whole(made: tuple[bytes, bytes, bytes]) -> None:
     text, jws, kept = made
-    found = proof.check(text, jws, JWKS, kept)
+    found = receipt_check.check(text, jws, JWKS, kept)
     assert (found.checked, found.wrong) == (["digest", "signature", "packet"], [])
-    assert proof.content(jws, JWKS) == text
+    assert receipt_check.content(jws, JWKS) == text
 
 
 def test_white_space_between_its_members_means_nothing(made: tuple[bytes, bytes, bytes]) -> None:
     spread = json.dumps(json.loads(made[0]), indent=3, ensure_ascii=True).encode()
-    assert proof.check(spread).wrong == []
+    assert receipt_check.check(spread).wrong == []
 
 
-def found_out(check: Callable[[], proof.Checked]) -> bool:
+def found_out(check: Callable[[], receipt_check.Checked]) -> bool:
     try:
         return bool(check().wrong)
-    except (UsageError, proof.BadSignature):
+    except (UsageError, receipt_check.BadSignature):
         return True
 
 
@@ -116,7 +117,7 @@ def test_any_changed_byte_is_found(made: tuple[bytes, bytes, bytes], data: st.Da
     text = bytearray(made[0].rstrip())
     place = data.draw(st.integers(0, len(text) - 1))
     text[place] = data.draw(st.integers(0, 255).filter(lambda byte: byte != text[place]))
-    assert found_out(lambda: proof.check(bytes(text)))
+    assert found_out(lambda: receipt_check.check(bytes(text)))
 
 
 @given(data=st.data())
@@ -130,7 +131,7 @@ def test_a_byte_put_in_or_taken_out_is_found(
         del text[place]
     else:
         text.insert(place, data.draw(st.integers(0, 255).filter(lambda b: b not in b" \t\r\n")))
-    assert found_out(lambda: proof.check(bytes(text)))
+    assert found_out(lambda: receipt_check.check(bytes(text)))
 
 
 @given(data=st.data())
@@ -143,7 +144,7 @@ def test_any_changed_byte_of_a_packets_record_is_found(
     changed = bytearray(kept)
     place = data.draw(st.integers(start, kept.index(b"}},\n")))
     changed[place] = data.draw(st.integers(0, 255).filter(lambda byte: byte != changed[place]))
-    assert found_out(lambda: proof.check(text, packet=bytes(changed)))
+    assert found_out(lambda: receipt_check.check(text, packet=bytes(changed)))
 
 
 def test_a_packet_with_one_more_or_one_less(made: tuple[bytes, bytes, bytes]) -> None:
@@ -152,10 +153,10 @@ def test_a_packet_with_one_more_or_one_less(made: tuple[bytes, bytes, bytes]) ->
     more = encode(
         {**bundle, "entry": [*bundle["entry"], {"resource": {"resourceType": "Basic", "id": "x"}}]}
     )
-    assert proof.check(text, packet=more).wrong != []
+    assert receipt_check.check(text, packet=more).wrong != []
     lines = kept.split(b",\n")
     less = b",\n".join([lines[0], *lines[2:]])
-    (wrong,) = proof.check(text, packet=less).wrong
+    (wrong,) = receipt_check.check(text, packet=less).wrong
     assert wrong.endswith("is not in it")
 
 
@@ -176,19 +177,19 @@ UNREADABLE = {
 @pytest.mark.parametrize("what", UNREADABLE)
 def test_what_can_be_read_in_two_ways_is_not_read(what: str) -> None:
     with pytest.raises(UsageError, match="not a receipt that can be read"):
-        seal.opened(UNREADABLE[what])
+        receipt_digest.opened(UNREADABLE[what])
 
 
 def test_a_receipt_of_another_version_is_not_judged() -> None:
     with pytest.raises(UsageError, match=f"version {VERSION + 1}"):
-        proof.check(encode(seal.sealed({"version": VERSION + 1})))
+        receipt_check.check(encode(receipt_digest.sealed({"version": VERSION + 1})))
 
 
 def test_a_signature_of_another_receipt(made: tuple[bytes, bytes, bytes]) -> None:
     text, jws, _ = made
     values: dict[str, Any] = json.loads(text)
-    other = encode(seal.sealed({**values, "case": "000000000000"}))
-    assert proof.check(other, jws, JWKS).wrong == ["signature: it is of another receipt"]
+    other = encode(receipt_digest.sealed({**values, "case": "000000000000"}))
+    assert receipt_check.check(other, jws, JWKS).wrong == ["signature: it is of another receipt"]
 
 
 def test_an_older_signature_does_not_stay(desk_of: DeskOf, tmp_path: Path) -> None:

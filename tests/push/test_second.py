@@ -11,7 +11,7 @@ import pytest
 from connector import push
 from connector.errors import Held, ReadBackDiffers
 from connector.push import Desk
-from connector.push.weigh import NEWER
+from connector.push.records.last_written import NEWER
 from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store import delivery
 from tests.push.conftest import STRATEGIES, TRANSACTIONS, dangling, doubled, writes

@@ -13,8 +13,8 @@ from connector.fhir.lossless import encode
 from connector.fhir.mistake import _BY_STATUS, _SAYING, entered_in_error
 from connector.fhir.systems import TAG
 from connector.push import Desk
-from connector.push.exchange import post
-from connector.push.remains import There, plan
+from connector.push.takeback.removal_plan import There, plan
+from connector.push.wire.write import post
 from connector.sandbox import Fault, Sandbox
 from connector.store.packet import Entry
 from tests.push.conftest import TRANSACTIONS, dangling, one, writes

@@ -10,7 +10,8 @@ import pytest
 
 from connector import push
 from connector.errors import DestinationRefused, Held
-from connector.push import Desk, doubt, unread
+from connector.push import Desk, unknown_outcome
+from connector.push.records import write_only
 from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store import delivery
 from tests.push.conftest import TRANSACTIONS, assert_whole, one, writes
@@ -46,8 +47,8 @@ def blind(tmp_path: Path, sandbox: Sandbox) -> Iterator[DeskOf]:
 def deliver(desk: Desk) -> None:
     push.resolve(desk)
     push.deliver(desk)
-    unread.accept(desk)
-    unread.announce(desk, NOW)
+    write_only.accept(desk)
+    write_only.announce(desk, NOW)
 
 
 def statuses(desk: Desk) -> Counter[str]:
@@ -86,7 +87,7 @@ def test_its_hashes_are_those_of_what_stands_there(blind: DeskOf, sandbox: Sandb
     desk = blind()
     deliver(desk)
     from connector.fhir.lossless import encode
-    from connector.push.expected import canonical_sha256
+    from connector.push.records.expected import canonical_sha256
 
     there = {(r["resourceType"], r["id"]): r for r in sandbox.resources()}
     for row in delivery.deliveries(desk.case):
@@ -140,7 +141,7 @@ def test_what_an_earlier_case_brought_is_not_brought_again(
 def announcing(sandbox: Sandbox, desk: Desk) -> None:
     push.resolve(desk)
     push.deliver(desk)
-    unread.accept(desk)
+    write_only.accept(desk)
     sandbox.requests.clear()
 
 
@@ -148,7 +149,7 @@ def test_an_announcement_that_did_not_arrive_is_sent_again(blind: DeskOf, sandbo
     desk = blind()
     announcing(sandbox, desk)
     sandbox.add_fault(Fault("drop-before", TRANSACTIONS, "POST", times=1))
-    unread.announce(desk, NOW)
+    write_only.announce(desk, NOW)
     assert_whole(sandbox)
 
 
@@ -161,18 +162,18 @@ def test_one_of_which_nobody_knows_is_asked_of_people(
     sandbox.add_fault(Fault("drop-after", TRANSACTIONS, "POST", times=1))
     for _ in range(2):  # however often it is run: nothing is sent
         with pytest.raises(Held) as held:
-            unread.announce(desk, NOW)
+            write_only.announce(desk, NOW)
         assert held.value.code == "unclear"
     before = writes(sandbox)
-    doubt.say(desk, said, "A. Person", NOW)
+    unknown_outcome.say(desk, said, "A. Person", NOW)
     if said == "arrived":
-        unread.announce(desk, NOW)
+        write_only.announce(desk, NOW)
         assert writes(sandbox) == before
         assert desk.case.fact("announced_at") == NOW
         assert set(statuses(desk)) == {"accepted"}
         return
     with pytest.raises(Held) as held:  # it was there after all: nothing is written over it
-        unread.announce(desk, NOW)
+        write_only.announce(desk, NOW)
     assert held.value.code == "theirs"
     assert one(sandbox, "Task")["meta"]["versionId"] == "2"
 
@@ -185,7 +186,7 @@ def test_what_they_changed_is_not_written_over(
     announcing(sandbox, desk)
     sandbox.put({**one(sandbox, resource_type), "note": [{"text": "theirs"}]})
     with pytest.raises(Held) as held:
-        unread.announce(desk, NOW)
+        write_only.announce(desk, NOW)
     assert held.value.code == "theirs"
     assert one(sandbox, resource_type)["note"] == [{"text": "theirs"}]
     assert one(sandbox, "ServiceRequest")["status"] == "draft"

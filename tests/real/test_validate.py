@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from connector.packet.kinds import render
+from connector.packet.render.bundle import render
 from connector.store import packet
 from connector.store.casefile import CaseFile
 from tests.packet.charts import full_request, put_chart, run

@@ -15,7 +15,7 @@ import pytest
 
 from connector.fhir.lossless import sha256
 from connector.packet import Revision
-from connector.packet.kinds import Kind, render
+from connector.packet.render.bundle import Kind, render
 from connector.request import Meeting
 from connector.store import chart as records
 from connector.store import packet, update

@@ -1,13 +1,13 @@
 """The Task that asks the receiving team to stop, made from the packet's own Task."""
 
-from ..fhir import systems
-from ..fhir.ids import authored_id
-from ..fhir.lossless import decode
-from ..request import Request
-from ..settings import Source
-from ..store.packet import Entry
-from .author import author
-from .mappings import Mappings
+from ...fhir import systems
+from ...fhir.ids import authored_id
+from ...fhir.lossless import decode
+from ...request import Request
+from ...settings import Source
+from ...store.packet import Entry
+from ..ruleset.mappings import Mappings
+from .templates import author
 
 NAME = "CancellationTask"
 

@@ -4,15 +4,15 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from ..request import Request
-from .assess import Finding
-from .index import Row
-from .mappings import Mappings
-from .match import any_means
-from .narrative import Line, narrative
-from .rules import Notice, Order, Section, Sections
-from .supplied import Document
-from .told import Told
+from ...request import Request
+from ..chart.index import Row
+from ..chart.match import any_means
+from ..checklist.assess import Finding
+from ..checklist.reported import Told
+from ..checklist.supplied import Document
+from ..record.narrative import Line, narrative
+from ..ruleset.mappings import Mappings
+from ..ruleset.rules import Notice, Order, Section, Sections
 
 # In every packet, whatever is in it: a list can look complete when it isn't.
 RECONCILE = (

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..fhir.lossless import decode
-from ..fhir.references import objects
-from ..request import Request
-from ..store.packet import Entry
+from ...fhir.lossless import decode
+from ...fhir.references import objects
+from ...request import Request
+from ...store.packet import Entry
 
 _TAKEN_BACK = "{} withdrawn by the source: please do not use copies of what is no longer here."
 _LAST = "The summary that came with this takes the place of the former."

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..fhir import systems
-from ..fhir.ids import derived_id
-from ..request import Organization, Party, Practitioner, Telecom
-from ..settings import Destination, Source
+from ...fhir import systems
+from ...fhir.ids import derived_id
+from ...request import Organization, Party, Practitioner, Telecom
+from ...settings import Destination, Source
 
 _UNNAMED = "The receiving team"
 

@@ -4,23 +4,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .. import __version__, regularfile
-from ..errors import UsageError
-from ..fhir import systems
-from ..fhir.ids import authored_id, case_handle, derived_id
-from ..fhir.lossless import decode
-from ..request import Organization, Request
-from ..settings import Destination, Source
+from ... import __version__, regularfile
+from ...errors import UsageError
+from ...fhir import systems
+from ...fhir.ids import authored_id, case_handle, derived_id
+from ...fhir.lossless import decode
+from ...request import Organization, Request
+from ...settings import Destination, Source
+from ..carry.coverage import ChangedBy
+from ..chart.index import Row
+from ..checklist.supplied import Document
+from ..record.attachment import inline
+from ..record.media_type import HEAD, media_type
+from ..ruleset.mappings import Mappings
+from ..ruleset.rules import Notice, Release
 from . import parties
-from .attach import inline
-from .author import Authored, author, in_hundreds
-from .coverage import ChangedBy
-from .index import Row
-from .mappings import Mappings
-from .media import HEAD, media_type
 from .news import News, Revision, moved
-from .rules import Notice, Release
-from .supplied import Document
+from .templates import Authored, author, in_hundreds
 
 _CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"  # sensitivity, policy, obligation

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from ..errors import ConnectorError
-from ..fhir.gate import check
-from ..fhir.lossless import encode
-from .rules import Template
+from ...errors import ConnectorError
+from ...fhir.gate import check
+from ...fhir.lossless import encode
+from ..ruleset.rules import Template
 
 # FPML evaluates what it puts in once more, so a question with `{{` in it would be run as an
 # expression. Braces in variables travel through it as these two private characters and come back.

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from ..store.chart import Record
-from ..store.coverage import Changed, Line
-from .change import Note
+from ...store.chart import Record
+from ...store.coverage import Changed, Line
+from ..ruleset.change import Note
 
 _OURS = ("resourceType", "id")  # told anew in every packet
 CUT = "withheld-reference"  # what named a withheld record; never told to the receiver

@@ -11,19 +11,19 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..fhir import references, systems
-from ..fhir.ids import derived_id
-from ..fhir.lossless import decode, encode, members
-from ..fhir.record import identified
-from ..fhir.references import Kind
-from .attach import Attached, embed
-from .attribute import LiteralSubject
-from .change import Note, Rule, apply
+from ...fhir import references, systems
+from ...fhir.ids import derived_id
+from ...fhir.lossless import decode, encode, members
+from ...fhir.record import identified
+from ...fhir.references import Kind
+from ..chart.duplicates import Twin
+from ..record.attachment import Attached, embed
+from ..record.endpoint_secrets import Secrets
+from ..record.links import Links
+from ..release.redact import Withheld, cut
+from ..ruleset.change import Note, Rule, apply
 from .coverage import CUT, EMBEDDED, LOGICAL, MOVED, TRIMMED, edits, lost
-from .cut import Withheld, cut
-from .links import Links
-from .secrets import Secrets
-from .twins import Twin
+from .subject_reference import LiteralSubject
 
 # A conditional reference says itself which identifier it means.
 _BY_IDENTIFIER = re.compile(r"\?identifier=([^|&]+)\|([^&]+)$")

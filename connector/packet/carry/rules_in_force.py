@@ -1,9 +1,9 @@
 """Which rules change content on this way: what is translated, and what the destination needs."""
 
-from ..settings import Destination
-from .change import Rounding, Rule, Stripping
-from .mappings import Mappings
-from .rules import Change, RoundDecimals
+from ...settings import Destination
+from ..ruleset.change import Rounding, Rule, Stripping
+from ..ruleset.mappings import Mappings
+from ..ruleset.rules import Change, RoundDecimals
 from .translate import Translation
 
 

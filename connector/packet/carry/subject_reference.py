@@ -10,12 +10,12 @@ from typing import Any
 
 from msgspec import Raw
 
-from ..fhir.about import PERHAPS_NOBODYS, SUBJECT, items
-from ..fhir.identifiers import pairs
-from ..fhir.lossless import decode, encode
-from ..fhir.references import literal
-from ..fhir.types import proper
-from .change import Note
+from ...fhir.about import PERHAPS_NOBODYS, SUBJECT, items
+from ...fhir.identifiers import pairs
+from ...fhir.lossless import decode, encode
+from ...fhir.references import literal
+from ...fhir.types import proper
+from ..ruleset.change import Note
 
 # Where patients take part among others: the element, and in what of it the reference stands.
 _TAKING_PART = {

@@ -7,8 +7,8 @@ coding of the target system gets none of ours, since the source knew better.
 from collections.abc import Iterator
 from typing import Any
 
-from .change import Elements, Note
-from .rules import Applies
+from ..ruleset.change import Elements, Note
+from ..ruleset.rules import Applies
 
 # R4 valueset-concept-map-equivalence: the others say another thing, or less, or more.
 _SAME = ("equal", "equivalent")

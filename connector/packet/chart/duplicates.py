@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..fhir.equality import comparable
-from ..fhir.lossless import UndecodableError, canonical, sha256
-from ..fhir.references import objects
-from ..store.casefile import CaseFile
-from ..store.packet import Decision
+from ...fhir.equality import comparable
+from ...fhir.lossless import UndecodableError, canonical, sha256
+from ...fhir.references import objects
+from ...store.casefile import CaseFile
+from ...store.packet import Decision
+from ..record.links import Links
 from .index import Row, body
-from .links import Links
 
 _APART = frozenset({"Patient", "Provenance", "Binary"})
 # Two equal ones of one instant may be two, and their amounts add up: only an identifier tells.

@@ -11,27 +11,21 @@ from datetime import datetime
 from sys import intern
 from typing import Any
 
-from ..fhir.lossless import UndecodableError, decode
-from ..fhir.references import (
-    attachment_nodes,
-    named,
-    objects,
-    other_names,
-    plain_names,
-)  # fmt: skip
-from ..store import chart
-from ..store.casefile import CaseFile
-from . import words
-from .belong import belongs_to, labelled_parts, own_names
-from .change import Rule
-from .labels import Labels
-from .links import Links, identifier_token
-from .mappings import Mappings
-from .moments import OPEN, Interval, interval
-from .rules import TypeStatus
-from .secrets import Secrets
-from .sensitive import Guesses
-from .supply import lasts_until
+from ...fhir.lossless import UndecodableError, decode
+from ...fhir.references import attachment_nodes, named, objects, other_names, plain_names
+from ...store import chart
+from ...store.casefile import CaseFile
+from ..record import words
+from ..record.dates import OPEN, Interval, interval
+from ..record.endpoint_secrets import Secrets
+from ..record.inherited_labels import belongs_to, labelled_parts, own_names
+from ..record.links import Links, identifier_token
+from ..record.medication_supply import lasts_until
+from ..record.security_labels import Labels
+from ..record.sensitive_kinds import Guesses
+from ..ruleset.change import Rule
+from ..ruleset.mappings import Mappings
+from ..ruleset.rules import TypeStatus
 
 # Where a record's own date stands, first found wins (R4: the elements behind the `date` searches).
 _DATES = (

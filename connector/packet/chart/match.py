@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..record.dates import months_before
+from ..ruleset.rules import ChecklistItem, Match
 from .index import Row
-from .moments import months_before
-from .rules import ChecklistItem, Match
 
 
 def meant(match: Match, row: Row) -> bool:

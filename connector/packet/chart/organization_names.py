@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ..fhir.names import words
+from ...fhir.names import words
 
 Name = tuple[str, ...]  # its words, folded
 

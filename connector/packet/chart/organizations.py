@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..fhir.lossless import UndecodableError, decode
-from ..request import Organization
-from ..store import chart
-from ..store.casefile import CaseFile
-from .links import Links, identifier_token
+from ...fhir.lossless import UndecodableError, decode
+from ...request import Organization
+from ...store import chart
+from ...store.casefile import CaseFile
+from ..record.links import Links, identifier_token
 from .organization_names import Name, names
 from .practitioners import npis
 

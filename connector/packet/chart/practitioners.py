@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..fhir.lossless import UndecodableError, decode
-from ..fhir.names import words
-from ..fhir.references import objects
-from ..fhir.systems import is_npi
-from ..request import Practitioner
-from ..store import chart
-from ..store.casefile import CaseFile
+from ...fhir.lossless import UndecodableError, decode
+from ...fhir.names import words
+from ...fhir.references import objects
+from ...fhir.systems import is_npi
+from ...request import Practitioner
+from ...store import chart
+from ...store.casefile import CaseFile
 
 # Who is named by a text alone; records in which nobody asked for is named are not decoded.
 _WRITTEN = ("display", "authorString")

@@ -7,11 +7,11 @@ so it fits when the case hinges on one image, slide or test, and that is complet
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..request import Request
+from ...request import Request
+from ..chart.index import Row
+from ..chart.match import any_means
+from ..ruleset.rules import Advice, Status
 from .assess import Finding, presence
-from .index import Row
-from .match import any_means
-from .rules import Advice, Status
 
 
 @dataclass(frozen=True)

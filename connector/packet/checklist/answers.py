@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..request import Request
-from ..settings import Destination
-from ..store.answers import Waiver
-from .rules import Checklist, ChecklistItem, Selection
+from ...request import Request
+from ...settings import Destination
+from ...store.answers import Waiver
+from ..ruleset.rules import Checklist, ChecklistItem, Selection
 from .supplied import Document
 
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..request import Request
-from ..store.chart import Gap, parts
-from ..store.packet import ANSWERING, Item
+from ...request import Request
+from ...store.chart import Gap, parts
+from ...store.packet import ANSWERING, Item
+from ..chart.index import Row
+from ..chart.match import Shelf, any_means
+from ..ruleset.rules import Checklist, ChecklistItem, Match, Status
 from .answers import Answers
-from .index import Row
-from .match import Shelf, any_means
-from .rules import Checklist, ChecklistItem, Match, Status
 
 # How a search that gave nothing went: one broken search is enough, but a search that was never
 # done only if all were never done. The first that applies is told.

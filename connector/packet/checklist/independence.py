@@ -8,16 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ..fhir import systems
-from ..fhir.names import words
-from ..fhir.references import same_base
-from ..loopback import is_loopback
-from ..request import Practitioner, Request
-from ..settings import Destination, Source
-from ..store.casefile import CaseFile
-from .links import Links
-from .organizations import Body, above, keys_of, named, of_chart, of_type
-from .practitioners import Found, in_chart, resembles
+from ...fhir import systems
+from ...fhir.names import words
+from ...fhir.references import same_base
+from ...loopback import is_loopback
+from ...request import Practitioner, Request
+from ...settings import Destination, Source
+from ...store.casefile import CaseFile
+from ..chart.organizations import Body, above, keys_of, named, of_chart, of_type
+from ..chart.practitioners import Found, in_chart, resembles
+from ..record.links import Links
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ It does not tell withheld from absent, and never says "none": what was searched 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..chart.index import Row
 from .answers import Answers
 from .assess import Finding
-from .index import Row
 
 _LINES_MAX = 50  # things of one item, in the task and in a section's text
 _KINDS = {

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from ..request import Request
-from ..store.packet import Decision
+from ...request import Request
+from ...store.packet import Decision
+from ..chart.index import Row
+from ..chart.match import Shelf
+from ..ruleset.rules import Selection
 from .assess import Finding
-from .index import Row
-from .match import Shelf
-from .rules import Selection
 
 Selected = dict[str, tuple[str, str]]  # key → (rule, reason)
 

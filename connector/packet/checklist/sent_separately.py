@@ -7,13 +7,13 @@ system `urn:dicom:uid`.
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from ..fhir.lossless import decode
-from ..fhir.references import Kind
-from ..store import chart
-from ..store.casefile import CaseFile
-from .index import Row
-from .links import Links
-from .secrets import Secrets
+from ...fhir.lossless import decode
+from ...fhir.references import Kind
+from ...store import chart
+from ...store.casefile import CaseFile
+from ..chart.index import Row
+from ..record.endpoint_secrets import Secrets
+from ..record.links import Links
 
 _UID = "urn:dicom:uid"
 _OID = "urn:oid:"

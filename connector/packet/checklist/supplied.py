@@ -3,12 +3,12 @@
 import uuid
 from typing import Any, NamedTuple
 
-from ..fhir.ids import authored_id
-from ..store import answers
-from ..store.casefile import CaseFile
-from .attach import inline
-from .narrative import Line
-from .rules import Checklist
+from ...fhir.ids import authored_id
+from ...store import answers
+from ...store.casefile import CaseFile
+from ..record.attachment import inline
+from ..record.narrative import Line
+from ..ruleset.rules import Checklist
 
 _LOINC = "http://loinc.org"
 # What US Core has for a document of which nobody said what kind it is.

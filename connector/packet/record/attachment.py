@@ -4,8 +4,8 @@ import base64
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..fhir import base64binary
-from ..fhir.references import attachment_nodes, checksums
+from ...fhir import base64binary
+from ...fhir.references import attachment_nodes, checksums
 
 _ABSENT = {
     "extension": [

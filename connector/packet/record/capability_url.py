@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator
 from urllib.parse import unquote, unquote_plus, urlsplit
 
-from ..fhir.types import TYPES
+from ...fhir.types import TYPES
 
 JWT = re.compile(r"\beyJ[\w\-]{8,}\.[\w\-]{8,}(?:\.[\w\-]*){0,3}")
 # Whatever of `://` is percent-encoded, once or more often.

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..fhir.references import objects, other_names
+from ...fhir.references import objects, other_names
 from .links import Links, identifier_token
 
 if TYPE_CHECKING:
-    from .index import Row
+    from ..chart.index import Row
 
 ENCOUNTER, EPISODE = "Encounter", "EpisodeOfCare"
 _CONTAINERS = (ENCOUNTER, EPISODE)

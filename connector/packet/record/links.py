@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..fhir import base64binary
-from ..fhir.lossless import sha256
-from ..fhir.references import Kind, Target, parse
-from ..store.casefile import CaseFile
+from ...fhir import base64binary
+from ...fhir.lossless import sha256
+from ...fhir.references import Kind, Target, parse
+from ...store.casefile import CaseFile
 
 _NOTHING = sha256(b"")
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..errors import UsageError
+from ...errors import UsageError
 
 HEAD = 65_536  # how many of a file's first bytes `media_type` looks at
 _TEXT = "text/plain; charset=utf-8"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from .moments import interval
+from .dates import interval
 
 # Days that one of a unit is: UCUM codes (R4 Duration), and the words for them.
 _UNITS = (

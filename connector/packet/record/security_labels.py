@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..fhir.references import objects
-from .rules import LabelList, LabelTerms
+from ...fhir.references import objects
+from ..ruleset.rules import LabelList, LabelTerms
 
 # Bytes without which a record has no label: most records have none of them.
 _HINT = re.compile(rb'"security|sec-label|"confidentiality')

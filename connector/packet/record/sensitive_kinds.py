@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from ..errors import Cause, Held
-from ..fhir.lossless import decode
-from ..fhir.references import objects
-from ..request import Request
-from .moments import interval
-from .rules import Heuristic, LabelList, Minors, Suspicion
+from ...errors import Cause, Held
+from ...fhir.lossless import decode
+from ...fhir.references import objects
+from ...request import Request
+from ..ruleset.rules import Heuristic, LabelList, Minors, Suspicion
+from .dates import interval
 
 _CODE = re.compile(rb'"code"\s*:\s*"([^"\\]{1,40})"')
 _WORDS = re.compile(

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from ..deadline import due_at
-from ..errors import Held, UsageError
-from ..fhir.lossless import UndecodableError, decode
-from ..fhir.names import words
-from ..request import Basis
-from ..store import chart
-from ..store.casefile import CaseFile
-from .mappings import Mappings
-from .rules import Withhold
+from ...deadline import due_at
+from ...errors import Held, UsageError
+from ...fhir.lossless import UndecodableError, decode
+from ...fhir.names import words
+from ...request import Basis
+from ...store import chart
+from ...store.casefile import CaseFile
+from ..ruleset.mappings import Mappings
+from ..ruleset.rules import Withhold
 
 
 class Authorization:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from .index import Row, coded
-from .moments import OPEN, Interval, interval
-from .rules import ConsentTerms
+from ..chart.index import Row, coded
+from ..record.dates import OPEN, Interval, interval
+from ..ruleset.rules import ConsentTerms
 
 _NEVER = datetime.min.replace(tzinfo=OPEN.tzinfo)
 _PERMIT, _DENY = "permit", "deny"

@@ -6,21 +6,21 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ..errors import Cause, Held, UsageError
-from ..fhir.lossless import UndecodableError, decode, encode, sha256
-from ..fhir.record import SERVER_META
-from ..request import ConsentReview, Request
-from ..settings import Destination, Source
-from ..store import chart
-from ..store.casefile import CaseFile
+from ...errors import Cause, Held, UsageError
+from ...fhir.lossless import UndecodableError, decode, encode, sha256
+from ...fhir.record import SERVER_META
+from ...request import ConsentReview, Request
+from ...settings import Destination, Source
+from ...store import chart
+from ...store.casefile import CaseFile
+from ..chart.index import Row, Unreadable, body
+from ..record.dates import interval
+from ..record.links import Links
+from ..record.security_labels import Labels
+from ..ruleset.mappings import Mappings
+from ..ruleset.rules import Withhold
 from .consent import Denial, Disclosure, Reading, Records, read_consent, tells
-from .index import Row, Unreadable, body
-from .labels import Labels
-from .links import Links
-from .mappings import Mappings
-from .moments import interval
 from .recipient import Recipient
-from .rules import Withhold
 
 _UNREAD = ("refused", "failed", "unsupported")
 

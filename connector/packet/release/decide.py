@@ -4,20 +4,20 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from ..errors import Held, UsageError
-from ..request import Request
-from ..settings import Destination
-from ..store.packet import Decision
-from ..store.rulings import Ruling
+from ...errors import Held, UsageError
+from ...request import Request
+from ...settings import Destination
+from ...store.packet import Decision
+from ...store.rulings import Ruling
+from ..chart.index import Row, Unreadable
+from ..chart.match import any_means, stands_in
+from ..record.dates import months_before
+from ..record.security_labels import Labels
+from ..ruleset.mappings import Mappings
+from ..ruleset.rules import Safety
 from .authorization import Authorization
 from .consents import Consents
-from .index import Row, Unreadable
-from .labels import Labels
-from .mappings import Mappings
-from .match import any_means, stands_in
-from .moments import months_before
-from .named import all_in_one, cause, withheld_though_named
-from .rules import Safety
+from .requested import all_in_one, cause, withheld_though_named
 
 UNREADABLE = "unreadable"
 KEPT = "person-keeps"

@@ -1,7 +1,7 @@
 """What a person can decide of a single record, and what only law, consent or the source can."""
 
-from ..store.packet import Decision
-from .mappings import Mappings
+from ...store.packet import Decision
+from ..ruleset.mappings import Mappings
 from .withhold import NEEDS, SAME
 
 _CONSENTS = ("consent", "consent-reviewed", "consent-tells")

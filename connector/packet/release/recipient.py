@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..fhir import systems
-from ..request import Request
-from ..settings import Destination
-from ..store.casefile import CaseFile
+from ...fhir import systems
+from ...request import Request
+from ...settings import Destination
+from ...store.casefile import CaseFile
+from ..chart.index import body as record_body
+from ..chart.organizations import Body, above, body, called, keys_of, named, of_chart
+from ..chart.practitioners import npis
+from ..record.links import Links, identifier_token
 from .consent import Json, Truth
-from .index import body as record_body
-from .links import Links, identifier_token
-from .organizations import Body, above, body, called, keys_of, named, of_chart
-from .practitioners import npis
 
 _LEVELS_MAX = 5  # of teams in teams
 _NOT_A_TEAM = ("Patient", "RelatedPerson", "Device")  # actors that a receiving team never is

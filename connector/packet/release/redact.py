@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ..fhir.gate import required
-from ..fhir.references import objects, other_names
-from .links import Links, identifier_token, own_identifiers
+from ...fhir.gate import required
+from ...fhir.references import objects, other_names
+from ..record.links import Links, identifier_token, own_identifiers
 from .mentions import Mentions
 
 # Elements that R4 allows only with at least one of these in them: invariants app-1, apr-1, cmp-1,

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .cut import Withheld
-from .links import Links
-from .rules import Shadows
+from ..record.links import Links
+from ..ruleset.rules import Shadows
+from .redact import Withheld
 
 _Paths = Mapping[str, tuple[tuple[str, ...], ...]]  # resource type → member names below it
 

@@ -9,21 +9,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..fhir.references import plain_names
-from ..request import Request
-from ..store import chart
-from ..store.casefile import CaseFile
-from ..store.packet import Decision
-from .belong import ENCOUNTER
-from .cut import UncuttableError, Withheld, cut
-from .index import Row, body
-from .links import Links, own_identifiers
-from .mappings import Mappings
+from ...fhir.references import plain_names
+from ...request import Request
+from ...store import chart
+from ...store.casefile import CaseFile
+from ...store.packet import Decision
+from ..chart.duplicates import Groups
+from ..chart.index import Row, body
+from ..record.inherited_labels import ENCOUNTER
+from ..record.links import Links, own_identifiers
+from ..ruleset.mappings import Mappings
+from ..ruleset.rules import EncounterNotes
+from .decide import KEPT, Barrier, Why
 from .mentions import Mentions, telling_word
-from .release import KEPT, Barrier, Why
-from .rules import EncounterNotes
+from .redact import UncuttableError, Withheld, cut
 from .shadows import Tellers
-from .twins import Groups
 
 SAME, NEEDS = "release-same", "release-refers"
 _FEW = 8  # records that may have an identifier in common and be named by it

@@ -9,12 +9,12 @@ import uuid
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from ..errors import ConnectorError, UsageError
-from ..fhir import systems
-from ..fhir.lossless import decode, encode
-from ..fhir.references import spans, splice
-from ..store import packet
-from ..store.casefile import CaseFile
+from ...errors import ConnectorError, UsageError
+from ...fhir import systems
+from ...fhir.lossless import decode, encode
+from ...fhir.references import spans, splice
+from ...store import packet
+from ...store.casefile import CaseFile
 
 Kind = Literal["transaction", "document", "message"]
 # What a kind has to begin with, by the names of our templates (R4 bdl-11, bdl-12).

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import IO, Any
 
-from ..fhir import base64binary
-from ..fhir.lossless import decode
-from ..fhir.references import attachment_nodes
-from ..store import packet
-from ..store.casefile import CaseFile
-from ..view import page
-from . import words
-from .compose import RECONCILE
-from .kinds import render
+from ...fhir import base64binary
+from ...fhir.lossless import decode
+from ...fhir.references import attachment_nodes
+from ...store import packet
+from ...store.casefile import CaseFile
+from ...view import page
+from ..author.composition import RECONCILE
+from ..record import words
+from .bundle import render
 
 Open = Callable[[str], AbstractContextManager[IO[bytes]]]
 

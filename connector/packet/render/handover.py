@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Literal
 
-from ..errors import UsageError
-from ..store.casefile import CaseFile
+from ...errors import UsageError
+from ...store.casefile import CaseFile
+from .bundle import render
 from .files import put_files
-from .kinds import render
 
 Shape = Literal["transaction", "document", "message", "files"]
 

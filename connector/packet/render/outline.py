@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConnectorError
-from ..store.packet import Decision
-from .assess import Finding
-from .independence import Independence
+from ...errors import ConnectorError
+from ...store.packet import Decision
+from ..checklist.assess import Finding
+from ..checklist.independence import Independence
 
 OUTCOMES = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
 

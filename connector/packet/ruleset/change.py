@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from msgspec import Raw
 
-from ..fhir.lossless import decode, encode
+from ...fhir.lossless import decode, encode
 from .rules import RoundDecimals, StripProfile
 
 What = Literal["translated", "changed", "dropped", "untranslated"]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
 
-from .. import yamlfile
-from ..errors import UsageError
-from ..mappingfiles import MappingFiles
-from ..request import KeyQuestion
+from ... import yamlfile
+from ...errors import UsageError
+from ...mappingfiles import MappingFiles
+from ...request import KeyQuestion
 from .mappings import Mappings
 from .rules import (
     Advice,

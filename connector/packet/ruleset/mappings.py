@@ -6,9 +6,9 @@ mappings/README.md says what each file decides; `loading.py` reads and checks th
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..errors import UsageError
-from ..mappingfiles import MappingFiles
-from ..request import KeyQuestion
+from ...errors import UsageError
+from ...mappingfiles import MappingFiles
+from ...request import KeyQuestion
 from .rules import (
     Advice,
     Checklist,

@@ -2,8 +2,8 @@
 
 from typing import TypeVar
 
-from ..request import Model
-from ..settings import Destination
+from ...request import Model
+from ...settings import Destination
 from .mappings import Mappings
 
 M = TypeVar("M", bound=Model)

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
-from ..errors import UsageError
-from ..request import KeyQuestion, Model, Text, Token
-from ..settings import Accepts, BundleSettings
+from ...errors import UsageError
+from ...request import KeyQuestion, Model, Text, Token
+from ...settings import Accepts, BundleSettings
 from .examples import (
     ItemExample,
     OrderExample,

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import ConnectorError, UsageError
-from ..fhir import gate
-from ..mappingfiles import Checked, MappingFiles
-from .loading import Read, load, model_of, read
-from .mappings import Mappings
-from .outcomes import Bench, outcome
-from .rules import File, Programme, Shadows, Template, Terminology
-from .wanting import covers, rules_of
+from ...errors import ConnectorError, UsageError
+from ...fhir import gate
+from ...mappingfiles import Checked, MappingFiles
+from ..ruleset.loading import Read, load, model_of, read
+from ..ruleset.mappings import Mappings
+from ..ruleset.rules import File, Programme, Shadows, Template, Terminology
+from .examples_run import Bench, outcome
+from .without_example import covers, rules_of
 
 
 def check(files: MappingFiles) -> Checked:

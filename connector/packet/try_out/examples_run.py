@@ -12,28 +12,31 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..errors import UsageError
-from ..fhir.lossless import UndecodableError, decode, encode, sha256
-from ..fhir.references import objects
-from ..store import chart
-from ..store.casefile import CaseFile
-from . import terms
-from .assess import presence
-from .author import author
-from .change import Elements
-from .changes import rule_of
-from .compose import in_order, ordered, section_of
-from .consent import Disclosure, read_consent
-from .cut import Withheld
-from .examples import AS_OF, NOTHING, OrderExample, ProgrammeExample
-from .index import Row, read_rows
-from .labels import Labels
-from .links import Links
-from .mappings import Mappings
-from .match import Shelf, any_means
-from .moments import interval
-from .release import is_safety
-from .rules import (
+from ...errors import UsageError
+from ...fhir.lossless import UndecodableError, decode, encode, sha256
+from ...fhir.references import objects
+from ...store import chart
+from ...store.casefile import CaseFile
+from ..author.composition import in_order, ordered, section_of
+from ..author.templates import author
+from ..carry import terms
+from ..carry.rules_in_force import rule_of
+from ..chart.index import Row, read_rows
+from ..chart.match import Shelf, any_means
+from ..checklist.assess import presence
+from ..record.dates import interval
+from ..record.endpoint_secrets import Secrets
+from ..record.links import Links
+from ..record.security_labels import Labels
+from ..release.consent import Disclosure, read_consent
+from ..release.decide import is_safety
+from ..release.redact import Withheld
+from ..release.shadows import Tellers
+from ..release.withhold import is_note
+from ..ruleset.change import Elements
+from ..ruleset.examples import AS_OF, NOTHING, OrderExample, ProgrammeExample
+from ..ruleset.mappings import Mappings
+from ..ruleset.rules import (
     Advice,
     ChecklistFile,
     ChecklistItem,
@@ -53,9 +56,6 @@ from .rules import (
     Template,
     Terminology,
 )
-from .secrets import Secrets
-from .shadows import Tellers
-from .withhold import is_note
 
 
 @dataclass(frozen=True)

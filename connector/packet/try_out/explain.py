@@ -4,15 +4,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import UsageError
-from ..request import Request
-from ..store import chart, coverage, packet
-from ..store.casefile import CaseFile
-from ..store.coverage import Changed
-from ..store.packet import Decision
-from ..store.rulings import Ruling, rulings
-from .mappings import Mappings
-from .rules import Checklist
+from ...errors import UsageError
+from ...request import Request
+from ...store import chart, coverage, packet
+from ...store.casefile import CaseFile
+from ...store.coverage import Changed
+from ...store.packet import Decision
+from ...store.rulings import Ruling, rulings
+from ..ruleset.mappings import Mappings
+from ..ruleset.rules import Checklist
 
 _ITEM = "checklist-"
 

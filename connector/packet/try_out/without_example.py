@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .rules import (
+from ..ruleset.rules import (
     ChecklistFile,
     File,
     Heuristic,

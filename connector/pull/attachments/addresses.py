@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from ..fhir.references import same_base
-from ..fhir.types import TYPES, proper
+from ...fhir.references import same_base
+from ...fhir.types import TYPES, proper
 
 _ID = r"[A-Za-z0-9\-._~]{1,255}"
 _CONTENT = re.compile(rf"([A-Za-z]+)/({_ID})(?:/_history/({_ID})|/(\$binary-access(?:-read)?))?\Z")

@@ -14,20 +14,20 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import IO, Any, NamedTuple
 
-from ..endpoint import FHIR_JSON, Answer
-from ..errors import Answered, EndpointError, Forbidden, NotFhir, TooLarge
-from ..fhir.about import SUBJECT
-from ..fhir.embedded import BLANK, names_another
-from ..fhir.lossless import UndecodableError, decode
-from ..fhir.references import attachment_places, attachments, literal, objects
-from ..fhir.subject import Whose
-from ..store import chart
-from ..store.content import put_content
+from ...endpoint import FHIR_JSON, Answer
+from ...errors import Answered, EndpointError, Forbidden, NotFhir, TooLarge
+from ...fhir.about import SUBJECT
+from ...fhir.embedded import BLANK, names_another
+from ...fhir.lossless import UndecodableError, decode
+from ...fhir.references import attachment_places, attachments, literal, objects
+from ...fhir.subject import Whose
+from ...store import chart
+from ...store.content import put_content
+from ..context import Gathering, Pull
+from ..gaps import kind_of
+from ..records import Problem
+from .addresses import content_path, is_elsewhere
 from .checksum import digests, fits
-from .content import content_path, is_elsewhere
-from .context import Gathering, Pull
-from .gaps import kind_of
-from .records import Problem
 
 _FHIR = ("application/fhir+json", "application/json")
 _WRAPPED_EXTRA = 100_000  # what a Binary's JSON may hold beside its data, in bytes

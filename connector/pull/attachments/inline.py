@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from ..errors import SourceFailed
-from ..fhir import base64binary
-from ..fhir.embedded import documents, names_another
-from ..fhir.lossless import decode
-from ..fhir.references import attachment_nodes
-from ..store import chart
-from .context import Gathering
+from ...errors import SourceFailed
+from ...fhir import base64binary
+from ...fhir.embedded import documents, names_another
+from ...fhir.lossless import decode
+from ...fhir.references import attachment_nodes
+from ...store import chart
+from ..context import Gathering
 
 _NO_BASE64 = "what it holds is no base64, so nobody can open it"
 _OTHER_BASE64 = "its base64 is not as FHIR has it: sent as it is, the receiver may not open it"

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ..errors import EndpointError
-from ..failpoint import reach
-from ..store.casefile import CaseFile
-from .context import Pull
+from ...errors import EndpointError
+from ...failpoint import reach
+from ...store.casefile import CaseFile
+from ..context import Pull
 
 _LOST = (
     "an export begun earlier may still run at the source or lie there: its address never came, so"

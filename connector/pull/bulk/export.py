@@ -10,21 +10,21 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..endpoint import Answer, Endpoint
-from ..endpoint.retry import Again, Limits, Park, decide
-from ..errors import EndpointError, SourceFailed, Waiting
-from ..fhir.capability import Capability
-from ..fhir.lossless import encode, sha256
-from ..fhir.types import TYPES
-from ..request import PatientChoice
-from ..settings import Source
-from ..store.casefile import CaseFile
-from ..store.chart import Record
-from .bulk_files import QUERY, Stranger, Unusable, fetch, manifest
-from .bulk_left import delete, remembered, tell
-from .bulk_start import Start, start
-from .context import Pull
-from .granted import NOT_GRANTED
+from ...endpoint import Answer, Endpoint
+from ...endpoint.retry import Again, Limits, Park, decide
+from ...errors import EndpointError, SourceFailed, Waiting
+from ...fhir.capability import Capability
+from ...fhir.lossless import encode, sha256
+from ...fhir.types import TYPES
+from ...request import PatientChoice
+from ...settings import Source
+from ...store.casefile import CaseFile
+from ...store.chart import Record
+from ..context import Pull
+from ..granted import NOT_GRANTED
+from .delete import delete, remembered, tell
+from .kick_off import Start, start
+from .output import QUERY, Stranger, Unusable, fetch, manifest
 
 _HEADERS = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
 _PATIENCE = 10  # as many of the longest pauses (wait_max_s) before the case is parked

@@ -8,10 +8,10 @@ where the server's own OperationDefinition lists it.
 from typing import NamedTuple
 from urllib.parse import quote
 
-from ..endpoint import Endpoint
-from ..errors import EndpointError, SourceFailed
-from ..fhir.lossless import UndecodableError, decode, encode
-from .context import Pull
+from ...endpoint import Endpoint
+from ...errors import EndpointError, SourceFailed
+from ...fhir.lossless import UndecodableError, decode, encode
+from ..context import Pull
 
 _HL7 = ("http://hl7.org/", "https://hl7.org/")
 

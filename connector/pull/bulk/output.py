@@ -4,20 +4,20 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ..endpoint import Answer, Endpoint
-from ..errors import EndpointError
-from ..fhir.about import SUBJECT, telling
-from ..fhir.lossless import UndecodableError, decode, encode, members, sha256
-from ..fhir.subject import Whose, person
-from ..fhir.types import TYPES
-from ..settings import Auth
-from ..store import chart
-from ..store.chart import Record
-from .context import Pull
-from .files_told import FILES, Place, Told, Untaken
-from .gaps import kind_of
-from .outcomes import missing
-from .records import UNREADABLE, Problem
+from ...endpoint import Answer, Endpoint
+from ...errors import EndpointError
+from ...fhir.about import SUBJECT, telling
+from ...fhir.lossless import UndecodableError, decode, encode, members, sha256
+from ...fhir.subject import Whose, person
+from ...fhir.types import TYPES
+from ...settings import Auth
+from ...store import chart
+from ...store.chart import Record
+from ..context import Pull
+from ..gaps import kind_of
+from ..input.not_taken import FILES, Place, Told, Untaken
+from ..outcomes import missing
+from ..records import UNREADABLE, Problem
 
 QUERY = "$export"
 _NDJSON = "application/fhir+ndjson"

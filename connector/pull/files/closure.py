@@ -3,16 +3,16 @@
 from functools import partial
 from typing import IO
 
-from ..fhir.references import Kind, parse, tidy
-from ..fhir.subject import Person
-from ..store import chart
-from ..store.chart import Record
-from . import attachments
-from .bases import base_of
-from .compartment import SEVERAL_PEOPLE
-from .context import Gathering
-from .records import Problem
-from .register import Key, Register
+from ...fhir.references import Kind, parse, tidy
+from ...fhir.subject import Person
+from ...store import chart
+from ...store.chart import Record
+from ..attachments import fetch
+from ..compartment import SEVERAL_PEOPLE
+from ..context import Gathering
+from ..input.register import Key, Register
+from ..records import Problem
+from ..references.bases import base_of
 
 QUERY = "files"  # under which all records of files are stored
 CONTRADICT = Problem("failed", "the files hold different records under one id, none the later")
@@ -81,7 +81,7 @@ def attach(gathering: Gathering, register: Register) -> None:
     """Attachments that the files hold as Binary resources."""
     rows = gathering.case.rows("SELECT url, type, id FROM attachment WHERE status = 'open'")
     for row in rows:
-        attachments.settle(gathering, partial(_binary, gathering, register), *row)
+        fetch.settle(gathering, partial(_binary, gathering, register), *row)
 
 
 def _binary(
@@ -92,5 +92,5 @@ def _binary(
     if body is None:
         return _ELSEWHERE if "://" in url else _ABSENT
     file.write(body)
-    note = partial(attachments.note_labels, gathering, url)
-    return attachments.unwrapped("application/fhir+json", file, note=note)
+    note = partial(fetch.note_labels, gathering, url)
+    return fetch.unwrapped("application/fhir+json", file, note=note)

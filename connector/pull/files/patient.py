@@ -4,19 +4,19 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import NamedTuple, TypeVar
 
-from ..errors import Held, SourceFailed
-from ..fhir.identifiers import identifiers
-from ..fhir.lossless import UndecodableError, decode, sha256
-from ..fhir.record import peek
-from ..fhir.subject import Person, Whose, person
-from ..request import PatientChoice
-from ..store.chart import Record
-from .bases import base_of
-from .files_parts import Deleted, Given
-from .files_told import Told, Untaken
-from .given import Files
-from .patient import check_current
-from .register import Key, Register, tokens
+from ...errors import Held, SourceFailed
+from ...fhir.identifiers import identifiers
+from ...fhir.lossless import UndecodableError, decode, sha256
+from ...fhir.record import peek
+from ...fhir.subject import Person, Whose, person
+from ...request import PatientChoice
+from ...store.chart import Record
+from ..input.given import Files
+from ..input.not_taken import Told, Untaken
+from ..input.register import Key, Register, tokens
+from ..input.resources import Deleted, Given
+from ..patient import check_current
+from ..references.bases import base_of
 
 _T = TypeVar("_T")
 

@@ -9,27 +9,28 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from ..fhir.lossless import decode, members
-from ..fhir.release import unlike_r4
-from ..progress import Progress, silent
-from ..request import Request
-from ..settings import Source
-from ..store import chart
-from ..store.casefile import CaseFile
-from ..store.chart import Record
-from . import closure, houses, inline
-from .compartment import SEVERAL_PEOPLE
-from .context import Gathering
-from .files_closure import QUERY, attach, resolve
-from .files_patient import Chosen, find_patient
-from .files_told import Place, Told, Untaken
-from .files_whose import Taking
-from .gaps import Missing
-from .given import Files
-from .patient import stay_with
-from .provenance import DIRECTORY
-from .records import Problem, Sieve
-from .register import Key, Register
+from ...fhir.lossless import decode, members
+from ...fhir.release import unlike_r4
+from ...progress import Progress, silent
+from ...request import Request
+from ...settings import Source
+from ...store import chart
+from ...store.casefile import CaseFile
+from ...store.chart import Record
+from ..attachments import inline
+from ..compartment import SEVERAL_PEOPLE
+from ..context import Gathering
+from ..gaps import Missing
+from ..input.given import Files
+from ..input.not_taken import Place, Told, Untaken
+from ..input.register import Key, Register
+from ..patient import stay_with
+from ..records import Problem, Sieve
+from ..references import closure, denied_organizations
+from ..references.provenance import DIRECTORY
+from .closure import QUERY, attach, resolve
+from .patient import Chosen, find_patient
+from .whose import Taking
 
 
 def pull_files(
@@ -97,7 +98,7 @@ def _gather(gathering: Gathering, given: Files, register: Register, chosen: Chos
         _close(gathering, register, chosen)
     attach(gathering, register)
     taking.tell_unnamed()
-    houses.from_files(gathering, given, register)
+    denied_organizations.from_files(gathering, given, register)
     closure.forget_unreached(gathering)
     inline.tell(gathering)
     with case.commit():

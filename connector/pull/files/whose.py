@@ -6,22 +6,22 @@ other; that is told, whether it is taken or not.
 
 from collections.abc import Iterable
 
-from ..fhir.about import encounters, telling
-from ..fhir.lossless import UndecodableError, members, sha256
-from ..fhir.record import Peek, peek
-from ..fhir.release import SUCCESSORS, unlike_r4
-from ..fhir.subject import Whose
-from ..fhir.types import TYPES
-from ..store import chart
-from ..store.chart import Record
-from .compartment import OWN_TYPES, SEVERAL_PEOPLE
-from .context import Gathering
-from .files_closure import CONTRADICT, QUERY
-from .files_parts import MALFORMED, Given, Part
-from .files_patient import Chosen
-from .files_told import FILES, Place, Told, Untaken
-from .records import Problem
-from .register import Key, Register
+from ...fhir.about import encounters, telling
+from ...fhir.lossless import UndecodableError, members, sha256
+from ...fhir.record import Peek, peek
+from ...fhir.release import SUCCESSORS, unlike_r4
+from ...fhir.subject import Whose
+from ...fhir.types import TYPES
+from ...store import chart
+from ...store.chart import Record
+from ..compartment import OWN_TYPES, SEVERAL_PEOPLE
+from ..context import Gathering
+from ..input.not_taken import FILES, Place, Told, Untaken
+from ..input.register import Key, Register
+from ..input.resources import MALFORMED, Given, Part
+from ..records import Problem
+from .closure import CONTRADICT, QUERY
+from .patient import Chosen
 
 _BATCH = 500  # records in one transaction
 _VISITS = ("Encounter", "EpisodeOfCare")

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..fhir.lossless import UndecodableError, elements, members
-from ..fhir.salvage import elements as roughly_elements
-from ..fhir.salvage import members as roughly_members
-from .files_open import Piece, Stream, listed, pieces, reading
-from .files_parts import MALFORMED, Deleted, Given, Part, parts
-from .files_told import Place, Told, Untaken
-from .records import Problem
+from ...fhir.lossless import UndecodableError, elements, members
+from ...fhir.salvage import elements as roughly_elements
+from ...fhir.salvage import members as roughly_members
+from ..records import Problem
+from .not_taken import Place, Told, Untaken
+from .open import Piece, Stream, listed, pieces, reading
+from .resources import MALFORMED, Deleted, Given, Part, parts
 
 _NDJSON = (".ndjson", ".jsonl")
 _JSON = (".json", *_NDJSON)

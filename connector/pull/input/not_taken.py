@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .records import Problem
+from ..records import Problem
 
 _FILES_MAX = 10  # named for one reason; the others are counted
 _RANGES_MAX = 5  # of numbers in one file

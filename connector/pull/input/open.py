@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, cast
 
-from ..errors import SourceFailed
-from .files_told import Place, Untaken, printable
-from .records import Problem
+from ...errors import SourceFailed
+from ..records import Problem
+from .not_taken import Place, Untaken, printable
 
 _RATIO_MAX = 200  # of unpacked to packed: charts as JSON pack to a twentieth, bombs to a thousandth
 _SPARE = 1_000_000

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
-from ..fhir.lossless import decode, encode, members
-from ..fhir.references import Kind, literal, parse, tidy
-from ..store.chart import Record
-from .bases import base_of
-from .versions import updated
+from ...fhir.lossless import decode, encode, members
+from ...fhir.references import Kind, literal, parse, tidy
+from ...store.chart import Record
+from ..references.bases import base_of
+from ..versions import updated
 
 Standing = Literal["new", "same", "older", "contradicts"]
 Where = tuple[str, str, int]  # in the files (files_told.Place)

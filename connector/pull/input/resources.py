@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..fhir import bundle, salvage
-from ..fhir.lossless import UndecodableError, decode, elements, encode, members
-from ..fhir.record import peek
-from ..fhir.references import parse
-from ..fhir.types import TYPES
-from .bases import base_of
-from .files_told import FILES, Place, Untaken
-from .outcomes import missing
-from .records import Problem
-from .versions import moment, updated
+from ...fhir import bundle, salvage
+from ...fhir.lossless import UndecodableError, decode, elements, encode, members
+from ...fhir.record import peek
+from ...fhir.references import parse
+from ...fhir.types import TYPES
+from ..outcomes import missing
+from ..records import Problem
+from ..references.bases import base_of
+from ..versions import moment, updated
+from .not_taken import FILES, Place, Untaken
 
 _DEPTH_MAX = 8  # of Bundles and Parameters inside one another
 _Json = bytes | msgspec.Raw

@@ -7,12 +7,12 @@ latter are what is read. A record that is not the patient's own (a Practitioner 
 
 from collections.abc import Callable, Iterable, Iterator
 
-from ..fhir import references
-from ..fhir.lossless import members
-from ..fhir.references import Kind, parse
-from ..store import chart
-from .compartment import OWN_TYPES
-from .context import Gathering, Pull
+from ...fhir import references
+from ...fhir.lossless import members
+from ...fhir.references import Kind, parse
+from ...store import chart
+from ..compartment import OWN_TYPES
+from ..context import Gathering, Pull
 from .targets import resolve_open
 
 _BATCH = 500  # records walked in one transaction

@@ -7,18 +7,18 @@ with it (OrganizationAffiliation). Nothing in a chart refers to them, so they ar
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ..errors import EndpointError
-from ..fhir.lossless import UndecodableError, decode
-from ..fhir.references import objects, parse
-from ..store import chart
-from ..store.casefile import CaseFile
-from ..store.chart import Record
-from .context import Gathering, Pull
-from .gaps import kind_of
-from .given import Files
-from .lookup import find
-from .records import Came
-from .register import Register
+from ...errors import EndpointError
+from ...fhir.lossless import UndecodableError, decode
+from ...fhir.references import objects, parse
+from ...store import chart
+from ...store.casefile import CaseFile
+from ...store.chart import Record
+from ..context import Gathering, Pull
+from ..gaps import kind_of
+from ..input.given import Files
+from ..input.register import Register
+from ..lookup import find
+from ..records import Came
 
 HOUSE = "Organization"
 AFFILIATION = "OrganizationAffiliation"

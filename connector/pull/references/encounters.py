@@ -2,13 +2,13 @@
 
 import re
 
-from ..errors import EndpointError
-from ..fhir.about import encounters
-from ..fhir.references import Kind, parse
-from ..store import chart
-from .context import Pull
-from .lookup import carries, find
-from .records import ANOTHER_PATIENT, Problem
+from ...errors import EndpointError
+from ...fhir.about import encounters
+from ...fhir.references import Kind, parse
+from ...store import chart
+from ..context import Pull
+from ..lookup import carries, find
+from ..records import ANOTHER_PATIENT, Problem
 
 TYPES = ("Encounter", "EpisodeOfCare")
 # fact: those that were read and are another patient's, by `Type/id` and as they were referred to

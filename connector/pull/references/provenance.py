@@ -8,9 +8,9 @@ none for records that came by `$everything` or by reference. This way works afte
 
 from urllib.parse import parse_qs, urlencode
 
-from ..store import chart
-from ..store.chart import Query
-from .context import Pull
+from ...store import chart
+from ...store.chart import Query
+from ..context import Pull
 
 _BATCH = 200
 _TARGET_LENGTH = 60  # a type, a UUID, what is between

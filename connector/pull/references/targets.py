@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from ..errors import EndpointError
-from ..fhir.references import Kind, parse, tidy
-from ..store.chart import Record, put_record
-from . import episodes
-from .compartment import SEVERAL_PEOPLE
-from .context import Pull
-from .gaps import kind_of
-from .lookup import carries, find, read
-from .records import ANOTHER_PATIENT, UNREADABLE, Problem
+from ...errors import EndpointError
+from ...fhir.references import Kind, parse, tidy
+from ...store.chart import Record, put_record
+from ..compartment import SEVERAL_PEOPLE
+from ..context import Pull
+from ..gaps import kind_of
+from ..lookup import carries, find, read
+from ..records import ANOTHER_PATIENT, UNREADABLE, Problem
+from . import encounters
 
 QUERY = "references"  # under which the records found here are stored
 _READS_MAX = 10_000  # a chart refers to hundreds; a server's whole directory is not a chart
@@ -176,8 +176,8 @@ def _keep(pull: Pull, row: _Row, resource_id: str, body: bytes) -> None:
     """Store the record that answers a reference, and where the reference comes to."""
     record = pull.sieve.at(*pull.bases()).examine(body)
     if not isinstance(record, Record):
-        if record is ANOTHER_PATIENT and row.type in episodes.TYPES:
-            episodes.note(pull, f"{row.type}/{resource_id}", row.reference)
+        if record is ANOTHER_PATIENT and row.type in encounters.TYPES:
+            encounters.note(pull, f"{row.type}/{resource_id}", row.reference)
         _give_up(pull, row, _OTHER if record is ANOTHER_PATIENT else record or UNREADABLE)
         return
     if (record.type, record.id) != (row.type, resource_id):

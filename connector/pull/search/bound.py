@@ -9,7 +9,7 @@ by that alone.
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ..fhir.references import literal, same_base
+from ...fhir.references import literal, same_base
 
 _WHOM = ("patient", "subject", "actor", "beneficiary", "individual")
 

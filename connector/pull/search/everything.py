@@ -7,11 +7,11 @@ how, stays in the fact `filled` and is shown with the plan.
 
 from collections.abc import Sequence
 
-from ..store import chart
-from ..store.chart import BROKEN, Query
-from .compartment import COMPARTMENT
-from .context import Pull
-from .plan import EVERYTHING, everything
+from ...store import chart
+from ...store.chart import BROKEN, Query
+from ..compartment import COMPARTMENT
+from ..context import Pull
+from ..plan import EVERYTHING, everything
 from .queries import ask_open, seen_types
 
 _IN_PART = "; $everything brought records of it, perhaps not all"

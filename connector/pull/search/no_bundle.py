@@ -7,12 +7,12 @@ nobody has. If that is answered alike, it is this server's way to say so. Told o
 
 import uuid
 
-from ..errors import Answered, EndpointError
-from ..store import chart
-from ..store.casefile import CaseFile
-from .context import Pull
-from .gaps import gap_name
-from .lookup import ask, page_of
+from ...errors import Answered, EndpointError
+from ...store import chart
+from ...store.casefile import CaseFile
+from ..context import Pull
+from ..gaps import gap_name
+from ..lookup import ask, page_of
 
 STATUSES = (200, 404)
 _ASKED_MAX = 5  # types that are put to the test

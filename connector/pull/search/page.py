@@ -2,18 +2,18 @@
 
 from typing import NamedTuple
 
-from ..fhir import bundle
-from ..fhir.lossless import UndecodableError, decode, members
-from ..fhir.record import peek
-from ..fhir.references import Kind, parse
-from ..fhir.types import TYPES
-from ..store import chart
-from ..store.chart import Query, Record
-from .belief import base_of_own, honoured, of_another
-from .context import SOURCE_BASES, Pull
-from .outcomes import missing
-from .plan import EVERYTHING
-from .records import ABOUT_NO_PATIENT, ANOTHER_PATIENT, UNNAMED, UNREADABLE, Came, Problem
+from ...fhir import bundle
+from ...fhir.lossless import UndecodableError, decode, members
+from ...fhir.record import peek
+from ...fhir.references import Kind, parse
+from ...fhir.types import TYPES
+from ...store import chart
+from ...store.chart import Query, Record
+from ..context import SOURCE_BASES, Pull
+from ..outcomes import missing
+from ..plan import EVERYTHING
+from ..records import ABOUT_NO_PATIENT, ANOTHER_PATIENT, UNNAMED, UNREADABLE, Came, Problem
+from .bound import base_of_own, honoured, of_another
 
 _UNBOUND = "unbound_queries"  # fact: those whose first page did not say what it honoured
 # `$everything` may rightly hold these of others whom the chart refers to.

@@ -4,21 +4,21 @@ import time
 from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
-from ..endpoint.origin import joined
-from ..errors import Answered, EndpointError
-from ..fhir import bundle
-from ..store import chart, counts
-from ..store.casefile import CaseFile
-from ..store.chart import Query
-from . import unfound
-from .belief import by_another
-from .compartment import BESIDE, COMPARTMENT
-from .context import Pull
-from .gaps import gap_name, kind_of
-from .lookup import DEMANDS, ask, page_of
-from .plan import EVERYTHING, by_category, by_presence, searches, wider
-from .records import Problem
-from .sifting import Sifted, sift
+from ...endpoint.origin import joined
+from ...errors import Answered, EndpointError
+from ...fhir import bundle
+from ...store import chart, counts
+from ...store.casefile import CaseFile
+from ...store.chart import Query
+from ..compartment import BESIDE, COMPARTMENT
+from ..context import Pull
+from ..gaps import gap_name, kind_of
+from ..lookup import DEMANDS, ask, page_of
+from ..plan import EVERYTHING, by_category, by_presence, searches, wider
+from ..records import Problem
+from . import no_bundle
+from .bound import by_another
+from .page import Sifted, sift
 from .totals import ask_again
 
 _RESTARTS_MAX = 2  # of one query in one run
@@ -33,7 +33,7 @@ def ask_open(pull: Pull) -> None:
     while opened := chart.queries(pull.case, "open"):  # a query may be split into others
         pull.workers.each(lambda query: _ask(pull, query), opened)
         ask_again(pull)
-    unfound.settle(pull)
+    no_bundle.settle(pull)
 
 
 def _ask(pull: Pull, query: Query) -> None:
@@ -69,7 +69,11 @@ def _ask_pages(pull: Pull, query: Query) -> str | None:
             status = error.status if isinstance(error, Answered) else None
             if status in _FORGOTTEN and url != query.url:
                 return f"HTTP {status}"
-            if status in unfound.STATUSES and url == query.url and "/" not in url.partition("?")[0]:
+            if (
+                status in no_bundle.STATUSES
+                and url == query.url
+                and "/" not in url.partition("?")[0]
+            ):
                 pull.unfound.add(status, query)
                 chart.fail_query(pull.case, query.key)
                 return None
@@ -110,7 +114,7 @@ def _in_smaller_pages(pull: Pull, query: Query) -> Query | None:
             page_of(ask(pull.source, other.url, name).body, name)
         except EndpointError as error:
             pull.still_there(error)
-            return isinstance(error, Answered) and error.status in unfound.STATUSES
+            return isinstance(error, Answered) and error.status in no_bundle.STATUSES
         return True
 
     other = pull.page_size.smaller(query, answers)

@@ -5,12 +5,12 @@ count what this client may not see. But fewer than it says is a reason to ask: f
 count (`_summary=count`), then for the whole query once more. What is short then is a gap.
 """
 
-from ..store import chart, counts
-from ..store.counts import Count
-from .context import Pull
-from .gaps import gap_name
-from .lookup import count
-from .plan import EVERYTHING
+from ...store import chart, counts
+from ...store.counts import Count
+from ..context import Pull
+from ..gaps import gap_name
+from ..lookup import count
+from ..plan import EVERYTHING
 
 
 def ask_again(pull: Pull) -> None:

@@ -6,15 +6,15 @@ account for disclosures of one patient. `audit.ndjson` follows the log and can a
 
 from typing import Any
 
-from ..errors import ConnectorError
-from ..fhir.gate import check
-from ..fhir.ids import authored_id
-from ..fhir.lossless import encode
-from ..fhir.systems import ACT_REASON
-from ..store import auditfile
-from ..store.audited import seal
-from ..store.disclosures import Row
-from .desk import REQUEST, Desk
+from ...errors import ConnectorError
+from ...fhir.gate import check
+from ...fhir.ids import authored_id
+from ...fhir.lossless import encode
+from ...fhir.systems import ACT_REASON
+from ...store import auditfile
+from ...store.audited import seal
+from ...store.disclosures import Row
+from ..session import REQUEST, Desk
 
 PROFILE = (
     "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PrivacyDisclosure.Source"

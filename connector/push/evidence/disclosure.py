@@ -7,13 +7,13 @@ begun and never finished stands in the log as well.
 import base64
 from typing import Any
 
-from ..fhir.lossless import decode, sha256
-from ..store import delivery, packet, since
-from ..store.disclosures import Disclosure, Event, Outcome
-from ..store.route import must_be_released
-from ..store.update import number, opened
-from . import audit
-from .desk import Desk
+from ...fhir.lossless import decode, sha256
+from ...store import delivery, packet, since
+from ...store.disclosures import Disclosure, Event, Outcome
+from ...store.route import must_be_released
+from ...store.update import number, opened
+from ..session import Desk
+from . import audit_event
 
 CONSENT = "Consent"  # the authored resource that holds the signed authorization
 _RELEASED = frozenset({"deliver", "announce", "export"})
@@ -39,7 +39,7 @@ def look_up(desk: Desk) -> None:
     Call just before the first such request of a run. Raises `LockHeld`.
     """
     desk.ledger.disclosing(desk.handle, desk.fence, attempt(desk, "look-up", 0))
-    audit.keep_up(desk)
+    audit_event.keep_up(desk)
 
 
 def account(desk: Desk) -> None:
@@ -59,7 +59,7 @@ def account(desk: Desk) -> None:
         event = "update"
     told = _told(desk, event, outcome, standing, rejected)
     desk.ledger.disclosed(desk.handle, desk.fence, told)
-    audit.keep_up(desk)
+    audit_event.keep_up(desk)
 
 
 def hand_over(desk: Desk) -> None:
@@ -75,7 +75,7 @@ def hand_over(desk: Desk) -> None:
         entries,
         attempt(desk, "export", entries),
     )
-    audit.keep_up(desk)
+    audit_event.keep_up(desk)
 
 
 def settle_exports(desk: Desk, outcome: str) -> None:
@@ -99,7 +99,7 @@ def conclude(desk: Desk, event: Event, resources: int, rejected: int = 0) -> Non
     outcome: Outcome = "partial" if rejected else "verified"
     told = _told(desk, event, outcome, resources, rejected)
     desk.ledger.disclosed(desk.handle, desk.fence, told)
-    audit.keep_up(desk)
+    audit_event.keep_up(desk)
 
 
 def approver(desk: Desk) -> str | None:

@@ -2,15 +2,15 @@
 
 from typing import Any, Literal, NamedTuple
 
-from ..config import ReceiptSettings
-from ..keys import SigningKey, read
-from ..request import Model
-from ..settings import Kind
-from ..signature import sign
-from ..store import delivery, packet
-from ..store.update import number
-from . import seal
-from .desk import REQUEST, TASK, Desk, key_of
+from ...config import ReceiptSettings
+from ...keys import SigningKey, read
+from ...request import Model
+from ...settings import Kind
+from ...signature import sign
+from ...store import delivery, packet
+from ...store.update import number
+from ..session import REQUEST, TASK, Desk, key_of
+from . import receipt_digest
 from .disclosure import approver
 
 VERSION = 3
@@ -145,7 +145,7 @@ def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
         ],
         "disclosure_log": {"row": head.seq, "hash": head.hash},
     }
-    return seal.sealed(values)
+    return receipt_digest.sealed(values)
 
 
 class Signing(NamedTuple):

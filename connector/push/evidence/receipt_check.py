@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import UsageError
-from ..fhir.bundle import entries
-from ..fhir.lossless import UndecodableError, decode, members, sha256
-from ..signature import BadKeys, BadSignature, verified
-from . import seal
+from ...errors import UsageError
+from ...fhir.bundle import entries
+from ...fhir.lossless import UndecodableError, decode, members, sha256
+from ...signature import BadKeys, BadSignature, verified
+from . import receipt_digest
 from .receipt import VERSION
 
 
@@ -28,8 +28,8 @@ def check(
     `jws` with `jwks` (decoded): receipt.jws and the keys one of which signed it; `packet`: the
     bytes of packet.json. `UsageError` for what can't be read as what it should be.
     """
-    found = Checked(seal.opened(proof), ["digest"])
-    if found.values["digest"] != seal.digest(found.values):
+    found = Checked(receipt_digest.opened(proof), ["digest"])
+    if found.values["digest"] != receipt_digest.digest(found.values):
         found.wrong.append("digest: the receipt is not as it was written")
     elif found.values.get("version") != VERSION:
         raise UsageError(

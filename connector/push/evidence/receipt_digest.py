@@ -8,8 +8,8 @@ this form needs more than sorting: `jq -cSj 'del(.digest)'` writes it (docs/proo
 import json
 from typing import Any
 
-from ..errors import UsageError
-from ..fhir.lossless import sha256
+from ...errors import UsageError
+from ...fhir.lossless import sha256
 
 _MEMBER = "digest"
 

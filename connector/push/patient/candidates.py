@@ -3,13 +3,13 @@
 import re
 from typing import Any, NamedTuple
 
-from ..errors import Held
-from ..fhir.lossless import decode
-from ..store import delivery, packet
-from .compare import different_person, out_of_use, same_demographics
-from .desk import Desk, key_of, parts
-from .lookup import read, tags_of
-from .numbers import contradictions
+from ...errors import Held
+from ...fhir.lossless import decode
+from ...store import delivery, packet
+from ..session import Desk, key_of, parts
+from ..wire.find import read, tags_of
+from .demographics import different_person, out_of_use, same_demographics
+from .identifiers import contradictions
 
 FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # R4 datatypes.html#id
 CHOOSE = (

@@ -7,11 +7,11 @@ afterwards, nobody has decided about what they are now, and the case is held ane
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import Held, UsageError
-from ..fhir.lossless import canonical, decode, sha256
-from ..store import packet
+from ...errors import Held, UsageError
+from ...fhir.lossless import canonical, decode, sha256
+from ...store import packet
+from ..session import Desk
 from .candidates import CHOOSE, Candidate, Judged, may_create, settled
-from .desk import Desk
 
 NEW = "new"  # the choice of none of those found
 _SEEN = (

@@ -8,11 +8,11 @@ guessed. docs/identity.md has the rules as a table, which is also their test.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..fhir.shapes import dicts
-from ..fhir.systems import ACT_REASON
-from .birth import birth_date, differs, slips
-from .naming import Name, alike, first_alike, kin, names, same, swapped
-from .numbers import contradictions, shared
+from ...fhir.shapes import dicts
+from ...fhir.systems import ACT_REASON
+from .birth_date import birth_date, differs, slips
+from .human_name import Name, alike, first_alike, kin, names, same, swapped
+from .identifiers import contradictions, shared
 
 _UNNAMED = Name((), (), "", "", frozenset(), ())
 _GENDERS = frozenset({"male", "female", "other"})  # `unknown` is not a thing two people share

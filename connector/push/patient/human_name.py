@@ -10,8 +10,8 @@ import re
 import unicodedata
 from typing import Any, NamedTuple
 
-from ..fhir.names import words
-from ..fhir.shapes import dicts, texts
+from ...fhir.names import words
+from ...fhir.shapes import dicts, texts
 
 NEWBORN = "given (a placeholder, as for a newborn)"
 NOBODY = "name (anonymous, or not known)"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..fhir.shapes import dicts
+from ...fhir.shapes import dicts
 
 Identifier = tuple[str, str]  # (system, value)
 

@@ -6,15 +6,15 @@ strangers to us, and an answer to it proves nothing.
 
 from typing import Any, NamedTuple
 
-from ..errors import Answered, DestinationRefused
-from ..fhir.lossless import UndecodableError, encode
-from ..fhir.record import peek
-from ..fhir.shapes import dicts
-from .birth import birth_date
-from .desk import Desk
-from .lookup import matches
-from .naming import names
-from .numbers import codes_of
+from ...errors import Answered, DestinationRefused
+from ...fhir.lossless import UndecodableError, encode
+from ...fhir.record import peek
+from ...fhir.shapes import dicts
+from ..session import Desk
+from ..wire.find import matches
+from .birth_date import birth_date
+from .human_name import names
+from .identifiers import codes_of
 
 _OFF = (
     'Ask the people who run the destination, or set match = "off" for it: the other ways to find'

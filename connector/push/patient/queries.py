@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..fhir.shapes import dicts, texts
-from .birth import partial, slips
-from .naming import APOSTROPHES, ways
+from ...fhir.shapes import dicts, texts
+from .birth_date import partial, slips
+from .human_name import APOSTROPHES, ways
 
 QUESTIONS_MAX = 24  # a record with more names than that is no person's
 _PART_MIN = 3  # of a double name: Roe, not de

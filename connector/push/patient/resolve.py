@@ -9,16 +9,16 @@ Patient is never written.
 
 from typing import Any
 
-from ..errors import DestinationRefused, Held
-from ..fhir import capability
-from ..fhir.lossless import decode
-from ..store import delivery, packet
+from ...errors import DestinationRefused, Held
+from ...fhir import capability
+from ...fhir.lossless import decode
+from ...store import delivery, packet
+from ..session import Desk, at_destination, key_of, parts, way_of
+from ..wire.find import read, tags_of
 from . import choice
 from .candidates import CHOOSE, FHIR_ID, Candidate, Judged, judge, may_create, settled
-from .desk import Desk, at_destination, key_of, parts, way_of
-from .lookup import read, tags_of
-from .match import WEIGHT_MIN, weight
-from .seek import asks_match, carriers, gather
+from .match_operation import WEIGHT_MIN, weight
+from .search import asks_match, carriers, gather
 
 
 def resolve(desk: Desk) -> None:

@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from typing import Any, NamedTuple
 
-from ..errors import Answered, Held
-from ..fhir.capability import Capability
-from ..fhir.lossless import UndecodableError, decode
-from ..store import packet
-from . import match
+from ...errors import Answered, Held
+from ...fhir.capability import Capability
+from ...fhir.lossless import UndecodableError, decode
+from ...store import packet
+from ..evidence.disclosure import look_up
+from ..session import Desk, key_of
+from ..wire.find import by_tag, search
+from . import match_operation
 from .candidates import Candidate, may_create
-from .compare import near
-from .desk import Desk, key_of
-from .disclosure import look_up
-from .lookup import by_tag, search
-from .naming import NOBODY, TEST, names
-from .nearby import QUESTIONS_MAX, escaped, questions
-from .numbers import Identifier, searchable
+from .demographics import near
+from .human_name import NOBODY, TEST, names
+from .identifiers import Identifier, searchable
+from .queries import QUESTIONS_MAX, escaped, questions
 
 # What a server answers to a search that it does not have; anything else is a failure.
 _CANNOT = frozenset({400, 404, 405, 501})
@@ -134,13 +134,15 @@ class _Search:
         return asked[:QUESTIONS_MAX]
 
     def _matches(self, *, certain_only: bool) -> Iterator[Candidate]:
-        enough = match.weight(self.ours) >= match.WEIGHT_MIN
+        enough = match_operation.weight(self.ours) >= match_operation.WEIGHT_MIN
         if not (enough and asks_match(self.desk, self.statement)):
             return
         self.tell()
-        for found in match.ask(self.desk, self.ours, certain_only=certain_only):
+        for found in match_operation.ask(self.desk, self.ours, certain_only=certain_only):
             graded = found.grade or "without a grade"
-            yield Candidate(found.patient_id, f"$match: {graded}", found.grade == match.CERTAIN)
+            yield Candidate(
+                found.patient_id, f"$match: {graded}", found.grade == match_operation.CERTAIN
+            )
 
     def _nearby(self) -> Iterator[Candidate]:
         """Those of a name and birth date that may be the patient's, as the server searches."""

@@ -4,13 +4,13 @@ A store was restored from a backup, or a case folder is gone: what was told stay
 put back to a draft.
 """
 
-from ..store.delivery import STOOD, Delivery
-from ..store.packet import ANNOUNCED, LETTER
-from ..store.update import opened
-from .desk import TASK, Desk
+from ...store.delivery import STOOD, Delivery
+from ...store.packet import ANNOUNCED, LETTER
+from ...store.update import opened
+from ..session import TASK, Desk
+from ..wire.find import resource
 from .expected import ANNOUNCED_ASIDE, Expected, Reading, judge
-from .lookup import resource
-from .standing import There, as_left
+from .ownership import There, as_left
 
 TAKEN_UP = "taken up there already"  # the notes
 OUT = "was announced already"

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
-from ..errors import ConnectorError, DestinationRefused, Held, ReadBackDiffers
-from ..fhir.bundle import Write
-from ..fhir.record import with_identity
-from ..store import delivery
-from ..store.packet import ANNOUNCED, LETTER
-from ..store.update import announced, opened
-from ..store.written import Written
-from .already import TAKEN_UP
-from .answers import Kind, judged
-from .desk import Desk, at_destination, parts
-from .exchange import may_try_again, post
+from ...errors import ConnectorError, DestinationRefused, Held, ReadBackDiffers
+from ...fhir.bundle import Write
+from ...fhir.record import with_identity
+from ...store import delivery
+from ...store.packet import ANNOUNCED, LETTER
+from ...store.update import announced, opened
+from ...store.written import Written
+from ..patient.resolve import check_again
+from ..session import Desk, at_destination, parts
+from ..wire.find import read, resource
+from ..wire.response import Kind, judged
+from ..wire.search_lag import Patience
+from ..wire.write import may_try_again, post
+from .already_announced import TAKEN_UP
 from .expected import ANNOUNCED_ASIDE, Expected, Reading, judge
-from .identity import check_again
-from .lookup import read, resource
-from .patience import Patience
 
 _OURS_YET: Literal["ours yet"] = "ours yet"
 _THEIRS: Literal["theirs"] = "theirs"

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..fhir.references import reference_order, spans
-from ..store import update
-from ..store.casefile import CaseFile
-from . import parcels
-from .desk import key_of
-from .limits import Limits
+from ...fhir.references import reference_order, spans
+from ...store import update
+from ...store.casefile import CaseFile
+from .. import binaries
+from ..session import key_of
+from ..wire.limits import Limits
 
 Unit = list[str]  # entries that refer to each other in a circle: they go together if they can
 
@@ -56,7 +56,7 @@ def survey(case: CaseFile, bytes_max: float) -> Survey:
         sizes[key] = len(entry.body) + _ENVELOPE_BYTES
         values[key] = {span.value for span in spans(entry.body)}
         if sizes[key] > bytes_max:
-            ahead = parcels.open_up(case, entry)
+            ahead = binaries.open_up(case, entry)
             values[key] |= ahead.keys()
             sizes[key] -= sum(ahead.values())
             sizes |= {binary: size + _ENVELOPE_BYTES for binary, size in ahead.items()}

@@ -3,16 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from ..errors import ConnectorError
-from ..progress import Progress, silent
-from ..store import chart, delivery, packet
-from ..store.casefile import CaseFile
-from . import risen
-from .courier import Courier
-from .desk import CONTENTS, LETTER, REQUEST, TASK, Desk, at_destination, key_of, parts
-from .identity import check_again
-from .parcels import BINARY
-from .plan import Survey, pack, survey
+from ...errors import ConnectorError
+from ...progress import Progress, silent
+from ...store import chart, delivery, packet
+from ...store.casefile import CaseFile
+from ..binaries import BINARY
+from ..patient.resolve import check_again
+from ..session import CONTENTS, LETTER, REQUEST, TASK, Desk, at_destination, key_of, parts
+from ..wire import undeleted
+from .batching import Survey, pack, survey
+from .sender import Courier
 
 
 def deliver(desk: Desk, progress: Progress = silent) -> None:
@@ -26,7 +26,7 @@ def deliver(desk: Desk, progress: Progress = silent) -> None:
         raise ConnectorError("internal: nothing is sent before the patient is resolved")
     for entry in packet.drafts(desk.case):
         packet.announced(entry)  # raises where one is not a draft
-    risen.hold(desk)
+    undeleted.hold(desk)
     with at_destination():
         bytes_max = desk.settings.bundle.max_megabytes * 1_000_000
         whole = survey(desk.case, bytes_max)

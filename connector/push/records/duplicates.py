@@ -9,16 +9,16 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Literal, NamedTuple
 
-from ..errors import Answered, Held, UsageError
-from ..fhir.bundle import Write
-from ..fhir.references import reference_order, spans
-from ..store import delivery
-from .answers import Kind
-from .desk import Desk, at_destination, parts
-from .disclosure import conclude
-from .lookup import Place, doubled, made_once, read, resource, tagged, version_of
+from ...errors import Answered, Held, UsageError
+from ...fhir.bundle import Write
+from ...fhir.references import reference_order, spans
+from ...store import delivery
+from ..evidence.disclosure import conclude
+from ..session import Desk, at_destination, parts
+from ..wire.find import Place, doubled, made_once, read, resource, tagged, version_of
+from ..wire.response import Kind
+from ..wire.settled import send, settle_begun
 from .referrers import referrers
-from .second import send, settle_begun
 
 Said = Literal["remove", "keep"]
 _WORDS = {

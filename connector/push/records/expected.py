@@ -3,13 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from ..fhir.equality import Verdict, comparable, relation
-from ..fhir.lossless import UndecodableError, canonical, decode, encode, sha256
-from ..store import packet
-from ..store.packet import announced, drafts
-from .addresses import Addresses
-from .desk import LETTER, REQUEST, TASK, Desk, key_of
-from .lookup import Place, resource, version_of
+from ...fhir.equality import Verdict, comparable, relation
+from ...fhir.lossless import UndecodableError, canonical, decode, encode, sha256
+from ...store import packet
+from ...store.packet import announced, drafts
+from ..session import LETTER, REQUEST, TASK, Desk, key_of
+from ..wire.find import Place, resource, version_of
+from .reference_map import Addresses
 
 _STATUS = {
     Verdict.EQUAL: "verified",

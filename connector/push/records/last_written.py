@@ -3,14 +3,14 @@
 from collections.abc import Collection
 from typing import Any
 
-from ..fhir.ids import derived_id
-from ..fhir.lossless import UndecodableError
-from ..store.delivery import STOOD, Delivery
-from ..store.written import Known
-from .desk import Desk, parts
+from ...fhir.ids import derived_id
+from ...fhir.lossless import UndecodableError
+from ...store.delivery import STOOD, Delivery
+from ...store.written import Known
+from ..session import Desk, parts
+from ..wire.find import Place, made_once
 from .expected import Reading, canonical_sha256, judge
-from .lookup import Place, made_once
-from .standing import Ours, There, Whose, as_left, united, whose
+from .ownership import Ours, There, Whose, as_left, united, whose
 
 NEWER = "a later case of ours brought a newer version"
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterator
 from enum import Enum
 from typing import Any, NamedTuple
 
-from ..fhir.forms import Form, plain
-from ..fhir.lossless import decode, encode
-from ..fhir.references import objects
-from ..store.written import Known
+from ...fhir.forms import Form, plain
+from ...fhir.lossless import decode, encode
+from ...fhir.references import objects
+from ...store.written import Known
 
 
 class Whose(Enum):

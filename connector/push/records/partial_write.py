@@ -8,13 +8,13 @@ date instead of taking it for a difference.
 
 from collections.abc import Collection
 
-from ..store import delivery
-from ..store.delivery import STOOD
-from ..store.written import Written
-from .desk import Desk, parts
+from ...store import delivery
+from ...store.delivery import STOOD
+from ...store.written import Written
+from ..session import Desk, parts
+from ..wire.find import Place, made_once, read, resource, version_of
+from .batching import Survey
 from .expected import canonical_sha256
-from .lookup import Place, made_once, read, resource, version_of
-from .plan import Survey
 
 
 def half_taken(desk: Desk, whole: Survey, sent: Collection[str], places: dict[str, str]) -> None:

@@ -6,25 +6,25 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..errors import DestinationRefused, Held, ReadBackDiffers
-from ..fhir.equality import OTHER_BASE
-from ..fhir.lossless import UndecodableError
-from ..progress import Progress, silent
-from ..store import delivery
-from ..store.delivery import ARRIVED, STOOD, Delivery
-from ..store.update import left_behind
-from ..store.written import Written
-from . import doubles
-from .already import already
-from .desk import Desk, at_destination
+from ...errors import DestinationRefused, Held, ReadBackDiffers
+from ...fhir.equality import OTHER_BASE
+from ...fhir.lossless import UndecodableError
+from ...progress import Progress, silent
+from ...store import delivery
+from ...store.delivery import ARRIVED, STOOD, Delivery
+from ...store.update import left_behind
+from ...store.written import Written
+from ..patient.resolve import check_again
+from ..session import Desk, at_destination
+from ..wire.find import read, resource, version_of
+from ..wire.read_many import AT_ONCE, shown
+from ..wire.search_lag import Patience
+from . import duplicates
+from .already_announced import already
 from .expected import WORKFLOW, Expected, Reading, canonical_sha256, judge
-from .identity import check_again
-from .lookup import read, resource, version_of
-from .patience import Patience
-from .reading import AT_ONCE, shown
+from .last_written import weigh
+from .ownership import Whose
 from .revise import Revision, revise
-from .standing import Whose
-from .weigh import weigh
 
 
 def read_back(desk: Desk, progress: Progress = silent) -> None:
@@ -50,7 +50,7 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
             _must_be_new(reader.stale)
             _hold(found)
         if desk.case.fact("unclear_write"):
-            doubles.hold(desk)
+            duplicates.hold(desk)
     _complain(found)
 
 
@@ -69,7 +69,7 @@ def verify(desk: Desk, progress: Progress = silent) -> None:
     with at_destination():
         reader = _Reader(desk, expected, progress, aside)
         found = list(reader.read([row for row in rows if row.write_no > 0]))
-        doubles.hold(desk)
+        duplicates.hold(desk)
     _complain(found)
 
 

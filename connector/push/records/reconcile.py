@@ -8,12 +8,12 @@ nothing there.
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from ..store import delivery, packet, update
-from ..store.written import Written
-from .already import already
-from .desk import Desk, at_destination, key_of
+from ...store import delivery, packet, update
+from ...store.written import Written
+from ..session import Desk, at_destination, key_of
+from ..wire.find import Place, doubled, find, made_once, read, tagged
+from .already_announced import already
 from .expected import Expected, canonical_sha256, judge
-from .lookup import Place, doubled, find, made_once, read, tagged
 
 
 class Found(NamedTuple):

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Mapping
 
-from ..fhir.lossless import decode, encode
-from ..fhir.references import make_logical, spans, splice
-from ..store import delivery, packet, update
-from . import parcels
-from .desk import Desk, key_of
+from ...fhir.lossless import decode, encode
+from ...fhir.references import make_logical, spans, splice
+from ...store import delivery, packet, update
+from .. import binaries
+from ..session import Desk, key_of
 
 
 class Addresses:
@@ -21,7 +21,7 @@ class Addresses:
         self._source_id = desk.source.id
         self._ids_are_ours = desk.settings.write == "put"
         self._names = packet.names(desk.case)
-        self._parcels = parcels.opened(desk.case)
+        self._parcels = binaries.opened(desk.case)
         self.places = delivery.id_map(desk.case)
         self._renewed = update.renewed(desk.case)
         absent = delivery.deliveries(desk.case, "rejected", "removed")
@@ -43,7 +43,7 @@ class Addresses:
         here = beside or {}
         body = entry.body
         if own := self._parcels.get(key_of(entry)):
-            body = parcels.emptied(body, own, self.places)
+            body = binaries.emptied(body, own, self.places)
         out = {*self.lost, *without, *self.missing(entry, here)}
         if out and any(self.now(span.value) in out for span in spans(body)):
             resource = decode(body)

@@ -7,13 +7,13 @@ of other types that may lead to it. Each is one search for all places of that ty
 from collections.abc import Iterable
 from itertools import groupby
 
-from ..errors import Answered
-from ..fhir import capability
-from ..fhir.lossless import UndecodableError
-from ..fhir.record import peek
-from ..fhir.references import named, parse
-from .desk import Desk, parts
-from .lookup import matches
+from ...errors import Answered
+from ...fhir import capability
+from ...fhir.lossless import UndecodableError
+from ...fhir.record import peek
+from ...fhir.references import named, parse
+from ..session import Desk, parts
+from ..wire.find import matches
 
 _AT_ONCE = 20  # places in one search
 

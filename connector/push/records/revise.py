@@ -7,21 +7,21 @@ in an older version. Every answer, clear or not, is settled by reading.
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from ..endpoint import Answer
-from ..errors import DestinationRefused, Held
-from ..fhir.bundle import Write
-from ..fhir.record import with_identity
-from ..store import delivery
-from ..store.delivery import Delivery
-from ..store.written import Written
-from .answers import Kind, judged, kind_of
-from .desk import Desk, parts
-from .exchange import may_try_again, post
+from ...endpoint import Answer
+from ...errors import DestinationRefused, Held
+from ...fhir.bundle import Write
+from ...fhir.record import with_identity
+from ...store import delivery
+from ...store.delivery import Delivery
+from ...store.written import Written
+from ..patient.resolve import check_again
+from ..session import Desk, parts
+from ..wire.find import Place, read
+from ..wire.limits import Limits, limits_of
+from ..wire.response import Kind, judged, kind_of
+from ..wire.search_lag import Patience
+from ..wire.write import may_try_again, post
 from .expected import judge
-from .identity import check_again
-from .limits import Limits, limits_of
-from .lookup import Place, read
-from .patience import Patience
 
 
 @dataclass(frozen=True)

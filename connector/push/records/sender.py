@@ -7,23 +7,23 @@ it: those are `rejected`, the rest goes.
 
 from collections.abc import Collection, Iterable
 
-from ..endpoint import Answer
-from ..errors import DestinationRefused, Held
-from ..fhir.bundle import Write
-from ..fhir.record import with_identity
-from ..fhir.systems import TAG
-from ..store import delivery
-from ..store.written import Written
-from . import risen
-from .addresses import Addresses
-from .answers import NOTHING, Kind, Proof, judged, named
-from .desk import PATIENT, Desk, parts
-from .exchange import may_try_again, post
-from .halftaken import half_taken
-from .limits import learn, limits_of
-from .lookup import Place, find
-from .patience import Patience
-from .plan import Survey, Unit, pack
+from ...endpoint import Answer
+from ...errors import DestinationRefused, Held
+from ...fhir.bundle import Write
+from ...fhir.record import with_identity
+from ...fhir.systems import TAG
+from ...store import delivery
+from ...store.written import Written
+from ..session import PATIENT, Desk, parts
+from ..wire import undeleted
+from ..wire.find import Place, find
+from ..wire.limits import learn, limits_of
+from ..wire.response import NOTHING, Kind, Proof, judged, named
+from ..wire.search_lag import Patience
+from ..wire.write import may_try_again, post
+from .batching import Survey, Unit, pack
+from .partial_write import half_taken
+from .reference_map import Addresses
 
 # Refusals of one record that may pass by themselves, or be no fault of the record.
 _DOUBTFUL = frozenset({409, 500})
@@ -138,7 +138,7 @@ class Courier:
         self._proved(found)
         if first and own_ids:
             # A second try may write over what the first one made after all.
-            risen.look(desk, found.places)
+            undeleted.look(desk, found.places)
         return kind, words, answer, found
 
     def _proved(self, found: Proof) -> None:

@@ -7,16 +7,16 @@ the source since goes anew beside theirs; one that stands as we left it is broug
 
 from dataclasses import dataclass, field
 
-from ..errors import Held
-from ..progress import Progress, silent
-from ..store import delivery, packet, update
-from ..store.delivery import ARRIVED, Delivery
-from ..store.written import Written
-from .desk import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
+from ...errors import Held
+from ...progress import Progress, silent
+from ...store import delivery, packet, update
+from ...store.delivery import ARRIVED, Delivery
+from ...store.written import Written
+from ..session import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
+from ..wire.find import read, resource, version_of
+from ..wire.read_many import standing
 from .expected import Expected, canonical_sha256, judge
-from .lookup import read, resource, version_of
-from .reading import standing
-from .standing import There, as_left
+from .ownership import There, as_left
 
 _STANDING = (*ARRIVED, "differs")
 # There is one record of a person, an organisation, a place: theirs is it, a second one would be a

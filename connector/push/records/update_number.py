@@ -4,12 +4,12 @@ A store restored from a backup counts from the backup: the update that it opens 
 of one that was told since. What was told stays as it is.
 """
 
-from ..fhir.references import spans
-from ..store import packet
-from ..store.packet import LETTER
-from .desk import Desk, at_destination, key_of
+from ...fhir.references import spans
+from ...store import packet
+from ...store.packet import LETTER
+from ..session import Desk, at_destination, key_of
+from ..wire.find import find, read, resource
 from .expected import ANNOUNCED_ASIDE, Expected, judge
-from .lookup import find, read, resource
 
 
 def number_taken(desk: Desk) -> bool:

@@ -7,22 +7,22 @@ settled by the same conditional create again (If-None-Exist): the server looks i
 from itertools import count
 from typing import Any
 
-from ..endpoint import Answer
-from ..errors import DestinationRefused
-from ..fhir.bundle import Write
-from ..fhir.record import with_identity
-from ..fhir.systems import TAG
-from ..store import delivery
-from ..store.delivery import STOOD, Delivery
-from ..store.update import announced
-from . import doubt
-from .addresses import Addresses
+from ...endpoint import Answer
+from ...errors import DestinationRefused
+from ...fhir.bundle import Write
+from ...fhir.record import with_identity
+from ...fhir.systems import TAG
+from ...store import delivery
+from ...store.delivery import STOOD, Delivery
+from ...store.update import announced
+from .. import unknown_outcome
+from ..patient.resolve import check_again
+from ..session import Desk, at_destination, parts
+from ..wire.response import Kind, Proof, judged
+from ..wire.write import may_try_again, post
 from .announce import Signal, changed, everything_is_there, not_announced, put, signals_of
-from .answers import Kind, Proof, judged
-from .desk import Desk, at_destination, parts
-from .exchange import may_try_again, post
 from .expected import Expected, canonical_sha256
-from .identity import check_again
+from .reference_map import Addresses
 
 _FIRST = "1"  # how most servers call the version that a create makes
 _STALE = frozenset({409, 412})
@@ -106,7 +106,7 @@ class _Announcement:
         if not sent:
             return
         desk.ledger.answer(desk.handle, self._begun["write_no"], None, "settled by asking")
-        said = doubt.told(desk)
+        said = unknown_outcome.told(desk)
         if said == "arrived":
             self._out(sent)
         elif said == "absent":
@@ -156,7 +156,7 @@ class _Announcement:
             if signal.key in found.made:
                 raise changed(resource_type)  # it was removed; the new one is a draft of ours
             if kind is not Kind.DONE or found.places[signal.key].version != signal.version:
-                raise doubt.in_doubt(desk, "the announcement")
+                raise unknown_outcome.in_doubt(desk, "the announcement")
         self._keep(now=[])
 
     def _out(self, signals: list[Signal]) -> None:
@@ -174,7 +174,7 @@ class _Announcement:
         with self._desk.case.commit():
             self._desk.case.set_fact("announcing", self._begun)
             if not self._begun["now"]:
-                doubt.settled(self._desk)
+                unknown_outcome.settled(self._desk)
 
 
 def _send(

@@ -9,25 +9,25 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from ..errors import DestinationRefused, Held, ReadBackDiffers
-from ..fhir.bundle import Write
-from ..fhir.ids import authored_id
-from ..fhir.lossless import UndecodableError, decode, encode
-from ..fhir.record import with_identity
-from ..fhir.systems import TAG
-from ..store import delivery, packet
-from ..store.delivery import Delivery
-from ..store.disclosures import Event
-from .addresses import Addresses
-from .answers import Kind
-from .deliver import settle
-from .desk import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
-from .disclosure import conclude
-from .exchange import may_try_again
-from .expected import WORKFLOW, Expected, canonical_sha256, judge
-from .identity import check_again
-from .lookup import find, read, version_of
-from .second import send, settle_begun
+from ...errors import DestinationRefused, Held, ReadBackDiffers
+from ...fhir.bundle import Write
+from ...fhir.ids import authored_id
+from ...fhir.lossless import UndecodableError, decode, encode
+from ...fhir.record import with_identity
+from ...fhir.systems import TAG
+from ...store import delivery, packet
+from ...store.delivery import Delivery
+from ...store.disclosures import Event
+from ..evidence.disclosure import conclude
+from ..patient.resolve import check_again
+from ..records.deliver import settle
+from ..records.expected import WORKFLOW, Expected, canonical_sha256, judge
+from ..records.reference_map import Addresses
+from ..session import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
+from ..wire.find import find, read, version_of
+from ..wire.response import Kind
+from ..wire.settled import send, settle_begun
+from ..wire.write import may_try_again
 
 _OURS_YET = frozenset({"draft", "requested"})  # of a Task: nobody has taken it up
 

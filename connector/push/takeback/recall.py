@@ -10,25 +10,25 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from ..fhir.lossless import decode, encode
-from ..fhir.mistake import entered_in_error
-from ..fhir.references import attachments, spans
-from ..progress import Progress, silent
-from ..store import delivery, recalled
-from ..store.delivery import STOOD, Delivery
-from ..store.elsewhere import Elsewhere, elsewhere
-from ..store.recalled import Recalled
+from ...fhir.lossless import decode, encode
+from ...fhir.mistake import entered_in_error
+from ...fhir.references import attachments, spans
+from ...progress import Progress, silent
+from ...store import delivery, recalled
+from ...store.delivery import STOOD, Delivery
+from ...store.elsewhere import Elsewhere, elsewhere
+from ...store.recalled import Recalled
+from ..evidence.disclosure import conclude
+from ..patient.resolve import settle_way
+from ..records.deliver import settle
+from ..records.expected import canonical_sha256
+from ..session import TASK, Desk, at_destination
+from ..wire.find import read, resource, version_of
+from ..wire.limits import limits_of
+from ..wire.settled import settle_begun
 from .cancel import take_back
-from .deliver import settle
-from .desk import TASK, Desk, at_destination
-from .disclosure import conclude
-from .expected import canonical_sha256
-from .identity import settle_way
-from .limits import limits_of
-from .lookup import read, resource, version_of
-from .remains import Plan, There, plan
 from .removal import CHANGED, NEEDED, SHARED, Removal
-from .second import settle_begun
+from .removal_plan import Plan, There, plan
 
 _AT_ONCE = 64
 

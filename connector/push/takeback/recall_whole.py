@@ -7,18 +7,19 @@ taken away by the people there: it is listed, and a person says when it is done.
 from collections.abc import Callable
 from pathlib import Path
 
-from ..fhir.bundle import Write
-from ..progress import Progress, silent
-from ..store import delivery, recalled
-from ..store.recalled import Recalled
-from . import document, doubt, folder
-from .answers import Kind
-from .desk import Desk, at_destination
-from .disclosure import conclude
-from .exchange import may_try_again
-from .lookup import read_version
+from ...fhir.bundle import Write
+from ...progress import Progress, silent
+from ...store import delivery, recalled
+from ...store.recalled import Recalled
+from .. import unknown_outcome
+from ..evidence.disclosure import conclude
+from ..session import Desk, at_destination
+from ..whole import document, folder
+from ..wire.find import read_version
+from ..wire.response import Kind
+from ..wire.settled import send, settle_begun
+from ..wire.write import may_try_again
 from .removal import CHANGED
-from .second import send, settle_begun
 
 _TAKEN = "taken from the folder: only those who took it can remove it"
 _MESSAGE = "a message can't be taken back"
@@ -35,7 +36,7 @@ def recall(desk: Desk, at: str, progress: Progress = silent) -> list[Recalled]: 
     """Take away what can be; what became of it, also kept in the case. As `recall.recall`."""
     with at_destination():
         settle_begun(desk)
-    said = doubt.told_if_any(desk)
+    said = unknown_outcome.told_if_any(desk)
     fates = _by_kind(desk, lambda place: _delete(desk, place), Path.unlink)
     if said == "absent":
         fates = [
@@ -44,7 +45,7 @@ def recall(desk: Desk, at: str, progress: Progress = silent) -> list[Recalled]: 
         ]
     remaining = sum(fate.fate == "remains" for fate in fates)
     with desk.case.commit():
-        doubt.settled(desk)
+        unknown_outcome.settled(desk)
         recalled.keep(desk.case, fates)
         desk.case.set_fact("doubt", _ask() if remaining else None)
     conclude(desk, "recall", len(fates) - remaining, remaining)

@@ -7,21 +7,21 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from ..errors import DestinationRefused
-from ..fhir.bundle import Write
-from ..fhir.lossless import decode, encode
-from ..fhir.mistake import entered_in_error
-from ..fhir.record import with_identity
-from ..store import recalled
-from ..store.delivery import Delivery
-from ..store.elsewhere import elsewhere
-from ..store.recalled import Recalled
-from .answers import Kind
-from .desk import TASK, Desk
-from .exchange import may_try_again
-from .expected import canonical_sha256
-from .lookup import read, resource, version_of
-from .second import send
+from ...errors import DestinationRefused
+from ...fhir.bundle import Write
+from ...fhir.lossless import decode, encode
+from ...fhir.mistake import entered_in_error
+from ...fhir.record import with_identity
+from ...store import recalled
+from ...store.delivery import Delivery
+from ...store.elsewhere import elsewhere
+from ...store.recalled import Recalled
+from ..records.expected import canonical_sha256
+from ..session import TASK, Desk
+from ..wire.find import read, resource, version_of
+from ..wire.response import Kind
+from ..wire.settled import send
+from ..wire.write import may_try_again
 
 CHANGED = "changed at the destination"
 SHARED = "another case brought it too"

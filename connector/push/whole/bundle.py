@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import DestinationRefused
-from ..fhir.bundle import entries
-from ..fhir.lossless import decode, members
-from ..store import delivery, packet
-from .desk import Desk, key_of, parts
-from .expected import canonical_sha256
+from ...errors import DestinationRefused
+from ...fhir.bundle import entries
+from ...fhir.lossless import decode, members
+from ...store import delivery, packet
+from ..records.expected import canonical_sha256
+from ..session import Desk, key_of, parts
 
 _URN = "urn:uuid:"
 

@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from ..errors import DestinationRefused, Held, ReadBackDiffers
-from ..fhir.bundle import Write, entries
-from ..fhir.lossless import UndecodableError, decode, members
-from ..store import delivery
-from ..store.update import announced
-from . import whole
-from .answers import Kind, judged
-from .desk import Desk, at_destination, parts
-from .exchange import alone, may_try_again
-from .expected import Reading, judge
-from .identity import check_again
-from .lookup import Place, read, search, version_of
-from .whole import Whole
+from ...errors import DestinationRefused, Held, ReadBackDiffers
+from ...fhir.bundle import Write, entries
+from ...fhir.lossless import UndecodableError, decode, members
+from ...store import delivery
+from ...store.update import announced
+from ..patient.resolve import check_again
+from ..records.expected import Reading, judge
+from ..session import Desk, at_destination, parts
+from ..wire.find import Place, read, search, version_of
+from ..wire.response import Kind, judged
+from ..wire.write import alone, may_try_again
+from . import bundle
+from .bundle import Whole
 
 BUNDLE = "Bundle"
 # What makes it this document; a server may add links, and its own id and meta.
@@ -35,7 +35,7 @@ def deliver(desk: Desk, document: Whole, now: str) -> None:
     `DestinationRefused`, `ReadBackDiffers`, `Waiting`, `Held`.
     """
     with at_destination():
-        whole.settle(desk, "settled by reading" if desk.reads else "to be sent again")
+        bundle.settle(desk, "settled by reading" if desk.reads else "to be sent again")
         with desk.turn:
             place = _find(desk, document.identifier) or _until_there(desk, document)
         desk.case.set_fact("whole", {"place": place.reference, "version": place.version})
@@ -43,7 +43,7 @@ def deliver(desk: Desk, document: Whole, now: str) -> None:
             delivery.take(desk.case, "sent", place.version)
             compare(desk, document)
         else:
-            whole.accept(desk, document, place.version)
+            bundle.accept(desk, document, place.version)
     announced(desk.case, now)
 
 
@@ -118,7 +118,7 @@ def _until_there(desk: Desk, document: Whole) -> Place:
     kept = condition if desk.settings.write == "conditional" else {}
     write = Write("", "POST", BUNDLE, document.body, kept)
     for attempt in count(1):
-        write_no = whole.intend(desk)
+        write_no = bundle.intend(desk)
         resources = len(delivery.deliveries(desk.case, "intended"))
         answer = alone(desk, write_no, write, "push", resources=resources)
         kind, words, found = judged([document.key], answer)
@@ -128,7 +128,7 @@ def _until_there(desk: Desk, document: Whole) -> Place:
         if kind is Kind.DONE:
             return found.places[document.key]
         if kind is not Kind.UNCLEAR:
-            raise whole.not_taken(desk, write_no, words, _REFUSED)
+            raise bundle.not_taken(desk, write_no, words, _REFUSED)
         again = may_try_again(desk, attempt, answer)
         if desk.reads and (place := _find(desk, document.identifier)) is not None:
             return place

@@ -13,13 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import DestinationRefused, ReadBackDiffers
-from ..failpoint import reach
-from ..store import delivery
-from ..store.update import announced
-from . import audit, doubt, whole
-from .desk import Desk
-from .disclosure import attempt
+from ...errors import DestinationRefused, ReadBackDiffers
+from ...failpoint import reach
+from ...store import delivery
+from ...store.update import announced
+from .. import unknown_outcome
+from ..evidence import audit_event
+from ..evidence.disclosure import attempt
+from ..session import Desk
+from . import bundle
 
 DOCUMENT = "bundle.json"
 _WHAT = "the file"
@@ -45,7 +47,7 @@ def deliver(
             file.make(write, document)
             file.put()
     with desk.case.commit():
-        doubt.settled(desk)
+        unknown_outcome.settled(desk)
         desk.case.set_fact("whole", {"place": file.name, "version": None})
         _mark(desk, *file.proved)
         announced(desk.case, now)
@@ -92,13 +94,15 @@ class _File:
             self._same()
         elif self._part.exists():
             return False  # it had not been put yet
-        elif (said := doubt.told(desk)) is None:
-            raise doubt.in_doubt(desk, _WHAT, "a run ended as it was put, and it is not there now")
+        elif (said := unknown_outcome.told(desk)) is None:
+            raise unknown_outcome.in_doubt(
+                desk, _WHAT, "a run ended as it was put, and it is not there now"
+            )
         elif said == "absent":
             self._keep({})
             return False
         else:
-            self.proved = ("accepted", doubt.ARRIVED)
+            self.proved = ("accepted", unknown_outcome.ARRIVED)
         desk.ledger.answer(desk.handle, self._kept["write_no"], None, "settled by reading")
         return True
 
@@ -115,7 +119,7 @@ class _File:
     def put(self) -> None:
         """Give it its name: from here on it is theirs."""
         desk, sha256 = self._desk, _sha256(self._part)
-        write_no = whole.intend(desk)
+        write_no = bundle.intend(desk)
         stands = self._target.exists()  # put by another store, or not ours at all
         self._keep({"name": self.name, "sha256": sha256, "write_no": write_no})
         if stands:
@@ -123,7 +127,7 @@ class _File:
         entries = len(delivery.deliveries(desk.case, "intended"))
         told = attempt(desk, "deliver", entries)
         desk.ledger.intend(desk.handle, desk.fence, write_no, "FILE", sha256, entries, told)
-        audit.keep_up(desk)
+        audit_event.keep_up(desk)
         reach("send.before")
         if stands:
             self._part.unlink()
@@ -141,7 +145,7 @@ class _File:
         self._kept = kept
         with self._desk.case.commit():
             self._desk.case.set_fact("file", kept or None)
-            doubt.settled(self._desk)
+            unknown_outcome.settled(self._desk)
 
 
 def _mark(desk: Desk, status: str, note: str) -> None:

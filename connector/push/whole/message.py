@@ -15,20 +15,21 @@ from enum import Enum
 from itertools import count
 from typing import Any
 
-from ..endpoint import Answer
-from ..endpoint.retry import TRANSIENT
-from ..endpoint.shape import describe
-from ..errors import DestinationRefused, Waiting
-from ..fhir import capability
-from ..fhir.bundle import Write, entries
-from ..fhir.lossless import UndecodableError, decode
-from ..store import delivery
-from ..store.update import announced
-from . import doubt, whole
-from .desk import Desk, at_destination
-from .exchange import ask, may_try_again
-from .identity import check_again
-from .whole import Whole
+from ...endpoint import Answer
+from ...endpoint.retry import TRANSIENT
+from ...endpoint.shape import describe
+from ...errors import DestinationRefused, Waiting
+from ...fhir import capability
+from ...fhir.bundle import Write, entries
+from ...fhir.lossless import UndecodableError, decode
+from ...store import delivery
+from ...store.update import announced
+from .. import unknown_outcome
+from ..patient.resolve import check_again
+from ..session import Desk, at_destination
+from ..wire.write import ask, may_try_again
+from . import bundle
+from .bundle import Whole
 
 _WHERE = "$process-message?async=false"
 _WHAT = "the message"
@@ -111,15 +112,15 @@ class _Sending:
         desk = self._desk
         if not self._kept.get("open"):
             return False
-        said = doubt.told(desk)
+        said = unknown_outcome.told(desk)
         if said == "arrived":
             desk.ledger.answer(desk.handle, self._kept["write_no"], None, "settled by asking")
-            self._arrived(None, doubt.ARRIVED)
+            self._arrived(None, unknown_outcome.ARRIVED)
             return True
         if said == "absent":
             self._keep(open=False, first=None)
         elif not self._may_repeat():
-            raise doubt.in_doubt(desk, _WHAT)
+            raise unknown_outcome.in_doubt(desk, _WHAT)
         desk.ledger.answer(desk.handle, self._kept["write_no"], None, "to be sent again")
         return False
 
@@ -132,11 +133,13 @@ class _Sending:
             if heard.kind in (_Kind.REFUSED, _Kind.FATAL):
                 raise self._refused(heard, write_no)
             if heard.kind is _Kind.SILENT:
-                raise doubt.in_doubt(self._desk, _WHAT, f"it was taken, no more ({heard.words})")
+                raise unknown_outcome.in_doubt(
+                    self._desk, _WHAT, f"it was taken, no more ({heard.words})"
+                )
             if heard.kind is _Kind.NOT_NOW:
                 self._not_now(attempt, answer, heard)
             elif not self._may_repeat():
-                raise doubt.in_doubt(self._desk, _WHAT)
+                raise unknown_outcome.in_doubt(self._desk, _WHAT)
             elif not may_try_again(self._desk, attempt, answer):
                 raise DestinationRefused(
                     f"push: {heard.words}; the message may have arrived",
@@ -146,7 +149,7 @@ class _Sending:
 
     def _send(self) -> tuple[Answer | None, _Heard, int]:
         desk = self._desk
-        write_no = whole.intend(desk)
+        write_no = bundle.intend(desk)
         first = self._kept.get("first") or self._clock().astimezone(UTC).isoformat()
         self._keep(open=True, first=first, write_no=write_no)
         write = Write("", "POST", _WHERE, self._body(), {})
@@ -179,7 +182,7 @@ class _Sending:
     def _refused(self, heard: _Heard, write_no: int) -> DestinationRefused:
         fatal = heard.kind is _Kind.FATAL
         self._keep(open=False, fatal=heard.words if fatal else None)
-        error = whole.not_taken(
+        error = bundle.not_taken(
             self._desk, write_no, heard.words, "Check `auth` of this destination, and its address."
         )
         return _fatal(heard.words) if fatal else error
@@ -187,11 +190,11 @@ class _Sending:
     def _arrived(self, response: dict[str, str | None] | None, note: str) -> None:
         desk = self._desk
         with desk.case.commit():
-            whole.accept(desk, self._message, None, note)
+            bundle.accept(desk, self._message, None, note)
             self._keep(open=False)
             desk.case.set_fact("response", response and {"message": self._id, **response})
             announced(desk.case, self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-            doubt.settled(desk)
+            unknown_outcome.settled(desk)
 
     def _may_repeat(self) -> bool:
         """Whether the destination still knows the one that may have come."""
@@ -204,7 +207,7 @@ class _Sending:
         with self._desk.case.commit():
             self._desk.case.set_fact("message", self._kept)
             if not self._kept.get("open"):
-                doubt.settled(self._desk)
+                unknown_outcome.settled(self._desk)
 
 
 def _fatal(words: str) -> DestinationRefused:

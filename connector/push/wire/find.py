@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from ..errors import Answered, DestinationRefused, EndpointError, Held
-from ..fhir.bundle import PageEntry, page
-from ..fhir.lossless import UndecodableError, decode
-from ..fhir.outcome import issues
-from ..fhir.record import peek
-from ..fhir.shapes import dicts
-from ..fhir.systems import TAG
-from .desk import Desk, parts
+from ...errors import Answered, DestinationRefused, EndpointError, Held
+from ...fhir.bundle import PageEntry, page
+from ...fhir.lossless import UndecodableError, decode
+from ...fhir.outcome import issues
+from ...fhir.record import peek
+from ...fhir.shapes import dicts
+from ...fhir.systems import TAG
+from ..session import Desk, parts
 
 _TAGS_AT_ONCE = 100
 _VERSION = re.compile(r"[!#-~]{1,64}", re.ASCII)

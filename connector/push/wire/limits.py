@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .desk import Desk
+from ..session import Desk
 
 
 @dataclass

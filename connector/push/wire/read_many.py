@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
-from ..store.delivery import Delivery
-from .desk import Desk
-from .lookup import read, read_many
+from ...store.delivery import Delivery
+from ..session import Desk
+from .find import read, read_many
 
 # How many are read between two commits: what a crash makes us read again.
 AT_ONCE = 500

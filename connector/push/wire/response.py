@@ -4,13 +4,13 @@ import re
 from enum import Enum
 from typing import Any, NamedTuple
 
-from ..endpoint import Answer
-from ..endpoint.retry import TRANSIENT
-from ..endpoint.shape import describe
-from ..fhir.bundle import responses
-from ..fhir.lossless import UndecodableError, decode
-from .desk import parts
-from .lookup import Place, as_version
+from ...endpoint import Answer
+from ...endpoint.retry import TRANSIENT
+from ...endpoint.shape import describe
+from ...fhir.bundle import responses
+from ...fhir.lossless import UndecodableError, decode
+from ..session import parts
+from .find import Place, as_version
 
 _LOCATION = re.compile(
     r"(?:^|/)(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/(?P<version>[^/]+))?$"

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from ..endpoint import Answer
-from ..endpoint.shape import describe
-from ..errors import DestinationRefused
-from ..fhir.bundle import Write
-from ..store import delivery
-from ..store.disclosures import Event
-from .answers import Kind, kind_of
-from .desk import Desk
-from .exchange import post
+from ...endpoint import Answer
+from ...endpoint.shape import describe
+from ...errors import DestinationRefused
+from ...fhir.bundle import Write
+from ...store import delivery
+from ...store.disclosures import Event
+from ..session import Desk
+from .response import Kind, kind_of
+from .write import post
 
 _BEGUN = "second_write"  # the case fact with the number of a write whose answer is not kept yet
 

@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..errors import Answered, Held
-from ..fhir.lossless import UndecodableError, decode
-from .desk import Desk, parts
-from .lookup import Place
+from ...errors import Answered, Held
+from ...fhir.lossless import UndecodableError, decode
+from ..session import Desk, parts
+from .find import Place
 
 _FACT = "risen"  # the case fact with what rose again
 

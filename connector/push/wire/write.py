@@ -3,16 +3,16 @@
 import time
 from collections.abc import Sequence
 
-from ..endpoint import Answer
-from ..endpoint.retry import Again, Park
-from ..errors import EndpointError, Held, TooLarge, Unreachable, Waiting
-from ..fhir.bundle import Write, transaction
-from ..fhir.lossless import encode, sha256
-from ..store.disclosures import Event
-from . import audit
-from .desk import TASK, Desk, parts
-from .disclosure import attempt
-from .lookup import read, resource
+from ...endpoint import Answer
+from ...endpoint.retry import Again, Park
+from ...errors import EndpointError, Held, TooLarge, Unreachable, Waiting
+from ...fhir.bundle import Write, transaction
+from ...fhir.lossless import encode, sha256
+from ...store.disclosures import Event
+from ..evidence import audit_event
+from ..evidence.disclosure import attempt
+from ..session import TASK, Desk, parts
+from .find import read, resource
 
 # Only places and versions are wanted back, not the resources (http.html#ops).
 _MINIMAL = {"Prefer": "return=minimal"}
@@ -62,7 +62,7 @@ def ask(
     told = attempt(desk, event, resources)
     content = sha256(write.body)
     desk.ledger.intend(desk.handle, desk.fence, write_no, write.method, content, resources, told)
-    audit.keep_up(desk)
+    audit_event.keep_up(desk)
     headers = _MINIMAL | {_CONDITIONS[name]: value for name, value in write.conditions.items()}
     try:
         return desk.endpoint.write(write.method, write.url, write.body, what, headers)

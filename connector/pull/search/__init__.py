@@ -1,0 +1,1 @@
+"""connector.pull.search"""
