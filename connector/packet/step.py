@@ -35,6 +35,7 @@ from .carry.rules_in_force import changing
 from .carry.subject_reference import LiteralSubject
 from .chart.duplicates import merge, same_notes, same_records
 from .chart.index import Row, Unreadable, as_cut, body, read_rows
+from .chart.inherited_labels import inherit, resolved
 from .chart.match import Shelf
 from .checklist.advice import Amount, advise
 from .checklist.answers import answers
@@ -47,7 +48,6 @@ from .checklist.supplied import documents
 from .record.attachment import Attached
 from .record.dates import interval
 from .record.endpoint_secrets import Secrets
-from .record.inherited_labels import inherit, resolved
 from .record.links import Links
 from .record.security_labels import Labels
 from .record.sensitive_kinds import hold_sensitive, kinds_that_leave, with_minors

@@ -12,9 +12,9 @@ from ..store.casefile import CaseFile
 from ..store.chart import Query
 from .gaps import Missing, Unfound, report
 from .granted import NOT_GRANTED
+from .page_size import PageSize
 from .plan import searches
 from .records import Sieve
-from .search.page_size import PageSize
 from .servers import Known
 from .workers import Workers
 

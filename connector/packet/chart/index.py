@@ -16,9 +16,9 @@ from ...fhir.references import attachment_nodes, named, objects, other_names, pl
 from ...store import chart
 from ...store.casefile import CaseFile
 from ..record import words
+from ..record.belongs_to import belongs_to, labelled_parts, own_names
 from ..record.dates import OPEN, Interval, interval
 from ..record.endpoint_secrets import Secrets
-from ..record.inherited_labels import belongs_to, labelled_parts, own_names
 from ..record.links import Links, identifier_token
 from ..record.medication_supply import lasts_until
 from ..record.security_labels import Labels

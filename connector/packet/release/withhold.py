@@ -16,7 +16,7 @@ from ...store.casefile import CaseFile
 from ...store.packet import Decision
 from ..chart.duplicates import Groups
 from ..chart.index import Row, body
-from ..record.inherited_labels import ENCOUNTER
+from ..record.belongs_to import ENCOUNTER
 from ..record.links import Links, own_identifiers
 from ..ruleset.mappings import Mappings
 from ..ruleset.rules import EncounterNotes

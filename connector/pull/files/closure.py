@@ -8,11 +8,11 @@ from ...fhir.subject import Person
 from ...store import chart
 from ...store.chart import Record
 from ..attachments import fetch
+from ..bases import base_of
 from ..compartment import SEVERAL_PEOPLE
 from ..context import Gathering
 from ..input.register import Key, Register
 from ..records import Problem
-from ..references.bases import base_of
 
 QUERY = "files"  # under which all records of files are stored
 CONTRADICT = Problem("failed", "the files hold different records under one id, none the later")

@@ -11,12 +11,12 @@ from ...fhir.record import peek
 from ...fhir.subject import Person, Whose, person
 from ...request import PatientChoice
 from ...store.chart import Record
+from ..bases import base_of
 from ..input.given import Files
 from ..input.not_taken import Told, Untaken
 from ..input.register import Key, Register, tokens
 from ..input.resources import Deleted, Given
 from ..patient import check_current
-from ..references.bases import base_of
 
 _T = TypeVar("_T")
 

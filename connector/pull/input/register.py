@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from ...fhir.lossless import decode, encode, members
 from ...fhir.references import Kind, literal, parse, tidy
 from ...store.chart import Record
-from ..references.bases import base_of
+from ..bases import base_of
 from ..versions import updated
 
 Standing = Literal["new", "same", "older", "contradicts"]

@@ -16,9 +16,9 @@ from ...fhir.lossless import UndecodableError, decode, elements, encode, members
 from ...fhir.record import peek
 from ...fhir.references import parse
 from ...fhir.types import TYPES
+from ..bases import base_of
 from ..outcomes import missing
 from ..records import Problem
-from ..references.bases import base_of
 from ..versions import moment, updated
 from .not_taken import FILES, Place, Untaken
 
