@@ -21,8 +21,9 @@ from ..patient.resolve import check_again
 from ..session import Desk, at_destination, parts
 from ..wire.find import read, resource
 from ..wire.response import Heard
+from ..wire.retry import until_done
 from ..wire.search_lag import Patience
-from ..wire.write import intend, over, send, settle, until_done
+from ..wire.write import intend, over, send, settle
 from .already_announced import TAKEN_UP
 from .expected import ANNOUNCED_ASIDE, Expected, Reading, judge
 

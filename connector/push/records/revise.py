@@ -19,8 +19,9 @@ from ..session import Desk, parts
 from ..wire.find import Place, read
 from ..wire.limits import Limits, limits_of
 from ..wire.response import Heard, Kind
+from ..wire.retry import until_done
 from ..wire.search_lag import Patience
-from ..wire.write import over, send, until_done
+from ..wire.write import over, send
 from .expected import judge
 
 

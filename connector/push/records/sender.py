@@ -20,8 +20,9 @@ from ..wire import undeleted
 from ..wire.find import Place, find
 from ..wire.limits import learn, limits_of
 from ..wire.response import Heard, Kind, Proof, named
+from ..wire.retry import until_done
 from ..wire.search_lag import Patience
-from ..wire.write import intend, send, settle, until_done
+from ..wire.write import intend, send, settle
 from .batching import Survey, Unit, pack
 from .partial_write import half_taken
 from .reference_map import Addresses

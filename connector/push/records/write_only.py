@@ -17,7 +17,8 @@ from .. import unknown_outcome
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination, parts
 from ..wire.response import Heard, Kind
-from ..wire.write import intend, send, settle, until_done
+from ..wire.retry import until_done
+from ..wire.write import intend, send, settle
 from .announce import Signal, changed, everything_is_there, not_announced, put, signals_of
 from .expected import Expected, canonical_sha256
 from .reference_map import Addresses

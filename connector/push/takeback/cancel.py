@@ -25,7 +25,8 @@ from ..records.reference_map import Addresses
 from ..session import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
 from ..wire.find import find, read, version_of
 from ..wire.response import Heard
-from ..wire.write import over, retract, settle, until_done
+from ..wire.retry import until_done
+from ..wire.write import over, retract, settle
 
 _OURS_YET = frozenset({"draft", "requested"})  # of a Task: nobody has taken it up
 

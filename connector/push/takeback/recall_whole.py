@@ -16,7 +16,8 @@ from ..evidence.disclosure import conclude
 from ..session import Desk, at_destination
 from ..whole import document, folder
 from ..wire.find import read_version
-from ..wire.write import over, retract, settle, until_done
+from ..wire.retry import until_done
+from ..wire.write import over, retract, settle
 from .removal import CHANGED
 
 _TAKEN = "taken from the folder: only those who took it can remove it"

@@ -19,7 +19,8 @@ from ..records.expected import canonical_sha256
 from ..session import TASK, Desk
 from ..wire.find import read, resource, version_of
 from ..wire.response import Kind
-from ..wire.write import over, retract, until_done
+from ..wire.retry import until_done
+from ..wire.write import over, retract
 
 CHANGED = "changed at the destination"
 SHARED = "another case brought it too"

@@ -19,7 +19,8 @@ from ..records.expected import Reading, judge
 from ..session import Desk, at_destination, parts
 from ..wire.find import Place, read, search, version_of
 from ..wire.response import Heard, Kind
-from ..wire.write import intend, send, settle, until_done
+from ..wire.retry import until_done
+from ..wire.write import intend, send, settle
 from . import bundle
 from .bundle import Whole
 

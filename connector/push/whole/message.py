@@ -26,7 +26,8 @@ from ...store.update import announced
 from .. import unknown_outcome
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination
-from ..wire.write import exchange, intend, settle, until_done
+from ..wire.retry import until_done
+from ..wire.write import exchange, intend, settle
 from . import bundle
 from .bundle import Whole
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ...endpoint import Answer
 from ...endpoint.retry import TRANSIENT
@@ -41,6 +41,16 @@ def kind_of(answer: Answer | None) -> Kind:
     if answer.ok:
         return Kind.DONE
     return Kind.REFUSED if answer.status in _REFUSALS else Kind.FORBIDDEN
+
+
+class Verdict(Protocol):
+    """What an answer is taken for. `kind`: one named DONE passed whole; its value is our word."""
+
+    @property
+    def kind(self) -> Enum: ...
+
+    @property
+    def answer(self) -> Answer | None: ...
 
 
 class Proof(NamedTuple):

@@ -6,15 +6,11 @@ the ledger what became of it. A run may end between any two of these: what it le
 is settled by what is read since, in the commit that intends the next write, or by `settle`.
 """
 
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from enum import Enum
 from functools import partial
-from itertools import count
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from ...endpoint import Answer
-from ...endpoint.retry import Again, Park
 from ...errors import DestinationRefused, EndpointError, Held, TooLarge, Unreachable, Waiting
 from ...failpoint import reach
 from ...fhir.bundle import Write, transaction
@@ -25,7 +21,7 @@ from ...store.ledger import EXPORT
 from ..evidence import audit_event, disclosure
 from ..session import TASK, Desk, parts
 from .find import read, resource
-from .response import Heard, Kind, as_of_one, by_entries, by_status
+from .response import Heard, Kind, Verdict, as_of_one, by_entries, by_status
 
 # Only places and versions are wanted back, not the resources (http.html#ops).
 _MINIMAL = {"Prefer": "return=minimal"}
@@ -33,17 +29,6 @@ _CONDITIONS = {"ifNoneExist": "If-None-Exist", "ifMatch": "If-Match"}
 _FILE = "FILE"  # in place of a method of HTTP
 
 
-class Verdict(Protocol):
-    """What an answer is taken for. `kind`: one named DONE passed whole; its value is our word."""
-
-    @property
-    def kind(self) -> Enum: ...
-
-    @property
-    def answer(self) -> Answer | None: ...
-
-
-T = TypeVar("T")
 V = TypeVar("V", bound=Verdict)
 
 
@@ -217,37 +202,6 @@ def settle_writes(desk: Desk) -> None:
 
 def _how(desk: Desk) -> str:
     return "settled by reading" if desk.can_verify else "settled by what came after"
-
-
-def until_done(
-    desk: Desk,
-    todo: list[T],
-    send: Callable[[list[T]], V],
-    left: Callable[[list[T], V], list[T]],
-) -> tuple[list[T], V]:
-    """Send `todo`, and again what is `left` of it, as long as the retry decision says so.
-
-    `left` is asked after the pause, with what was heard: it reads what stands there by then.
-    Returns what is left at the end, and what was heard last. Raises `Waiting` if the destination
-    wants us back later than anybody should sleep.
-    """
-    for attempt in count(1):
-        heard = send(todo)
-        again = pause(desk, attempt, heard.answer)
-        todo = left(todo, heard)
-        if not (todo and again):
-            return todo, heard
-    raise AssertionError("the retry decision ends the loop")
-
-
-def pause(desk: Desk, attempt: int, answer: Answer | None) -> bool:
-    """After try number `attempt` (from 1) got `answer`: sleep, if another try is due."""
-    decision = desk.endpoint.after(attempt, answer)
-    if isinstance(decision, Park):
-        raise decision.waiting("push", "destination")
-    if isinstance(decision, Again):
-        time.sleep(decision.after_s)
-    return decision is not None
 
 
 # Until they take it up a Task is ours; what we cancelled ourselves may be removed by a recall.

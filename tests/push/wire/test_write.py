@@ -35,7 +35,7 @@ def killed_before_the_answer_is_kept(desk: Desk, number: int) -> Iterator[None]:
             raise Killed
         answer(*given)
 
-    desk.ledger.answer = keep  # type: ignore[method-assign]
+    desk.ledger.answer = keep  # type: ignore[method-assign, assignment]
     with pytest.raises(Killed):
         yield
     desk.ledger.answer = answer  # type: ignore[method-assign]
