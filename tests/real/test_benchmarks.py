@@ -1,4 +1,4 @@
-"""What is not run rots: each benchmark once in its smallest size. What it measures is not judged."""
+"""What is not run rots: each benchmark once, in its smallest size. Its numbers are not judged."""
 
 import os
 import re
