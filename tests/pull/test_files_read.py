@@ -292,6 +292,22 @@ def test_ids_come_from_what_the_bundle_calls_its_entries(tmp_path: Path) -> None
     assert told(pulled)["Condition", "failed"].endswith("(3): x.json (entry 5-7)")
 
 
+def test_a_label_of_a_bundle_is_one_of_every_record_in_it(tmp_path: Path) -> None:
+    label, other = {"code": "SUD"}, {"code": "HIV"}
+    inner = wrap(NAMELESS | {"id": "in"}) | {"meta": {"security": [other]}}
+    outer = wrap(NAMELESS | {"id": "out"}, inner) | {"meta": {"security": [label]}}
+    bare = wrap(ME, NAMELESS | {"id": "bare"})
+    pulled = taken(tmp_path, {"a.json": encode(outer), "b.json": encode(bare)})
+    security = {
+        key: record.get("meta", {}).get("security")
+        for key, record in pulled.records.items()
+        if key.startswith("Condition/")
+    }
+    assert security == {
+        "Condition/out": [label], "Condition/in": [other, label], "Condition/bare": None
+    }  # fmt: skip
+
+
 def history(*versions: tuple[str, str | None]) -> bytes:
     """A history of Condition/c1, newest first: `code` (empty: a deletion) and its time."""
     entry: list[dict[str, Any]] = []
