@@ -1,8 +1,8 @@
 """The shape of connector/, measured from its imports, and drawn: `python -m tests.house [SVG]`.
 
 A room is a module or package of connector/ that a layers contract in pyproject.toml names; a
-corridor is one inside `pull`, `packet` or `push`. An arrow runs from a module to one it imports; one
-that runs to a room above its own runs upwards. The floors of a corridor are the modules of its
+corridor is one inside `pull`, `packet` or `push`. An arrow runs from a module to one it imports;
+one that runs to a room above its own runs upwards. The floors of a corridor are the modules of its
 longest chain of imports.
 """
 
@@ -90,7 +90,10 @@ class House:
 
 def table(corridors: list[Corridor]) -> str:
     """The measures as a Markdown table, sums last."""
-    rows = ["| corridor | modules | arrows | floors | upwards | longest |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| corridor | modules | arrows | floors | upwards | longest |",
+        "|---|---|---|---|---|---|",
+    ]
     rows += [f"| {' | '.join(map(str, corridor))} |" for corridor in corridors]
     modules, arrows, upwards = (
         sum(getattr(corridor, name) for corridor in corridors)
@@ -101,64 +104,59 @@ def table(corridors: list[Corridor]) -> str:
 
 
 def drawing(house: House) -> str:
-    """An SVG: rooms in the order of the contract, corridors in them, arrows as wide as they are many.
+    """An SVG: rooms in the order of the contract, their corridors, arrows as wide as they are many.
 
-    The area of a box grows with the modules in it.
+    Arrows to what everybody stands on (`view` and below) would cover the rest and are left out.
     """
     measured = {corridor.name: corridor for corridor in house.corridors()}
     places: dict[str, tuple[float, float]] = {}
-    boxes, y = [], 20.0
+    boxes: list[str] = []
     rooms = house.layers[_GRAPH]
+    ground = rooms["view"]
+    top = 20.0
     for level in range(max(rooms.values()) + 1):
-        names = [n for n, at in rooms.items() if at == level and n != "__main__"]
-        rows = [_inside(house, name) for name in names]
-        height = max((sum(map(bool, [1])) and len(row) for row in rows), default=0)
-        x = 20.0
-        for name, inside in zip(names, rows, strict=True):
-            widest = 150.0
-            for row_number, row in enumerate(inside):
-                left = x
-                for corridor in row:
-                    width = 96.0 + 5.0 * min(measured[corridor].modules, 20) if corridor in measured else 96.0
-                    label = corridor.removeprefix(f"{name}.")
-                    top = y + row_number * 34
-                    boxes.append(_box(left, top, width, label, measured.get(corridor)))
-                    places[corridor] = left + width / 2, top + 13
-                    left += width + 10
-                widest = max(widest, left - x)
-            x += widest + 14
-        y += max(height, 1) * 34 + 8 if names else 0
-    lines = [
-        f'<line x1="{places[a][0]:.0f}" y1="{places[a][1]:.0f}" x2="{places[b][0]:.0f}" '
-        f'y2="{places[b][1]:.0f}" stroke="#4a7ba6" stroke-opacity="0.28" '
-        f'stroke-width="{min(1 + count / 4, 7):.1f}"/>'
+        left, below = 20.0, top
+        for room in (name for name, at in rooms.items() if at == level and name != "__main__"):
+            right, y = left, top
+            for row in _rows(house, room):
+                x = left
+                for name in row:
+                    width = 96.0 + 5 * min(measured[name].modules, 20)
+                    boxes.append(_box(x, y, width, measured[name]))
+                    places[name] = x + width / 2, y + 13
+                    x += width + 10
+                right, y = max(right, x), y + 34
+            left, below = max(right + 14, left + 150), max(below, y)
+        top = below + 6
+    arrows = [
+        f'<path d="M{places[a][0]:.0f} {places[a][1]:.0f} L{places[b][0]:.0f} {places[b][1]:.0f}" '
+        f'stroke="#4a7ba6" stroke-opacity="0.4" stroke-width="{min(1 + count / 4, 7):.1f}"/>'
         for (a, b), count in sorted(house.between().items())
-        if a in places and b in places
+        if a in places and b in places and rooms[b.split(".")[0]] < ground
     ]
-    width = max(x for x, _ in places.values()) + 160
+    width = max(x for x, _ in places.values()) + 130
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {y + 10:.0f}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {top:.0f}" '
         'font-family="sans-serif" font-size="12">\n'
-        f'<rect width="100%" height="100%" fill="#fdfcf8"/>\n'
-        + "\n".join([*lines, *boxes])
+        '<rect width="100%" height="100%" fill="#fdfcf8"/>\n'
+        + "\n".join([*arrows, *boxes])
         + "\n</svg>\n"
     )
 
 
-def _box(x: float, y: float, width: float, label: str, measured: Corridor | None) -> str:
-    told = f"{label} {measured.modules}" if measured and measured.modules > 1 else label
+def _box(x: float, y: float, width: float, corridor: Corridor) -> str:
+    label = corridor.name.rpartition(".")[2]
+    told = f"{label} {corridor.modules}" if corridor.modules > 1 else label
     return (
         f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="26" rx="4" fill="#fff" '
         f'stroke="#33475b"/><text x="{x + 8:.0f}" y="{y + 17:.0f}">{escape(told)}</text>'
     )
 
 
-def _inside(house: House, room: str) -> list[list[str]]:
-    """The corridors of a room in rows, highest first; a room without any is its only one."""
-    order = house.layers.get(f"{_GRAPH}.{room}")
-    if order is None:
-        return [[room]]
-    packages = [n for n in order if _is_package(f"{_GRAPH}.{room}.{n}")]
+def _rows(house: House, room: str) -> list[list[str]]:
+    """A room, and below it its corridors in the order of its contract."""
+    order = house.layers.get(f"{_GRAPH}.{room}", {})
+    packages = [name for name in order if _is_package(f"{_GRAPH}.{room}.{name}")]
     levels = sorted({order[name] for name in packages})
     return [[room], *([f"{room}.{n}" for n in packages if order[n] == at] for at in levels)]
 
@@ -210,7 +208,7 @@ def _lines(module: str) -> int:
 
 def main(arguments: list[str]) -> None:
     house = House()
-    print(table(house.corridors()))
+    sys.stdout.write(table(house.corridors()) + "\n")
     for path in arguments:
         Path(path).write_text(drawing(house))
 
