@@ -10,6 +10,7 @@ from typing import Any
 from ...errors import EndpointError
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import objects, parse
+from ...gap import GapKind, Wanted
 from ...store import chart
 from ...store.casefile import CaseFile
 from ...store.chart import Record
@@ -23,7 +24,7 @@ from ..records import Came
 HOUSE = "Organization"
 AFFILIATION = "OrganizationAffiliation"
 _MOST = 200  # of all that are brought for one chart
-_WHAT = "Organization (parts of one that a consent names)"
+_PARTS = Wanted(HOUSE, role="parts of one that a consent names")
 
 
 def from_server(pull: Pull) -> None:
@@ -40,12 +41,12 @@ def from_server(pull: Pull) -> None:
 
     named = _named(pull.case, *pull.bases())
     if named and (HOUSE, "partof") not in declared:
-        pull.gap(_WHAT, "unsupported", "the server declares no search by partof")
+        pull.gap(_PARTS, GapKind.UNSUPPORTED, "the server declares no search by partof")
     try:
         _bring(pull, named, below)
     except EndpointError as error:
         pull.still_there(error)
-        pull.gap(_WHAT, kind_of(error), str(error))
+        pull.gap(_PARTS, kind_of(error), str(error))
 
 
 def from_files(gathering: Gathering, given: Files, register: Register) -> None:
@@ -83,7 +84,7 @@ def _bring(
                 if record.type == AFFILIATION:
                     steps += _members(record.body, *gathering.bases())
                 if not chart.has_record(case, record.type, record.id):
-                    chart.put_record(case, record, _WHAT)
+                    chart.put_record(case, record, str(_PARTS))
                 # Nothing refers to it: it is kept all the same.
                 case.execute(
                     "UPDATE record SET closed = 1 WHERE type = ? AND id = ?",
