@@ -15,12 +15,13 @@ from typing import IO, Any
 
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
+from ..gap import read
 from .lock import in_turn
 from .private import private_folder
 
 # 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`; 5: fewer delivery states;
-# 7: no `ruling`, decisions without label and `because`
-SCHEMA_VERSION = 8
+# 7: no `ruling`, decisions without label and `because`; 8: a gap's `what` and `why` as text
+SCHEMA_VERSION = 9
 _PIECE = 256 * 1024
 
 _DELIVERY = """(
@@ -30,6 +31,10 @@ _DELIVERY = """(
     ('intended', 'sent', 'accepted', 'verified', 'form-changed', 'precision-changed', 'differs',
      'rejected', 'theirs', 'removed')),
   note TEXT NOT NULL DEFAULT '', PRIMARY KEY (type, id)) STRICT"""
+
+_GAP = """(
+  wanted TEXT NOT NULL, kind TEXT NOT NULL, reasons TEXT NOT NULL,
+  expected INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (wanted, kind)) STRICT"""
 
 # Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
 # IF NOT EXISTS: two processes may open a new case at the same moment.
@@ -63,9 +68,8 @@ CREATE TABLE IF NOT EXISTS attachment (
   content_type TEXT, sha256 TEXT) STRICT;
 -- what attachments hold: once, however many addresses lead to it
 CREATE TABLE IF NOT EXISTS content (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS gap (
-  what TEXT NOT NULL, kind TEXT NOT NULL, why TEXT NOT NULL,
-  expected INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (what, kind)) STRICT;
+-- `wanted` and `reasons` as JSON (store/gaps.py)
+CREATE TABLE IF NOT EXISTS gap _GAP;
 -- what the pull before had, and how this one differs from it
 CREATE TABLE IF NOT EXISTS earlier (
   type TEXT NOT NULL, id TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
@@ -150,6 +154,9 @@ _CHANGES = {
     "DROP TABLE delivery; ALTER TABLE delivery_now RENAME TO delivery;",
     7: "ALTER TABLE decision ADD COLUMN label TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE decision ADD COLUMN because TEXT NOT NULL DEFAULT '';",
+    8: "CREATE TABLE gap_now _GAP;"
+    "INSERT INTO gap_now SELECT wanted(what), kind, json_array(why), expected FROM gap;"
+    "DROP TABLE gap; ALTER TABLE gap_now RENAME TO gap;",
 }
 
 
@@ -179,9 +186,12 @@ class CaseFile:
             db.execute("PRAGMA secure_delete = ON")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version < SCHEMA_VERSION:
+                db.create_function("wanted", 1, lambda what: json.dumps(read(what)))
                 changes = "".join(sql for older, sql in _CHANGES.items() if 0 < version <= older)
                 db.executescript(
-                    f"BEGIN IMMEDIATE;{_SCHEMA}{changes}".replace("_DELIVERY", _DELIVERY)
+                    f"BEGIN IMMEDIATE;{_SCHEMA}{changes}".replace("_DELIVERY", _DELIVERY).replace(
+                        "_GAP", _GAP
+                    )
                     + f"PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
                 )
             elif version > SCHEMA_VERSION:

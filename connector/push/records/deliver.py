@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ...errors import ConnectorError
+from ...gap import Gap, GapKind, Wanted
 from ...progress import Progress, silent
-from ...store import chart, delivery, packet
+from ...store import delivery, gaps, packet
 from ...store.casefile import CaseFile
 from ..binaries import BINARY
 from ..patient.resolve import check_again
@@ -95,7 +96,7 @@ def _tell_gaps(case: CaseFile) -> None:
     with case.commit():
         for resource_type, count in Counter(row.type for row in rejected).items():
             why = f"the destination refused {count} ({_listed(words[resource_type])})"
-            chart.add_gap(case, resource_type, "rejected", why)
+            gaps.add(case, Gap((Wanted(resource_type),), GapKind.REJECTED, (why,)))
 
 
 def _listed(words: Iterable[str]) -> str:
