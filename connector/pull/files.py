@@ -98,6 +98,7 @@ def _gather(gathering: Gathering, given: Files, register: Register, chosen: Chos
     attach(gathering, register)
     taking.tell_unnamed()
     houses.from_files(gathering, given, register)
+    _close(gathering, register, chosen)
     closure.forget_unreached(gathering)
     inline.tell(gathering)
     with case.commit():

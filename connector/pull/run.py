@@ -110,6 +110,7 @@ def pull_chart(
             _follow_changes(pull, patient)
         attachments.fetch_open(pull)
         houses.from_server(pull)
+        closure.close(pull)
         _finish(pull, began)
 
 
