@@ -169,6 +169,7 @@ def accept(job: Job, case: CaseFile) -> Request:
     except ValidationError:  # what an older program took and this one refuses: it was edited
         standing = job.request.model_copy(update={"question": ""})
     if standing.model_dump(mode="json") == wanted:
+        forget(case, "edit_waits")
         return job.request
     if has_left(case) and standing.destination_patient != job.request.destination_patient:
         raise UsageError(
@@ -176,8 +177,10 @@ def accept(job: Job, case: CaseFile) -> Request:
             "Put it back as it was; if it was wrong, `connector recall` the packet and ask anew.",
         )
     if case.fact("sending") and not told(case):
+        case.set_fact("edit_waits", True)
         return standing
     with case.commit():
+        forget(case, "edit_waits")
         case.set_fact("request", wanted)
         case.set_fact("needed_by", job.request.due)
         edited(case)

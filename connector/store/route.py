@@ -75,14 +75,15 @@ def approve(case: CaseFile, by: str, at: str) -> None:
     case.set_fact("approval", {**_bound(case), "by": by, "at": at})
 
 
-def approved(case: CaseFile, since: str = "") -> bool:
+def approved(case: CaseFile, since: str = "", until: str = "9") -> bool:
     """Whether a person let this very packet go from this source to this destination.
 
-    Under the consents as they are now, and not before `since` (a FHIR instant in UTC).
+    Under the consents as they are now, and from `since` to `until` (FHIR instants in UTC): one of
+    the future was given while a clock was wrong, and would not grow old.
     """
     made = case.fact("approval") or {}
     same = all(made.get(name) == value for name, value in _bound(case).items())
-    return same and made.get("at", "") >= since
+    return same and since <= made.get("at", "") <= until
 
 
 def _bound(case: CaseFile) -> dict[str, Any]:

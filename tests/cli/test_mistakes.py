@@ -74,7 +74,7 @@ def test_who_was_merged_in_the_middle_is_asked_for_anew_and_the_words_say_so(
         told = ran.json["reasons"][0]
         assert (ran.code, told["code"]) == (5, "patient")
         assert words in told["why"]
-        assert "new request_id" in told["what_to_do"]
+        assert "in the request. Where something has left already" in told["what_to_do"]
         assert "connector cancel" in told["what_to_do"]
         world.source.clear_faults()
         world.source.put(merged)
