@@ -5,14 +5,12 @@ ends were when it was opened, environment and base address, and an approval coun
 """
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import Held
-from ..settings import Destination, Source
+from ..settings import Destination, Source, base
 from . import packet
 from .casefile import CaseFile
 
-_PORTS = {"http": 80, "https": 443}
 # What people brought for a patient: it outlives another destination, not another patient.
 _PEOPLES = ("supplied", "waiver")
 _CHART_AND_AFTER = (
@@ -40,15 +38,6 @@ def where(destination: Destination) -> str:
     if destination.folder is not None:
         return f"folder {destination.folder.resolve()}"
     return base(destination.base_url)
-
-
-def base(url: str) -> str:
-    """A base address in one form: two that differ in letters or in a port left out are one."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
-    port = parts.port or _PORTS.get(parts.scheme)
-    host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}"
 
 
 def _end(environment: str, address: str) -> dict[str, str]:
