@@ -233,7 +233,8 @@ def _write(desk: Desk, pending: list[Signal], at: str, attempt: int) -> str:
         if signal.key in found.places:
             signal.before, signal.pending = signal.version, False
             signal.version = found.places[signal.key].version
-    if kind is Kind.DONE and not together and attempt <= desk.settings.attempts + len(ANNOUNCED):
+    taken = answer is not None and answer.ok  # reading tells whether it was done
+    if taken and not together and attempt <= desk.settings.attempts + len(ANNOUNCED):
         return ""  # the other one is next
     if may_try_again(desk, attempt, answer):
         return ""

@@ -24,7 +24,7 @@ from .deliver import settle
 from .desk import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
 from .disclosure import conclude
 from .exchange import may_try_again
-from .expected import WORKFLOW, Expected, canonical_sha256, judge
+from .expected import WORKFLOW, Expected, content_sha256, judge
 from .identity import check_again
 from .lookup import find, read, version_of
 from .second import send, settle_begun
@@ -126,7 +126,7 @@ def _signals(desk: Desk) -> list[_Signal]:
         if not isinstance(resource, dict):
             raise UndecodableError("not a resource")
         ours = row.version is not None and version_of(resource) == row.version
-        ours = ours or canonical_sha256(body) in known
+        ours = ours or content_sha256(body) in known
         found.append(_Signal(row, resource, ours))
     return found
 
@@ -137,13 +137,13 @@ def _known_content(desk: Desk) -> set[str]:
     begun = desk.case.fact("announcing")
     if begun is not None:
         announced = Expected(desk, begun["at"])
-        known |= {canonical_sha256(announced.of(key)) for key in announced.signals}
+        known |= {content_sha256(announced.of(key)) for key in announced.signals}
     return known
 
 
 def _remember(desk: Desk, writes: list[Write]) -> None:
     """Before they leave: by their content they are known for ours, if no answer comes."""
-    made = [canonical_sha256(write.body) for write in writes]
+    made = [content_sha256(write.body) for write in writes]
     desk.case.set_fact("taken_back", sorted({*desk.case.fact("taken_back", []), *made}))
 
 

@@ -97,11 +97,14 @@ class Desk:
         return found
 
     def next_write_no(self) -> int:
-        """The number of the next write: above all that the ledger and the case file hold.
+        """The number of the next write: above all that the ledger and the case file ever held.
 
         One of them may have been put back to an earlier day.
         """
-        return max(self.ledger.next_write_no(self.handle), delivery.next_write_no(self.case))
+        there = self.ledger.next_write_no(self.handle), delivery.next_write_no(self.case)
+        number: int = max(*there, self.case.fact("write_no", 0) + 1)
+        self.case.set_fact("write_no", number)
+        return number
 
     def wrote(self, records: Iterable[Written]) -> None:
         """Keep in the ledger how we left records there. Raises `LockHeld`."""

@@ -120,7 +120,7 @@ class Removal:
             wanted = None if self.rows[place].type == TASK else entered_in_error(resource)
             if wanted is None:
                 return self.fate(place, "remains", why)
-            emptied = with_identity(encode(wanted), str(resource["id"]), ())
+            emptied = encode(wanted)
             if canonical_sha256(emptied) == canonical_sha256(body):
                 return self.fate(place, "marked", why)
             if version_of(resource) != self.versions[place]:
@@ -128,6 +128,7 @@ class Removal:
             if failure:
                 return self.fate(place, "remains", f"not marked: {failure}")
             attempt += 1
+            emptied = with_identity(emptied, str(resource["id"]), ())
             kind, answer, words = send(desk, [self._write("PUT", place, emptied)], "recall")
             if kind is Kind.UNCLEAR and not may_try_again(desk, attempt, answer):
                 raise _unfinished(words)
