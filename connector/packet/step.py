@@ -50,6 +50,7 @@ from .mappings import Mappings
 from .match import Shelf
 from .moments import interval
 from .named import must_travel, named
+from .near import BY_LINK, NEAR, near
 from .news import News, Revision
 from .outline import Outline, outline
 from .release import UNREADABLE, Barrier
@@ -151,7 +152,8 @@ def map_case(
 
     leaving = [row for key, row in rows.items() if key in chosen]
     notices = notices_for(leaving, mappings.release)
-    sensitive = _sensitive(leaving, mappings)
+    close = near(leaving, rows, barred, mappings.selection.shared)
+    sensitive = _sensitive(leaving, close, mappings)
     with _held_with(case, decided):
         hold_sensitive(sensitive, mappings.heuristic, request, barrier.released)
     subject = _subject(case, source, patient)
@@ -298,12 +300,16 @@ def _mark_minors(
             rows[key] = replace(row, kinds=kinds)
 
 
-def _sensitive(leaving: Sequence[Row], mappings: Mappings) -> dict[str, Any]:
-    """The sensitive kinds that leave, for whoever decides. Never in the packet."""
+def _sensitive(leaving: Sequence[Row], close: list[str], mappings: Mappings) -> dict[str, Any]:
+    """The sensitive kinds that leave, for whoever decides. Never in the packet.
+
+    `close`: those near what is withheld.
+    """
     labels, heuristic = Labels(mappings.labels), mappings.heuristic
     guessed = {row.key: row.kinds for row in leaving if row.kinds}
     labelled = {row.key: labels.lists(row.labels) for row in leaving if row.labels}
     kinds = kinds_that_leave(guessed, labelled, heuristic)
+    kinds += [{"kind": NEAR, "by": BY_LINK, "records": sorted(close)}] if close else []
     return {"kinds": kinds, "caveat": heuristic.caveat if kinds else ""}
 
 
