@@ -12,14 +12,14 @@ from pydantic import ValidationError
 
 from . import packet, push
 from .case import State, may_follow
-from .config import Config, same_environment
+from .config import Config, same_environment, two_ends
 from .endpoint import Endpoint
 from .errors import ConnectorError, UsageError
 from .fhir.ids import case_handle
 from .progress import Progress, silent
 from .pull import types_of_chart
 from .request import Request
-from .settings import Destination, Source
+from .settings import Destination, Source, base
 from .store import route, shown
 from .store.casefile import CaseFile
 from .store.disclosures import Anchor
@@ -79,7 +79,7 @@ def prepare(
     source = config.source(request.source)
     destination = packet.settled(config.destination(request.destination), mappings)
     same_environment(source, destination)
-    _two_ends(source, destination)
+    two_ends(source, destination)
     job = Job(config, request, source, destination, mappings, progress, file, clock)
     packet.known_items(job.checklist, request)
     if request.scope == "whole-chart" and destination.accepts.scope == "checklist":
@@ -88,17 +88,6 @@ def prepare(
             "Leave scope out of the request, or change `accepts` of the destination.",
         )
     return job
-
-
-def _two_ends(source: Source, destination: Destination) -> None:
-    """`UsageError` if the destination is the source itself."""
-    same = source.base_url and route.base(source.base_url) == route.where(destination)
-    if same or source.id == destination.id:
-        raise UsageError(
-            f"source and destination have the same {'base_url' if same else 'id'}: they are one"
-            " server",
-            "Correct the request, or one of the two sections in connector.toml.",
-        )
 
 
 @contextmanager
@@ -169,6 +158,7 @@ def accept(job: Job, case: CaseFile) -> Request:
     except ValidationError:  # what an older program took and this one refuses: it was edited
         standing = job.request.model_copy(update={"question": ""})
     if standing.model_dump(mode="json") == wanted:
+        forget(case, "edit_waits")
         return job.request
     if has_left(case) and standing.destination_patient != job.request.destination_patient:
         raise UsageError(
@@ -176,8 +166,10 @@ def accept(job: Job, case: CaseFile) -> Request:
             "Put it back as it was; if it was wrong, `connector recall` the packet and ask anew.",
         )
     if case.fact("sending") and not told(case):
+        case.set_fact("edit_waits", True)
         return standing
     with case.commit():
+        forget(case, "edit_waits")
         case.set_fact("request", wanted)
         case.set_fact("needed_by", job.request.due)
         edited(case)
@@ -232,7 +224,7 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
             "Put the request back as it was. A new second opinion needs a new request_id.",
         )
     for end, settings in (("source", job.source), ("destination", job.destination)):
-        known = {route.base(url) for url in settings.formerly}
+        known = {base(url) for url in settings.formerly}
         if frozen[end] != now[end] and frozen[end]["base"] not in known:
             raise UsageError(
                 f"the {end} is at another address than when the packet left"

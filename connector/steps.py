@@ -133,8 +133,9 @@ def author(job: Job, desk: push.Desk) -> None:
     except UsageError:
         forget(case, "mapped")  # what lacks may stand in the request or in the configuration
         raise
-    oldest = iso(job.clock() - timedelta(days=job.destination.approval_days))
-    free = job.destination.release == "auto" or route.approved(case, oldest)
+    now = job.clock()
+    times = now - timedelta(days=job.destination.approval_days), now + timedelta(days=1)
+    free = job.destination.release == "auto" or route.approved(case, *map(iso, times))
     enter(desk.case, State.READY if free else State.UNAPPROVED)
 
 

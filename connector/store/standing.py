@@ -72,6 +72,7 @@ class Standing:
     task: str | None
     patient: str | None
     patient_chosen: dict[str, Any] | None  # the last decision of a person about it
+    edit_waits: bool  # the request was edited, and is taken up when this packet is told
     copies_unseen: bool  # whether copies of ours stand there could not be looked for
     update: dict[str, Any] | None  # the last one after the first packet; told_at None: on its way
     withheld_since: dict[str, Any] | None  # of ours there: what would be withheld now
@@ -177,6 +178,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         task=_place(case, "Task", there),
         patient=case.fact("destination_patient") or _patient(there),
         patient_chosen=_chosen(case),
+        edit_waits=bool(case.fact("edit_waits")),
         copies_unseen=bool(case.fact(delivery.COPIES_UNSEEN)),
         update=_update(case),
         withheld_since=_since(case, now),

@@ -1,10 +1,12 @@
 """The organisations of a chart: which are one and the same, and which are part of which."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...fhir.lossless import UndecodableError, decode
+from ...fhir.references import objects
 from ...request import Organization
 from ...store import chart
 from ...store.casefile import CaseFile
@@ -12,6 +14,9 @@ from ..record.links import Links, identifier_token
 from .organization_names import Name, names
 from .practitioners import npis
 
+_DISPLAY = re.compile(rb'"display"\s*:\s*"((?:[^"\\]|\\.)*)"')
+# Who is named in these is asked, or permitted to know, and has not treated the patient by that.
+_ASKED = frozenset({"Appointment", "Consent", "CommunicationRequest", "ServiceRequest", "Task"})
 _DEPTH_MAX = 20  # of a partOf chain
 
 
@@ -91,6 +96,38 @@ def body(resource: Mapping[str, Any], above: frozenset[str] = frozenset()) -> Bo
 def keys_of(some: Sequence[Body], there: Mapping[str, Body]) -> frozenset[str]:
     """The keys of the organisations of the chart that are one of `some`."""
     return frozenset(key for key, one in there.items() if any(one.same(each) for each in some))
+
+
+def mentioned(case: CaseFile, some: Sequence[Body]) -> bool:
+    """Whether a reference of the chart means one of `some`, by a number or by its name alone.
+
+    Not one that only says whom something is asked of.
+    """
+    numbers = frozenset().union(*(one.npis for one in some))
+    wanted = frozenset().union(*(one.names for one in some))
+    known: dict[bytes, bool] = {}  # texts repeat: whether each is one of these names
+
+    def called(text: bytes) -> bool:
+        if text not in known:
+            known[text] = not wanted.isdisjoint(names(text.decode("utf-8", "replace")))
+        return known[text]
+
+    for record in chart.records(case):
+        if record.type in _ASKED:
+            continue
+        written = any(called(found[1]) for found in _DISPLAY.finditer(record.body))
+        if not written and not any(number.encode() in record.body for number in numbers):
+            continue
+        try:
+            nodes = [node for node in objects(decode(record.body)) if "code" not in node]
+        except UndecodableError:
+            continue
+        for node in nodes:
+            if not numbers.isdisjoint(npis(node.get("identifier"))):
+                return True
+            if written and not wanted.isdisjoint(names(node.get("display"))):
+                return True
+    return False
 
 
 def above(keys: Iterable[str], there: Mapping[str, Body]) -> frozenset[str]:
