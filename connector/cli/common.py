@@ -85,7 +85,7 @@ def request_of(config: Config, name: str) -> Request:
         return read_request(Path(name))
     folder = folder_of(config, name)
     with CaseFile.open(folder) as case:
-        return Request.model_validate(case.fact("request"))
+        return Request.model_validate(case.state.request)
 
 
 def folder_of(config: Config, name: str) -> Path:

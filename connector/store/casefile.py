@@ -4,7 +4,6 @@ Every change happens inside `with case.commit():`, so that a step is either whol
 and any step can run again after a crash. Threads share one connection under one lock.
 """
 
-import json
 import os
 import sqlite3
 import threading
@@ -17,10 +16,11 @@ from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
 from .lock import in_turn
 from .private import private_folder
+from .state import CaseState
 
 # 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`; 5: fewer delivery states;
-# 7: no `ruling`, decisions without label and `because`
-SCHEMA_VERSION = 8
+# 7: no `ruling`, decisions without label and `because`; 8: the state under other names
+SCHEMA_VERSION = 9
 _PIECE = 256 * 1024
 
 _DELIVERY = """(
@@ -31,10 +31,10 @@ _DELIVERY = """(
      'rejected', 'theirs', 'removed')),
   note TEXT NOT NULL DEFAULT '', PRIMARY KEY (type, id)) STRICT"""
 
-# Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
+# Bodies are bytes as the source sent them. `state` holds JSON by name: state.py.
 # IF NOT EXISTS: two processes may open a new case at the same moment.
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
 -- pull: one row per search or operation asked; `next_url` is where to go on
 CREATE TABLE IF NOT EXISTS query (
@@ -150,6 +150,13 @@ _CHANGES = {
     "DROP TABLE delivery; ALTER TABLE delivery_now RENAME TO delivery;",
     7: "ALTER TABLE decision ADD COLUMN label TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE decision ADD COLUMN because TEXT NOT NULL DEFAULT '';",
+    8: "INSERT OR REPLACE INTO state SELECT CASE name WHEN 'state' THEN 'status'"
+    " WHEN 'mapped' THEN 'mapped_with' WHEN 'identity' THEN 'route'"
+    " WHEN 'doubt' THEN 'unknown_outcome' WHEN 'told' THEN 'unknown_outcome_said'"
+    " WHEN 'doubts' THEN 'unknown_outcomes' WHEN 'doubles' THEN 'duplicates_decided'"
+    " WHEN 'copies_kept' THEN 'duplicates_kept' WHEN 'risen' THEN 'undeleted'"
+    " WHEN 'taken_back' THEN 'cancel_contents' ELSE name END, value FROM fact"
+    " WHERE name <> 'source_software'; DROP TABLE fact;",
 }
 
 
@@ -160,6 +167,7 @@ class CaseFile:
         self._db = connection
         self._lock = threading.RLock()
         self._fence: int | None = None
+        self.state = CaseState(self)
         self.path = path
         self.folder = path.parent
 
@@ -206,7 +214,7 @@ class CaseFile:
         Who has a lower one by now was stopped and overtaken: every commit of theirs raises
         `LockHeld`. (The lock on the folder keeps writers apart; this holds where it was removed.)
         """
-        self.set_fact("fence", fence)
+        self.state.fence = fence
         self._fence = fence
 
     @contextmanager
@@ -239,7 +247,7 @@ class CaseFile:
                 self._db.execute("ROLLBACK")
 
     def _check_fence(self) -> None:
-        if self._fence is not None and self.fact("fence") != self._fence:
+        if self._fence is not None and self.state.fence != self._fence:
             raise LockHeld(
                 "another run has taken over this case", "Let that one finish: `connector status`."
             )
@@ -300,18 +308,6 @@ class CaseFile:
         ):
             while piece := content.read(_PIECE):
                 blob.write(piece)
-
-    def fact(self, name: str, default: Any = None) -> Any:
-        """A small value by name (JSON), or `default`."""
-        found = self.row("SELECT value FROM fact WHERE name = ?", (name,))
-        return json.loads(found[0]) if found else default
-
-    def set_fact(self, name: str, value: Any) -> None:
-        """Keep a small JSON value by name; None forgets it."""
-        with self.commit():
-            self.execute("DELETE FROM fact WHERE name = ?", (name,))
-            if value is not None:
-                self.execute("INSERT INTO fact VALUES (?, ?)", (name, json.dumps(value)))
 
 
 @contextmanager

@@ -104,10 +104,10 @@ def test_a_case_of_an_older_program_is_adopted_and_asks_for_its_approval_again(
     digest = approved(world, request)
     with sqlite3.connect(case_file(world)) as db:
         db.execute(
-            "UPDATE fact SET value = json_remove(value, '$.source', '$.destination')"
-            " WHERE name = 'identity'"
+            "UPDATE state SET value = json_remove(value, '$.source', '$.destination')"
+            " WHERE name = 'route'"
         )
-        db.execute("UPDATE fact SET value = json_remove(value, '$.for') WHERE name = 'approval'")
+        db.execute("UPDATE state SET value = json_remove(value, '$.for') WHERE name = 'approval'")
     held = world.cli("transfer", request, "--json")
     assert (held.code, held.json["state"]) == (5, "awaiting-approval")
     assert held.json["adopted_at"]

@@ -78,8 +78,8 @@ def _filled(pull: Pull, what: str, how: str, kinds: Sequence[str] = BROKEN) -> N
             (what, *kinds),
         )
         if gone:
-            filled = pull.case.fact("filled", {})
-            pull.case.set_fact("filled", {**filled, what: how})
+            filled = pull.case.state.filled
+            pull.case.state.filled = {**filled, what: how}
 
 
 def _is_done(pull: Pull, key: str) -> bool:

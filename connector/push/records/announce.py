@@ -60,7 +60,7 @@ def announce(desk: Desk, now: str) -> None:
     `Held` (`theirs`) if somebody changed one of the two, `ReadBackDiffers`, `DestinationRefused`,
     `Waiting`.
     """
-    begun = desk.case.fact("announcing")
+    begun = desk.case.state.announcing
     if begun is None:
         everything_is_there(desk)
     at = begun["at"] if begun else now
@@ -223,7 +223,7 @@ def _write(desk: Desk, pending: list[Signal], at: str, attempt: int) -> str:
     together = desk.way() == "transaction"
     now = pending if together else pending[:1]
     write_no = desk.next_write_no()
-    desk.case.set_fact("announcing", {"at": at, "write_no": write_no})
+    desk.case.state.announcing = {"at": at, "write_no": write_no}
     answer = post(desk, write_no, list(map(put, now)), "announce", "announce")
     kind, words, found = judged([signal.key for signal in now], answer)
     desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)

@@ -193,7 +193,7 @@ class Courier:
         self, units: list[Unit], attempt: int, answer: Answer | None, words: str
     ) -> bool:
         """Look what stands there. False: there was no more to try, and the rest is isolated."""
-        self._desk.case.set_fact("unclear_write", True)
+        self._desk.case.state.unclear_write = True
         again = may_try_again(self._desk, attempt, answer)
         refused = answer is not None and answer.status == 429  # then nothing of it was done
         self._look_for(units, Patience(0) if refused else self._patience())

@@ -208,7 +208,7 @@ def _rows(desk: Desk, others: Elsewhere) -> list[Delivery]:
         for row in delivery.deliveries(desk.case)
         if row.write_no > 0 or f"{row.type}/{row.target_id}" in others.recalled
     ]
-    abort = desk.case.fact("abort")
+    abort = desk.case.state.abort
     if abort is None:
         return rows
     place = abort["target_id"], abort["version"]

@@ -73,8 +73,8 @@ def not_taken(desk: Desk, write_no: int, words: str, what_to_do: str) -> Destina
     """The destination refused it whole: nothing stands there, and the packet may be mended."""
     with desk.case.commit():
         delivery.take_back(desk.case, write_no)
-        desk.case.set_fact("sending", None)
-        desk.case.set_fact("kind", None)
+        desk.case.state.sending = None
+        desk.case.state.kind = None
     return DestinationRefused(f"push: {words}", what_to_do)
 
 

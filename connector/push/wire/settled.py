@@ -12,15 +12,13 @@ from ..session import Desk
 from .response import Kind, kind_of
 from .write import post
 
-_BEGUN = "second_write"  # the case fact with the number of a write whose answer is not kept yet
-
 
 def settle_begun(desk: Desk) -> None:
     """Say of a write that an earlier run began that what is read now settles it."""
-    write_no = desk.case.fact(_BEGUN)
+    write_no = desk.case.state.second_write
     if write_no is not None:
         desk.ledger.answer(desk.handle, write_no, None, "settled by reading")
-        desk.case.set_fact(_BEGUN, None)
+        desk.case.state.second_write = None
 
 
 def send(desk: Desk, writes: Sequence[Write], event: Event) -> tuple[Kind, Answer | None, str]:
@@ -29,7 +27,7 @@ def send(desk: Desk, writes: Sequence[Write], event: Event) -> tuple[Kind, Answe
     Raises `DestinationRefused` if we are not let in at all, and what `post` raises.
     """
     write_no = desk.next_write_no()
-    desk.case.set_fact(_BEGUN, write_no)
+    desk.case.state.second_write = write_no
     answer = post(desk, write_no, writes, event, event)
     kind, words = kind_of(answer), "no whole answer from the destination"
     if answer is not None:
@@ -37,7 +35,7 @@ def send(desk: Desk, writes: Sequence[Write], event: Event) -> tuple[Kind, Answe
         if kind is not Kind.DONE:
             delivery.keep_words(desk.case, write_no, answer.status, answer.body)
     desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)
-    desk.case.set_fact(_BEGUN, None)
+    desk.case.state.second_write = None
     if answer is not None and answer.status == 401:
         raise DestinationRefused(
             f"{event}: {words}", "Check `auth` of this destination and what its account may write."
