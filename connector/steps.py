@@ -15,10 +15,11 @@ from .case import ARRIVED, State
 from .endpoint import Endpoint
 from .errors import Held, ReadBackDiffers, SourceFailed, UsageError, Waiting
 from .fhir.lossless import encode
+from .gap import MENDABLE
 from .job import Job, accept, enter, iso, updatable
 from .ours import must_not_be_ours
 from .pull import keep_consents, pull_chart, pull_files, types_of_chart
-from .store import chart, delivery, export, route, update
+from .store import delivery, export, gaps, route, update
 from .store.casefile import CaseFile
 from .store.state import CaseState, required
 
@@ -86,8 +87,7 @@ def _stand(job: Job, desk: push.Desk) -> None:
 
 def _pull(job: Job, desk: push.Desk) -> None:
     case = desk.case
-    kinds = {gap.kind for gap in chart.gaps(case) if not gap.expected}
-    broken = not kinds.isdisjoint(chart.FAILED)
+    broken = any(gap.kind in MENDABLE and not gap.expected for gap in gaps.of(case))
     if case.state.pull_complete and not broken:
         if case.state.status is State.OPENED:
             enter(desk.case, State.PULLED)  # a run ended just before this

@@ -14,11 +14,12 @@ from typing import Any, Literal
 from ..errors import Held, SourceFailed
 from ..fhir.identifiers import identifiers
 from ..fhir.ids import derived_id
+from ..gap import Gap, GapKind, Wanted
 from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Destination, Source
 from ..store import answers as said
-from ..store import chart, delivery, since
+from ..store import chart, delivery, gaps, since
 from ..store.casefile import CaseFile
 from ..store.content import attached
 from ..store.coverage import replace_coverage
@@ -132,7 +133,7 @@ def map_case(
     answered = answers(
         checklist, request, destination, mappings.selection, supplied, said.waivers(case)
     )
-    known = Known(request, shelf, staying, chart.gaps(case), mappings.status, answered)
+    known = Known(request, shelf, staying, gaps.of(case), mappings.status, answered)
     findings = assess(checklist, known)
     told = tell(findings, answered, Places(case, links, free, secrets).thing)
     scope = "checklist" if destination.accepts.scope == "checklist" else request.scope
@@ -310,8 +311,8 @@ def _sensitive(leaving: Sequence[Row], mappings: Mappings) -> dict[str, Any]:
 def _tell_unreadable(case: CaseFile, barred: dict[str, Decision]) -> None:
     for decision in barred.values():
         if decision.rule == UNREADABLE:
-            what = f"{decision.type} (a record that can't be read)"
-            chart.add_gap(case, what, "failed", "its JSON can't be decoded")
+            wanted = Wanted(decision.type, role="a record that can't be read")
+            gaps.add(case, Gap((wanted,), GapKind.FAILED, ("its JSON can't be decoded",)))
 
 
 def _subject(case: CaseFile, source: Source, patient: str) -> LiteralSubject:

@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 from ..endpoint import Answer
 from ..errors import EndpointError
-from ..store import chart
-from ..store.chart import BROKEN, Query, Record
+from ..gap import broken_types
+from ..store import chart, gaps
+from ..store.chart import Query, Record
 from .context import Pull
 from .delta import UPDATED, narrow
-from .gaps import gap_type
 from .lookup import ask, page_of
 from .plan import everything
 
@@ -37,8 +37,7 @@ def ask_again(pull: Pull, since: str) -> bool:
     """Open the queries of the types that changed since then. True if there are any."""
     planned = pull.searches()
     # What has a gap is asked anew by a later run.
-    broken = {gap_type(gap.what) for gap in chart.gaps(pull.case) if gap.kind in BROKEN}
-    types = _changed(pull, since, planned) - broken
+    types = _changed(pull, since, planned) - broken_types(gaps.of(pull.case))
     standing = [q for q in chart.queries(pull.case) if q.pages and _type(q) in types]
     unasked = types - {_type(query) for query in standing}
     for query in [*standing, *(query for query in planned if _type(query) in unasked)]:

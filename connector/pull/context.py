@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ..endpoint import Endpoint
 from ..errors import EndpointError, SignInFailed, SourceFailed, Unreachable
 from ..fhir.capability import Capability
+from ..gap import GapKind, Wanted
 from ..progress import Progress, Tally
 from ..settings import Source
 from ..store.casefile import CaseFile
@@ -37,9 +38,10 @@ class Gathering:
         """Every address of the source: the one that we ask, and what it calls itself."""
         return (self.settings.base_url, *self.case.state.source_bases)
 
-    def gap(self, what: str, kind: str, why: str) -> None:
+    def gap(self, wanted: Wanted | tuple[Wanted, ...], kind: GapKind, why: str) -> None:
         """Store a gap, marked if the operator expects it."""
-        report(self.case, self.settings.expected_gaps, what, kind, why)
+        several = (wanted,) if isinstance(wanted, Wanted) else wanted
+        report(self.case, self.settings.expected_gaps, several, kind, why)
 
 
 @dataclass(frozen=True, kw_only=True)

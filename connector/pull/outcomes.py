@@ -2,6 +2,7 @@
 
 from ..fhir.lossless import UndecodableError, decode
 from ..fhir.outcome import codes, issues
+from ..gap import GapKind
 from .records import UNREADABLE, Problem
 
 
@@ -17,4 +18,4 @@ def missing(body: bytes) -> Problem | None:
     if not grave:
         return None
     told = codes(grave) or "no code"
-    return Problem("failed", f"the server said that results are missing ({told})")
+    return Problem(GapKind.FAILED, f"the server said that results are missing ({told})")

@@ -10,6 +10,7 @@ from ..fhir.lossless import UndecodableError, decode, sha256
 from ..fhir.record import peek
 from ..fhir.salvage import deeper_than
 from ..fhir.subject import Person, Whose
+from ..gap import GapKind
 from ..store.chart import Record
 
 # FHIR resources are some ten levels deep. Later steps walk a record with several calls a level, and
@@ -21,22 +22,23 @@ _HUGE_EXPONENT = re.compile(rb"\d[eE][+-]?\d{5}")
 class Problem(NamedTuple):
     """Why a resource is not taken: `kind` and `why` of the gap."""
 
-    kind: str
+    kind: GapKind
     why: str
 
 
-UNREADABLE = Problem("failed", "at least one record could not be read")
-SUBSETTED = Problem("refused", "the server sent at least one record only in part (SUBSETTED)")
-TOO_DEEP = Problem("failed", f"at least one record is nested deeper than {_DEPTH_MAX} levels")
-ANOTHER_PATIENT = Problem("failed", "a record of another patient came back")
-SEVERAL_PEOPLE = Problem("failed", "a record about several people, which is not taken")
+UNREADABLE = Problem(GapKind.FAILED, "at least one record could not be read")
+SUBSETTED = Problem(GapKind.REFUSED, "the server sent at least one record only in part (SUBSETTED)")
+TOO_DEEP = Problem(GapKind.FAILED, f"at least one record is nested deeper than {_DEPTH_MAX} levels")
+ANOTHER_PATIENT = Problem(GapKind.FAILED, "a record of another patient came back")
+SEVERAL_PEOPLE = Problem(GapKind.FAILED, "a record about several people, which is not taken")
 UNNAMED = Problem(
-    "failed", "a record that does not say whose it is, in an answer that may be anybody's"
+    GapKind.FAILED, "a record that does not say whose it is, in an answer that may be anybody's"
 )
 NAMED_OTHERWISE = Problem(
-    "failed", "a record that gives its patient another name, and nothing to know them by: not taken"
+    GapKind.FAILED,
+    "a record that gives its patient another name, and nothing to know them by: not taken",
 )
-ABOUT_NO_PATIENT = Problem("failed", "a record that names no patient came back")
+ABOUT_NO_PATIENT = Problem(GapKind.FAILED, "a record that names no patient came back")
 
 
 class Came(Enum):
@@ -75,7 +77,9 @@ class Sieve:
     def examine(self, body: bytes, came: Came = Came.REFERRED) -> Record | Problem | None:
         """The record to store, the problem it is, or None for a type that is left out."""
         if len(body) > self.bytes_max:
-            return Problem("refused", f"at least one record is larger than {self.bytes_max} bytes")
+            return Problem(
+                GapKind.REFUSED, f"at least one record is larger than {self.bytes_max} bytes"
+            )
         if deeper_than(body, _DEPTH_MAX):
             return TOO_DEEP
         try:

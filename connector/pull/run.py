@@ -9,11 +9,12 @@ from ..fhir import capability as capabilities
 from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
 from ..fhir.subject import person
+from ..gap import MENDABLE, GapKind, Wanted
 from ..mappingfiles import PACKAGED, MappingFiles
 from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Source
-from ..store import chart
+from ..store import chart, gaps
 from ..store.casefile import CaseFile
 from ..store.chart import Record
 from ..store.state import required
@@ -22,7 +23,7 @@ from .attachments import fetch, inline
 from .bulk import delete, export
 from .compartment import OWN_TYPES, SEVERAL_PEOPLE
 from .context import Pull
-from .gaps import Missing, gap_name
+from .gaps import Missing
 from .granted import not_granted
 from .patient import Found, check_brought, find_patient, links, read_again, stay_with
 from .plan import plan, unsupported
@@ -57,9 +58,7 @@ def pull_chart(
     the end, `pull_complete`. Raises `Held` (which patient), `SourceFailed` (no R4 server, or one
     that gives nothing) or `Waiting`; what was pulled until then is kept.
     """
-    if case.state.pull_complete and not any(
-        gap.kind in ("refused", "failed") for gap in chart.gaps(case)
-    ):
+    if case.state.pull_complete and not any(gap.kind in MENDABLE for gap in gaps.of(case)):
         return
     if settings.pull == "bulk":
         export.not_too_early(case)
@@ -154,21 +153,21 @@ def _open(pull: Pull, found: Found, began: str) -> None:
         case.state.source_patient = found.record.id
         # The gaps are about to be told anew. One on pages that are already stored would not be
         # found again, so that query starts over.
-        told = {gap.what for gap in chart.gaps(case)}
+        told = {wanted for gap in gaps.of(case) for wanted in gap.wanted}
         for query in chart.queries(case, "open"):
-            if gap_name(query.key) in told:
+            if Wanted.of_query(query.key) in told:
                 chart.fail_query(case, query.key)
         chart.reopen_failed(case)
         if found.read:
             chart.put_record(case, found.record, "Patient")
         chart.add_queries(case, planned)
         for name in pull.ungranted.keys() - pull.never_types:
-            pull.gap(name, "refused", pull.ungranted[name])
+            pull.gap(Wanted(name), GapKind.REFUSED, pull.ungranted[name])
         cannot = unsupported(pull.capability, pull.unasked, pull.wanted_types, pull.known)
         for name, why in cannot.items():
-            pull.gap(name, "unsupported", why)
+            pull.gap(Wanted.of_query(name), GapKind.UNSUPPORTED, why)
         if found.replaced:
-            pull.gap("Patient", "not-asked", _STILL_THERE)
+            pull.gap(Wanted("Patient"), GapKind.NOT_ASKED, _STILL_THERE)
 
 
 def _ask(pull: Pull) -> None:
@@ -222,7 +221,7 @@ def _check_not_refused(pull: Pull) -> None:
     """A source that answers no search at all gives no chart: that is not a chart with gaps."""
     asked = chart.queries(pull.case)
     if pull.settings.pull != "bulk" and asked and all(query.pages == 0 for query in asked):
-        reasons = sorted({gap.why for gap in chart.gaps(pull.case) if gap.kind != "unsupported"})
+        reasons = sorted({g.why for g in gaps.of(pull.case) if g.kind is not GapKind.UNSUPPORTED})
         raise SourceFailed(
             f"the source refuses or breaks every search: {reasons[0]}",
             "Check what this client may read there (its scopes or its role)."

@@ -4,6 +4,7 @@ Every change happens inside `with case.commit():`, so that a step is either whol
 and any step can run again after a crash. Threads share one connection under one lock.
 """
 
+import json
 import os
 import sqlite3
 import threading
@@ -14,13 +15,15 @@ from typing import IO, Any
 
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
+from ..gap import read
 from .lock import in_turn
 from .private import private_folder
 from .state import CaseState
 
 # 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`; 5: fewer delivery states;
-# 7: no `ruling`, decisions without label and `because`; 8: the state under other names
-SCHEMA_VERSION = 9
+# 7: no `ruling`, decisions without label and `because`; 8: a gap's `what` and `why` as text
+# 9: the state under other names
+SCHEMA_VERSION = 10
 _PIECE = 256 * 1024
 
 _DELIVERY = """(
@@ -30,6 +33,10 @@ _DELIVERY = """(
     ('intended', 'sent', 'accepted', 'verified', 'form-changed', 'precision-changed', 'differs',
      'rejected', 'theirs', 'removed')),
   note TEXT NOT NULL DEFAULT '', PRIMARY KEY (type, id)) STRICT"""
+
+_GAP = """(
+  wanted TEXT NOT NULL, kind TEXT NOT NULL, reasons TEXT NOT NULL,
+  expected INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (wanted, kind)) STRICT"""
 
 # Bodies are bytes as the source sent them. `state` holds JSON by name: state.py.
 # IF NOT EXISTS: two processes may open a new case at the same moment.
@@ -63,9 +70,8 @@ CREATE TABLE IF NOT EXISTS attachment (
   content_type TEXT, sha256 TEXT) STRICT;
 -- what attachments hold: once, however many addresses lead to it
 CREATE TABLE IF NOT EXISTS content (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS gap (
-  what TEXT NOT NULL, kind TEXT NOT NULL, why TEXT NOT NULL,
-  expected INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (what, kind)) STRICT;
+-- `wanted` and `reasons` as JSON (store/gaps.py)
+CREATE TABLE IF NOT EXISTS gap _GAP;
 -- what the pull before had, and how this one differs from it
 CREATE TABLE IF NOT EXISTS earlier (
   type TEXT NOT NULL, id TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
@@ -150,13 +156,16 @@ _CHANGES = {
     "DROP TABLE delivery; ALTER TABLE delivery_now RENAME TO delivery;",
     7: "ALTER TABLE decision ADD COLUMN label TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE decision ADD COLUMN because TEXT NOT NULL DEFAULT '';",
-    8: "INSERT OR REPLACE INTO state SELECT CASE name WHEN 'state' THEN 'status'"
+    8: "CREATE TABLE gap_now _GAP;"
+    "INSERT INTO gap_now SELECT wanted(what), kind, json_array(why), expected FROM gap;"
+    "DROP TABLE gap; ALTER TABLE gap_now RENAME TO gap;",
+    9: "INSERT OR REPLACE INTO state SELECT CASE name WHEN 'state' THEN 'status'"
     " WHEN 'mapped' THEN 'mapped_with' WHEN 'identity' THEN 'route'"
     " WHEN 'doubt' THEN 'unknown_outcome' WHEN 'told' THEN 'unknown_outcome_said'"
     " WHEN 'doubts' THEN 'unknown_outcomes' WHEN 'doubles' THEN 'duplicates_decided'"
     " WHEN 'copies_kept' THEN 'duplicates_kept' WHEN 'risen' THEN 'undeleted'"
     " WHEN 'taken_back' THEN 'cancel_contents' ELSE name END, value FROM fact"
-    " WHERE name <> 'source_software'; DROP TABLE fact;",
+    " WHERE name NOT IN ('source_software', 'second_write'); DROP TABLE fact;",
 }
 
 
@@ -187,9 +196,12 @@ class CaseFile:
             db.execute("PRAGMA secure_delete = ON")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version < SCHEMA_VERSION:
+                db.create_function("wanted", 1, lambda what: json.dumps(read(what)))
                 changes = "".join(sql for older, sql in _CHANGES.items() if 0 < version <= older)
                 db.executescript(
-                    f"BEGIN IMMEDIATE;{_SCHEMA}{changes}".replace("_DELIVERY", _DELIVERY)
+                    f"BEGIN IMMEDIATE;{_SCHEMA}{changes}".replace("_DELIVERY", _DELIVERY).replace(
+                        "_GAP", _GAP
+                    )
                     + f"PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
                 )
             elif version > SCHEMA_VERSION:

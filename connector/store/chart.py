@@ -1,20 +1,14 @@
-"""The chart in the case file: queries, records, references, attachments, gaps."""
+"""The chart in the case file: queries, records, references, attachments."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..fhir.lossless import sha256
+from ..gap import FILES, broken_types
+from . import gaps
 from .casefile import CaseFile
 from .packet import altered
-
-# What a gap may be (design: the words). `rejected` comes from the destination.
-GAP_KINDS = ("searched-none", "refused", "failed", "unsupported", "rejected", "not-asked")
-# Gaps that mean something offered was not had: they alone make a case incomplete.
-BROKEN = ("refused", "failed", "rejected")
-NAMES = ", "  # between the names of a gap that is told once for several
-FAILED = ("refused", "failed")  # of those, what another pull may mend
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +32,6 @@ class Record(NamedTuple):
     version: str
     sha256: str
     body: bytes
-
-
-class Gap(NamedTuple):
-    """Something wanted and not had. `expected`: the operator listed it in `expected_gaps`."""
-
-    what: str
-    kind: str
-    why: str
-    expected: bool
 
 
 def add_queries(case: CaseFile, queries: Iterable[Query]) -> None:
@@ -186,8 +171,7 @@ def reopen_failed(case: CaseFile) -> None:
         )
         case.execute("UPDATE target SET status = 'open' WHERE status = 'gap'")
         case.execute("UPDATE attachment SET status = 'open' WHERE status = 'gap'")
-        # What the destination did not take is not for the source to mend.
-        case.execute("DELETE FROM gap WHERE kind <> 'rejected'")
+        gaps.forget(case)
 
 
 def begin_again(case: CaseFile, since: str) -> None:
@@ -197,7 +181,7 @@ def begin_again(case: CaseFile, since: str) -> None:
         case.execute("INSERT INTO earlier SELECT type, id, sha256 FROM record")
         for table in ("query", "page", "counted", "change"):
             case.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
-        case.execute("DELETE FROM gap WHERE kind <> 'rejected'")
+        gaps.forget(case)
         case.state.pulled_before = since
 
 
@@ -239,8 +223,8 @@ def compare_with_earlier(case: CaseFile) -> None:
     """
     if case.state.pulled_before is None:
         return
-    broken = broken_types(case)
-    unclear = "files" in broken  # may hold records of any type
+    broken = broken_types(gaps.of(case))
+    unclear = FILES in broken  # may hold records of any type
     marks = ", ".join("?" * len(broken))
     with case.commit():
         case.execute("DELETE FROM change")
@@ -255,17 +239,6 @@ def compare_with_earlier(case: CaseFile) -> None:
             f" AND type NOT IN ({marks}) AND NOT ?",
             (*sorted(broken), unclear),
         )
-
-
-def broken_types(case: CaseFile) -> set[str]:
-    """Types of which something was offered and not had."""
-    found = (part for gap in gaps(case) if gap.kind in BROKEN for part in parts(gap.what))
-    return {re.split(r"[ ?]", part)[0] for part in found}
-
-
-def parts(what: str) -> list[str]:
-    """The names of a gap that is told once for several."""
-    return what.split(NAMES)
 
 
 def changes(case: CaseFile) -> list[tuple[str, str, int]]:
@@ -320,25 +293,3 @@ def count_records(case: CaseFile) -> int:
     """How many records were pulled."""
     found = case.row("SELECT count(*) FROM record")
     return int(found[0]) if found else 0
-
-
-def add_gap(case: CaseFile, what: str, kind: str, why: str, *, expected: bool = False) -> None:
-    """Say that `what` was wanted and not had. `why` is safe to print: no patient data."""
-    assert kind in GAP_KINDS, kind
-    with case.commit():
-        case.execute(
-            "INSERT INTO gap VALUES (?, ?, ?, ?) ON CONFLICT (what, kind) DO UPDATE"
-            " SET why = excluded.why, expected = excluded.expected",
-            (what, kind, why, int(expected)),
-        )
-
-
-def drop_gap(case: CaseFile, what: str, kind: str) -> None:
-    """Forget a gap, inside `case.commit()`."""
-    case.execute("DELETE FROM gap WHERE what = ? AND kind = ?", (what, kind))
-
-
-def gaps(case: CaseFile) -> list[Gap]:
-    """Everything wanted and not had, in one order."""
-    rows = case.rows("SELECT what, kind, why, expected FROM gap ORDER BY what, kind")
-    return [Gap(what, kind, why, bool(expected)) for what, kind, why, expected in rows]

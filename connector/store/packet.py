@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from ..errors import ConnectorError, Held
 from ..fhir.lossless import decode, encode, sha256
 from ..fhir.record import retagged
+from ..gap import ItemKind
 from .casefile import CaseFile
 
 LETTER = "Communication"  # the authored resource by which an update is told
@@ -27,21 +28,16 @@ class Decision(NamedTuple):
     because: str = ""  # `Type/id` of the record or Consent from which this follows
 
 
-# The kinds that answer an item. `searched-none` does only where the checklist says so.
-ANSWERING = ("present", "supplied", "sent-separately", "waived")
-
-
 class Item(NamedTuple):
     """One line of the checklist as it was found.
 
-    kind: present | preliminary | empty | refuted | searched-none | refused | failed |
-    unsupported | not-asked | supplied | sent-separately | waived. `evidence`, a line each: records
-    (`Type/id` at the source), documents supplied (`Type/<derived id>`), or queries without answer.
+    `evidence`, a line each: records (`Type/id` at the source), documents supplied
+    (`Type/<derived id>`), or queries without answer.
     """
 
     item: str
     need: str  # required | recommended | optional
-    kind: str
+    kind: ItemKind
     why: str
     ask: str
     evidence: str
@@ -235,4 +231,4 @@ def undone(case: CaseFile) -> list[Decision]:
 def items(case: CaseFile) -> list[Item]:
     """The checklist as it was found, in its order."""
     rows = case.rows("SELECT item, need, kind, why, ask, evidence, answered FROM item ORDER BY seq")
-    return [Item(*row)._replace(answered=bool(row[-1])) for row in rows]
+    return [Item(*row)._replace(kind=ItemKind(row[2]), answered=bool(row[-1])) for row in rows]

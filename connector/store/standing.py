@@ -8,7 +8,8 @@ from typing import Any
 from ..case import Facts, State, exit_codes
 from ..deadline import day_ends, due_at, span, zone_of
 from ..errors import Exit
-from . import chart, coverage, delivery, packet, recalled, since
+from ..gap import BROKEN, ItemKind
+from . import chart, coverage, delivery, gaps, packet, recalled, since
 from .casefile import CaseFile
 from .state import required
 from .update import number, opened
@@ -109,7 +110,7 @@ def facts_of(case: CaseFile, now: datetime) -> Facts:
     return Facts(
         state=case.state.status,
         missing_required=any(item.missing for item in packet.items(case)),
-        unexpected_gap=any(g.kind in chart.BROKEN and not g.expected for g in chart.gaps(case)),
+        unexpected_gap=any(g.kind in BROKEN and not g.expected for g in gaps.of(case)),
         due=need_of(case).due,
         delivered_at=_moment(case.state.announced_at),
         back_at=_moment(case.state.back_at),
@@ -121,7 +122,7 @@ def facts_of(case: CaseFile, now: datetime) -> Facts:
 
 def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Standing:
     """The standing of a case at `now` (UTC), judged by the state that was asked for."""
-    items, gaps = packet.items(case), chart.gaps(case)
+    items = packet.items(case)
     facts, need = facts_of(case, now), need_of(case)
     codes = exit_codes(facts, goal)
     there = delivery.places(case)
@@ -154,9 +155,12 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         settled=[
             {"item": i.item, "kind": i.kind, "why": i.why}
             for i in items
-            if i.answered and i.kind != "present"
+            if i.answered and i.kind is not ItemKind.PRESENT
         ],
-        gaps=[{"what": g.what, "kind": g.kind, "why": g.why, "expected": g.expected} for g in gaps],
+        gaps=[
+            {"what": g.what, "kind": g.kind, "why": g.why, "expected": g.expected}
+            for g in gaps.of(case)
+        ],
         changes=[{"type": t, "how": how, "records": n} for t, how, n in chart.changes(case)],
         advice=outline.get("advice"),
         independence=outline.get("independence", []),

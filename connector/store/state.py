@@ -144,8 +144,6 @@ class CaseState(Kept):
     """What people decided about the patient, the last one in force."""
     unclear_write = Default[bool](bool)
     """A write of records got no answer: what stands there is looked for twice."""
-    second_write = Field[int]()
-    """Number of a later write whose answer is not kept yet."""
     undeleted = Default[list[str]](list)
     """Keys of deleted records that stand there again by our write."""
     duplicates_kept = Default[list[str]](list)

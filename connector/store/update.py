@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..fhir.lossless import sha256
-from . import chart, packet
+from ..gap import broken_types
+from . import gaps, packet
 from .casefile import CaseFile
 from .values import Open
 
@@ -120,7 +121,7 @@ def vanished(case: CaseFile) -> list[str]:
 
     Not of types of which something could not be had: it may only not have come.
     """
-    broken = chart.broken_types(case)
+    broken = broken_types(gaps.of(case))
     rows = case.rows(
         "SELECT type, id FROM former WHERE origin = 'carried' AND NOT EXISTS"
         " (SELECT 1 FROM record WHERE record.type || '/' || record.id = former.source)"

@@ -7,20 +7,21 @@ from textwrap import TextWrapper
 from typing import Any
 
 from ..deadline import span, zone_of
+from ..gap import GapKind, ItemKind
 
 # Kinds of checklist items and gaps in a reader's words.
-_KINDS = {
-    "searched-none": "searched, none found",
-    "not-asked": "not asked for",
-    "preliminary": "there, but only preliminary",
-    "empty": "there, but without readable content",
-    "refuted": "there, but it says that it is not so",
-    "refused": "the server refused",
-    "failed": "the server failed",
-    "unsupported": "the server does not offer it",
-    "rejected": "the destination did not take it",
-    "supplied": "supplied with the request",
-    "sent-separately": "sent another way",
+_KINDS: dict[str, str] = {
+    GapKind.SEARCHED_NONE: "searched, none found",
+    GapKind.NOT_ASKED: "not asked for",
+    ItemKind.PRELIMINARY: "there, but only preliminary",
+    ItemKind.EMPTY: "there, but without readable content",
+    ItemKind.REFUTED: "there, but it says that it is not so",
+    GapKind.REFUSED: "the server refused",
+    GapKind.FAILED: "the server failed",
+    GapKind.UNSUPPORTED: "the server does not offer it",
+    GapKind.REJECTED: "the destination did not take it",
+    ItemKind.SUPPLIED: "supplied with the request",
+    ItemKind.SENT_SEPARATELY: "sent another way",
 }
 
 _LIST = TextWrapper(
@@ -337,9 +338,9 @@ def _tally(tally: dict[str, Any]) -> str:
 
 
 def _item(item: dict[str, Any]) -> str:
-    if item["kind"] == "present":
+    if item["kind"] == ItemKind.PRESENT:
         found = f"{item['records']} found"
-    elif item["kind"] in ("waived", "not-asked"):
+    elif item["kind"] in (ItemKind.WAIVED, ItemKind.NOT_ASKED):
         found = item["why"]
     else:
         found = _KINDS.get(item["kind"], item["kind"])
@@ -392,7 +393,9 @@ def brief(values: dict[str, Any]) -> str:
     wanting = [item["item"] for item in values["missing"] if item["required"]]
     if wanting and not values["taken_back"]:
         text += f"; missing {', '.join(wanting)}"
-    counted = (g for g in values["gaps"] if not g["expected"] and g["kind"] != "searched-none")
+    counted = (
+        g for g in values["gaps"] if not g["expected"] and g["kind"] != GapKind.SEARCHED_NONE
+    )
     broken = sorted({gap["what"] for gap in counted})
     if broken:
         text += f"; gaps {', '.join(broken)}"

@@ -199,6 +199,16 @@ def test_what_can_not_be_read_counts_against(tmp_path: Path, how: str) -> None:
         )
 
 
+def test_a_refusal_told_for_several_types_counts_for_the_consents_too(tmp_path: Path) -> None:
+    faults = [Fault("status", path=f"/{name}", status=404) for name in ("CarePlan", "Consent")]
+    with support.world(tmp_path, source={"faults": faults}) as world:
+        world.configure(release="manual")
+        world.request()
+        ran = world.cli("transfer", "request.yaml", "--dry-run", "--json")
+        assert "CarePlan, Consent" in {gap["what"] for gap in ran.json["gaps"]}
+        assert (ran.code, codes(ran)[0]) == (5, "consent-unread")
+
+
 def test_a_review_is_of_the_consent_that_was_read(world: support.World) -> None:
     world.configure(release="auto")
     world.source.put(consent(world, "deny"))

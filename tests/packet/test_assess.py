@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from connector.gap import Gap, GapKind, read
 from connector.packet import Line, Outline
-from connector.store import chart
+from connector.store import gaps
 from connector.store.casefile import CaseFile
 
 from .charts import put, put_attachment, request, run
@@ -128,13 +129,13 @@ def test_a_draft_document_is_preliminary(case: CaseFile) -> None:
     ],
 )
 def test_a_gap_says_why_nothing_was_found(case: CaseFile, what: str, gap: str, kind: str) -> None:
-    chart.add_gap(case, what, gap, "status 403")
+    gaps.add(case, Gap(read(what), GapKind(gap), ("status 403",)))
     assert line(run(case), "labs").kind == kind
 
 
 def test_unsupported_only_when_no_type_of_the_item_is_offered(case: CaseFile) -> None:
-    chart.add_gap(case, "Goal", "unsupported", "not offered")
-    chart.add_gap(case, "DocumentReference", "unsupported", "not offered")
+    gaps.add(case, Gap(read("Goal"), GapKind("unsupported"), ("not offered",)))
+    gaps.add(case, Gap(read("DocumentReference"), GapKind("unsupported"), ("not offered",)))
     assert line(run(case), "goals").kind == "unsupported"
 
 

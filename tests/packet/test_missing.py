@@ -7,10 +7,10 @@ import pytest
 
 from connector import yamlfile
 from connector.errors import UsageError
+from connector.gap import Gap, GapKind, read
 from connector.packet import Outline
 from connector.request import Request
-from connector.store import chart as rows
-from connector.store import packet
+from connector.store import gaps, packet
 from connector.store.casefile import CaseFile
 
 from .charts import MAPPINGS, carried, put, request, run
@@ -65,7 +65,7 @@ def test_an_item_that_was_taken_away_is_missing(case: CaseFile, item: str) -> No
 @pytest.mark.parametrize("kind", ["refused", "failed"])
 def test_an_item_whose_search_broke_says_so(case: CaseFile, item: str, kind: str) -> None:
     _, searched = ANSWERS[item]
-    rows.add_gap(case, searched, kind, "status 500")
+    gaps.add(case, Gap(read(searched), GapKind(kind), ("status 500",)))
     assert missing(demo(case, without(item))) == {item: kind}
     (kept,) = [line for line in packet.items(case) if line.missing]
     assert kept.evidence == searched
@@ -76,7 +76,7 @@ def test_an_item_whose_search_broke_says_so(case: CaseFile, item: str, kind: str
 def test_an_item_nobody_could_ask_for_says_so(case: CaseFile, item: str, kind: str) -> None:
     matches = next(i.match for i in MAPPINGS.checklist("general").items if i.id == item)
     for searched in {match.type for match in matches}:
-        rows.add_gap(case, searched, kind, "why")
+        gaps.add(case, Gap(read(searched), GapKind(kind), ("why",)))
     assert missing(demo(case, without(item)))[item] == kind
 
 
@@ -115,7 +115,7 @@ def test_a_patient_without_birth_date_is_not_who_the_patient_is(case: CaseFile) 
 
 
 def test_part_of_an_item_that_broke_is_told_though_the_item_is_there(case: CaseFile) -> None:
-    rows.add_gap(case, "DiagnosticReport", "refused", "status 403")
+    gaps.add(case, Gap(read("DiagnosticReport"), GapKind("refused"), ("status 403",)))
     outline = demo(case, chart())
     labs = next(line for line in outline.items if line.item == "labs")
     assert labs.kind == "present"
@@ -143,7 +143,7 @@ def test_pathology_is_never_too_old_whatever_the_checklist(case: CaseFile) -> No
 
 
 def test_a_search_that_found_nothing_answers_where_the_checklist_says_so(case: CaseFile) -> None:
-    rows.add_gap(case, "Coverage", "refused", "status 403")
+    gaps.add(case, Gap(read("Coverage"), GapKind("refused"), ("status 403",)))
     resources = [r for r in without("goals") if r["resourceType"] != "Coverage"]
     none = {"none_is_an_answer": True}
     with own_checklist(goals=none, coverage=none) as name:

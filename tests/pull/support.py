@@ -13,14 +13,14 @@ from typing import Any
 
 from connector.endpoint import Endpoint
 from connector.fhir.lossless import decode
+from connector.gap import Gap
 from connector.progress import Progress, silent
 from connector.pull import pull_chart, types_of_chart
 from connector.request import PatientChoice, Request
 from connector.sandbox import Sandbox
 from connector.settings import Auth, Secret, Source
-from connector.store import chart
+from connector.store import chart, gaps
 from connector.store.casefile import CaseFile
-from connector.store.chart import Gap
 from tests.real.charts import FIXTURES, SHARED, Chart, Resource, key, read_chart, references
 from tests.support import ROOT
 
@@ -103,7 +103,7 @@ def read(folder: Path) -> Pulled:
         return Pulled(
             records={name: decode(body) for name, body in bodies.items()},
             bodies=bodies,
-            gaps=chart.gaps(case),
+            gaps=gaps.of(case),
             targets={r: (t, i, s) for r, t, i, s in case.rows("SELECT * FROM target")},
             attachments={
                 url: (status, body)

@@ -12,6 +12,7 @@ import pytest
 from connector.errors import Held, SourceFailed, Waiting
 from connector.failpoint import EXIT_KILLED
 from connector.fhir.lossless import encode
+from connector.gap import GapKind
 from connector.pull import forget_export
 from connector.sandbox import Quirks, Sandbox
 from connector.sandbox.bulk import BulkQuirks
@@ -212,13 +213,13 @@ def test_lines_of_an_export_are_taken_as_they_say_whose_they_are(tmp_path: Path)
         "Condition/nobody",
     }
     why = {(g.what, g.kind): g.why for g in pulled.gaps}
-    assert "(line 2)" in why["Condition", "not-asked"]
+    assert "(line 2)" in why["Condition", GapKind.NOT_ASKED]
     assert (
         "is no patient: not taken (1): Condition export file (line 4)"
-        in (why["Condition", "not-asked"])
+        in (why["Condition", GapKind.NOT_ASKED])
     )
-    assert "results are missing (processing)" in why["Condition", "failed"]
-    assert "(line 3)" in why["Condition", "failed"]
+    assert "results are missing (processing)" in why["Condition", GapKind.FAILED]
+    assert "(line 3)" in why["Condition", GapKind.FAILED]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from connector.fhir.lossless import decode, encode
 from connector.push import Desk
 from connector.push.evidence.receipt_check import check
 from connector.sandbox import Fault, Quirks, Sandbox
-from connector.store import delivery, export
+from connector.store import delivery, export, gaps
 from connector.store.state import required
 from tests.push.conftest import STRATEGIES, TRANSACTIONS, assert_whole, kinds, writes
 from tests.push.packets import Resource, chart, observation, push_all
@@ -223,7 +223,7 @@ def test_rejected_ones_are_gaps(desk_of: DeskOf) -> None:
         desk = desk_of([observation(80, code={"text": "spoilt"}), *chart()], url=choosy.base_url)
         push.resolve(desk)
         push.deliver(desk)
-        assert desk.case.rows("SELECT what, kind FROM gap") == [("Observation", "rejected")]
+        assert [(g.what, g.kind) for g in gaps.of(desk.case)] == [("Observation", "rejected")]
 
 
 def letter(*sizes: int) -> Resource:

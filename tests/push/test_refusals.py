@@ -10,8 +10,7 @@ from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused
 from connector.push import Desk
 from connector.sandbox import Fault, Quirks, Sandbox
-from connector.store import chart as gaps
-from connector.store import delivery
+from connector.store import delivery, gaps
 from tests.push.conftest import STRATEGIES, TRANSACTIONS, assert_whole, writes
 from tests.push.packets import SOURCE_ID, AsBatch, Resource, chart, observation, push_all
 
@@ -45,7 +44,7 @@ def test_a_refused_record_goes_alone(desk_of: DeskOf, choosy: Sandbox, write: st
     stand_in = {"system": f"urn:uuid:{SOURCE_ID}", "value": "Observation/o80"}
     assert referring["hasMember"] == [{"identifier": stand_in}]
     why = "the destination refused 1 (HTTP 422 (processing))"
-    assert [(g.what, g.kind, g.why) for g in gaps.gaps(desk.case)] == [
+    assert [(g.what, g.kind, g.why) for g in gaps.of(desk.case)] == [
         ("Basic", "rejected", why),
         ("Observation", "rejected", why),
     ]
@@ -90,7 +89,7 @@ def test_what_was_refused_is_tried_again_once_the_destination_is_mended(
     sandbox.clear_faults()
     push_all(desk_of())
     assert_whole(sandbox)
-    assert gaps.gaps(desk.case) == []
+    assert gaps.of(desk.case) == []
 
 
 def test_what_others_were_told_is_lost_stays_lost(desk_of: DeskOf, sandbox: Sandbox) -> None:

@@ -79,6 +79,9 @@ def test_a_file_of_the_first_schema_opens_with_what_it_knew(tmp_path: Path) -> N
               type TEXT NOT NULL, id TEXT NOT NULL, outcome TEXT NOT NULL, rule TEXT NOT NULL,
               reason TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT;
             INSERT INTO decision VALUES ('Condition', '1', 'withheld', 'release-part-2', 'law');
+            CREATE TABLE gap (
+              what TEXT NOT NULL, kind TEXT NOT NULL, why TEXT NOT NULL,
+              expected INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (what, kind)) STRICT;
             PRAGMA user_version = 1;
             """
         )

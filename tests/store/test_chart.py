@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from connector.fhir.lossless import sha256
-from connector.store import chart
+from connector.gap import Gap, GapKind, read
+from connector.store import chart, gaps
 from connector.store.casefile import CaseFile
-from connector.store.chart import Gap, Query, Record
+from connector.store.chart import Query, Record
 
 URL = "https://ehr.example.org/fhir/Observation?patient=1"
 
@@ -88,7 +89,7 @@ def test_what_failed_is_asked_again_from_the_beginning(planned: CaseFile) -> Non
     chart.commit_page(planned, "Observation", URL, [record("1")], 1, "p2")
     chart.fail_query(planned, "Observation")
     chart.commit_page(planned, "Condition", "c", [record("2")], 1, None)
-    chart.add_gap(planned, "Observation", "failed", "HTTP 500")
+    gaps.add(planned, Gap(read("Observation"), GapKind("failed"), ("HTTP 500",)))
     with planned.commit():
         for reference, status in (("A/1", "gap"), ("A/2", "had")):
             planned.execute("INSERT INTO target VALUES (?, 'A', '1', ?)", (reference, status))
@@ -102,37 +103,19 @@ def test_what_failed_is_asked_again_from_the_beginning(planned: CaseFile) -> Non
     assert condition.status == "done"
     assert not chart.page_seen(planned, "Observation", URL)
     assert chart.page_seen(planned, "Condition", "c")
-    assert chart.gaps(planned) == []
+    assert gaps.of(planned) == []
     assert chart.count_records(planned) == 2
     for table in ("target", "attachment"):
         rows = planned.rows(f"SELECT status FROM {table} ORDER BY rowid")
         assert rows == [("open",), ("had",)]
 
 
-def test_what_the_destination_did_not_take_stays_a_gap(case: CaseFile) -> None:
-    chart.add_gap(case, "Procedure", "rejected", "HTTP 422")
-    chart.reopen_failed(case)
-    assert [gap.kind for gap in chart.gaps(case)] == ["rejected"]
-
-
-def test_gaps_are_told_once_in_one_order(case: CaseFile) -> None:
-    chart.add_gap(case, "Procedure", "failed", "HTTP 500")
-    chart.add_gap(case, "Device", "unsupported", "not offered", expected=True)
-    chart.add_gap(case, "Procedure", "failed", "HTTP 503")
-    chart.add_gap(case, "Procedure", "refused", "HTTP 403")
-    assert chart.gaps(case) == [
-        Gap("Device", "unsupported", "not offered", True),
-        Gap("Procedure", "failed", "HTTP 503", False),
-        Gap("Procedure", "refused", "HTTP 403", False),
-    ]
-
-
 def test_another_pull_keeps_the_records_and_forgets_the_plan(planned: CaseFile) -> None:
     chart.commit_page(planned, "Observation", URL, [record("1")], 1, None)
-    chart.add_gap(planned, "Device", "failed", "x")
+    gaps.add(planned, Gap(read("Device"), GapKind("failed"), ("x",)))
     chart.begin_again(planned, "2026-11-22T10:00:00Z")
     assert chart.queries(planned) == []
-    assert chart.gaps(planned) == []
+    assert gaps.of(planned) == []
     assert not chart.page_seen(planned, "Observation", URL)
     assert chart.has_record(planned, "Observation", "1")
     chart.keep_only(planned, [])

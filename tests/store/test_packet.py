@@ -6,6 +6,7 @@ import pytest
 
 from connector.errors import ConnectorError
 from connector.fhir.lossless import decode
+from connector.gap import ItemKind
 from connector.store import export, packet
 from connector.store.casefile import CaseFile
 from connector.store.packet import Decision, Item
@@ -29,8 +30,8 @@ TWO = Sent("ServiceRequest", "b", b"{}", "authored", "ServiceRequest")
 def put(case: CaseFile, *entries: Sent) -> str:
     decisions = [Decision("Observation", "1", "selected", "r1", "why")]
     items = [
-        Item("plan", "required", "searched-none", "none", "ask them", "", False),
-        Item("allergies", "recommended", "present", "", "", "AllergyIntolerance/1", True),
+        Item("plan", "required", ItemKind.SEARCHED_NONE, "none", "ask them", "", False),
+        Item("allergies", "recommended", ItemKind.PRESENT, "", "", "AllergyIntolerance/1", True),
     ]
     rows = ((e.type, e.id, e.origin, e.source, e.body) for e in entries)
     return packet.replace_packet(case, decisions, items, rows)

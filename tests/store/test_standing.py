@@ -6,7 +6,8 @@ import pytest
 
 from connector.case import State
 from connector.fhir.lossless import sha256
-from connector.store import chart, delivery, packet
+from connector.gap import Gap, GapKind, ItemKind, read
+from connector.store import chart, delivery, gaps, packet
 from connector.store.casefile import CaseFile
 from connector.store.chart import Record
 from connector.store.packet import Decision, Item
@@ -14,7 +15,7 @@ from connector.store.standing import standing
 from connector.store.values import Obstacle
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-PRESENT = Item("allergies", "required", "present", "", "", "AllergyIntolerance/1", True)
+PRESENT = Item("allergies", "required", ItemKind.PRESENT, "", "", "AllergyIntolerance/1", True)
 
 
 def verified(case: CaseFile, *items: Item) -> None:
@@ -64,10 +65,18 @@ def test_a_case_that_is_done(case: CaseFile) -> None:
 @pytest.mark.parametrize(
     ("item", "code", "told"),
     [
-        (Item("plan", "required", "searched-none", "none there", "ask", "", False), 3, True),
-        (Item("plan", "required", "preliminary", "not final", "ask", "X/1", False), 3, True),
-        (Item("plan", "recommended", "searched-none", "none there", "ask", "", False), 0, True),
-        (Item("plan", "optional", "searched-none", "none there", "ask", "", False), 0, False),
+        (Item("plan", "required", ItemKind.SEARCHED_NONE, "none there", "ask", "", False), 3, True),
+        (Item("plan", "required", ItemKind.PRELIMINARY, "not final", "ask", "X/1", False), 3, True),
+        (
+            Item("plan", "recommended", ItemKind.SEARCHED_NONE, "none there", "ask", "", False),
+            0,
+            True,
+        ),
+        (
+            Item("plan", "optional", ItemKind.SEARCHED_NONE, "none there", "ask", "", False),
+            0,
+            False,
+        ),
     ],
 )
 def test_what_is_missing_is_said_again_and_again(
@@ -95,7 +104,7 @@ def test_what_is_missing_is_said_again_and_again(
 )
 def test_which_gaps_count(case: CaseFile, kind: str, expected: bool, code: int) -> None:
     verified(case, PRESENT)
-    chart.add_gap(case, "Procedure", kind, "why", expected=expected)
+    gaps.add(case, Gap(read("Procedure"), GapKind(kind), ("why",), expected=expected))
     stands = standing(case, NOW).as_json()
     assert stands["exit_code"] == code
     assert stands["gaps"] == [

@@ -6,20 +6,22 @@ It does not tell withheld from absent, and never says "none": what was searched 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ...gap import ItemKind
 from ..chart.index import Row
 from .answers import Answers
 from .assess import Finding
 
 _LINES_MAX = 50  # things of one item, in the task and in a section's text
 _KINDS = {
-    "preliminary": "only a preliminary or withdrawn record",
-    "empty": "a record without content that can be read",
-    "refuted": "only a record that says it is not so",
-    "refused": "the source refused to give it",
-    "failed": "the source failed to give it",
-    "unsupported": "the source does not offer it",
-    "waived": "not included, by decision of the sending side",
+    ItemKind.PRELIMINARY: "only a preliminary or withdrawn record",
+    ItemKind.EMPTY: "a record without content that can be read",
+    ItemKind.REFUTED: "only a record that says it is not so",
+    ItemKind.REFUSED: "the source refused to give it",
+    ItemKind.FAILED: "the source failed to give it",
+    ItemKind.UNSUPPORTED: "the source does not offer it",
+    ItemKind.WAIVED: "not included, by decision of the sending side",
 }
+_THERE = (ItemKind.PRESENT, ItemKind.SUPPLIED, ItemKind.SENT_SEPARATELY)
 _NOT_SAID = "how it comes is not said yet"
 
 
@@ -49,17 +51,17 @@ def tell(findings: Sequence[Finding], answers: Answers, thing: Callable[[Row], s
 def _left_out(finding: Finding, answers: Answers) -> bool:
     """Whether the sending side decided so, and the receiving team may ask for it."""
     wanted = finding.item.need != "optional" and finding.item.id not in answers.unwanted
-    return finding.kind == "waived" and wanted
+    return finding.kind is ItemKind.WAIVED and wanted
 
 
 def _section(finding: Finding, answers: Answers) -> list[str]:
     """What a section says of an item beside its records."""
-    if finding.kind == "present" and finding.partly:
+    if finding.kind is ItemKind.PRESENT and finding.partly:
         return [f"{finding.item.title}: the source did not give all of it."]
     optional = finding.item.need == "optional" and not finding.line().told
-    if optional or finding.kind in ("present", "supplied", "sent-separately"):
+    if optional or finding.kind in _THERE:
         return []
-    if finding.kind == "waived" and not _left_out(finding, answers):
+    if finding.kind is ItemKind.WAIVED and not _left_out(finding, answers):
         return []
     return [_lacks(finding)]
 
@@ -69,7 +71,7 @@ def _lacks(finding: Finding) -> str:
 
 
 def _words(finding: Finding) -> str:
-    if finding.kind == "searched-none" and finding.older:
+    if finding.kind is ItemKind.SEARCHED_NONE and finding.older:
         return f"none of the last {finding.item.window}, older ones are in this packet"
     return _KINDS.get(finding.kind, "not in this packet")
 
@@ -77,7 +79,7 @@ def _words(finding: Finding) -> str:
 def _coming(finding: Finding, answers: Answers, thing: Callable[[Row], str]) -> list[str]:
     """How each thing comes that the packet can't hold, or that is sent another way."""
     item = finding.item
-    if finding.kind != "sent-separately" and (
+    if finding.kind is not ItemKind.SENT_SEPARATELY and (
         finding.answered or not (item.apart and finding.rows)
     ):
         return []

@@ -9,9 +9,10 @@ from typing import Any
 from ...errors import Cause, Held, UsageError
 from ...fhir.lossless import UndecodableError, decode, encode, sha256
 from ...fhir.record import SERVER_META
+from ...gap import MENDABLE, GapKind
 from ...request import ConsentReview, Request
 from ...settings import Destination, Source
-from ...store import chart
+from ...store import chart, gaps
 from ...store.casefile import CaseFile
 from ..chart.index import Row, Unreadable, body
 from ..record.dates import interval
@@ -22,7 +23,7 @@ from ..ruleset.rules import Withhold
 from .consent import Denial, Disclosure, Reading, Records, read_consent, tells
 from .recipient import Recipient
 
-_UNREAD = ("refused", "failed", "unsupported")
+_UNREAD = (*MENDABLE, GapKind.UNSUPPORTED)
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,8 @@ def _were_read(case: CaseFile, request: Request, source: Source) -> None:
     """What can't be read counts against the disclosure: nobody knows what it says."""
     if request.consents_checked or source.consents_checked:
         return
-    for gap in chart.gaps(case):
-        if gap.what.partition(" ")[0].partition("?")[0] == "Consent" and gap.kind in _UNREAD:
+    for gap in gaps.of(case):
+        if "Consent" in gap.types and gap.kind in _UNREAD:
             raise Held(
                 "consent-unread",
                 f"the patient's consents could not be read at the source ({gap.kind}: {gap.why})",

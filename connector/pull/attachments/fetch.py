@@ -21,6 +21,7 @@ from ...fhir.embedded import BLANK, may_say_whose, names_another
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import attachment_places, attachments, literal, objects
 from ...fhir.subject import Whose
+from ...gap import GapKind
 from ...store import chart
 from ...store.content import put_content
 from ..context import Gathering, Pull
@@ -32,14 +33,16 @@ from .checksum import digests, fits
 _FHIR = ("application/fhir+json", "application/json")
 _WRAPPED_EXTRA = 100_000  # what a Binary's JSON may hold beside its data, in bytes
 _PIECE = 256 * 1024
-_TYPE = Problem("not-asked", "of a type that is not in attachment_types")
-_ANOTHERS = Problem("refused", "it holds records of another patient: not taken")
-_NO_CONTENT = Problem("refused", "its address is no Binary of the source, so it was not asked")
+_TYPE = Problem(GapKind.NOT_ASKED, "of a type that is not in attachment_types")
+_ANOTHERS = Problem(GapKind.REFUSED, "it holds records of another patient: not taken")
+_NO_CONTENT = Problem(
+    GapKind.REFUSED, "its address is no Binary of the source, so it was not asked"
+)
 _FHIR_XML = re.compile(rb"<[\w:]+[^>]*\sxmlns(?::\w+)?=[\"']http://hl7.org/fhir[\"']")
 _HEAD = 4096
 _NOT_SO = (406, 415)  # answers to an Accept that the server does not have
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
-_NO_HASH = Problem("unsupported", "kept; the record states its hash in no form that is known")
+_NO_HASH = Problem(GapKind.UNSUPPORTED, "kept; the record states its hash in no form that is known")
 
 
 # Brings the content at a url into a file; the content type as sent. May raise `EndpointError`.
@@ -122,7 +125,7 @@ def _content(
     if file.seek(0, 2) > limit:
         return _too_large(limit)
     if "html" in sent_type and "html" not in content_type:
-        return Problem("failed", "a web page came back instead of the attachment")
+        return Problem(GapKind.FAILED, "a web page came back instead of the attachment")
     if not content_type and not _wanted(pull, sent_type):
         return _TYPE
     file.seek(0)
@@ -303,17 +306,17 @@ def _checked(stated: dict[str, Any], content_type: str, file: IO[bytes]) -> _Had
     length, size, digest = file.tell(), stated.get("size"), stated.get("hash")
     # Some records state the size of the base64 instead.
     if isinstance(size, int) and size not in (length, (length + 2) // 3 * 4):
-        return Problem("failed", "its size is not the one the record states")
+        return Problem(GapKind.FAILED, "its size is not the one the record states")
     if not length and size != 0:
-        return Problem("failed", "it came without content")
+        return Problem(GapKind.FAILED, "it came without content")
     doubt = None
     if digest is not None:
         wanted = digests(digest) if isinstance(digest, str) else set()
         if wanted and not fits(wanted, file):
-            return Problem("failed", "its hash is not the one the record states")
+            return Problem(GapKind.FAILED, "its hash is not the one the record states")
         doubt = None if wanted else _NO_HASH
     return _Had(content_type, sha256.hexdigest(), length, doubt)
 
 
 def _too_large(limit: int) -> Problem:
-    return Problem("not-asked", f"larger than {limit} bytes (attachment_bytes_max)")
+    return Problem(GapKind.NOT_ASKED, f"larger than {limit} bytes (attachment_bytes_max)")

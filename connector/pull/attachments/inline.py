@@ -7,6 +7,7 @@ from ...fhir import base64binary
 from ...fhir.embedded import documents, names_another
 from ...fhir.lossless import decode
 from ...fhir.references import attachment_nodes
+from ...gap import GapKind, Wanted
 from ...store import chart
 from ..context import Gathering
 
@@ -29,14 +30,15 @@ def tell(pull: Gathering) -> None:
             with pull.case.commit():
                 chart.drop_record(pull.case, *key)
                 chart.fail_query(pull.case, query)  # so that a later run asks once more
-                pull.gap(record.type, "refused", f"{_ANOTHERS} ({record.type}/{record.id} {path})")
+                why = f"{_ANOTHERS} ({record.type}/{record.id} {path})"
+                pull.gap(Wanted(record.type), GapKind.REFUSED, why)
             continue
         for attachment in attachment_nodes(value):
             data = attachment.get("data")
             if not isinstance(data, str) or base64binary.is_base64(data):
                 continue
             why = _OTHER_BASE64 if base64binary.content(data) is not None else _NO_BASE64
-            pull.missing.add("attachment", f"in {record.type}", "failed", why)
+            pull.missing.add("attachment", f"in {record.type}", GapKind.FAILED, why)
 
 
 def _anothers(pull: Gathering, value: Any) -> str:

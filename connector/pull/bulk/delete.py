@@ -4,6 +4,7 @@ from typing import Any
 
 from ...errors import EndpointError
 from ...failpoint import reach
+from ...gap import GapKind, Wanted
 from ...store.casefile import CaseFile
 from ..context import Pull
 
@@ -52,6 +53,6 @@ def _is_gone(pull: Pull, address: str) -> bool:
 def tell(pull: Pull, state: dict[str, Any]) -> None:
     """A gap where an export lies at the source, or may."""
     if state.get("lost"):
-        pull.gap("export", "not-asked", _LOST)
+        pull.gap(Wanted("export"), GapKind.NOT_ASKED, _LOST)
     if state.get("left"):
-        pull.gap("export", "not-asked", _LEFT)
+        pull.gap(Wanted("export"), GapKind.NOT_ASKED, _LEFT)

@@ -16,8 +16,10 @@ from ...errors import EndpointError, SourceFailed, Waiting
 from ...fhir.capability import Capability
 from ...fhir.lossless import encode, sha256
 from ...fhir.types import TYPES
+from ...gap import GapKind, Wanted
 from ...request import PatientChoice
 from ...settings import Source
+from ...store import gaps
 from ...store.casefile import CaseFile
 from ...store.chart import Record
 from ..context import Pull
@@ -66,11 +68,11 @@ def export(pull: Pull) -> None:
         pull.case.state.export = state
         _abandon(pull, state)
     if not listed.files:
-        state["problems"].append(["export", "failed", _EMPTY])
+        state["problems"].append(["export", GapKind.FAILED, _EMPTY])
     state["finished"] = True
     with pull.case.commit():
         for what, kind, why in state["problems"]:
-            pull.gap(what, kind, why)
+            pull.gap(Wanted(what), GapKind(kind), why)
         pull.case.state.export = state
     tell(pull, delete(pull, state))
     _drop_gaps(pull)
@@ -96,10 +98,11 @@ def _drop_gaps(pull: Pull) -> None:
     """No search being offered or granted for a type is no loss where the export had it."""
     with pull.case.commit():
         for name in _exported_types(pull.case):
-            pull.case.execute(
-                "DELETE FROM gap WHERE what = ? AND (kind = 'unsupported' OR why = ?)",
-                (name, NOT_GRANTED),
-            )
+            wanted = (Wanted(name),)
+            gaps.drop(pull.case, wanted, GapKind.UNSUPPORTED)
+            refused = gaps.find(pull.case, wanted, GapKind.REFUSED)
+            if refused and refused.reasons == (NOT_GRANTED,):
+                gaps.drop(pull.case, wanted, GapKind.REFUSED)
 
 
 def not_too_early(case: CaseFile) -> None:

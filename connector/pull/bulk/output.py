@@ -10,12 +10,13 @@ from ...fhir.about import SUBJECT, telling
 from ...fhir.lossless import UndecodableError, decode, encode, members, sha256
 from ...fhir.subject import Whose, person
 from ...fhir.types import TYPES
+from ...gap import FILES, GapKind
 from ...settings import Auth
 from ...store import chart
 from ...store.chart import Record
 from ..context import Pull
 from ..gaps import kind_of
-from ..input.not_taken import FILES, Place, Told, Untaken
+from ..input.not_taken import Place, Told, Untaken
 from ..outcomes import missing
 from ..records import UNREADABLE, Problem
 
@@ -23,10 +24,10 @@ QUERY = "$export"
 _NDJSON = "application/fhir+ndjson"
 _PAGES_MAX = 1000
 _NOWHERE = Place("")
-_SEVERAL = Problem("refused", "names another person beside the patient")
-_UNCLEAR = Problem("failed", "does not tell whose it is: it names nobody who is known")
-_NO_PATIENT = Problem("not-asked", "is about something that is no patient: not taken")
-_TAKEN = Problem("not-asked", "names no patient; taken, since the export is of one patient")
+_SEVERAL = Problem(GapKind.REFUSED, "names another person beside the patient")
+_UNCLEAR = Problem(GapKind.FAILED, "does not tell whose it is: it names nobody who is known")
+_NO_PATIENT = Problem(GapKind.NOT_ASKED, "is about something that is no patient: not taken")
+_TAKEN = Problem(GapKind.NOT_ASKED, "names no patient; taken, since the export is of one patient")
 
 
 class Stranger(Exception):
@@ -133,7 +134,7 @@ def _fetch(pull: Pull, source: Endpoint, file: File, state: dict[str, Any]) -> N
             came = sum(1 for line in lines if line.strip())
             if file.lines is not None and came < file.lines:
                 why = f"the server counts {file.lines} records in an export file and sends {came}"
-                told.add(Untaken(Problem("failed", why), _NOWHERE))
+                told.add(Untaken(Problem(GapKind.FAILED, why), _NOWHERE))
         lines.seek(0)
         with pull.case.commit():  # a stranger undoes the whole file
             for found in _examined(pull, lines, Place(f"{name} export file")):
@@ -142,7 +143,8 @@ def _fetch(pull: Pull, source: Endpoint, file: File, state: dict[str, Any]) -> N
                 else:
                     told.add(found)
             state["problems"] += [
-                [what if what != FILES else name, kind, why] for what, kind, why in told.gaps()
+                [wanted.type if wanted.type != FILES else name, kind, why]
+                for wanted, kind, why in told.gaps()
             ]
             state["done"].append(sha256(file.url.encode()))
             pull.case.state.export = state

@@ -5,6 +5,7 @@ from typing import IO
 
 from ...fhir.references import Kind, parse, tidy
 from ...fhir.subject import Person
+from ...gap import GapKind
 from ...store import chart
 from ...store.chart import Record
 from ..attachments import fetch
@@ -15,12 +16,14 @@ from ..input.register import Key, Register
 from ..records import Problem
 
 QUERY = "files"  # under which all records of files are stored
-CONTRADICT = Problem("failed", "the files hold different records under one id, none the later")
-_ABSENT = Problem("failed", "not among the files")
-_SEVERAL = Problem("failed", "several records of the files answer a reference")
-_ELSEWHERE = Problem("not-asked", "references to other servers are not followed")
-_OTHER = Problem("not-asked", "a reference to another patient is not followed")
-_PEOPLE = Problem("not-asked", "a record about several people is not pulled")
+CONTRADICT = Problem(
+    GapKind.FAILED, "the files hold different records under one id, none the later"
+)
+_ABSENT = Problem(GapKind.FAILED, "not among the files")
+_SEVERAL = Problem(GapKind.FAILED, "several records of the files answer a reference")
+_ELSEWHERE = Problem(GapKind.NOT_ASKED, "references to other servers are not followed")
+_OTHER = Problem(GapKind.NOT_ASKED, "a reference to another patient is not followed")
+_PEOPLE = Problem(GapKind.NOT_ASKED, "a record about several people is not pulled")
 
 
 def resolve(gathering: Gathering, register: Register, person: Person) -> bool:

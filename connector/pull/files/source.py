@@ -11,10 +11,11 @@ from typing import Any
 
 from ...fhir.lossless import decode, members
 from ...fhir.release import unlike_r4
+from ...gap import MENDABLE, GapKind
 from ...progress import Progress, silent
 from ...request import Request
 from ...settings import Source
-from ...store import chart
+from ...store import chart, gaps
 from ...store.casefile import CaseFile
 from ...store.chart import Record
 from ..attachments import inline
@@ -47,7 +48,7 @@ def pull_files(
     As `pull_chart` does from a server: idempotent; sets the facts `source_patient` and
     `pull_complete`. Raises `Held` (which patient) or `SourceFailed` (nothing there to read).
     """
-    broken = any(gap.kind in ("refused", "failed") for gap in chart.gaps(case))
+    broken = any(gap.kind in MENDABLE for gap in gaps.of(case))
     if case.state.pull_complete and not broken:
         return
     assert settings.files is not None
@@ -86,7 +87,7 @@ def _gather(gathering: Gathering, given: Files, register: Register, chosen: Chos
     for name in chosen.names:
         register.call(name, Key("Patient", patient.id))
     if why := unlike_r4("Patient", members(patient.body)):
-        told.add(Untaken(Problem("failed", f"{why}; taken as it is"), Place(""), "Patient"))
+        told.add(Untaken(Problem(GapKind.FAILED, f"{why}; taken as it is"), Place(""), "Patient"))
     taking = Taking(gathering, register, chosen, told)
     for number, path in enumerate(given.paths, 1):
         taking.take(given.each(path))

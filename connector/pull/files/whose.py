@@ -12,11 +12,12 @@ from ...fhir.record import Peek, peek
 from ...fhir.release import SUCCESSORS, unlike_r4
 from ...fhir.subject import Whose
 from ...fhir.types import TYPES
+from ...gap import FILES, GapKind
 from ...store import chart
 from ...store.chart import Record
 from ..compartment import OWN_TYPES, SEVERAL_PEOPLE
 from ..context import Gathering
-from ..input.not_taken import FILES, Place, Told, Untaken
+from ..input.not_taken import Place, Told, Untaken
 from ..input.register import Key, Register
 from ..input.resources import MALFORMED, Given, Part
 from ..records import Problem
@@ -28,14 +29,14 @@ _VISITS = ("Encounter", "EpisodeOfCare")
 _HINTS = (b'"encounter"', b'"context"', b'"partOf"')
 _NOTHING = (b"null", b"{}", b"[]")
 
-_SEVERAL = Problem("refused", "names another person beside the patient")
-_ANOTHER = Problem("not-asked", "names a patient who is not among the files")
-_UNCLEAR = Problem("failed", "does not tell whose it is: it names nobody whom the files know")
-_OF_THEIR_VISIT = Problem("failed", "belongs to an encounter of another patient")
-_TAKEN = Problem("not-asked", "names no patient; taken, since the files hold one person only")
-_NOT_TAKEN = Problem("failed", "names no patient, and the files hold several: not taken")
-_NO_PATIENT = Problem("not-asked", "is about something that is no patient: not taken")
-_PERHAPS = Problem("not-asked", "names no patient, and the files hold several: not taken")
+_SEVERAL = Problem(GapKind.REFUSED, "names another person beside the patient")
+_ANOTHER = Problem(GapKind.NOT_ASKED, "names a patient who is not among the files")
+_UNCLEAR = Problem(GapKind.FAILED, "does not tell whose it is: it names nobody whom the files know")
+_OF_THEIR_VISIT = Problem(GapKind.FAILED, "belongs to an encounter of another patient")
+_TAKEN = Problem(GapKind.NOT_ASKED, "names no patient; taken, since the files hold one person only")
+_NOT_TAKEN = Problem(GapKind.FAILED, "names no patient, and the files hold several: not taken")
+_NO_PATIENT = Problem(GapKind.NOT_ASKED, "is about something that is no patient: not taken")
+_PERHAPS = Problem(GapKind.NOT_ASKED, "names no patient, and the files hold several: not taken")
 
 
 # What a record says that does not say whose it is.
@@ -129,7 +130,7 @@ class Taking:
         elif whose is Whose.SEVERAL and seen.type not in SEVERAL_PEOPLE:
             self._tell(_SEVERAL, seen, found.place)
         elif why := unlike_r4(seen.type, top):
-            self._tell(Problem("refused", why), seen, found.place)
+            self._tell(Problem(GapKind.REFUSED, why), seen, found.place)
         elif not self._register.deleted(Key(seen.type, seen.id), found.body):
             self._keep(found, seen, whose, named)
 

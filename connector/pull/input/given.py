@@ -12,6 +12,7 @@ from pathlib import Path
 from ...fhir.lossless import UndecodableError, elements, members
 from ...fhir.salvage import elements as roughly_elements
 from ...fhir.salvage import members as roughly_members
+from ...gap import GapKind
 from ..records import Problem
 from .not_taken import Place, Told, Untaken
 from .open import Piece, Stream, listed, pieces, reading
@@ -23,9 +24,9 @@ _BOM = b"\xef\xbb\xbf"
 _HEAD = 4096
 _BLANK_MAX = 10_000  # lines in a row
 
-CCDA = Problem("refused", "a C-CDA document (XML): only FHIR R4 as JSON can be read")
-XML = Problem("refused", "an XML file: only FHIR R4 as JSON can be read")
-_OTHER_SORT = Problem("not-asked", "no JSON, so not FHIR JSON")
+CCDA = Problem(GapKind.REFUSED, "a C-CDA document (XML): only FHIR R4 as JSON can be read")
+XML = Problem(GapKind.REFUSED, "an XML file: only FHIR R4 as JSON can be read")
+_OTHER_SORT = Problem(GapKind.NOT_ASKED, "no JSON, so not FHIR JSON")
 
 
 class Files:
@@ -192,7 +193,7 @@ def _is_resource(line: bytes) -> bool:
 
 
 def _too_large(bytes_max: int) -> Problem:
-    return Problem("failed", f"more than {bytes_max} bytes in one piece (page_bytes_max)")
+    return Problem(GapKind.FAILED, f"more than {bytes_max} bytes in one piece (page_bytes_max)")
 
 
 def _plain(data: bytes) -> bytes:

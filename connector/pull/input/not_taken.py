@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ...gap import FILES, GapKind, Wanted
 from ..records import Problem
 
 _FILES_MAX = 10  # named for one reason; the others are counted
 _RANGES_MAX = 5  # of numbers in one file
 _NAME_MAX = 200
-FILES = "files"  # what a gap is called that may be about records of any type
 
 
 class Place(NamedTuple):
@@ -92,12 +92,12 @@ class Told:
             found[problem.why] = found.get(problem.why, 0) + group.count
         return found
 
-    def gaps(self) -> Iterator[tuple[str, str, str]]:
-        """What, kind and why of each gap, in one order."""
+    def gaps(self) -> Iterator[tuple[Wanted, GapKind, str]]:
+        """What was wanted, kind and why of each gap, in one order."""
         for (what, problem), group in sorted(self._groups.items(), key=lambda item: item[0]):
             places = group.places()
             yield (
-                what,
+                Wanted(what),
                 problem.kind,
                 problem.why + (f" ({group.count}): {places}" if places else ""),
             )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from ...errors import SourceFailed
+from ...gap import GapKind
 from ..records import Problem
 from .not_taken import Place, Untaken, printable
 
@@ -37,17 +38,21 @@ _OTHER_SORTS = (
 _PACKED = (b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x05\x06")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff", b"{\x00", b"\x00{", b"[\x00", b"\x00[")
 
-BROKEN = Problem("failed", "could not be read to its end")
-_CLOSED = Problem("failed", "may not be read, or is not there any more")
-_NOT_REGULAR = Problem("failed", "neither a file nor a folder (a pipe or a device): not opened")
-_LINK = Problem("failed", "a link to a folder: not followed")
-_SWOLLEN = Problem("failed", f"unpacks to more than {_RATIO_MAX} times its size: read no further")
-_UNPACK = Problem("refused", "packed in a way that is not read (gzip and zip are): unpack it")
-_LOCKED = Problem("refused", "locked with a password: unpack it")
-_TOO_MANY = Problem("refused", "a zip of too many files: unpack it")
-_INNER = Problem("refused", "a zip inside a zip: unpack it")
-_OFFICE = Problem("not-asked", "an office document, not FHIR")
-_ENCODING = Problem("refused", "UTF-16 or UTF-32 text, FHIR JSON is UTF-8: convert it")
+BROKEN = Problem(GapKind.FAILED, "could not be read to its end")
+_CLOSED = Problem(GapKind.FAILED, "may not be read, or is not there any more")
+_NOT_REGULAR = Problem(
+    GapKind.FAILED, "neither a file nor a folder (a pipe or a device): not opened"
+)
+_LINK = Problem(GapKind.FAILED, "a link to a folder: not followed")
+_SWOLLEN = Problem(
+    GapKind.FAILED, f"unpacks to more than {_RATIO_MAX} times its size: read no further"
+)
+_UNPACK = Problem(GapKind.REFUSED, "packed in a way that is not read (gzip and zip are): unpack it")
+_LOCKED = Problem(GapKind.REFUSED, "locked with a password: unpack it")
+_TOO_MANY = Problem(GapKind.REFUSED, "a zip of too many files: unpack it")
+_INNER = Problem(GapKind.REFUSED, "a zip inside a zip: unpack it")
+_OFFICE = Problem(GapKind.NOT_ASKED, "an office document, not FHIR")
+_ENCODING = Problem(GapKind.REFUSED, "UTF-16 or UTF-32 text, FHIR JSON is UTF-8: convert it")
 
 
 class Stream(Protocol):
@@ -201,9 +206,9 @@ def _sort(head: bytes) -> Problem | None:
         return _UNPACK
     for begins, sort in _OTHER_SORTS:
         if head.startswith(begins):
-            return Problem("not-asked", f"{sort}, not FHIR")
+            return Problem(GapKind.NOT_ASKED, f"{sort}, not FHIR")
     if b"\x00" in head:
-        return Problem("not-asked", "not text, so not FHIR JSON")
+        return Problem(GapKind.NOT_ASKED, "not text, so not FHIR JSON")
     return None
 
 

@@ -16,26 +16,31 @@ from ...fhir.lossless import UndecodableError, decode, elements, encode, members
 from ...fhir.record import labelled, peek
 from ...fhir.references import parse
 from ...fhir.types import TYPES
+from ...gap import FILES, GapKind
 from ..bases import base_of
 from ..outcomes import missing
 from ..records import Problem
 from ..versions import moment, updated
-from .not_taken import FILES, Place, Untaken
+from .not_taken import Place, Untaken
 
 _DEPTH_MAX = 8  # of Bundles and Parameters inside one another
 _Json = bytes | msgspec.Raw
 _UUID = "urn:uuid:"
 _ID = re.compile(r"[A-Za-z0-9\-._~]{1,255}")
 
-MALFORMED = Problem("failed", "not JSON that can be read")
-_NO_ID = Problem("failed", "without an id, and no fullUrl that tells one")
-_NO_ID_AT_ALL = Problem("failed", "its id is empty, or nothing that can be an id")
-_NESTED = Problem("failed", f"nested in more than {_DEPTH_MAX} Bundles or Parameters")
-_ENVELOPE = Problem("refused", "JSON of an unknown sort that holds resources: only FHIR is read")
-_OTHER_JSON = Problem("not-asked", "JSON of an unknown sort, without resources")
-_EMPTY = Problem("failed", "an entry of a Bundle without a resource")
-_BY_SEARCH = Problem("failed", "a deletion that names no record by its id")
-_LOG_ERROR = Problem("failed", "the log of an export tells an error: something may be missing")
+MALFORMED = Problem(GapKind.FAILED, "not JSON that can be read")
+_NO_ID = Problem(GapKind.FAILED, "without an id, and no fullUrl that tells one")
+_NO_ID_AT_ALL = Problem(GapKind.FAILED, "its id is empty, or nothing that can be an id")
+_NESTED = Problem(GapKind.FAILED, f"nested in more than {_DEPTH_MAX} Bundles or Parameters")
+_ENVELOPE = Problem(
+    GapKind.REFUSED, "JSON of an unknown sort that holds resources: only FHIR is read"
+)
+_OTHER_JSON = Problem(GapKind.NOT_ASKED, "JSON of an unknown sort, without resources")
+_EMPTY = Problem(GapKind.FAILED, "an entry of a Bundle without a resource")
+_BY_SEARCH = Problem(GapKind.FAILED, "a deletion that names no record by its id")
+_LOG_ERROR = Problem(
+    GapKind.FAILED, "the log of an export tells an error: something may be missing"
+)
 
 
 class Given(NamedTuple):
@@ -196,7 +201,7 @@ def _entry(entry: Mapping[str, msgspec.Raw], place: Place, depth: int) -> Iterat
         elif said.status:
             if said.status[:1] != "2":
                 why = f"a part of a server's answer that failed (HTTP {said.status})"
-                yield Untaken(Problem("failed", why), place)
+                yield Untaken(Problem(GapKind.FAILED, why), place)
         elif not said.method:
             yield Untaken(_EMPTY, place)
     except UndecodableError:

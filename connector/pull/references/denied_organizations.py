@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import EndpointError
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import objects, parse
+from ...gap import GapKind, Wanted
 from ...store import chart
 from ...store.casefile import CaseFile
 from ...store.chart import Record
@@ -24,7 +25,7 @@ from ..records import Came
 HOUSE = "Organization"
 AFFILIATION = "OrganizationAffiliation"
 _MOST = 200  # of all that are brought for one chart
-_WHAT = "Organization (parts of one that a consent names)"
+_PARTS = Wanted(HOUSE, role="parts of one that a consent names")
 
 
 def from_server(pull: Pull) -> None:
@@ -53,12 +54,12 @@ def from_server(pull: Pull) -> None:
 
     named = _named(pull.case, *pull.bases())
     if named and (HOUSE, "partof") not in declared:
-        pull.gap(_WHAT, "unsupported", "the server declares no search by partof")
+        pull.gap(_PARTS, GapKind.UNSUPPORTED, "the server declares no search by partof")
     try:
         _bring(pull, named, below)
     except EndpointError as error:
         pull.still_there(error)
-        pull.gap(_WHAT, kind_of(error), str(error))
+        pull.gap(_PARTS, kind_of(error), str(error))
 
 
 def from_files(gathering: Gathering, given: Files, register: Register) -> None:
@@ -99,7 +100,7 @@ def _bring(
                 seen.add(f"{record.type}/{record.id}")
                 steps += [f"{record.type}/{record.id}"] if record.type == HOUSE else []
                 if not chart.has_record(case, record.type, record.id):
-                    chart.put_record(case, record, _WHAT)
+                    chart.put_record(case, record, str(_PARTS))
                 # Nothing refers to it: it is kept all the same, and what it refers to is followed.
                 case.execute(
                     "INSERT OR IGNORE INTO target VALUES (?, ?, ?, 'had')",

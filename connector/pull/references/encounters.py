@@ -5,6 +5,7 @@ import re
 from ...errors import EndpointError
 from ...fhir.about import encounters
 from ...fhir.references import Kind, parse
+from ...gap import GapKind, Wanted
 from ...store import chart
 from ..context import Pull
 from ..lookup import carries, find
@@ -13,7 +14,7 @@ from ..records import ANOTHER_PATIENT, Problem
 TYPES = ("Encounter", "EpisodeOfCare")
 _ASKED_MAX = 500
 _ELEMENTS = ("encounter", "context", "partOf")
-_WHY = Problem("failed", "a record of another patient's encounter came back")
+_WHY = Problem(GapKind.FAILED, "a record of another patient's encounter came back")
 
 
 def note(pull: Pull, *names: str) -> None:
@@ -78,7 +79,7 @@ def drop(pull: Pull) -> None:
                     "UPDATE target SET status = 'gap' WHERE type = ? AND id = ?", (kind, id_)
                 )
                 chart.fail_query(pull.case, query)
-                pull.gap(kind, *_WHY)
+                pull.gap(Wanted(kind), *_WHY)
 
 
 def _mentioning(pull: Pull, id_: str) -> list[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from ...errors import EndpointError
 from ...fhir.references import Kind, parse, tidy
+from ...gap import GapKind
 from ...store.chart import Record, put_record
 from ..compartment import SEVERAL_PEOPLE
 from ..context import Pull
@@ -23,17 +24,18 @@ QUERY = "references"  # under which the records found here are stored
 _READS_MAX = 10_000  # a chart refers to hundreds; a server's whole directory is not a chart
 _IDS_MAX = 50  # in one search
 
-_OTHER = Problem("not-asked", "a reference to another patient is not followed")
-_PEOPLE = Problem("not-asked", "a record about several people is not pulled")
+_OTHER = Problem(GapKind.NOT_ASKED, "a reference to another patient is not followed")
+_PEOPLE = Problem(GapKind.NOT_ASKED, "a record about several people is not pulled")
 _UNCHECKED = Problem(
-    "unsupported", "a conditional reference without an identifier, which nothing found can prove"
+    GapKind.UNSUPPORTED,
+    "a conditional reference without an identifier, which nothing found can prove",
 )
-_LOOSE = Problem("failed", "the source finds by an identifier what does not have it")
-_TOO_MANY = Problem("failed", f"more than {_READS_MAX} referenced records")
+_LOOSE = Problem(GapKind.FAILED, "the source finds by an identifier what does not have it")
+_TOO_MANY = Problem(GapKind.FAILED, f"more than {_READS_MAX} referenced records")
 _ELSEWHERE = {
-    Kind.FOREIGN: Problem("not-asked", "references to other servers are not followed"),
-    Kind.URN: Problem("unsupported", "a server can't be asked for a urn"),
-    Kind.INVALID: Problem("unsupported", "not a reference that FHIR knows"),
+    Kind.FOREIGN: Problem(GapKind.NOT_ASKED, "references to other servers are not followed"),
+    Kind.URN: Problem(GapKind.UNSUPPORTED, "a server can't be asked for a urn"),
+    Kind.INVALID: Problem(GapKind.UNSUPPORTED, "not a reference that FHIR knows"),
 }
 
 
@@ -166,7 +168,7 @@ def _find(pull: Pull, row: _Row) -> None:
         return
     if len(found) != 1:
         count = "several records answer" if found else "no record answers"
-        _give_up(pull, row, Problem("failed", f"{count} a conditional reference"))
+        _give_up(pull, row, Problem(GapKind.FAILED, f"{count} a conditional reference"))
         return
     for resource_id, body in found.items():
         _keep(pull, row, resource_id, body)
@@ -181,7 +183,7 @@ def _keep(pull: Pull, row: _Row, resource_id: str, body: bytes) -> None:
         _give_up(pull, row, _OTHER if record is ANOTHER_PATIENT else record or UNREADABLE)
         return
     if (record.type, record.id) != (row.type, resource_id):
-        _give_up(pull, row, Problem("failed", "another record came back than was asked for"))
+        _give_up(pull, row, Problem(GapKind.FAILED, "another record came back than was asked for"))
         return
     with pull.case.commit():
         put_record(pull.case, record, QUERY)

@@ -7,14 +7,15 @@ how, stays in the fact `filled` and is shown with the plan.
 
 from collections.abc import Sequence
 
-from ...store import chart
-from ...store.chart import BROKEN, Query
+from ...gap import BROKEN, GapKind, Wanted
+from ...store import chart, gaps
+from ...store.chart import Query
 from ..compartment import COMPARTMENT
 from ..context import Pull
 from ..plan import EVERYTHING, everything
 from .queries import ask_open, seen_types
 
-_IN_PART = "; $everything brought records of it, perhaps not all"
+_IN_PART = "$everything brought records of it, perhaps not all"
 
 
 def fill(pull: Pull) -> None:
@@ -43,7 +44,8 @@ def _by_everything(pull: Pull) -> None:
     brought = seen_types(pull.case)
     for query in holes:
         if _type(query) in brought:
-            _filled(pull, query.key, f"by $everything, which brought {_type(query)}", ("failed",))
+            how = f"by $everything, which brought {_type(query)}"
+            _filled(pull, query.key, how, (GapKind.FAILED,))
             _perhaps_in_part(pull, query.key)
 
 
@@ -64,20 +66,14 @@ def _by_searches(pull: Pull) -> None:
 
 def _perhaps_in_part(pull: Pull, what: str) -> None:
     """A search that was refused stays a gap: who may not ask may not be given all either."""
-    with pull.case.commit():
-        pull.case.execute(
-            "UPDATE gap SET why = why || ? WHERE what = ? AND kind = 'refused'", (_IN_PART, what)
-        )
+    wanted = (Wanted.of_query(what),)
+    if gaps.find(pull.case, wanted, GapKind.REFUSED):
+        pull.gap(wanted, GapKind.REFUSED, _IN_PART)
 
 
-def _filled(pull: Pull, what: str, how: str, kinds: Sequence[str] = BROKEN) -> None:
+def _filled(pull: Pull, what: str, how: str, kinds: Sequence[GapKind] = BROKEN) -> None:
     with pull.case.commit():
-        marks = ", ".join("?" * len(kinds))
-        gone = pull.case.execute(
-            f"DELETE FROM gap WHERE what = ? AND kind IN ({marks})",  # noqa: S608 - marks
-            (what, *kinds),
-        )
-        if gone:
+        if sum(gaps.drop(pull.case, (Wanted.of_query(what),), kind) for kind in kinds):
             filled = pull.case.state.filled
             pull.case.state.filled = {**filled, what: how}
 

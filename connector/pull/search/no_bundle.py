@@ -8,10 +8,10 @@ nobody has. If that is answered alike, it is this server's way to say so. Told o
 import uuid
 
 from ...errors import Answered, EndpointError
-from ...store import chart
+from ...gap import GapKind, Wanted
+from ...store import chart, gaps
 from ...store.casefile import CaseFile
 from ..context import Pull
-from ..gaps import gap_name
 from ..lookup import ask, page_of
 
 STATUSES = (200, 404)
@@ -28,13 +28,14 @@ def settle(pull: Pull) -> None:
             continue
         empty = _says_so_of_nothing(pull, status)
         if empty:
-            kind, why = "searched-none", _NOTHING
+            kind, why = GapKind.SEARCHED_NONE, _NOTHING
         else:
-            kind = "refused" if status == 404 else "failed"
+            kind = GapKind.REFUSED if status == 404 else GapKind.FAILED
             why = "nothing was found, perhaps, or the type is not served"
-        former, now = pull.unfound.told(kind, status, {gap_name(query.key) for query in found})
+        wanted = {Wanted.of_query(query.key) for query in found}
+        former, now = pull.unfound.told(kind, status, wanted)
         with pull.case.commit():
-            chart.drop_gap(pull.case, former, kind)
+            gaps.drop(pull.case, former, kind)
             pull.gap(now, kind, f"{_HOW[status]}: {why}")
             for query in found if empty else ():
                 chart.end_query(pull.case, query.key)
@@ -42,7 +43,8 @@ def settle(pull: Pull) -> None:
 
 def says_nothing(case: CaseFile, name: str) -> frozenset[int]:
     """The statuses by which the server was found to say that it has none of a type (`settle`)."""
-    told = {gap.why for gap in chart.gaps(case) if name in chart.parts(gap.what)}
+    wanted = Wanted.of_query(name)
+    told = {reason for g in gaps.of(case) if wanted in g.wanted for reason in g.reasons}
     return frozenset(status for status in STATUSES if f"{_HOW[status]}: {_NOTHING}" in told)
 
 

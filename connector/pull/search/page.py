@@ -7,6 +7,7 @@ from ...fhir.lossless import UndecodableError, decode, members
 from ...fhir.record import peek
 from ...fhir.references import Kind, parse
 from ...fhir.types import TYPES
+from ...gap import GapKind
 from ...store import chart
 from ...store.chart import Query, Record
 from ..context import Pull
@@ -18,7 +19,7 @@ from .bound import base_of_own, honoured, of_another
 # `$everything` may rightly hold these of others whom the chart refers to.
 _RELATED = ("Patient", "RelatedPerson")
 _UNCLEAR = (UNNAMED, ABOUT_NO_PATIENT)
-_IGNORED = Problem("failed", "the server passes over the parameter that names the patient")
+_IGNORED = Problem(GapKind.FAILED, "the server passes over the parameter that names the patient")
 
 
 class Sifted(NamedTuple):

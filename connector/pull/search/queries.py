@@ -7,12 +7,13 @@ from urllib.parse import urlsplit, urlunsplit
 from ...endpoint.origin import joined
 from ...errors import Answered, EndpointError
 from ...fhir import bundle
+from ...gap import GapKind, Wanted
 from ...store import chart, counts
 from ...store.casefile import CaseFile
 from ...store.chart import Query
 from ..compartment import BESIDE, COMPARTMENT
 from ..context import Pull
-from ..gaps import gap_name, kind_of
+from ..gaps import kind_of
 from ..lookup import DEMANDS, ask, page_of
 from ..plan import EVERYTHING, by_category, by_presence, searches, wider
 from ..records import Problem
@@ -48,12 +49,12 @@ def _ask(pull: Pull, query: Query) -> None:
     with pull.case.commit():
         chart.fail_query(pull.case, query.key)
         why = f"the server forgets its pages before they are read ({forgotten})"
-        _gap_of_broken_off(pull, query, Problem("failed", why))
+        _gap_of_broken_off(pull, query, Problem(GapKind.FAILED, why))
 
 
 def _ask_pages(pull: Pull, query: Query) -> str | None:
     """Ask page after page. Returns what the server said if it knows a page no longer, else None."""
-    name = gap_name(query.key)
+    name = str(Wanted.of_query(query.key))
     if query.next_url is None:
         query = _otherwise(pull, query, pull.page_size.fitting(query))
     url: str | None = query.next_url or query.url
@@ -109,7 +110,7 @@ def _in_smaller_pages(pull: Pull, query: Query) -> Query | None:
     """The query with a `_count` that the server takes; None if it is not that."""
 
     def answers(other: Query) -> bool:
-        name = f"{gap_name(query.key)} search"
+        name = f"{Wanted.of_query(query.key)} search"
         try:
             page_of(ask(pull.source, other.url, name).body, name)
         except EndpointError as error:
@@ -197,7 +198,7 @@ def _commit(
             seen = seen_types(pull.case) | {record.type for record in records}
             pull.case.state.everything_types = sorted(seen)
         for problem in problems:
-            pull.gap(gap_name(query.key), *problem)
+            pull.gap(Wanted.of_query(query.key), *problem)
         if broken:
             _gap_of_broken_off(pull, query, broken)
         clean = clean and not problems and not broken
@@ -217,9 +218,9 @@ def _following(
     except EndpointError as error:
         return None, Problem(kind_of(error), str(error))
     if next_url == url or chart.page_seen(pull.case, query.key, next_url):
-        return None, Problem("failed", "the server's pages go in a circle")
+        return None, Problem(GapKind.FAILED, "the server's pages go in a circle")
     if number >= pull.settings.pages_max:
-        return None, Problem("failed", f"more than {number} pages (pages_max)")
+        return None, Problem(GapKind.FAILED, f"more than {number} pages (pages_max)")
     return next_url, None
 
 
@@ -242,8 +243,9 @@ def seen_types(case: CaseFile) -> set[str]:
 
 
 def _gap_of_broken_off(pull: Pull, query: Query, problem: Problem) -> None:
-    pull.gap(gap_name(query.key), *problem)
+    pull.gap(Wanted.of_query(query.key), *problem)
     if query.key == EVERYTHING and pull.settings.pull == "everything":
         # Nobody knows which types the rest would have held.
         for name in sorted(pull.wanted_types):
-            pull.gap(name, problem.kind, "the operation that returns the whole chart broke off")
+            why = "the operation that returns the whole chart broke off"
+            pull.gap(Wanted(name), problem.kind, why)

@@ -5,10 +5,10 @@ count what this client may not see. But fewer than it says is a reason to ask: f
 count (`_summary=count`), then for the whole query once more. What is short then is a gap.
 """
 
+from ...gap import GapKind, Wanted
 from ...store import chart, counts
 from ...store.counts import Count
 from ..context import Pull
-from ..gaps import gap_name
 from ..lookup import count
 from ..plan import EVERYTHING
 
@@ -34,7 +34,7 @@ def _is_doubtful(found: Count) -> bool:
 def _look_into(pull: Pull, found: Count) -> None:
     total = found.total
     if found.key != EVERYTHING:  # an operation has no count
-        exact = count(pull.source, found.url, gap_name(found.key))
+        exact = count(pull.source, found.url, str(Wanted.of_query(found.key)))
         total = total if exact is None else exact
     if total is None or total <= found.entries:
         counts.settle(pull.case, [found.key])
@@ -43,7 +43,7 @@ def _look_into(pull: Pull, found: Count) -> None:
         if found.again:
             why = f"the server counts {total} records and sends {found.entries}, asked twice"
             chart.fail_query(pull.case, found.key)
-            pull.gap(gap_name(found.key), "failed", why)
+            pull.gap(Wanted.of_query(found.key), GapKind.FAILED, why)
         else:
             counts.mark_again(pull.case, found.key)
             chart.restart_query(pull.case, found.key)

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ...errors import ConnectorError
+from ...gap import Gap, GapKind, Wanted
 from ...progress import Progress, silent
-from ...store import chart, delivery, packet
+from ...store import delivery, gaps, packet
 from ...store.casefile import CaseFile
 from ..binaries import BINARY
 from ..patient.resolve import check_again
@@ -57,12 +58,12 @@ def _send(desk: Desk, whole: Survey, courier: Courier, progress: Progress) -> No
     ahead = whole.reached_from({key for key in due if parts(key)[0] == BINARY})
     for keys in ([key for key in due if key in ahead], [key for key in due if key not in ahead]):
         for write in pack(whole.units(keys), whole.sizes, courier.limits, whole.edges):
-            with desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+            with desk.turn:
                 check_again(desk)
                 courier.carry(write)
             done += sum(map(len, write))
             progress("push", done, total)
-    with desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+    with desk.turn:
         check_again(desk)
         courier.finish()
 
@@ -95,7 +96,7 @@ def _tell_gaps(case: CaseFile) -> None:
     with case.commit():
         for resource_type, count in Counter(row.type for row in rejected).items():
             why = f"the destination refused {count} ({_listed(words[resource_type])})"
-            chart.add_gap(case, resource_type, "rejected", why)
+            gaps.add(case, Gap((Wanted(resource_type),), GapKind.REJECTED, (why,)))
 
 
 def _listed(words: Iterable[str]) -> str:
