@@ -25,6 +25,7 @@ from .store.casefile import CaseFile
 from .store.disclosures import Anchor
 from .store.ledger import Ledger
 from .store.lock import only_one
+from .store.state import CaseState, required
 from .store.update import has_left, possible, told
 
 _log = logging.getLogger("connector.anchor")
@@ -102,7 +103,7 @@ def at_work(job: Job) -> Iterator[push.Desk]:
             fence = ledger.take(job.handle, *ids, iso(job.request.due_at))
             case.take(fence)
             if job.file is not None:
-                case.set_fact("request_file", str(job.file.absolute()))
+                case.state.request_file = str(job.file.absolute())
             types = types_of_chart(job.mappings.never_types)
             endpoint = Endpoint(job.destination, "destination", types=types)
             yield push.Desk(
@@ -146,7 +147,7 @@ def accept(job: Job, case: CaseFile) -> Request:
     patient or destination, and begins anew. `UsageError` for one that can't be this case.
     """
     wanted = job.request.model_dump(mode="json")
-    known = case.fact("request")
+    known = case.state.request
     if known is None:
         _open(job, case)
         return job.request
@@ -158,20 +159,20 @@ def accept(job: Job, case: CaseFile) -> Request:
     except ValidationError:  # what an older program took and this one refuses: it was edited
         standing = job.request.model_copy(update={"question": ""})
     if standing.model_dump(mode="json") == wanted:
-        forget(case, "edit_waits")
+        case.state.forget(CaseState.edit_waits)
         return job.request
     if has_left(case) and standing.destination_patient != job.request.destination_patient:
         raise UsageError(
             "destination_patient: the packet stands under another choice already",
             "Put it back as it was; if it was wrong, `connector recall` the packet and ask anew.",
         )
-    if case.fact("sending") and not told(case):
-        case.set_fact("edit_waits", True)
+    if case.state.sending and not told(case):
+        case.state.edit_waits = True
         return standing
     with case.commit():
-        forget(case, "edit_waits")
-        case.set_fact("request", wanted)
-        case.set_fact("needed_by", job.request.due)
+        case.state.forget(CaseState.edit_waits)
+        case.state.request = wanted
+        case.state.needed_by = job.request.due
         edited(case)
     return job.request
 
@@ -179,10 +180,10 @@ def accept(job: Job, case: CaseFile) -> Request:
 def _open(job: Job, case: CaseFile) -> None:
     wanted = job.request.model_dump(mode="json")
     with case.commit():
-        case.set_fact("request", wanted)
-        case.set_fact("identity", route.route(wanted["patient"], job.source, job.destination))
-        case.set_fact("needed_by", job.request.due)
-        case.set_fact("state", State.OPENED)
+        case.state.request = wanted
+        case.state.route = route.route(wanted["patient"], job.source, job.destination)
+        case.state.needed_by = job.request.due
+        case.state.status = State.OPENED
 
 
 def begin_anew(job: Job, case: CaseFile, *, same_patient: bool) -> None:
@@ -198,12 +199,12 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
     False: they are not, nothing had left, and the case begins anew. `UsageError` otherwise.
     """
     now = route.route(patient, job.source, job.destination)
-    frozen = case.fact("identity")
+    frozen = required(case.state.route)
     if "source" not in frozen:  # an older program froze ids only
         frozen = {**now, **frozen}
         with case.commit():
-            case.set_fact("identity", frozen)
-            case.set_fact("adopted_at", iso(job.clock()))
+            case.state.route = frozen
+            case.state.adopted_at = iso(job.clock())
     if frozen == now:
         return True
     for end in ("source", "destination"):
@@ -214,7 +215,7 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
                 "Put `environment` back. Another server gets another section and `id`; `connector"
                 " close` ends this case, and a new request_id asks anew.",
             )
-    if not (has_left(case) or case.fact("withdrawal")):
+    if not (has_left(case) or case.state.withdrawal):
         same = all(frozen[name] == now[name] for name in ("patient", "source_id", "source"))
         begin_anew(job, case, same_patient=same)
         return False
@@ -232,16 +233,16 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
                 "If it is the same server under a new name, add the old address to `formerly` of"
                 f" the {end}; if it is another one, give it another section and `id`.",
             )
-    case.set_fact("identity", now)
+    case.state.route = now
     return True
 
 
 def edited(case: CaseFile) -> None:
     """Say that the packet is to be made anew; one that was told gets an update."""
-    forget(case, "mapped")
+    case.state.forget(CaseState.mapped_with)
     if told(case):
         updatable(case)
-        case.set_fact("edited", True)
+        case.state.edited = True
 
 
 def updatable(case: CaseFile) -> None:
@@ -255,16 +256,10 @@ def updatable(case: CaseFile) -> None:
 
 def enter(case: CaseFile, state: State) -> None:
     """Bring a case into `state`, if the table of states lets it go there."""
-    now = State(case.fact("state", State.OPENED))
+    now = case.state.status
     if not may_follow(now, state):
         raise ConnectorError(f"internal: a case can't go from {now} to {state}")
-    case.set_fact("state", state)
-
-
-def forget(case: CaseFile, *names: str) -> None:
-    """Unset facts by name."""
-    for name in names:
-        case.set_fact(name, None)
+    case.state.status = state
 
 
 def stated(reason: str, example: str) -> str:

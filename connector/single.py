@@ -45,14 +45,14 @@ def decide(job: Job, desk: push.Desk, ruling: Ruling) -> None:
         since.decide(case, how, records, by=ruling.by, reason=reason, at=iso(job.clock()))
         if not ruling.keep:
             # They are in no packet from now on; that makes an update.
-            case.set_fact("mapped", None)
-            case.set_fact("edited", True)
+            case.state.mapped_with = None
+            case.state.edited = True
 
 
 def go_on(job: Job, desk: push.Desk) -> None:
     """Take away what was decided on, as far as that can be now."""
     case = desk.case
-    told = update.told(case) and not case.fact("edited")
+    told = update.told(case) and not case.state.edited
     records = [r for r in since.unfinished(case) if told or since.phase(case, r) == ""]
     if not records:
         return
@@ -83,7 +83,7 @@ def _can_be(job: Job, desk: push.Desk, records: Sequence[str], keep: bool) -> No
             "the packet stands there whole, or can't be read: no single record can be taken back",
             "`connector recall CASE` takes back all of it.",
         )
-    if not keep and not case.fact("announced_at"):
+    if not keep and not case.state.announced_at:
         raise UsageError(
             "nothing of the case was told yet",
             "Let it arrive first, or take all of it back: `connector recall CASE`.",

@@ -87,7 +87,7 @@ def request_of(config: Config, name: str) -> Request:
     folder = folder_of(config, name)
     with CaseFile.open(folder) as case:
         try:
-            return Request.model_validate(case.fact("request"))
+            return Request.model_validate(case.state.request)
         except ValidationError:
             raise UsageError(
                 "the request of this case, taken by an older program, is not one for this program",

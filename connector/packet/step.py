@@ -96,7 +96,7 @@ def map_case(
     rules = changing(mappings, destination)
     links = Links(case, source.base_url)
     secrets = Secrets.of(case, mappings.endpoints)
-    patient = f"Patient/{case.fact('source_patient')}"
+    patient = f"Patient/{case.state.source_patient}"
     keep_undone(case, ())
     rows, unreadable = _read(case, links, mappings, rules, progress)
     _has_patient(patient, rows)
@@ -104,7 +104,7 @@ def map_case(
     inherited = inherit(rows, places)
     _mark_minors(rows, patient, case, mappings, _instant(as_of))
     # A consent is judged when the packet is about to leave, the rest as the chart was read.
-    judged_at = max(_instant(as_of), _instant(case.fact("consents_at") or as_of))
+    judged_at = max(_instant(as_of), _instant(case.state.consents_at or as_of))
     patient_id = patient.partition("/")[2]
     signed = authorization(case, request.basis, mappings, patient_id, judged_at)
     consents = gather(
@@ -231,11 +231,11 @@ def map_case(
             case, decided.values(), [finding.line() for finding in findings], entries
         )
         replace_coverage(case, coverage.lines(), coverage.changed)
-        case.set_fact("consents_say", consents.said)
-        case.set_fact("consents_hash", consents_hash(case))
-        case.set_fact("consent_reviews", dict(consents.bound))
-        case.set_fact("owner_entry", writer.owner_entry)
-        case.set_fact("envelope", writer.envelope(digest))
+        case.state.consents_say = consents.said
+        case.state.consents_hash = consents_hash(case)
+        case.state.consent_reviews = {name: list(two) for name, two in consents.bound.items()}
+        case.state.owner_entry = writer.owner_entry
+        case.state.envelope = writer.envelope(digest)
     hinge = [rows[key] for key in request.hinge]
     status, amount = mappings.status, Amount.of(leaving)
     return outline(

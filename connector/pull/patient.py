@@ -71,7 +71,7 @@ def read_again(source: Endpoint, patient_id: str) -> Record:
 
 def stay_with(case: CaseFile, patient_id: str) -> None:
     """Raise `Held` if the case was opened for another patient than the one found now."""
-    if case.fact("source_patient", patient_id) != patient_id:
+    if case.state.source_patient not in (None, patient_id):
         raise Held(
             "patient",
             "the request now comes to another patient than when this case was opened",

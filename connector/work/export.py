@@ -15,8 +15,8 @@ from ..store.update import has_left
 def _must_be_new(case: CaseFile) -> None:
     """A transaction only creates what the receiver does not have under our tag. `UsageError` where
     it would be answered with success and change nothing, or stand beside what we brought."""
-    before = case.fact("exported")
-    if before is not None and before != case.fact("packet_hash"):
+    before = case.state.exported
+    if before is not None and before != case.state.packet_hash:
         raise UsageError(
             "a transaction of this case was exported before, with another packet: this one creates"
             " only what is not there yet, so what was corrected since would stay as it was",
@@ -38,9 +38,9 @@ def export(job: Job, shape: packet.Shape, path: Path) -> Standing:
     """
     with at_work(job) as desk:
         case = desk.case
-        if not case.fact("mapped"):
+        if not case.state.mapped_with:
             raise UsageError("the case has no packet yet", "Author it: `connector map REQUEST`.")
-        if case.fact("envelope") is None:
+        if case.state.envelope is None:
             raise UsageError(
                 "the packet was authored by an older version of this program",
                 "Author it again: `connector map REQUEST`. One that began to leave stays as it is.",
@@ -53,5 +53,5 @@ def export(job: Job, shape: packet.Shape, path: Path) -> Standing:
         push.settle_exports(desk, "written")
         if shape == "transaction":
             with case.commit():
-                case.set_fact("exported", case.fact("packet_hash"))
+                case.state.exported = case.state.packet_hash
         return standing(case, job.clock(), State.READY)

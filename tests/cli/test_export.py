@@ -38,7 +38,7 @@ def test_a_packet_of_an_older_program_is_authored_again(world: World) -> None:
     digest = world.cli("map", request, "--json").json["packet_hash"]
     [folder] = world.store.glob("cases/*")
     with CaseFile.open(folder) as case:
-        case.set_fact("envelope", None)
+        case.state.envelope = None
     ran = world.cli("export", request, "-o", "carry.zip")
     assert (ran.code, "`connector map REQUEST`" in ran.err) == (2, True)
     assert world.cli("map", request, "--json").json["packet_hash"] == digest

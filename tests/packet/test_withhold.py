@@ -354,7 +354,7 @@ def test_no_byte_of_what_is_withheld_is_in_the_packet(
         ]
         put(case, record)
     patient = next(r["id"] for r in RECORDS if r["resourceType"] == "Patient")
-    case.set_fact("source_patient", patient)
+    case.state.source_patient = patient
     outline = run(case, request(patient={"id": patient}, scope="whole-chart"))
     sent = packet(case)
     assert outline.counts["withheld"] >= len(chosen)

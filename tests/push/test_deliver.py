@@ -127,8 +127,12 @@ def test_a_deletion_that_the_server_hides_is_told_by_its_history(desk_of: DeskOf
                 push_all(desk)
             assert held.value.code == "deleted"
             assert {one["status"] for one in hiding.resources("Task")} <= {"draft"}
-        taken_back = {"how": "recall", "by": "A. Person", "reason": "x", "at": NOW}
-        desk.case.set_fact("withdrawal", taken_back)
+        desk.case.state.withdrawal = {
+            "how": "recall",
+            "by": "A. Person",
+            "reason": "x",
+            "at": NOW,
+        }
         assert {row.fate for row in push.recall(desk, NOW)} == {"deleted"}
         assert hiding.resources() == []
 

@@ -77,7 +77,7 @@ def test_the_same_person_is_taken_and_never_written(
     sandbox.put(patient(id="there", telecom=[{"value": "kept"}]))
     desk = desk_of(**ROUTES[route])
     proof = push_all(desk)
-    assert proof["patient"] == desk.case.fact("destination_patient") == "Patient/there"
+    assert proof["patient"] == desk.case.state.destination_patient == "Patient/there"
     theirs = one(sandbox, "Patient")
     assert (theirs["meta"]["versionId"], theirs["telecom"]) == ("1", [{"value": "kept"}])
     assert one(sandbox, "Encounter")["subject"] == {"reference": "Patient/there"}
@@ -323,7 +323,7 @@ def test_a_patient_we_created_is_found_again_by_our_tag(desk_of: DeskOf, sandbox
     with again.case.commit():
         again.case.execute("DELETE FROM delivery")  # as another case of the same patient begins
     push.resolve(again)
-    assert again.case.fact("destination_patient") == first["patient"]
+    assert again.case.state.destination_patient == first["patient"]
     assert kinds(sandbox)["Patient"] == 1
 
 

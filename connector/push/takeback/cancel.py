@@ -135,8 +135,8 @@ def _signals(desk: Desk) -> list[_Signal]:
 
 def _known_content(desk: Desk) -> set[str]:
     """What a write of ours whose answer was never heard may have made of the two."""
-    known = set(desk.case.fact("taken_back", []))
-    begun = desk.case.fact("announcing")
+    known = set(desk.case.state.cancel_contents)
+    begun = desk.case.state.announcing
     if begun is not None:
         announced = Expected(desk, begun["at"])
         known |= {content_sha256(announced.of(key)) for key in announced.signals}
@@ -146,7 +146,7 @@ def _known_content(desk: Desk) -> set[str]:
 def _remember(desk: Desk, writes: list[Write]) -> None:
     """Before they leave: by their content they are known for ours, if no answer comes."""
     made = [content_sha256(write.body) for write in writes]
-    desk.case.set_fact("taken_back", sorted({*desk.case.fact("taken_back", []), *made}))
+    desk.case.state.cancel_contents = sorted({*desk.case.state.cancel_contents, *made})
 
 
 def _ended(signal: _Signal, at: str) -> Write:
@@ -195,7 +195,7 @@ def _read_letter(desk: Desk, letter: packet.Entry) -> None:
             "Ask the people who run the destination what changes such records.",
         )
     abort = {"id": letter.id, "target_id": place.id, "version": reading.version}
-    desk.case.set_fact("abort", abort)
+    desk.case.state.abort = abort
 
 
 def _keep_versions(desk: Desk, signals: list[_Signal]) -> None:

@@ -154,7 +154,7 @@ class _Ours:
         self.rows = _rows(desk, self._others)
         self._known = desk.known(f"{row.type}/{row.id}" for row in self.rows)
         self._before = {(row.type, row.id): row.fate for row in recalled.recalled(desk.case)}
-        self._ended = frozenset(desk.case.fact("taken_back", []))  # what ending them made of them
+        self._ended = frozenset(desk.case.state.cancel_contents)  # what ending them made of them
 
     def was_going(self, row: Delivery) -> bool:
         """Whether it is we who deleted what is not there any more."""
@@ -210,7 +210,7 @@ def _rows(desk: Desk, others: Elsewhere) -> list[Delivery]:
         for row in delivery.deliveries(desk.case)
         if row.write_no > 0 or f"{row.type}/{row.target_id}" in others.recalled
     ]
-    abort = desk.case.fact("abort")
+    abort = desk.case.state.abort
     if abort is None:
         return rows
     place = abort["target_id"], abort["version"]
