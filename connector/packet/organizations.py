@@ -130,6 +130,22 @@ def mentioned(case: CaseFile, some: Sequence[Body]) -> bool:
     return False
 
 
+def only_asked(case: CaseFile, links: Links, keys: frozenset[str]) -> frozenset[str]:
+    """Those of the organisations `keys` that stand in the chart only because they are asked."""
+    asked, other = {key for key in keys if "#" in key}, set[str]()  # contained in a Consent
+    ids = [key.partition("/")[2].encode() for key in keys - asked]
+    for record in chart.records(case) if ids else ():
+        if not any(id_ in record.body for id_ in ids):
+            continue
+        try:
+            nodes = list(objects(decode(record.body)))
+        except UndecodableError:
+            continue
+        named = {links.key(text) for n in nodes if isinstance(text := n.get("reference"), str)}
+        (asked if record.type in _ASKED else other).update(keys & named)
+    return frozenset(asked - other)
+
+
 def above(keys: Iterable[str], there: Mapping[str, Body]) -> frozenset[str]:
     """The keys of the organisations of the chart that these are part of, however far up."""
     found: set[str] = set()
