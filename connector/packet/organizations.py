@@ -113,7 +113,7 @@ def mentioned(case: CaseFile, some: Sequence[Body]) -> bool:
         return known[text]
 
     for record in chart.records(case):
-        if record.type in _ASKED:
+        if record.type in _ASKED or record.type == "Organization":  # that is looked at by `same`
             continue
         written = any(called(found[1]) for found in _DISPLAY.finditer(record.body))
         if not written and not any(number.encode() in record.body for number in numbers):

@@ -228,8 +228,8 @@ def test_a_house_that_is_only_permitted_to_know_has_not_treated(
     said = {"provision": {"type": "permit", "actor": [{"reference": to}]}, "serviceProvider": to}
     del said["serviceProvider" if name == "Consent" else "provision"]
     record = {"resourceType": name, "id": "r", "status": "draft", "patient": {}, **said}
-    put(case, organization("o", "Far Clinic"), record)
-    assert len(told(case, at("Far Clinic"))) == count
+    put(case, organization("o", "Far Clinic", **npi(THEIRS)), record)
+    assert len(told(case, at("Far Clinic", THEIRS))) == count
 
 
 @pytest.mark.parametrize(
