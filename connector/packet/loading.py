@@ -12,6 +12,7 @@ from .. import yamlfile
 from ..errors import UsageError
 from ..mappingfiles import MappingFiles
 from ..request import KeyQuestion
+from .keyed import KEYED
 from .mappings import Mappings
 from .near import NEAR
 from .rules import (
@@ -212,7 +213,7 @@ class _Loader:
         for kind, mode in found.file.modes.items():
             if kind not in self._kinds(found.file):
                 raise _wrong(found.place("modes", kind), f"{kind}: no such kind")
-            if kind == NEAR and mode == "withhold":
+            if kind in (NEAR, KEYED) and mode == "withhold":
                 raise _wrong(found.place("modes", kind), f"{kind}: `tell` or `hold`")
         return found.file
 
@@ -220,7 +221,7 @@ class _Loader:
         """What the dry run calls the sensitive kinds, labelled or guessed."""
         labelled = {each.tell for each in self._labels().lists if each.tell}
         minors = {guess.minors.kind} if guess.minors else set()
-        return {NEAR} | labelled | minors | {rule.kind for rule in guess.rules}
+        return {NEAR, KEYED} | labelled | minors | {rule.kind for rule in guess.rules}
 
     def _labels(self) -> LabelTerms:
         found = self._one(LabelTerms, "release/labels.yaml")

@@ -44,6 +44,7 @@ from .coverage import Coverage, Named
 from .cut import cut
 from .independence import independence
 from .index import Row, Unreadable, as_cut, body, read_rows
+from .keyed import BY_TEXT, KEYED, keyed
 from .labels import Labels
 from .links import Links
 from .mappings import Mappings
@@ -152,8 +153,11 @@ def map_case(
 
     leaving = [row for key, row in rows.items() if key in chosen]
     notices = notices_for(leaving, mappings.release)
-    close = near(leaving, rows, barred, mappings.selection.shared)
-    sensitive = _sensitive(leaving, close, mappings)
+    for_a_person = [
+        (NEAR, BY_LINK, near(leaving, rows, barred, mappings.selection.shared)),
+        (KEYED, BY_TEXT, keyed(case, leaving, secrets)),
+    ]
+    sensitive = _sensitive(leaving, for_a_person, mappings)
     with _held_with(case, decided):
         hold_sensitive(sensitive, mappings.heuristic, request, barrier.released)
     subject = _subject(case, source, patient)
@@ -300,16 +304,20 @@ def _mark_minors(
             rows[key] = replace(row, kinds=kinds)
 
 
-def _sensitive(leaving: Sequence[Row], close: list[str], mappings: Mappings) -> dict[str, Any]:
+def _sensitive(
+    leaving: Sequence[Row], besides: Sequence[tuple[str, str, list[str]]], mappings: Mappings
+) -> dict[str, Any]:
     """The sensitive kinds that leave, for whoever decides. Never in the packet.
 
-    `close`: those near what is withheld.
+    `besides`: kind, how it is known, and keys of what else that person has to see.
     """
     labels, heuristic = Labels(mappings.labels), mappings.heuristic
     guessed = {row.key: row.kinds for row in leaving if row.kinds}
     labelled = {row.key: labels.lists(row.labels) for row in leaving if row.labels}
     kinds = kinds_that_leave(guessed, labelled, heuristic)
-    kinds += [{"kind": NEAR, "by": BY_LINK, "records": sorted(close)}] if close else []
+    kinds += [
+        {"kind": kind, "by": by, "records": sorted(keys)} for kind, by, keys in besides if keys
+    ]
     return {"kinds": kinds, "caveat": heuristic.caveat if kinds else ""}
 
 

@@ -236,6 +236,7 @@ _BY = {
     "label": "labelled so at the source",
     "guess": "a guess from codes and words",
     "link": "with the code of a withheld record, or named by one",
+    "text": "in its text: documents are not changed",
 }
 
 

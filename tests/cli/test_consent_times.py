@@ -266,16 +266,16 @@ def test_what_is_denied_to_a_house_is_denied_to_parts_that_nothing_names(
         actor = {"actor": [{"role": role, "reference": {"reference": "Organization/holding"}}]}
         houses = [
             house("holding", "1932102084"),
-            house("region", "1518960434", "holding"),
-            house("clinic", "1164425534", "region" if link == "part" else ""),
+            house("region", "1518960434", "holding" if link in ("part", "none") else ""),
+            house("clinic", "1164425534", "" if link == "none" else "region"),
         ]
         base = "https://home.example.org/fhir/" if link == "network" else ""
-        whole = {"reference": f"{base}Organization/region"}
+        whole = {"reference": f"{base}Organization/holding"}
         if link in ("organization", "network"):
             houses.append({
                 "resourceType": "OrganizationAffiliation", "id": "member", "active": True,
                 link: whole if link == "organization" else [whole],
-                "participatingOrganization": {"reference": f"{base}Organization/clinic"},
+                "participatingOrganization": {"reference": f"{base}Organization/region"},
             })  # fmt: skip
         planted = [*houses, consent(world, "deny", provision=actor)]
         for resource in planted:

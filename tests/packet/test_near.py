@@ -1,5 +1,6 @@
 """What leaves and may tell of what is withheld is told to the person who decides."""
 
+import base64
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,3 +77,28 @@ def test_it_can_hold_and_not_withhold(case: CaseFile, tmp_path: Path) -> None:
     (own / "heuristic.yaml").write_text(text.replace("modes: {}", f"modes: {{{NEAR}: withhold}}"))
     with pytest.raises(UsageError, match="`tell` or `hold`"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"See <https://img.example.org/v?sig=Zm9vYmFyYmF6>", True),
+        (b"<a href='https://img.example.org/c/q7Zr2Kd90XbLw4Tn/studies'>images</a>", True),
+        (b"Seen again at the portal. Password: Knee2024x", True),
+        (b"the door q7Zr2K of the viewer", True),  # a key of an Endpoint of the chart
+        (b"See https://www.example.org/guideline?year=2024", False),
+        (b"\0\xff sig=Zm9vYmFyYmF6", False),
+    ],
+)
+def test_a_key_in_the_text_of_a_document_is_told(case: CaseFile, text: bytes, told: bool) -> None:
+    door = {
+        "resourceType": "Endpoint", "id": "e", "status": "active", "address": "https://x.example/e",
+        "header": ["X-Door: q7Zr2K"],
+    }  # fmt: skip
+    attachment = {"contentType": "text/plain", "data": base64.b64encode(text).decode()}
+    note = record("DocumentReference", "n", content=[{"attachment": attachment}])
+    put(case, note, door, record("ImagingStudy", "i", endpoint=[{"reference": "Endpoint/e"}]))
+    kinds = run(case, WHOLE).sensitive["kinds"]
+    assert [each["records"] for each in kinds if each["by"] == "text"] == (
+        [["DocumentReference/n"]] if told else []
+    )
