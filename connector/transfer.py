@@ -193,7 +193,8 @@ def rule(job: Job, ruling: single.Ruling) -> Standing:
     with at_work(job) as desk:
         case = desk.case
         _not_taken_back(case)
-        if case.fact("sending") and not update.told(case):
+        on_its_way = case.fact("sending") and not update.told(case)
+        if on_its_way and not single.under_way(case, ruling):
             raise UsageError(
                 "the packet is on its way: no single record of it can be decided on",
                 "Let it arrive first, or take all of it back: `connector recall CASE`.",

@@ -17,6 +17,7 @@ from .programme import settled
 from .rules import Checklist
 from .single import not_releasable
 from .step import map_case
+from .targets import not_allowed
 
 __all__ = [
     "HEAD",
@@ -38,6 +39,7 @@ __all__ = [
     "map_case",
     "media_type",
     "must_be_sendable",
+    "not_allowed",
     "not_releasable",
     "render",
     "settled",
