@@ -92,13 +92,18 @@ def prepare(
 
 
 @contextmanager
-def at_work(job: Job) -> Iterator[push.Desk]:
-    """The case file and the ledger, with this process as the case's one writer."""
+def at_work(job: Job, *, lost: bool = False) -> Iterator[push.Desk]:
+    """The case file and the ledger, with this process as the case's one writer.
+
+    `lost`: its file may be missing though the ledger says how it ended.
+    """
     with only_one(job.folder / "lock", "this case"), CaseFile.open(job.folder) as case:
         ledger = Ledger(job.config.ledger_url(), job.config.store.path / "ledger.key")
         before = _end_of_log(job, ledger)
         try:
             ids = str(job.source.id), str(job.destination.id)
+            if not lost:
+                _must_not_have_ended(job, case, ledger)
             request = accept(job, case)
             fence = ledger.take(job.handle, *ids, iso(job.request.due_at))
             case.take(fence)
@@ -121,6 +126,18 @@ def at_work(job: Job) -> Iterator[push.Desk]:
             if before is not None:
                 _show(job, ledger, before)
             ledger.close()
+
+
+def _must_not_have_ended(job: Job, case: CaseFile, ledger: Ledger) -> None:
+    """`UsageError` if a case would begin anew only because its file is gone: what was taken back
+    from a wrong team would be sent there again."""
+    if case.state.request is None and (how := ledger.ended(job.handle)):
+        raise UsageError(
+            f"this case was {how}, and its case file is not there any more: nothing of it is sent",
+            "Restore its folder from a backup, or take its request away. What is to be sent anew"
+            " gets a new request_id; `connector recall REQUEST --receipt FILE` takes back what may"
+            " still stand there.",
+        )
 
 
 def _end_of_log(job: Job, ledger: Ledger) -> Anchor | None:

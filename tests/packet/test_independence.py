@@ -220,6 +220,18 @@ def test_a_house_that_a_reference_names_by_name_or_number(
     assert len(told(case, at("Far Clinic", THEIRS))) == count
 
 
+@pytest.mark.parametrize(("name", "count"), [("Consent", 0), ("Encounter", 1)])
+def test_a_house_that_is_only_permitted_to_know_has_not_treated(
+    case: CaseFile, name: str, count: int
+) -> None:
+    to = {"reference": "Organization/o"}
+    said = {"provision": {"type": "permit", "actor": [{"reference": to}]}, "serviceProvider": to}
+    del said["serviceProvider" if name == "Consent" else "provision"]
+    record = {"resourceType": name, "id": "r", "status": "draft", "patient": {}, **said}
+    put(case, organization("o", "Far Clinic", **npi(THEIRS)), record)
+    assert len(told(case, at("Far Clinic", THEIRS))) == count
+
+
 @pytest.mark.parametrize(
     "more",
     [

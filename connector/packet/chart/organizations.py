@@ -113,7 +113,7 @@ def mentioned(case: CaseFile, some: Sequence[Body]) -> bool:
         return known[text]
 
     for record in chart.records(case):
-        if record.type in _ASKED:
+        if record.type in _ASKED or record.type == "Organization":  # that is looked at by `same`
             continue
         written = any(called(found[1]) for found in _DISPLAY.finditer(record.body))
         if not written and not any(number.encode() in record.body for number in numbers):
@@ -128,6 +128,22 @@ def mentioned(case: CaseFile, some: Sequence[Body]) -> bool:
             if written and not wanted.isdisjoint(names(node.get("display"))):
                 return True
     return False
+
+
+def only_asked(case: CaseFile, links: Links, keys: frozenset[str]) -> frozenset[str]:
+    """Those of the organisations `keys` that stand in the chart only because they are asked."""
+    asked, other = {key for key in keys if "#" in key}, set[str]()  # contained in a Consent
+    ids = [key.partition("/")[2].encode() for key in keys - asked]
+    for record in chart.records(case) if ids else ():
+        if not any(id_ in record.body for id_ in ids):
+            continue
+        try:
+            nodes = list(objects(decode(record.body)))
+        except UndecodableError:
+            continue
+        named = {links.key(text) for n in nodes if isinstance(text := n.get("reference"), str)}
+        (asked if record.type in _ASKED else other).update(keys & named)
+    return frozenset(asked - other)
 
 
 def above(keys: Iterable[str], there: Mapping[str, Body]) -> frozenset[str]:
