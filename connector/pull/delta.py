@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, quote, urlencode
 
 from ..errors import EndpointError
-from ..store import chart
+from ..store import chart, records
 from ..store.chart import Query
 from .context import Pull
 from .lookup import ask, count, page_of, peek_of
@@ -20,7 +20,6 @@ from .lookup import ask, count, page_of, peek_of
 UPDATED = "_lastUpdated"
 _GUARD = timedelta(days=1)  # clocks differ, and some servers drop the offset
 _FAR = "2999-01-01T00:00:00Z"
-_HELD = "SELECT id FROM record WHERE query = ?"
 _LONG_AGO = "1900-01-01T00:00:00Z"
 
 
@@ -99,7 +98,7 @@ def _agrees(pull: Pull, query: Query) -> bool:
 
     Compared by ids where they fit on one page, else by their number.
     """
-    held = {str(id_) for (id_,) in pull.case.rows(_HELD, (query.key,))}
+    held = records.ids(pull.case, query.key)
     if len(held) < pull.settings.page_size:
         ids = _ids(pull, query)
         if ids is not None:

@@ -19,7 +19,7 @@ from ...fhir.types import TYPES
 from ...gap import GapKind, Wanted
 from ...request import PatientChoice
 from ...settings import Source
-from ...store import gaps
+from ...store import gaps, records
 from ...store.casefile import CaseFile
 from ...store.chart import Record
 from ..context import Pull
@@ -107,7 +107,7 @@ def _drop_gaps(pull: Pull) -> None:
 
 def not_too_early(case: CaseFile) -> None:
     """Raise `Waiting` again where the server said when to come back, and it is not yet then."""
-    state: dict[str, Any] = case.state.export or {}
+    state: dict[str, Any] = case.state.export
     until = state.get("until")
     if until is not None and "status" in state and _stamp(datetime.now(UTC)) < until:
         raise Waiting(_STILL, until)
@@ -115,9 +115,7 @@ def not_too_early(case: CaseFile) -> None:
 
 def _exported_types(case: CaseFile) -> frozenset[str]:
     """The types of which the export listed a file, or brought a record."""
-    rows = case.rows("SELECT DISTINCT type FROM record WHERE query = ?", (QUERY,))
-    listed = (case.state.export or {}).get("types", [])
-    return frozenset([*listed, *(name for (name,) in rows)])
+    return frozenset(case.state.export.get("types", [])) | records.types(case, QUERY)
 
 
 def _begin(pull: Pull, before: dict[str, Any]) -> dict[str, Any]:
@@ -222,7 +220,7 @@ def _pause(source: Endpoint, attempt: int, answer: Answer, what: str) -> float:
 def _abandon(pull: Pull, state: dict[str, Any]) -> None:
     """Forget what the export brought, have it deleted there, and say why."""
     with pull.case.commit():
-        pull.case.execute("DELETE FROM record WHERE query = ?", (QUERY,))
+        records.drop_query(pull.case, QUERY)
     state = delete(pull, state)
     pull.case.state.export = remembered(state)
     done = "could not be deleted" if "status" in state or state.get("left") else "is deleted"

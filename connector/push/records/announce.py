@@ -91,13 +91,7 @@ def announce(desk: Desk, now: str) -> None:
 
 def everything_is_there(desk: Desk) -> None:
     """Never half: the last guard, whoever calls in whatever order."""
-    settled = (*delivery.ARRIVED, "accepted", "rejected", "theirs", "removed")
-    missing = desk.case.row(
-        "SELECT count(*) FROM entry LEFT JOIN delivery USING (type, id)"  # noqa: S608
-        f" WHERE coalesce(delivery.status, '') NOT IN {settled}"
-    )
-    open_yet = desk.case.row(f"SELECT count(*) FROM delivery WHERE status NOT IN {settled}")  # noqa: S608
-    if (missing, open_yet) != ((0,), (0,)):
+    if not delivery.settled(desk.case):
         raise ConnectorError("internal: nothing is announced before everything is read back")
 
 
