@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from . import packet, push
-from .case import State, may_follow
 from .config import Config, same_environment
 from .endpoint import Endpoint
 from .errors import ConnectorError, UsageError
@@ -20,12 +19,12 @@ from .progress import Progress, silent
 from .pull import types_of_chart
 from .request import Request
 from .settings import Destination, Source
-from .store import route, shown
+from .store import route, shown, transitions
 from .store.casefile import CaseFile
 from .store.disclosures import Anchor
 from .store.ledger import Ledger
 from .store.lock import only_one
-from .store.state import CaseState, required
+from .store.state import required
 from .store.update import has_left, possible, told
 
 _log = logging.getLogger("connector.anchor")
@@ -179,19 +178,15 @@ def accept(job: Job, case: CaseFile) -> Request:
     if case.state.sending and not told(case):
         return standing
     with case.commit():
-        case.state.request = wanted
-        case.state.needed_by = job.request.due
+        transitions.take_request(case, wanted, job.request.due)
         edited(case)
     return job.request
 
 
 def _open(job: Job, case: CaseFile) -> None:
     wanted = job.request.model_dump(mode="json")
-    with case.commit():
-        case.state.request = wanted
-        case.state.route = route.route(wanted["patient"], job.source, job.destination)
-        case.state.needed_by = job.request.due
-        case.state.status = State.OPENED
+    ends = route.route(wanted["patient"], job.source, job.destination)
+    transitions.open_case(case, wanted, ends, job.request.due)
 
 
 def begin_anew(job: Job, case: CaseFile, *, same_patient: bool) -> None:
@@ -210,9 +205,7 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
     frozen = required(case.state.route)
     if "source" not in frozen:  # an older program froze ids only
         frozen = {**now, **frozen}
-        with case.commit():
-            case.state.route = frozen
-            case.state.adopted_at = iso(job.clock())
+        transitions.adopt(case, frozen, iso(job.clock()))
     if frozen == now:
         return True
     for end in ("source", "destination"):
@@ -241,16 +234,16 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
                 "If it is the same server under a new name, add the old address to `formerly` of"
                 f" the {end}; if it is another one, give it another section and `id`.",
             )
-    case.state.route = now
+    transitions.move(case, now)
     return True
 
 
 def edited(case: CaseFile) -> None:
     """Say that the packet is to be made anew; one that was told gets an update."""
-    case.state.forget(CaseState.mapped_with)
+    transitions.remap(case)
     if told(case):
         updatable(case)
-        case.state.edited = True
+        transitions.edit(case)
 
 
 def updatable(case: CaseFile) -> None:
@@ -260,14 +253,6 @@ def updatable(case: CaseFile) -> None:
             "what was delivered can't be updated: it stands there whole, or can't be read",
             "Put the request back as it was; what is new is asked anew under a new request_id.",
         )
-
-
-def enter(case: CaseFile, state: State) -> None:
-    """Bring a case into `state`, if the table of states lets it go there."""
-    now = case.state.status
-    if not may_follow(now, state):
-        raise ConnectorError(f"internal: a case can't go from {now} to {state}")
-    case.state.status = state
 
 
 def stated(reason: str, example: str) -> str:

@@ -14,7 +14,7 @@ from .fhir.ids import derived_id
 from .fhir.references import spans
 from .job import Job, iso, stated
 from .push import binaries
-from .store import delivery, since, update
+from .store import delivery, since, transitions, update
 from .store.casefile import CaseFile
 from .store.recalled import Recalled
 
@@ -45,8 +45,7 @@ def decide(job: Job, desk: push.Desk, ruling: Ruling) -> None:
         since.decide(case, how, records, by=ruling.by, reason=reason, at=iso(job.clock()))
         if not ruling.keep:
             # They are in no packet from now on; that makes an update.
-            case.state.mapped_with = None
-            case.state.edited = True
+            transitions.edit(case)
 
 
 def go_on(job: Job, desk: push.Desk) -> None:

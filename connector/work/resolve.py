@@ -7,11 +7,11 @@ from .. import push
 from ..case import State
 from ..errors import UsageError
 from ..fhir.lossless import decode
-from ..job import Job, at_work, enter, iso
+from ..job import Job, at_work, iso
+from ..store import transitions
 from ..store.casefile import CaseFile
 from ..store.private import write_private
 from ..store.standing import Standing, standing
-from ..store.state import CaseState
 from ..store.update import told
 from ..view.patients import side_by_side, title
 
@@ -75,9 +75,7 @@ def choose(job: Job, chosen: str, by: str) -> Standing:
         else:
             push.choice.choose(desk, chosen, by, iso(job.clock()))
         if case.state.stopped_by == code:
-            with case.commit():
-                case.state.forget(CaseState.obstacle)
-                enter(case, _before_the_hold(case))
+            transitions.decided(case, _before_the_hold(case))
         return standing(case, job.clock(), State.READY)
 
 

@@ -15,7 +15,8 @@ from ...fhir.bundle import Write
 from ...fhir.record import with_identity
 from ...store import delivery
 from ...store.packet import LETTER
-from ...store.update import announced, opened
+from ...store.transitions import announced
+from ...store.update import opened
 from ...store.written import Written
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination, parts

@@ -22,7 +22,7 @@ from ...errors import DestinationRefused, Waiting
 from ...fhir import capability
 from ...fhir.bundle import Write, entries
 from ...fhir.lossless import UndecodableError, decode
-from ...store.update import announced
+from ...store.transitions import announced
 from .. import unknown_outcome
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination
