@@ -15,6 +15,7 @@ from .config import Config, same_environment
 from .endpoint import Endpoint
 from .errors import ConnectorError, UsageError
 from .fhir.ids import case_handle
+from .instant import instant
 from .progress import Progress, silent
 from .pull import types_of_chart
 from .request import Request
@@ -110,7 +111,7 @@ def at_work(job: Job) -> Iterator[push.Desk]:
         try:
             ids = str(job.source.id), str(job.destination.id)
             request = accept(job, case)
-            fence = ledger.take(job.handle, *ids, iso(job.request.due_at))
+            fence = ledger.take(job.handle, *ids, instant(job.request.due_at))
             case.take(fence)
             if job.file is not None:
                 case.state.request_file = str(job.file.absolute())
@@ -205,7 +206,7 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
     frozen = required(case.state.route)
     if "source" not in frozen:  # an older program froze ids only
         frozen = {**now, **frozen}
-        transitions.adopt(case, frozen, iso(job.clock()))
+        transitions.adopt(case, frozen, instant(job.clock()))
     if frozen == now:
         return True
     for end in ("source", "destination"):
@@ -264,8 +265,3 @@ def stated(reason: str, example: str) -> str:
             f"For example: {example}",
         )
     return reason
-
-
-def iso(moment: datetime) -> str:
-    """A FHIR instant in UTC, to the second."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

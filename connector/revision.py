@@ -6,7 +6,8 @@ packet. Only then `as_of` moves and the packet gets a number, a summary and a le
 """
 
 from . import packet
-from .job import Job, iso
+from .instant import instant
+from .job import Job
 from .progress import Progress, silent
 from .pull import forget_export
 from .request import Request
@@ -35,7 +36,7 @@ def begin(job: Job, case: CaseFile, *, pull: bool) -> None:
                 state=case.state.status,
             )
         if pull:
-            found = {**found, "as_of": iso(job.clock())}
+            found = {**found, "as_of": instant(job.clock())}
             chart.begin_again(case, required(case.state.pulled_at or case.state.as_of))
             forget_export(case)
         transitions.begin_update(case, found, pull=pull)

@@ -12,7 +12,8 @@ from . import push
 from .errors import UsageError
 from .fhir.ids import derived_id
 from .fhir.references import spans
-from .job import Job, iso, stated
+from .instant import instant
+from .job import Job, stated
 from .push import binaries
 from .store import delivery, since, transitions, update
 from .store.casefile import CaseFile
@@ -42,7 +43,7 @@ def decide(job: Job, desk: push.Desk, ruling: Ruling) -> None:
     how = "keep" if ruling.keep else "recall"
     reason = stated(ruling.reason, "echo 'consent revoked' | connector recall CASE --record T/id")
     with case.commit():
-        since.decide(case, how, records, by=ruling.by, reason=reason, at=iso(job.clock()))
+        since.decide(case, how, records, by=ruling.by, reason=reason, at=instant(job.clock()))
         if not ruling.keep:
             # They are in no packet from now on; that makes an update.
             transitions.edit(case)

@@ -16,7 +16,8 @@ from .endpoint import Endpoint
 from .errors import Held, ReadBackDiffers, SourceFailed, UsageError, Waiting
 from .fhir.lossless import encode
 from .gap import MENDABLE
-from .job import Job, accept, iso, updatable
+from .instant import instant
+from .job import Job, accept, updatable
 from .ours import must_not_be_ours
 from .pull import keep_consents, pull_chart, pull_files, types_of_chart
 from .store import delivery, export, gaps, route, transitions, update
@@ -93,7 +94,7 @@ def _pull(job: Job, desk: push.Desk) -> None:
             transitions.enter(desk.case, State.PULLED)  # a run ended just before this
         return
     if case.state.as_of is None:
-        transitions.pull_as_of(case, iso(job.clock()))
+        transitions.pull_as_of(case, instant(job.clock()))
     transitions.remap(case)
     with case.rebuildable():
         _gather(job, case)
@@ -136,7 +137,7 @@ def author(job: Job, desk: push.Desk) -> None:
     except UsageError:
         transitions.remap(case)  # what lacks may stand in the request or in the configuration
         raise
-    oldest = iso(job.clock() - timedelta(days=job.destination.approval_days))
+    oldest = instant(job.clock() - timedelta(days=job.destination.approval_days))
     free = job.destination.release == "auto" or route.approved(case, oldest)
     transitions.enter(desk.case, State.READY if free else State.UNAPPROVED)
 
@@ -160,7 +161,7 @@ def _settle_number(job: Job, desk: push.Desk) -> None:
 
 
 def _read_consents_again(job: Job, case: CaseFile) -> None:
-    now, found = iso(job.clock()), since.read_consents(job, case)
+    now, found = instant(job.clock()), since.read_consents(job, case)
     with case.commit():
         changed = found is not None and keep_consents(case, found)
         case.state.consents_at = now
@@ -170,7 +171,7 @@ def _read_consents_again(job: Job, case: CaseFile) -> None:
 
 def _consents_must_stand(job: Job, desk: push.Desk) -> None:
     """Raise `Held` if the consents say something else than when the packet began to leave."""
-    case, now = desk.case, iso(job.clock())
+    case, now = desk.case, instant(job.clock())
     try:
         found = since.read_consents(job, case)
     except SourceFailed:
@@ -233,7 +234,7 @@ def _push(job: Job, desk: push.Desk) -> None:
 
 def _way(job: Job, desk: push.Desk) -> Callable[[], None]:
     """How the packet of this case travels. Raises what makes it impossible before it leaves."""
-    now = iso(job.clock())
+    now = instant(job.clock())
     if desk.kind == "files":
         write = partial(packet.write, desk.case, "files")
         document = partial(packet.render, desk.case, "document")
@@ -254,7 +255,7 @@ def _whole(desk: push.Desk) -> push.Whole:
 
 def _in_writes(job: Job, desk: push.Desk) -> None:
     """Record by record, then announced."""
-    now = iso(job.clock())
+    now = instant(job.clock())
     again = update.opened(desk.case) is not None
     if again:
         push.catch_up(desk, job.progress)
@@ -319,6 +320,6 @@ def _receipt(job: Job, desk: push.Desk) -> Iterator[None]:
 
 def _write_receipt(job: Job, desk: push.Desk, key: push.Signing | None) -> None:
     push.account(desk)
-    values = push.receipt(desk, required(desk.case.state.packet_hash), iso(job.clock()))
+    values = push.receipt(desk, required(desk.case.state.packet_hash), instant(job.clock()))
     proof = encode(values) + b"\n"
     export.receipt(desk.case, proof, push.signed(proof, key) if key else None)

@@ -16,7 +16,8 @@ from .errors import (
     UsageError,
     Waiting,
 )
-from .job import Job, at_work, begin_anew, edited, iso
+from .instant import instant
+from .job import Job, at_work, begin_anew, edited
 from .pull import forget_export
 from .push import Found
 from .store import chart, route, transitions, update
@@ -92,7 +93,7 @@ def approve(job: Job, digest: str, by: str) -> Standing:
                 "Look at it again: `connector transfer REQUEST --dry-run` shows the hash.",
             )
         route.must_be_whole(desk.case)
-        route.approve(desk.case, by, iso(job.clock()))
+        route.approve(desk.case, by, instant(job.clock()))
         if desk.case.state.status is State.UNAPPROVED:
             transitions.enter(desk.case, State.READY)
         # It was approved: that is what was asked for. What else there is to say stays in `reasons`.

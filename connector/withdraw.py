@@ -12,7 +12,8 @@ from . import packet, push
 from .case import State
 from .errors import Held, UsageError
 from .fhir.lossless import encode
-from .job import Job, iso, stated
+from .instant import instant
+from .job import Job, stated
 from .push.evidence import receipt_check
 from .store import delivery, export, transitions
 from .store.casefile import CaseFile
@@ -48,7 +49,7 @@ def decide(job: Job, case: CaseFile, decision: Decision) -> None:
         _must_be_cancellable(job, case)
     example = f"echo 'wrong team' | connector {decision.how} CASE --by NAME"
     reason = stated(decision.reason, example)
-    at = iso(job.clock())
+    at = instant(job.clock())
     transitions.withdraw(case, decision.how, decision.by, at, reason)
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, quote, urlencode
 
 from ..errors import EndpointError
+from ..instant import instant
 from ..store import chart, records
 from ..store.chart import Query
 from .context import Pull
@@ -32,7 +33,7 @@ def narrowed(pull: Pull, since: str, queries: Iterable[Query]) -> list[Query]:
     fit = {query.key for query in planned if _may(pull, query.key)}
     if not fit or not _works(pull):
         return planned
-    after = (datetime.fromisoformat(since) - _GUARD).strftime("%Y-%m-%dT%H:%M:%SZ")
+    after = instant(datetime.fromisoformat(since) - _GUARD)
     why = "only what changed since the pull before, with a day's guard"
     return [
         replace(narrow(pull, query, after), why=f"{query.why}; {why}")

@@ -8,7 +8,8 @@ from pathlib import Path
 from ..case import exit_codes
 from ..config import Config
 from ..errors import UsageError
-from ..job import iso, stated
+from ..instant import instant
+from ..job import stated
 from ..store import transitions
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
@@ -26,7 +27,7 @@ def close(config: Config, folder: Path, by: str, reason: str, now: datetime) -> 
     """
     reason = stated(reason, "echo 'the meeting was called off' | connector close CASE --by NAME")
     with _alone(config, folder) as (case, said):
-        transitions.close(case, by, iso(now), reason)
+        transitions.close(case, by, instant(now), reason)
         said(CLOSED, 0)
         return standing(case, now)
 
@@ -51,7 +52,7 @@ def _alone(config: Config, folder: Path) -> Iterator[tuple[CaseFile, Callable[[s
             ends = case.state.route or {}
             ids = ends.get("source_id", ""), ends.get("destination_id", "")
             due = need_of(case).due or datetime.now(UTC)
-            fence = ledger.take(folder.name, *ids, iso(due))
+            fence = ledger.take(folder.name, *ids, instant(due))
             case.take(fence)
             yield case, lambda state, code: ledger.set_state(folder.name, fence, state, code)
         finally:

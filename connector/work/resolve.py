@@ -7,7 +7,8 @@ from .. import push
 from ..case import State
 from ..errors import UsageError
 from ..fhir.lossless import decode
-from ..job import Job, at_work, iso
+from ..instant import instant
+from ..job import Job, at_work
 from ..store import transitions
 from ..store.casefile import CaseFile
 from ..store.private import write_private
@@ -68,12 +69,12 @@ def choose(job: Job, chosen: str, by: str) -> Standing:
         case, code = desk.case, "identity"
         if case.state.unknown_outcome:
             code = "unclear"
-            push.unknown_outcome.say(desk, chosen, by, iso(job.clock()))
+            push.unknown_outcome.say(desk, chosen, by, instant(job.clock()))
         elif case.state.stopped_by == "doubled":
             code = "doubled"
-            push.duplicates.say(desk, chosen, by, iso(job.clock()))
+            push.duplicates.say(desk, chosen, by, instant(job.clock()))
         else:
-            push.choice.choose(desk, chosen, by, iso(job.clock()))
+            push.choice.choose(desk, chosen, by, instant(job.clock()))
         if case.state.stopped_by == code:
             transitions.decided(case, _before_the_hold(case))
         return standing(case, job.clock(), State.READY)
