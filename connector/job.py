@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from . import packet, push
-from .config import Config, same_environment
+from .config import Config, same_environment, two_ends
 from .endpoint import Endpoint
 from .errors import ConnectorError, UsageError
 from .fhir.ids import case_handle
@@ -19,7 +19,7 @@ from .instant import instant
 from .progress import Progress, silent
 from .pull import types_of_chart
 from .request import Request
-from .settings import Destination, Source
+from .settings import Destination, Source, base
 from .store import route, shown, transitions
 from .store.casefile import CaseFile
 from .store.disclosures import Anchor
@@ -80,7 +80,7 @@ def prepare(
     source = config.source(request.source)
     destination = packet.settled(config.destination(request.destination), mappings)
     same_environment(source, destination)
-    _two_ends(source, destination)
+    two_ends(source, destination)
     job = Job(config, request, source, destination, mappings, progress, file, clock)
     packet.known_items(job.checklist, request)
     if request.scope == "whole-chart" and destination.accepts.scope == "checklist":
@@ -91,25 +91,19 @@ def prepare(
     return job
 
 
-def _two_ends(source: Source, destination: Destination) -> None:
-    """`UsageError` if the destination is the source itself."""
-    same = source.base_url and route.base(source.base_url) == route.where(destination)
-    if same or source.id == destination.id:
-        raise UsageError(
-            f"source and destination have the same {'base_url' if same else 'id'}: they are one"
-            " server",
-            "Correct the request, or one of the two sections in connector.toml.",
-        )
-
-
 @contextmanager
-def at_work(job: Job) -> Iterator[push.Desk]:
-    """The case file and the ledger, with this process as the case's one writer."""
+def at_work(job: Job, *, lost: bool = False) -> Iterator[push.Desk]:
+    """The case file and the ledger, with this process as the case's one writer.
+
+    `lost`: its file may be missing though the ledger says how it ended.
+    """
     with only_one(job.folder / "lock", "this case"), CaseFile.open(job.folder) as case:
         ledger = Ledger(job.config.ledger_url(), job.config.store.path / "ledger.key")
         before = _end_of_log(job, ledger)
         try:
             ids = str(job.source.id), str(job.destination.id)
+            if not lost:
+                _must_not_have_ended(job, case, ledger)
             request = accept(job, case)
             fence = ledger.take(job.handle, *ids, instant(job.request.due_at))
             case.take(fence)
@@ -132,6 +126,18 @@ def at_work(job: Job) -> Iterator[push.Desk]:
             if before is not None:
                 _show(job, ledger, before)
             ledger.close()
+
+
+def _must_not_have_ended(job: Job, case: CaseFile, ledger: Ledger) -> None:
+    """`UsageError` if a case would begin anew only because its file is gone: what was taken back
+    from a wrong team would be sent there again."""
+    if case.state.request is None and (how := ledger.ended(job.handle)):
+        raise UsageError(
+            f"this case was {how}, and its case file is not there any more: nothing of it is sent",
+            "Restore its folder from a backup, or take its request away. What is to be sent anew"
+            " gets a new request_id; `connector recall REQUEST --receipt FILE` takes back what may"
+            " still stand there.",
+        )
 
 
 def _end_of_log(job: Job, ledger: Ledger) -> Anchor | None:
@@ -170,6 +176,7 @@ def accept(job: Job, case: CaseFile) -> Request:
     except ValidationError:  # what an older program took and this one refuses: it was edited
         standing = job.request.model_copy(update={"question": ""})
     if standing.model_dump(mode="json") == wanted:
+        transitions.edit_waits(case, False)
         return job.request
     if has_left(case) and standing.destination_patient != job.request.destination_patient:
         raise UsageError(
@@ -177,6 +184,7 @@ def accept(job: Job, case: CaseFile) -> Request:
             "Put it back as it was; if it was wrong, `connector recall` the packet and ask anew.",
         )
     if case.state.sending and not told(case):
+        transitions.edit_waits(case, True)
         return standing
     with case.commit():
         transitions.take_request(case, wanted, job.request.due)
@@ -227,7 +235,7 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
             "Put the request back as it was. A new second opinion needs a new request_id.",
         )
     for end, settings in (("source", job.source), ("destination", job.destination)):
-        known = {route.base(url) for url in settings.formerly}
+        known = {base(url) for url in settings.formerly}
         if frozen[end] != now[end] and frozen[end]["base"] not in known:
             raise UsageError(
                 f"the {end} is at another address than when the packet left"

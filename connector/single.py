@@ -33,6 +33,12 @@ class Ruling:
     reason: str
 
 
+def under_way(case: CaseFile, ruling: Ruling) -> bool:
+    """Whether just this was decided before, and is not done yet: a run was interrupted."""
+    unfinished = since.unfinished(case)
+    return not ruling.keep and bool(ruling.records) and {*unfinished} >= {*ruling.records}
+
+
 def decide(job: Job, desk: push.Desk, ruling: Ruling) -> None:
     """Keep a decision, before anything of it is done. `UsageError` where it can't be."""
     case = desk.case
@@ -42,9 +48,10 @@ def decide(job: Job, desk: push.Desk, ruling: Ruling) -> None:
     _can_be(job, desk, records, ruling.keep)
     how = "keep" if ruling.keep else "recall"
     reason = stated(ruling.reason, "echo 'consent revoked' | connector recall CASE --record T/id")
+    again = under_way(case, ruling)
     with case.commit():
         since.decide(case, how, records, by=ruling.by, reason=reason, at=instant(job.clock()))
-        if not ruling.keep:
+        if not (ruling.keep or again):
             # They are in no packet from now on; that makes an update.
             transitions.edit(case)
 

@@ -137,8 +137,9 @@ def author(job: Job, desk: push.Desk) -> None:
     except UsageError:
         transitions.remap(case)  # what lacks may stand in the request or in the configuration
         raise
-    oldest = instant(job.clock() - timedelta(days=job.destination.approval_days))
-    free = job.destination.release == "auto" or route.approved(case, oldest)
+    now = job.clock()
+    times = now - timedelta(days=job.destination.approval_days), now + timedelta(days=1)
+    free = job.destination.release == "auto" or route.approved(case, *map(instant, times))
     transitions.enter(desk.case, State.READY if free else State.UNAPPROVED)
 
 

@@ -130,7 +130,9 @@ def take_back(job: Job, decision: withdraw.Decision, receipt: Path | None = None
 
     `receipt`: what to recall, where the case file was lost. `UsageError` without a reason.
     """
-    with at_work(job) as desk:
+    if receipt is None:
+        _must_be_known(job)
+    with at_work(job, lost=receipt is not None) as desk:
         if receipt is not None:
             withdraw.from_receipt(job, desk.case, receipt)
         withdraw.decide(job, desk.case, decision)
@@ -172,7 +174,9 @@ def recall_outlook(job: Job, receipt: Path | None = None) -> list[dict[str, str]
 
     Raises `DestinationRefused` and what else reading may raise.
     """
-    with at_work(job) as desk:
+    if receipt is None:
+        _must_be_known(job)
+    with at_work(job, lost=receipt is not None) as desk:
         if receipt is not None:
             withdraw.from_receipt(job, desk.case, receipt)
         fates = withdraw.outlook(desk)
@@ -184,7 +188,8 @@ def rule(job: Job, ruling: single.Ruling) -> Standing:
     with at_work(job) as desk:
         case = desk.case
         _not_taken_back(case)
-        if case.state.sending and not update.told(case):
+        on_its_way = case.state.sending and not update.told(case)
+        if on_its_way and not single.under_way(case, ruling):
             raise UsageError(
                 "the packet is on its way: no single record of it can be decided on",
                 "Let it arrive first, or take all of it back: `connector recall CASE`.",
@@ -202,6 +207,16 @@ def ruling_outlook(job: Job, records: Sequence[str]) -> list[dict[str, str]]:
     with at_work(job) as desk:
         fates = single.outlook(job, desk, records)
     return [{"there": fate.place, "fate": fate.fate, "why": fate.why} for fate in fates]
+
+
+def _must_be_known(job: Job) -> None:
+    """`UsageError` where this store has no such case: "taken back, 0 of 0" would not be true."""
+    if not (job.folder / "case.db").exists():
+        raise UsageError(
+            "this store has no such case: what may have been sent of it is not known here",
+            "If the store was lost: `connector recall REQUEST --receipt FILE`, or `connector"
+            " reconcile REQUEST` first. If nothing was sent, take the request away.",
+        )
 
 
 def _not_taken_back(case: CaseFile) -> None:

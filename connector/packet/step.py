@@ -55,12 +55,15 @@ from .record.sensitive_kinds import hold_sensitive, kinds_that_leave, with_minor
 from .release.authorization import authorization, statement
 from .release.consents import consents_hash, gather
 from .release.decide import UNREADABLE, Barrier
+from .release.keys_in_documents import BY_TEXT, keyed
+from .release.near_withheld import BY_LINK, near
 from .release.redact import cut
 from .release.requested import must_travel, named
 from .release.withhold import spread
 from .render.outline import Outline, outline
 from .ruleset.change import Rule
 from .ruleset.mappings import Mappings
+from .ruleset.rules import KEYED, NEAR
 
 _FIRST = Revision()
 
@@ -152,7 +155,11 @@ def map_case(
 
     leaving = [row for key, row in rows.items() if key in chosen]
     notices = notices_for(leaving, mappings.release)
-    sensitive = _sensitive(leaving, mappings)
+    for_a_person = [
+        (NEAR, BY_LINK, near(leaving, rows, barred, mappings.selection.shared)),
+        (KEYED, BY_TEXT, keyed(case, leaving, secrets)),
+    ]
+    sensitive = _sensitive(leaving, for_a_person, mappings)
     with _held_with(case, decided):
         hold_sensitive(sensitive, mappings.heuristic, request, barrier.released)
     subject = _subject(case, source, patient)
@@ -299,12 +306,20 @@ def _mark_minors(
             rows[key] = replace(row, kinds=kinds)
 
 
-def _sensitive(leaving: Sequence[Row], mappings: Mappings) -> dict[str, Any]:
-    """The sensitive kinds that leave, for whoever decides. Never in the packet."""
+def _sensitive(
+    leaving: Sequence[Row], besides: Sequence[tuple[str, str, list[str]]], mappings: Mappings
+) -> dict[str, Any]:
+    """The sensitive kinds that leave, for whoever decides. Never in the packet.
+
+    `besides`: kind, how it is known, and keys of what else that person has to see.
+    """
     labels, heuristic = Labels(mappings.labels), mappings.heuristic
     guessed = {row.key: row.kinds for row in leaving if row.kinds}
     labelled = {row.key: labels.lists(row.labels) for row in leaving if row.labels}
     kinds = kinds_that_leave(guessed, labelled, heuristic)
+    kinds += [
+        {"kind": kind, "by": by, "records": sorted(keys)} for kind, by, keys in besides if keys
+    ]
     return {"kinds": kinds, "caveat": heuristic.caveat if kinds else ""}
 
 

@@ -165,7 +165,8 @@ _CHANGES = {
     " WHEN 'doubt' THEN 'unknown_outcome' WHEN 'told' THEN 'unknown_outcome_said'"
     " WHEN 'doubts' THEN 'unknown_outcomes' WHEN 'doubles' THEN 'duplicates_decided'"
     " WHEN 'copies_kept' THEN 'duplicates_kept' WHEN 'risen' THEN 'undeleted'"
-    " WHEN 'taken_back' THEN 'cancel_contents' ELSE name END, value FROM fact"
+    " WHEN 'taken_back' THEN 'cancel_contents' WHEN 'write_no' THEN 'last_write'"
+    " ELSE name END, value FROM fact"
     " WHERE name NOT IN ('source_software', 'second_write'); DROP TABLE fact;",
 }
 

@@ -5,15 +5,13 @@ ends were when it was opened, environment and base address, and an approval coun
 """
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import Held
-from ..settings import Destination, Source
+from ..settings import Destination, Source, base
 from . import packet
 from .casefile import CaseFile
 from .values import Approval
 
-_PORTS = {"http": 80, "https": 443}
 # What people brought for a patient: it outlives another destination, not another patient.
 _PEOPLES = ("supplied", "waiver")
 _CHART_AND_AFTER = (
@@ -43,15 +41,6 @@ def where(destination: Destination) -> str:
     return base(destination.base_url)
 
 
-def base(url: str) -> str:
-    """A base address in one form: two that differ in letters or in a port left out are one."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
-    port = parts.port or _PORTS.get(parts.scheme)
-    host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}"
-
-
 def _end(environment: str, address: str) -> dict[str, str]:
     return {"environment": environment, "base": address}
 
@@ -76,14 +65,15 @@ def approve(case: CaseFile, by: str, at: str) -> None:
     case.state.approval = {**_bound(case), "by": by, "at": at}
 
 
-def approved(case: CaseFile, since: str = "") -> bool:
+def approved(case: CaseFile, since: str = "", until: str = "9") -> bool:
     """Whether a person let this very packet go from this source to this destination.
 
-    Under the consents as they are now, and not before `since` (a FHIR instant in UTC).
+    Under the consents as they are now, and from `since` to `until` (FHIR instants in UTC): one of
+    the future was given while a clock was wrong, and would not grow old.
     """
     made = case.state.approval or {}
     same = all(made.get(name) == value for name, value in _bound(case).items())
-    return same and made.get("at", "") >= since
+    return same and since <= made.get("at", "") <= until
 
 
 def _bound(case: CaseFile) -> Approval:

@@ -126,9 +126,13 @@ def decide(
     said = dict(case.state.single_records or {})
     for record in records:
         rule = rules.get(record, "")
-        told = said.get(record, {}).get("update") if how == "recall" else None
+        before = said.get(record, {}) if how == "recall" else {}
+        told = before.get("update")
+        # Said again of one that is under way: it goes on from where it is.
+        phase = before.get("phase", "") if before.get("how") == how else ""
         said[record] = {
-            "how": how, "by": by, "reason": reason, "at": at, "rule": rule, "phase": "",
+            "how": how, "by": by, "reason": reason, "at": at, "rule": rule,
+            "phase": "" if phase == "done" else phase,
             "update": told or number(case) + 1,
         }  # fmt: skip
     case.state.single_records = said

@@ -74,6 +74,7 @@ class Standing:
     task: str | None
     patient: str | None
     patient_chosen: dict[str, Any] | None  # the last decision of a person about it
+    edit_waits: bool  # the request was edited, and is taken up when this packet is told
     copies_unseen: bool  # whether copies of ours stand there could not be looked for
     update: dict[str, Any] | None  # the last one after the first packet; told_at None: on its way
     withheld_since: dict[str, Any] | None  # of ours there: what would be withheld now
@@ -179,7 +180,8 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         task=_place(case, "Task", there),
         patient=case.state.destination_patient or _patient(there),
         patient_chosen=_chosen(case),
-        copies_unseen=bool(case.state.copies_unseen),
+        edit_waits=case.state.edit_waits,
+        copies_unseen=case.state.copies_unseen,
         update=_update(case),
         withheld_since=_since(case, now),
         taken_back=_taken_back(case),

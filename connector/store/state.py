@@ -142,6 +142,10 @@ class CaseState(Kept):
     """The patients put before a person last: `asked`, `rows` (`push.patient.choice`)."""
     patient_choices = Default[list[dict[str, Any]]](list)
     """What people decided about the patient, the last one in force."""
+    last_write = Default[int](int)
+    """Number of the last write that was intended."""
+    edit_waits = Default[bool](bool)
+    """The request was edited meanwhile; it is taken up when this packet is told."""
     unclear_write = Default[bool](bool)
     """A write of records got no answer: what stands there is looked for twice."""
     undeleted = Default[list[str]](list)

@@ -35,10 +35,16 @@ def open_case(
 
 
 def take_request(case: CaseFile, request: dict[str, Any], needed_by: str) -> None:
-    """Go by this request from now on."""
+    """Go by this request from now on: no edit of it waits any more."""
     with case.commit():
+        case.state.edit_waits = None
         case.state.request = request
         case.state.needed_by = needed_by
+
+
+def edit_waits(case: CaseFile, waits: bool) -> None:
+    """Say whether an edit of the request waits for the packet that is on its way."""
+    case.state.edit_waits = waits or None
 
 
 def adopt(case: CaseFile, route: dict[str, Any], at: str) -> None:

@@ -1,5 +1,6 @@
 """A packet that leaves by another way than a push: as a Bundle or as files the patient carries."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from .. import packet, push
@@ -30,9 +31,12 @@ def _must_be_new(case: CaseFile) -> None:
         )
 
 
-def export(job: Job, shape: packet.Shape, path: Path) -> Standing:
+def export(
+    job: Job, shape: packet.Shape, path: Path, note: Callable[[str], None] = lambda _: None
+) -> Standing:
     """Write the packet of a mapped case to `path`, told in the disclosure log; how the case stands.
 
+    `note`: told what of it a receiver may refuse, in words without ids or values.
     Raises `Held` when a person has to approve it first, as before a push, and `UsageError` when
     there is no packet yet or something stands at `path`.
     """
@@ -49,6 +53,12 @@ def export(job: Job, shape: packet.Shape, path: Path) -> Standing:
         route.must_be_whole(case)
         if shape == "transaction":
             _must_be_new(case)
+        if shape == "transaction" and (wrong := packet.not_allowed(case)):
+            each = ", ".join(f"{what} ({number})" for what, number in wrong.items())
+            note(
+                "a server that checks references may refuse all of this transaction: R4 does not"
+                f" allow {each}. A push leaves out only the records that are refused."
+            )
         packet.write(case, shape, path, lambda: push.hand_over(desk))
         push.settle_exports(desk, "written")
         if shape == "transaction":

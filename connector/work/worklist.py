@@ -46,6 +46,8 @@ def _line(folder: Path, row: CaseRow, now: datetime) -> dict[str, Any]:
         if not (folder / "case.db").exists():
             return {**known, "error": "the case's file is not there"}
         with CaseFile.open(folder) as case:
+            if case.state.request is None:
+                return {**known, "error": "the case's file is empty"}
             return {**known, **_read(case, now)}
     except ConnectorError as error:
         return {**known, "error": str(error)}

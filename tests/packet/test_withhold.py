@@ -155,6 +155,7 @@ def test_ten_thousand_targets_of_which_half_are_withheld(case: CaseFile) -> None
                 "resourceType": "Observation",
                 "id": str(n),
                 **seen,
+                "valueInteger": n % 2,
                 **(labelled("SUD") if n % 2 else {}),
             }
             for n in range(10_000)
@@ -280,6 +281,22 @@ def test_a_copy_without_its_label_is_withheld_too(case: CaseFile) -> None:
     put(case, copy)
     assert rules(run(case, WHOLE))["Condition/copy"] == "release-same"
     assert b"Canary7Q" not in packet(case)
+
+
+def test_a_copy_under_another_number_and_without_a_time_is_withheld_too(case: CaseFile) -> None:
+    """Two equal ones of a day may be two events, and are not merged: one tells the other."""
+    problem = {
+        "resourceType": "Condition", "subject": SUBJECT, "code": {"text": "Canary7Q"},
+        "recordedDate": "2026-09-01",
+    }  # fmt: skip
+    number = {"identifier": [{"system": "urn:x", "value": "7"}]}
+    put(
+        case, problem | {"id": "one"} | labelled("SUD"), problem | {"id": "two"} | number,
+        problem | {"id": "other", "code": {"text": "knee"}},
+    )  # fmt: skip
+    found = rules(run(case, WHOLE))
+    assert found.get("Condition/two") == "release-same"
+    assert "Condition/other" not in found
 
 
 def test_a_guess_from_codes_is_off_and_says_what_it_is(case: CaseFile) -> None:

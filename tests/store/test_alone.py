@@ -22,8 +22,8 @@ CALLS = {"execute", "executemany", "executescript", "row", "write_blob"}
 LIFE = {
     "request", "needed_by", "route", "adopted_at", "status", "obstacle", "held_by", "back_at",
     "closed", "as_of", "pulled_at", "mapped_with", "outline", "sending", "kind", "announced_at",
-    "told_at", "request_told", "asked_at", "revision", "update", "edited", "withdrawal",
-    "withdrawn",
+    "told_at", "request_told", "asked_at", "revision", "update", "edited", "edit_waits",
+    "withdrawal", "withdrawn",
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from ...store.disclosures import Event
 from ..evidence.disclosure import conclude
 from ..patient.resolve import check_again
 from ..records.deliver import settle as settle_delivery
-from ..records.expected import WORKFLOW, Expected, canonical_sha256, judge
+from ..records.expected import WORKFLOW, Expected, content_sha256, judge
 from ..records.reference_map import Addresses
 from ..session import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
 from ..wire.find import find, read, version_of
@@ -128,7 +128,7 @@ def _signals(desk: Desk) -> list[_Signal]:
         if not isinstance(resource, dict):
             raise UndecodableError("not a resource")
         ours = row.version is not None and version_of(resource) == row.version
-        ours = ours or canonical_sha256(body) in known
+        ours = ours or content_sha256(body) in known
         found.append(_Signal(row, resource, ours))
     return found
 
@@ -139,13 +139,13 @@ def _known_content(desk: Desk) -> set[str]:
     begun = desk.case.state.announcing
     if begun is not None:
         announced = Expected(desk, begun["at"])
-        known |= {canonical_sha256(announced.of(key)) for key in announced.signals}
+        known |= {content_sha256(announced.of(key)) for key in announced.signals}
     return known
 
 
 def _remember(desk: Desk, writes: list[Write]) -> None:
     """Before they leave: by their content they are known for ours, if no answer comes."""
-    made = [canonical_sha256(write.body) for write in writes]
+    made = [content_sha256(write.body) for write in writes]
     desk.case.state.cancel_contents = sorted({*desk.case.state.cancel_contents, *made})
 
 
