@@ -1,9 +1,8 @@
 """What every step of the push works with, and how the destination's failures are told."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
 
 from ..endpoint import Endpoint
 from ..errors import Answered, ConnectorError, DestinationRefused, EndpointError
@@ -11,14 +10,14 @@ from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
 from ..request import Request
 from ..settings import Destination, Kind, Source
-from ..store import delivery, packet, update
+from ..store import packet, update
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
+from ..store.values import Way
 from ..store.written import Known, Written
 from . import binaries
 
 # How writes travel: all or none, each for itself in one Bundle, or one request each.
-Way = Literal["transaction", "batch", "single"]
 
 # The authored resources that carry the request itself: without one of them nothing is announced.
 REQUEST = "ServiceRequest"
@@ -54,7 +53,7 @@ class Desk:
         """The packet's own Patient: the source's, in packet form."""
         found = self.case.row(
             "SELECT type, id FROM entry WHERE origin = 'carried' AND source = ?",
-            (f"Patient/{self.case.fact('source_patient')}",),
+            (f"Patient/{self.case.state.source_patient}",),
         )
         if found is None:
             raise ConnectorError("internal: the packet holds no Patient")
@@ -62,13 +61,16 @@ class Desk:
 
     def source_patient(self) -> str | None:
         """The id of the patient at the source. A case made from a receipt knows the request's."""
-        found: str | None = self.case.fact("source_patient") or self.request.patient.id
+        found: str | None = self.case.state.source_patient or self.request.patient.id
         return found
 
     @property
     def turn(self) -> AbstractContextManager[None]:
-        """Be the only one who writes at the destination."""
-        return self.ledger.turn(str(self.settings.id), self.settings.wait_max_s)
+        """Be the only one who writes at the destination; within a turn it is the same one."""
+        destination = str(self.settings.id)
+        if self.ledger.has_turn(destination):
+            return nullcontext()
+        return self.ledger.turn(destination, self.settings.wait_max_s)
 
     @property
     def reads(self) -> bool:
@@ -78,8 +80,7 @@ class Desk:
     @property
     def kind(self) -> Kind:
         """How the packet travels there; what began in one way goes on in it."""
-        found: Kind = self.case.fact("kind") or self.settings.kind
-        return found
+        return self.case.state.kind or self.settings.kind
 
     @property
     def record_by_record(self) -> bool:
@@ -93,20 +94,12 @@ class Desk:
 
     def way(self) -> Way:
         """How writes travel to this destination: settled with the patient, before the first."""
-        found: Way = self.case.fact("way", "transaction")
-        return found
-
-    def next_write_no(self) -> int:
-        """The number of the next write: above all that the ledger and the case file hold.
-
-        One of them may have been put back to an earlier day.
-        """
-        return max(self.ledger.next_write_no(self.handle), delivery.next_write_no(self.case))
+        return self.case.state.way or "transaction"
 
     def wrote(self, records: Iterable[Written]) -> None:
         """Keep in the ledger how we left records there. Raises `LockHeld`."""
         if left := list(records):
-            as_of = self.case.fact("as_of") or ""
+            as_of = self.case.state.as_of or ""
             self.ledger.wrote(self.handle, self.fence, str(self.settings.id), as_of, left)
 
     def forget(self, keys: Iterable[str]) -> None:

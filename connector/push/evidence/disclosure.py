@@ -17,7 +17,6 @@ from . import audit_event
 
 CONSENT = "Consent"  # the authored resource that holds the signed authorization
 _RELEASED = frozenset({"deliver", "announce", "export"})
-_EXPORT = "EXPORT"  # in place of a method of HTTP
 _STANDING = ("sent", "accepted", *delivery.ARRIVED, "differs")
 
 
@@ -54,44 +53,12 @@ def account(desk: Desk) -> None:
     for word in ("accepted", "differs"):
         if any(row.status == word for row in rows):
             outcome = word
-    event: Event = "announce" if desk.case.fact("announced_at") else "deliver"
+    event: Event = "announce" if desk.case.state.announced_at else "deliver"
     if number(desk.case):
         event = "update"
     told = _told(desk, event, outcome, standing, rejected)
     desk.ledger.disclosed(desk.handle, desk.fence, told)
     audit_event.keep_up(desk)
-
-
-def hand_over(desk: Desk) -> None:
-    """Tell that the whole packet is about to be written for others to carry: call just before."""
-    settle_exports(desk, "not known")  # of a run that ended meanwhile
-    entries = packet.count(desk.case)
-    desk.ledger.intend(
-        desk.handle,
-        desk.fence,
-        desk.next_write_no(),
-        _EXPORT,
-        str(desk.case.fact("packet_hash")),
-        entries,
-        attempt(desk, "export", entries),
-    )
-    audit_event.keep_up(desk)
-
-
-def settle_exports(desk: Desk, outcome: str) -> None:
-    """Say in the ledger what became of an export that has no answer there yet."""
-    desk.ledger.settle(desk.handle, desk.fence, outcome, _EXPORT)
-
-
-def settle_writes(desk: Desk) -> None:
-    """Every write is answered at the end: call when nothing of the case is on its way any more.
-
-    What a killed run left without an answer was settled by what was read since, or by the same
-    conditional create again.
-    """
-    settle_exports(desk, "not known")
-    how = "settled by reading" if desk.can_verify else "settled by what came after"
-    desk.ledger.settle(desk.handle, desk.fence, how)
 
 
 def conclude(desk: Desk, event: Event, resources: int, rejected: int = 0) -> None:
@@ -104,8 +71,8 @@ def conclude(desk: Desk, event: Event, resources: int, rejected: int = 0) -> Non
 
 def approver(desk: Desk) -> str | None:
     """Who let this very packet leave; None where no person had to."""
-    approval = desk.case.fact("approval") or {}
-    same = approval.get("hash") == desk.case.fact("packet_hash")
+    approval = desk.case.state.approval or {}
+    same = approval.get("hash") == desk.case.state.packet_hash
     return str(approval["by"]) if approval and same else None
 
 
@@ -126,10 +93,10 @@ def _told(desk: Desk, event: Event, outcome: Outcome, resources: int, rejected: 
 
 def _decided(desk: Desk, event: Event) -> str | None:
     if event in ("cancel", "recall"):
-        made = desk.case.fact("withdrawal")
+        made = desk.case.state.withdrawal
         return str(made["by"]) if made else since.last_by(desk.case)
     if event == "remove":  # of copies: whoever said so
-        said = desk.case.fact("doubles", [])
+        said = desk.case.state.duplicates_decided
         return str(said[-1]["by"]) if said else None
     return approver(desk)
 

@@ -19,6 +19,7 @@ from ..session import Desk, at_destination
 from ..wire.find import read, resource, version_of
 from ..wire.read_many import AT_ONCE, shown
 from ..wire.search_lag import Patience
+from ..wire.write import settle
 from . import duplicates
 from .already_announced import already
 from .expected import WORKFLOW, Expected, Reading, canonical_sha256, judge
@@ -49,7 +50,8 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
             found += reader.read(rows)
             _must_be_new(reader.stale)
             _hold(found)
-        if desk.case.fact("unclear_write"):
+        settle(desk)
+        if desk.case.state.unclear_write:
             duplicates.hold(desk)
     _complain(found)
 
@@ -64,7 +66,7 @@ def verify(desk: Desk, progress: Progress = silent) -> None:
     """
     check_again(desk)
     rows = delivery.deliveries(desk.case, "sent", "accepted", *ARRIVED, "differs")
-    expected = Expected(desk, desk.case.fact("told_at") or desk.case.fact("announced_at"))
+    expected = Expected(desk, desk.case.state.told_at or desk.case.state.announced_at)
     aside = {key: WORKFLOW.get(name, ()) for key, name in expected.signals.items()}
     with at_destination():
         reader = _Reader(desk, expected, progress, aside)

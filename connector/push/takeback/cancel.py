@@ -6,7 +6,6 @@ focus the first (COW cancellation-request-task). What stands there afterwards is
 """
 
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from ...errors import DestinationRefused, Held, ReadBackDiffers
@@ -20,14 +19,14 @@ from ...store.delivery import Delivery
 from ...store.disclosures import Event
 from ..evidence.disclosure import conclude
 from ..patient.resolve import check_again
-from ..records.deliver import settle
-from ..records.expected import WORKFLOW, Expected, canonical_sha256, judge
+from ..records.deliver import settle as settle_delivery
+from ..records.expected import WORKFLOW, Expected, content_sha256, judge
 from ..records.reference_map import Addresses
 from ..session import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
 from ..wire.find import find, read, version_of
-from ..wire.response import Kind
-from ..wire.settled import send, settle_begun
-from ..wire.write import may_try_again
+from ..wire.response import Heard
+from ..wire.retry import until_done
+from ..wire.write import over, retract, settle
 
 _OURS_YET = frozenset({"draft", "requested"})  # of a Task: nobody has taken it up
 
@@ -57,7 +56,7 @@ def cancel(desk: Desk, letter: packet.Entry, at: str) -> list[str]:
     Raises `Held` (`identity`; `theirs` if nothing could be said to them), `DestinationRefused`,
     `ReadBackDiffers`, `Waiting`.
     """
-    with at_destination(), desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+    with at_destination(), desk.turn:
         check_again(desk)
         signals = _until_done(desk, "cancel", letter, at)
         left = [signal.row.type for signal in signals if signal.asks]
@@ -76,37 +75,40 @@ def cancel(desk: Desk, letter: packet.Entry, at: str) -> list[str]:
 
 def take_back(desk: Desk, at: str) -> None:
     """The same before a recall: what is still ours asks no more, and nothing new is written."""
-    with at_destination(), desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+    with at_destination(), desk.turn:
         _until_done(desk, "recall", None, at)
 
 
 def _until_done(desk: Desk, event: Event, letter: packet.Entry | None, at: str) -> list[_Signal]:
-    settle(desk)
-    settle_begun(desk)
-    failure, last = "", list[Write]()
-    for attempt in count(1):
+    settle_delivery(desk)
+    signals, sent = list[_Signal](), list[Write]()
+
+    def due() -> list[Write]:
+        nonlocal signals
         signals = _signals(desk)
         writes = [_ended(signal, at) for signal in signals if signal.may_write]
         if letter is not None and any(
             signal.row.type == TASK and signal.asks and not signal.may_write for signal in signals
         ):
             writes += _letter(desk, letter)
-        if not writes:
-            _keep_versions(desk, signals)
-            return signals
-        if failure and writes == last:
+        return writes if desk.way() == "transaction" else writes[:1]
+
+    def send(writes: list[Write]) -> Heard:
+        nonlocal sent
+        _remember(desk, writes)
+        sent = writes
+        return retract(desk, writes, event)
+
+    while writes := due():
+        undone, heard = until_done(desk, writes, send, lambda *_: due())
+        if undone == sent:
             raise DestinationRefused(
-                f"{event}: {failure}",
+                f"{event}: {heard.words}",
                 "Ask the people who run the destination; the same command goes on from here.",
             )
-        if desk.way() != "transaction":
-            writes = writes[:1]
-        _remember(desk, writes)
-        kind, answer, words = send(desk, writes, event)
-        last = writes
-        transient = kind is not Kind.DONE and may_try_again(desk, attempt, answer)
-        failure = "" if transient else words
-    raise AssertionError("the retry decision ends the loop")
+    settle(desk)
+    _keep_versions(desk, signals)
+    return signals
 
 
 def _signals(desk: Desk) -> list[_Signal]:
@@ -126,25 +128,25 @@ def _signals(desk: Desk) -> list[_Signal]:
         if not isinstance(resource, dict):
             raise UndecodableError("not a resource")
         ours = row.version is not None and version_of(resource) == row.version
-        ours = ours or canonical_sha256(body) in known
+        ours = ours or content_sha256(body) in known
         found.append(_Signal(row, resource, ours))
     return found
 
 
 def _known_content(desk: Desk) -> set[str]:
     """What a write of ours whose answer was never heard may have made of the two."""
-    known = set(desk.case.fact("taken_back", []))
-    begun = desk.case.fact("announcing")
+    known = set(desk.case.state.cancel_contents)
+    begun = desk.case.state.announcing
     if begun is not None:
         announced = Expected(desk, begun["at"])
-        known |= {canonical_sha256(announced.of(key)) for key in announced.signals}
+        known |= {content_sha256(announced.of(key)) for key in announced.signals}
     return known
 
 
 def _remember(desk: Desk, writes: list[Write]) -> None:
     """Before they leave: by their content they are known for ours, if no answer comes."""
-    made = [canonical_sha256(write.body) for write in writes]
-    desk.case.set_fact("taken_back", sorted({*desk.case.fact("taken_back", []), *made}))
+    made = [content_sha256(write.body) for write in writes]
+    desk.case.state.cancel_contents = sorted({*desk.case.state.cancel_contents, *made})
 
 
 def _ended(signal: _Signal, at: str) -> Write:
@@ -157,8 +159,7 @@ def _ended(signal: _Signal, at: str) -> Write:
         resource.pop("businessStatus", None)  # it says where the work stands; there is none
     place, version = f"{row.type}/{row.target_id}", version_of(resource)
     body = with_identity(encode(resource), row.target_id, ())
-    condition = {"ifMatch": f'W/"{version}"'} if version else {}
-    return Write(f"urn:uuid:{row.id}", "PUT", place, body, condition)
+    return Write(f"urn:uuid:{row.id}", "PUT", place, body, over(version))
 
 
 def _letter(desk: Desk, letter: packet.Entry) -> list[Write]:
@@ -194,7 +195,7 @@ def _read_letter(desk: Desk, letter: packet.Entry) -> None:
             "Ask the people who run the destination what changes such records.",
         )
     abort = {"id": letter.id, "target_id": place.id, "version": reading.version}
-    desk.case.set_fact("abort", abort)
+    desk.case.state.abort = abort
 
 
 def _keep_versions(desk: Desk, signals: list[_Signal]) -> None:

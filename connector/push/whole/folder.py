@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...errors import DestinationRefused, ReadBackDiffers
-from ...failpoint import reach
 from ...store import delivery
+from ...store.state import required
 from ...store.update import announced
 from .. import unknown_outcome
-from ..evidence import audit_event
-from ..evidence.disclosure import attempt
 from ..session import Desk
+from ..wire.write import intend, put_file, settle
 from . import bundle
 
 DOCUMENT = "bundle.json"
@@ -48,7 +47,7 @@ def deliver(
             file.put()
     with desk.case.commit():
         unknown_outcome.settled(desk)
-        desk.case.set_fact("whole", {"place": file.name, "version": None})
+        desk.case.state.whole = {"place": file.name, "version": None}
         _mark(desk, *file.proved)
         announced(desk.case, now)
 
@@ -58,7 +57,7 @@ def verify(desk: Desk) -> None:
 
     One that is not there any more was taken, as it should be: its rows say so.
     """
-    found = look(desk, desk.case.fact("file"))
+    found = look(desk, required(desk.case.state.file))
     same = found is None or found[1]
     note = "" if found else "not in the folder any more: whoever watches it took it"
     _mark(desk, "verified" if same else "differs", note)
@@ -79,10 +78,10 @@ class _File:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.proved = ("verified", "")  # status and note
-        self.name = f"{desk.case.fact('packet_hash')}.zip"
+        self.name = f"{desk.case.state.packet_hash}.zip"
         folder = _folder(desk)
         self._target, self._part = folder / self.name, folder / f".{self.name}"
-        kept = desk.case.fact("file") or {}
+        kept = desk.case.state.file or {}
         self._kept: dict[str, Any] = kept if kept.get("name") == self.name else {}
 
     def was_put(self) -> bool:
@@ -103,7 +102,7 @@ class _File:
             return False
         else:
             self.proved = ("accepted", unknown_outcome.ARRIVED)
-        desk.ledger.answer(desk.handle, self._kept["write_no"], None, "settled by reading")
+        settle(desk)
         return True
 
     def make(self, write: Callable[[Path], None], document: Callable[[], Iterable[bytes]]) -> None:
@@ -119,23 +118,24 @@ class _File:
     def put(self) -> None:
         """Give it its name: from here on it is theirs."""
         desk, sha256 = self._desk, _sha256(self._part)
-        write_no = bundle.intend(desk)
+        going = bundle.going(desk)
         stands = self._target.exists()  # put by another store, or not ours at all
-        self._keep({"name": self.name, "sha256": sha256, "write_no": write_no})
-        if stands:
-            self._same()
-        entries = len(delivery.deliveries(desk.case, "intended"))
-        told = attempt(desk, "deliver", entries)
-        desk.ledger.intend(desk.handle, desk.fence, write_no, "FILE", sha256, entries, told)
-        audit_event.keep_up(desk)
-        reach("send.before")
-        if stands:
-            self._part.unlink()
-        else:
-            self._part.rename(self._target)
-        _flush(self._target.parent)
-        reach("receive.after")
-        desk.ledger.answer(desk.handle, write_no, None, "put")
+
+        def holds() -> int:
+            number = intend(desk, going)
+            self._keep({"name": self.name, "sha256": sha256})
+            if stands:
+                self._same()
+            return number
+
+        def put() -> None:
+            if stands:
+                self._part.unlink()
+            else:
+                self._part.rename(self._target)
+            _flush(self._target.parent)
+
+        put_file(desk, sha256, len(going), put, holds)
 
     def _same(self) -> None:
         if _sha256(self._target) != self._kept["sha256"]:
@@ -144,7 +144,7 @@ class _File:
     def _keep(self, kept: dict[str, Any]) -> None:
         self._kept = kept
         with self._desk.case.commit():
-            self._desk.case.set_fact("file", kept or None)
+            self._desk.case.state.file = kept or None
             unknown_outcome.settled(self._desk)
 
 
