@@ -32,6 +32,7 @@ _LIST = TextWrapper(
 
 _NOTE = TextWrapper(100, initial_indent="  ", subsequent_indent="  ")
 
+_EDIT_WAITS = "the edited request is taken up when the packet that is on its way has arrived"
 _TAKEN_BACK = {"cancel": "Cancelled", "recall": "Recalled"}
 
 
@@ -57,6 +58,8 @@ def standing(values: dict[str, Any], *, now: datetime) -> list[str]:
         lines += [f"  {place}" for place in places]
     if counts["theirs"]:
         lines.append(f"Theirs by now, changed or deleted there, and left so: {counts['theirs']}")
+    if values["edit_waits"]:
+        lines.append(_EDIT_WAITS.capitalize())
     if values["copies_unseen"]:
         lines.append(
             "Not known: whether copies of our records stand there; it refuses such a search"
@@ -230,7 +233,12 @@ def outline(values: dict[str, Any], stands: dict[str, Any], *, ids: bool = True)
     return lines
 
 
-_BY = {"label": "labelled so at the source", "guess": "a guess from codes and words"}
+_BY = {
+    "label": "labelled so at the source",
+    "guess": "a guess from codes and words",
+    "link": "with the code of a withheld record, or named by one",
+    "text": "in its text: documents are not changed",
+}
 
 
 def _sensitive(found: dict[str, Any]) -> list[str]:
@@ -400,6 +408,8 @@ def brief(values: dict[str, Any]) -> str:
     if broken:
         text += f"; gaps {', '.join(broken)}"
     text += "".join(f"; {reason['why']}" for reason in reasons)
+    if values["edit_waits"]:
+        text += f"; {_EDIT_WAITS}"
     if closed := values["closed"]:
         text += f"; closed by {closed['by']}"
     lines = [f"{text} (exit {values['exit_code']})", *_first_doubt(values["independence"])]

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from connector.sandbox.faults import Fault
 from tests import support
 
 
@@ -132,6 +133,33 @@ def test_what_can_not_be_worked_on_is_told_with_its_file_and_how_late(
     assert (line["due_at"], line["missed"]) == ("2020-01-02T00:00:00Z", True)
 
 
+def test_a_request_that_can_not_be_prepared_is_told_by_the_code(world: support.World) -> None:
+    folder = world.request("requests/a.yaml", destination="gone").parent
+    ran = world.cli("sync", folder, "--json")
+    (line,) = ran.json["requests"]
+    assert "[destinations.gone]" in line["error"]
+    assert (line["exit_code"], ran.json["exit_code"], ran.code) == (2, 2, 2)
+
+
+def test_a_file_that_is_no_request_is_told_by_the_code(world: support.World) -> None:
+    folder = world.folder / "requests"
+    folder.mkdir()
+    (folder / "a.yaml").write_text("request_id: [")
+    ran = world.cli("sync", folder, "--json")
+    assert (ran.json["exit_code"], ran.code) == (2, 2)
+
+
+def test_what_nothing_was_delivered_of_in_time_is_told_before_what_is_held(
+    world: support.World,
+) -> None:
+    world.request("requests/late.yaml", request_id="late", source="gone", needed_by="2020-01-01")
+    nobody = {"identifier": "urn:x|none"}
+    folder = world.request("requests/held.yaml", request_id="held", patient=nobody).parent
+    ran = world.cli("sync", folder, "--json")
+    assert [line["exit_code"] for line in ran.json["requests"]] == [11, 5]
+    assert (ran.json["exit_code"], ran.code) == (11, 11)
+
+
 def test_a_case_whose_file_is_gone_is_told_before_it_is_late(world: support.World) -> None:
     """A folder that is not mounted, a file that was renamed away: nobody works on the case."""
     world.configure(release="manual")
@@ -161,3 +189,19 @@ def test_a_due_that_can_not_be_read_stops_no_other_case(world: support.World) ->
         db.execute("UPDATE ledger_case SET due = '1-01-02T00:00:00Z'")  # of an older program
     assert world.cli("status").code == 0
     assert world.cli("sync", folder).code == 3
+
+
+def test_an_edit_while_it_is_on_its_way_waits_and_that_is_told(world: support.World) -> None:
+    world.configure(destination="attempts = 1\nbundle = { max_entries = 20 }")
+    world.destination.add_fault(
+        Fault("status", path=r"/fhir/?$", method="POST", status=503, skip=1)
+    )
+    folder = world.request("requests/a.yaml").parent
+    assert world.cli("sync", folder).code == 7
+    world.request("requests/a.yaml", question="And radiotherapy?")
+    assert "the edited request is taken up when" in world.cli("sync", folder).out
+    assert world.cli("show", "SO-1", "--json").json["edit_waits"] is True
+    world.destination.clear_faults()
+    world.cli("sync", folder)
+    (line,) = world.cli("sync", folder, "--json").json["requests"]
+    assert (line["edit_waits"], line["update"]["number"]) == (False, 1)

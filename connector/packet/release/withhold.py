@@ -14,7 +14,7 @@ from ...request import Request
 from ...store import chart
 from ...store.casefile import CaseFile
 from ...store.packet import Decision
-from ..chart.duplicates import Groups
+from ..chart.duplicates import Copies, Groups
 from ..chart.index import Row, body
 from ..record.belongs_to import ENCOUNTER
 from ..record.links import Links, own_identifiers
@@ -60,7 +60,7 @@ def spread(
     reasons |= {notes.id: notes.reason} if notes else {}
     told = {mappings.shadows.id, *([notes.id] if notes else ())}  # words that may tell
     followed = {NEEDS, *told}  # not withheld for themselves
-    web = _Web(case, rows, places, same, notes, request)
+    web = _Web(case, links, rows, places, same, notes, request)
     withheld.owners = web.owners
     while fresh:
         names = {name: key for key in fresh for name in withheld.add(key, body(case, key))}
@@ -79,6 +79,7 @@ def spread(
             if notes and not _about_itself(barred[key], rows[key], notes):
                 take(web.notes_beside(key), notes.id, key)
             if barred[key].rule not in followed and (resource := body(case, key)):
+                take(web.equal_to(key), SAME, key)
                 take(tellers.taken(resource), mappings.shadows.id, key)
             for order in tellers.orders(body(case, key) or {}):
                 if all(k in withheld for k in web.done_on(order, tellers)):
@@ -122,6 +123,7 @@ class _Web:
     def __init__(
         self,
         case: CaseFile,
+        links: Links,
         rows: Mapping[str, Row],
         places: Mapping[str, tuple[str, ...]],
         same: Groups,
@@ -137,6 +139,8 @@ class _Web:
                 for container in containers:
                     self._within[container].append(key)
         self._copies = {key: group for group in same for key in group}
+        self._equal = Copies(case, links, rows)
+        self._given: set[str] = set()
         self._by_content: dict[str, list[str]] = defaultdict(list)
         self._notes: dict[str, list[str]] = defaultdict(list)
         self._referrers: dict[str, list[str]] = defaultdict(list)
@@ -156,6 +160,14 @@ class _Web:
         self.owners = _owners(case, rows)
         for key, named in _named(case, rows, self.owners):
             self._referrers[named].append(key)
+
+    def equal_to(self, key: str) -> Iterable[str]:
+        """Records that say the same, be they of another event; of each group once."""
+        if key in self._given:
+            return ()
+        group = self._equal.of(key)
+        self._given.update(group)
+        return group
 
     def same_as(self, key: str) -> Iterable[str]:
         """Copies of a record, and records with an attachment of it."""

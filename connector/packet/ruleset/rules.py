@@ -271,11 +271,16 @@ class LabelTerms(File):
     examples: tuple[RuleExample, ...] = ()
 
 
+# Told as a sensitive kind is, though no rule of heuristic.yaml guesses at it.
+NEAR, KEYED = "near what is withheld", "a key of the source in a document"
+
+
 class Suspicion(Model):
     """Records of one sensitive kind, by what they look like.
 
     `codes`: by the name of a system in the file; a `*` at the end stands for any more characters.
-    `words`: in a text, title or display, as whole words.
+    `words`: in a text, title or display, as whole words, with or without accents; with a `*` at the
+    end also the beginning of one.
     """
 
     id: Text
@@ -307,6 +312,8 @@ class Heuristic(File):
     modes: dict[Text, Mode] = Field(default_factory=dict)  # of a kind, where it is another
     caveat: Text
     systems: dict[Text, tuple[Text, ...]]
+    not_meant: tuple[Text, ...] = ()  # phrases in which words are about something else
+    no_words: frozenset[Text] = frozenset()  # types whose words are about something else
     rules: tuple[Suspicion, ...]
     minors: Minors | None = None
     examples: tuple[RuleExample, ...] = ()

@@ -63,7 +63,7 @@ def announce(desk: Desk, now: str) -> None:
     `Held` (`theirs`) if somebody changed one of the two, `ReadBackDiffers`, `DestinationRefused`,
     `Waiting`.
     """
-    begun = desk.case.fact("announcing")
+    begun = desk.case.state.announcing
     if begun is None:
         everything_is_there(desk)
     at = begun["at"] if begun else now
@@ -214,7 +214,7 @@ def _write(desk: Desk, at: str, signals: dict[str, Signal], changes: list[Change
     """One try."""
 
     def holds() -> int:
-        desk.case.set_fact("announcing", {"at": at})
+        desk.case.state.announcing = {"at": at}
         return intend(desk, ())
 
     keys, writes = [one.key for one in changes], [one.write() for one in changes]

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from ...errors import DestinationRefused
 from ...fhir.lossless import decode, encode
 from ...fhir.mistake import entered_in_error
-from ...fhir.record import with_identity
 from ...store import recalled
 from ...store.delivery import Delivery
 from ...store.elsewhere import elsewhere
@@ -131,7 +130,7 @@ class Removal:
         if wanted is None:
             self.fate(place, "remains", why)
             return None, Stands.THEIRS
-        emptied = with_identity(encode(wanted), str(found["id"]), ())
+        emptied = encode(wanted)
         if canonical_sha256(emptied) == canonical_sha256(body):
             self.fate(place, "marked", why)
             return None, Stands.DONE
