@@ -54,7 +54,7 @@ def test_one_that_they_changed_stays(world: support.World) -> None:
 def test_one_that_they_change_at_that_moment_stays(tmp_path: Path) -> None:
     guarding = Quirks(if_match_on_delete=True)
     with support.world(tmp_path, destination={"quirks": guarding}) as world:
-        changed = []
+        changed = list[dict[str, Any]]()
 
         def change(asked: Asked) -> None:
             if b"DELETE" in asked.method.encode() + asked.body and not changed:

@@ -107,7 +107,7 @@ def test_the_ledger_of_the_day_before_gives_no_number_twice_and_no_answer_is_ove
 
 def test_the_intent_is_committed_before_a_byte_leaves(desk_of: DeskOf) -> None:
     """Looked at by other connections, at the moment of sending: in the ledger and the case file."""
-    seen = []
+    seen = list[tuple[list[int], int]]()
 
     class Looking(Endpoint):
         def write(self, *given: Any, **named: Any) -> Answer:
