@@ -15,6 +15,7 @@ from tests.support import ROOT
 _PATH = re.compile(r"(?<![\w*.:/-])(?:\w[\w.-]*/)*\w+\.py\b")
 _ROOMS = re.compile(r"`((?:[a-z_]+/)+)`")
 _ROW = re.compile(r"^\| (?:\d+ \| )?[^|`]+ \| `([\w/]+\.py)` \| (.+) \|$", re.MULTILINE)
+_NAMED = re.compile(r"`(\w+)(?:/|\.py)`")
 _WAYS = ("One record", "One request", "One gap")
 _LONGEST_WAY = 10
 # A path is below the repository or below connector/.
@@ -36,6 +37,17 @@ def test_a_module_that_is_named_is_there(read: Path) -> None:
     assert not [path for path in _PATH.findall(read.read_text()) if not stands(path)]
 
 
+def test_a_module_that_the_sources_name_is_there() -> None:
+    """By its path, or as seen from where it is named, or from the room around that."""
+    lost = {
+        f"{source.relative_to(ROOT)}: {path}"
+        for source in (ROOT / "connector").rglob("*.py")
+        for path in _PATH.findall(source.read_text())
+        if not any((at / path).exists() for at in (*source.parents[:2], *_BELOW))
+    }
+    assert not lost
+
+
 def test_a_room_that_is_named_is_there_and_each_is_named() -> None:
     told = page("architecture.md")
     rooms = {room.strip("/") for room in _ROOMS.findall(told)}
@@ -43,6 +55,21 @@ def test_a_room_that_is_named_is_there_and_each_is_named() -> None:
     files = {Path(name).stem for name in _PATH.findall(told)}
     measured = {corridor.name.replace(".", "/") for corridor in house.House().corridors()}
     assert not measured - rooms - files - {"__main__"}
+
+
+def test_rooms_and_corridors_stand_in_the_order_of_the_contracts() -> None:
+    layers = house.House().layers
+    told = page("architecture.md").partition("\n## Rooms")[2].partition("\n## ")[0]
+    rooms, _, corridors = told.partition("\n### Corridors")
+    first = re.findall(r"^\| ([^|]+) \|", rooms, re.MULTILINE)
+    named = _NAMED.findall(" ".join(first))
+    order = layers["connector"]
+    assert {*named, "__main__"} == order.keys()
+    assert named == sorted(named, key=order.__getitem__)
+    for room in ("pull", "packet", "push"):
+        order = layers[f"connector.{room}"]
+        found = [name for name in re.findall(rf"`{room}/(\w+)/`", corridors) if name in order]
+        assert found == sorted(found, key=order.__getitem__)
 
 
 def test_a_corridor_says_what_it_is_for() -> None:
