@@ -23,9 +23,7 @@ class Channel(ABC):
     `remove` when it is recalled.
     """
 
-    asks_patient = (
-        True  # whether the destination is asked who the patient is, before anything leaves
-    )
+    asks_patient = True  # whether it is resolved who the patient is there, before anything leaves
 
     def __init__(self, job: Job, desk: push.Desk) -> None:
         self.job, self.desk = job, desk
