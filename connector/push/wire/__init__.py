@@ -1,9 +1,11 @@
 """One write, or one look, at the destination.
 
-In: what is to be written, and what the case file is to say of it. Out: what was heard and what it
-proves; what stands there. `write.py` is the one write cycle, `retry.py` the one loop around it,
-`change.py` the one way over what stands there; the others look. Never twice: the intent is
-committed before bytes leave, and what is unclear is settled by reading. Never over the receiver's
-work: no Task beyond `requested` is written, and a change only over the version that is ours. Never
-outside the destination's turn.
+In: writes (method, place, body, condition) or keys to look for. Out: what each answer proves, entry
+by entry; what stands there, with place and version.
+
+Never twice: the intent is committed, with its row of the log, before bytes leave; the answer after;
+one without an answer is settled by reading. Never over the receiver's work: a second write names
+the version that it replaces (If-Match), and no Task beyond `requested` is written. Never endless:
+tries are counted, and one write holds no more than the destination takes. Nothing else of the push
+sends bytes, tries again (`retry.py`) or writes over what stands there (`change.py`).
 """
