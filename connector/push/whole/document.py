@@ -46,7 +46,7 @@ def settle(desk: Desk, document: Whole, now: str) -> bool:
 def deliver(desk: Desk, document: Whole, now: str) -> None:
     """Send the document, which does not stand there, and read it back. `now`: FHIR dateTime.
 
-    Sets the case fact `announced_at`: it is visible as soon as it is there. Raises
+    Sets in the state: `announced_at`: it is visible as soon as it is there. Raises
     `DestinationRefused`, `ReadBackDiffers`, `Waiting`, `Held`.
     """
     with at_destination(), desk.turn:

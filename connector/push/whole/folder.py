@@ -49,9 +49,9 @@ def look(desk: Desk, kept: dict[str, Any]) -> tuple[Path, bool] | None:
 
 
 class File:
-    """The zip on its way. `_kept`, a case fact: its name and hash, and whether it was put.
+    """The zip on its way. `_kept` (`state.file`): its name and hash, and whether it was put.
 
-    When it is there, sets the case facts `file` (name, sha256), `whole` and `announced_at`.
+    When it is there, sets in the state: `file` (name, sha256), `whole` and `announced_at`.
     """
 
     def __init__(self, desk: Desk) -> None:

@@ -82,7 +82,7 @@ def ready(desk: Desk, message: Whole) -> int:
 class Sending:
     """One message on its way. `cache_min`: as `ready` says.
 
-    `_kept`, a case fact: under which ids it left, when first. What arrives sets the case facts
+    `_kept` (`state.message`): under which ids it left, when first. What arrives sets in the state:
     `response` and `announced_at`.
     """
 
