@@ -60,6 +60,7 @@ class Quirks:
     drop_elements: frozenset[str] = frozenset()
     scale_max: int | None = None  # a number with more decimals is refused
     if_match: bool = True  # False: ignored
+    if_match_on_delete: bool = False  # HAPI ignores it there
     conditional_create: bool = True  # False: If-None-Exist is ignored
     update_create: Mapping[str, bool] | None = (
         None  # declared by type, and what is False answers 405

@@ -142,14 +142,14 @@ RELEASE = (
     Mutant(
         "release: an approval holds for another packet",
         _ROUTE,
-        '"hash": case.fact("packet_hash"),',
+        '"hash": case.state.packet_hash,',
         "",
         "tests/cli/test_transfer.py::test_an_edited_request_needs_approval_again",
     ),
     Mutant(
         "release: an approval holds for another destination",
         _ROUTE,
-        '"for": case.fact("identity"),',
+        '"for": case.state.route,',
         "",
         "tests/cli/test_route.py"
         "::test_a_case_of_an_older_program_is_adopted_and_asks_for_its_approval_again",
@@ -157,7 +157,7 @@ RELEASE = (
     Mutant(
         "release: another packet is approved than the one that was seen",
         "connector/transfer.py",
-        'if desk.case.fact("packet_hash") != digest:',
+        "if desk.case.state.packet_hash != digest:",
         "if False:",
         "tests/cli/test_transfer.py::test_a_dry_run_sends_nothing_and_shows_the_hash_to_approve",
     ),
