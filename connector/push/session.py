@@ -1,6 +1,6 @@
 """What every step of the push works with, and how the destination's failures are told."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -36,18 +36,24 @@ ENDED = {
 class Desk:
     """One case at one destination.
 
-    `fence`: the number under which this process may write. `operator`: who sends, for the log.
+    `fence`: the number under which this process may write. `opens`: gives the destination, the same
+    each time. `operator`: who sends, for the log.
     """
 
     case: CaseFile
     ledger: Ledger
     handle: str
     fence: int
-    endpoint: Endpoint
+    opens: Callable[[], Endpoint]
     settings: Destination
     request: Request
     source: Source
     operator: str
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The destination, opened when first asked: who asks nothing reads no secret of it."""
+        return self.opens()
 
     def patient(self) -> packet.Entry:
         """The packet's own Patient: the source's, in packet form."""
