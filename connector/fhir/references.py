@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .lossless import decode, encode
+from .shapes import objects_in
 from .types import TYPES, proper
 
 # In valid JSON an unescaped `"reference"` followed by a colon can only be a member's name: a
@@ -233,9 +234,7 @@ def attachment_nodes(value: Any) -> Iterator[dict[str, Any]]:
     for node in objects(value):
         for name, child in node.items():
             if _ATTACHMENT.match(name):
-                for item in child if isinstance(child, list) else [child]:
-                    if isinstance(item, dict):
-                        yield item
+                yield from objects_in(child)
 
 
 def objects(value: Any) -> Iterator[dict[str, Any]]:

@@ -26,7 +26,6 @@ from .about import (
     SUBJECT,
     TAKE_PART,
     TAKING_PART,
-    items,
     telling,
     text,
 )
@@ -34,6 +33,7 @@ from .identifiers import pairs
 from .lossless import UndecodableError, decode, members
 from .names import words
 from .references import Literal, literal, same_base, tidy
+from .shapes import as_text, items, objects_in
 from .systems import URI
 from .types import proper
 
@@ -223,9 +223,7 @@ class Person:
         contained = bytes(raw)
         if not NAMES_INSIDE.search(contained):
             return {}, set()
-        for node in items(decode(contained)):
-            if not isinstance(node, dict):
-                continue
+        for node in objects_in(decode(contained)):
             kind = node.get("resourceType")
             if kind == "Patient":
                 said = frozenset(self.of_patient(node)) or frozenset({Whose.UNKNOWN})
@@ -308,7 +306,6 @@ def person(
         raise UndecodableError("not a FHIR Patient")
     shared, theirs = frozenset(map(tidy, others)), frozenset(other_identifiers)
     own = frozenset(pairs(patient.get("identifier")))
-    born, gender = patient.get("birthDate"), patient.get("gender")
     return Person(
         patient["id"],
         None if bases is None else frozenset(bases),
@@ -316,9 +313,9 @@ def person(
         frozenset(map(tidy, names)) - shared,
         shared,
         theirs - own,
-        born if isinstance(born, str) else "",
+        as_text(patient.get("birthDate")),
         _words(patient.get("name")),
-        gender if isinstance(gender, str) else "",
+        as_text(patient.get("gender")),
     )
 
 
@@ -361,8 +358,7 @@ def _type_of(reference: Mapping[str, Any]) -> str:
 
 def _words(value: Any) -> frozenset[str]:
     found: set[str] = set()
-    for name in items(value):
-        if isinstance(name, dict):
-            for part in (name.get("family"), name.get("text"), *items(name.get("given"))):
-                found.update(words(part))
+    for name in objects_in(value):
+        for part in (name.get("family"), name.get("text"), *items(name.get("given"))):
+            found.update(words(part))
     return frozenset(found)

@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 from ..endpoint import Endpoint
 from ..errors import Answered, EndpointError, Forbidden, Held, NotFhir, SourceFailed
+from ..fhir.about import SEVERAL_PEOPLE
 from ..fhir.subject import Whose, person
 from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from .compartment import SEVERAL_PEOPLE
 from .context import SOURCE_BASES
 from .files.closure import QUERY
 from .input.given import Files

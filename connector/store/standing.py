@@ -13,7 +13,6 @@ from . import chart, coverage, delivery, gaps, packet, recalled, since
 from .casefile import CaseFile
 from .update import number, opened
 
-_COUNTED = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
 _UNPROVED = ("sent", "accepted", "differs")
 
 # A sentence for each exit code; a more exact one stands in `obstacle` when a step was stopped.
@@ -197,7 +196,7 @@ def counts(case: CaseFile) -> dict[str, int]:
     arrived = sum(placed.get(status, 0) for status in delivery.ARRIVED)
     return {
         "pulled": chart.count_records(case),
-        **{name.replace("-", "_"): decided.get(name, 0) for name in _COUNTED},
+        **{name.replace("-", "_"): decided.get(name, 0) for name in packet.OUTCOMES},
         "sent": arrived + sum(placed.get(status, 0) for status in _UNPROVED),
         "accepted": placed.get("accepted", 0),
         "verified": arrived,

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.fhir.about import PERHAPS_NOBODYS, SUBJECT, encounters, items
+from connector.fhir.about import PERHAPS_NOBODYS, SUBJECT, encounters
 from connector.fhir.lossless import encode
+from connector.fhir.shapes import items
 from connector.fhir.subject import Person, Whose, person
 
 BASE = "https://ehr.example.org/fhir"

@@ -9,6 +9,7 @@ from ...errors import UsageError
 from ...fhir import systems
 from ...fhir.ids import authored_id, case_handle, derived_id
 from ...fhir.lossless import decode
+from ...fhir.systems import CONFIDENTIALITY
 from ...request import Organization, Request
 from ...settings import Destination, Source
 from ..carry.coverage import ChangedBy
@@ -22,7 +23,6 @@ from . import parties
 from .news import News, Revision, moved
 from .templates import Authored, author, in_hundreds
 
-_CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"  # sensitivity, policy, obligation
 _LEVELS = "ULMNRV"  # v3-Confidentiality, least to most
 # What each packet of a case has anew; all else of ours stays the same resource.
@@ -205,7 +205,7 @@ class Writer:
             label = f"MessageHeader/{digest}"
             header = decode(self._own("MessageHeader", "MessageHeader", label).body)
         labels = [
-            {"system": _CONFIDENTIALITY, "code": self._names["confidentiality"]},
+            {"system": CONFIDENTIALITY, "code": self._names["confidentiality"]},
             *self._names["notices"],
         ]
         if self._test:
@@ -249,7 +249,7 @@ class Writer:
         name = self._revision.label(label) if template in _ANEW else label
         new_id = authored_id(self._source.id, request_id, resource_type, name)
         labels = [
-            {"system": _CONFIDENTIALITY, "code": self._names["confidentiality"]},
+            {"system": CONFIDENTIALITY, "code": self._names["confidentiality"]},
             {"system": systems.ACT_REASON, "code": self._purpose},
             *self._names["notices"],
         ]
@@ -297,7 +297,7 @@ def high_water(rows: Sequence[Row], release: Release) -> str:
     A record with a sensitivity label counts as restricted; the label itself is never repeated.
     """
     levels = [
-        level for row in rows for level in _LEVELS if f"{_CONFIDENTIALITY}|{level}" in row.labels
+        level for row in rows for level in _LEVELS if f"{CONFIDENTIALITY}|{level}" in row.labels
     ]
     sensitive = frozenset(label for rule in release.rules for label in rule.labels)
     if any(_is_sensitive(row, sensitive) for row in rows):

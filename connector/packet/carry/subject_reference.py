@@ -10,10 +10,11 @@ from typing import Any
 
 from msgspec import Raw
 
-from ...fhir.about import PERHAPS_NOBODYS, SUBJECT, items
+from ...fhir.about import PERHAPS_NOBODYS, SUBJECT
 from ...fhir.identifiers import pairs
 from ...fhir.lossless import decode, encode
 from ...fhir.references import literal
+from ...fhir.shapes import items
 from ...fhir.types import proper
 from ..ruleset.change import Note
 

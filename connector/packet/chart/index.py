@@ -13,6 +13,7 @@ from typing import Any
 
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import attachment_nodes, named, objects, other_names, plain_names
+from ...fhir.shapes import objects_in
 from ...store import chart
 from ...store.casefile import CaseFile
 from ..record import words
@@ -240,9 +241,7 @@ def _date(resource: dict[str, Any]) -> tuple[str, Interval | None]:
 
 def _tokens(value: Any) -> Iterator[str]:
     """`system|code` and `code` of a Coding, a CodeableConcept or a list of either."""
-    for item in value if isinstance(value, list) else [value]:
-        if not isinstance(item, dict):
-            continue
+    for item in objects_in(value):
         codings = item.get("coding") if isinstance(item.get("coding"), list) else [item]
         for coding in codings or []:
             code = coding.get("code") if isinstance(coding, dict) else None

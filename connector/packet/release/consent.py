@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from ...fhir.shapes import as_dict, items, objects_in
+from ...fhir.systems import CONFIDENTIALITY
 from ..chart.index import Row, coded
 from ..record.dates import OPEN, Interval, interval
 from ..ruleset.rules import ConsentTerms
@@ -21,10 +23,9 @@ _PERMIT, _DENY = "permit", "deny"
 _BASES = {"OPTIN": _PERMIT, "OPTINR": _PERMIT, "OPTOUT": _DENY, "OPTOUTE": _DENY}
 _OUTRIGHT = frozenset({"OPTIN", "OPTOUT"})  # the others have exceptions, told or not
 _RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
-_CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 _NOT_ACTIVE = ("draft", "proposed", "rejected", "inactive", "entered-in-error")
 _LOCAL = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/.*)?\Z")
-_LEVELS = frozenset(f"{_CONFIDENTIALITY}|{level}" for level in "ULMNRV")
+_LEVELS = frozenset(f"{CONFIDENTIALITY}|{level}" for level in "ULMNRV")
 # What may stand in a provision; anything else can't be evaluated, `code` (is what it means to a
 # record without that very code said, too?) among it.
 _KNOWN = frozenset({
@@ -116,7 +117,7 @@ class _Provision:
 
 def tells(consent: Json) -> bool:
     """Whether a Consent says by itself that there is something to hold back."""
-    every = [each for root in _objects(consent.get("provision")) for each in _nested(root)]
+    every = [each for root in objects_in(consent.get("provision")) for each in _nested(root)]
     restricts = any(each.get("type") == _DENY or "securityLabel" in each for each in every)
     return restricts or bool(coded(consent.get("policyRule")) & (_BASES.keys() - {"OPTIN"}))
 
@@ -124,7 +125,7 @@ def tells(consent: Json) -> bool:
 def _nested(provision: Json) -> Iterator[Json]:
     """A provision and all that stand inside it, at every level."""
     yield provision
-    for inner in _objects(provision.get("provision")):
+    for inner in objects_in(provision.get("provision")):
         yield from _nested(inner)
 
 
@@ -143,13 +144,13 @@ def read_consent(consent: Json, now: Disclosure) -> Reading:
     if "provision" not in consent and not policies <= _OUTRIGHT:
         return Reading(unclear=("provision",))
     stated = bases.pop() if len(bases) == 1 else None
-    root = _provision(_object(consent.get("provision")), consent, now, stated)
+    root = _provision(as_dict(consent.get("provision")), consent, now, stated)
     kind = root.kind
     if kind == _DENY:
         return _denying(root)
     if kind == _PERMIT:
         # R4 Consent.verification: one that was asked about and not confirmed is not relied on.
-        confirmed = all(v.get("verified") is True for v in _objects(consent.get("verification")))
+        confirmed = all(v.get("verified") is True for v in objects_in(consent.get("verification")))
         return _permitting(root, confirmed)
     return Reading(unclear=("provision.type",))
 
@@ -230,7 +231,7 @@ def _provision(
     applies = False if False in truths.values() else None if None in truths.values() else True
     records, vague = _records(value, now, kind != _PERMIT)
     open_ = [name for name, truth in truths.items() if truth is None]
-    inner = _objects(value.get("provision"))
+    inner = objects_in(value.get("provision"))
     return _Provision(
         kind=kind if isinstance(kind, str) else None,
         current=current,
@@ -247,7 +248,8 @@ def _conditions(
     """Whether who, what and why are those of the disclosure, where the provision says it."""
     terms = now.terms
     if "actor" in value:
-        yield "actor", _any([_receives(a, consent, now, denying) for a in _objects(value["actor"])])
+        actors = objects_in(value["actor"])
+        yield "actor", _any([_receives(a, consent, now, denying) for a in actors])
     if "action" in value:
         yield "action", _meant(value["action"], terms.actions, terms.other_actions)
     if "purpose" in value:
@@ -257,7 +259,7 @@ def _conditions(
 def _receives(actor: Json, consent: Json, now: Disclosure, denying: bool) -> Truth:
     if coded(actor.get("role")).isdisjoint(now.terms.recipients) or "modifierExtension" in actor:
         return None
-    return now.receives(_object(actor.get("reference")), consent, denying)
+    return now.receives(as_dict(actor.get("reference")), consent, denying)
 
 
 def _records(value: Json, now: Disclosure, denying: bool) -> tuple[Records, list[str]]:
@@ -267,19 +269,19 @@ def _records(value: Json, now: Disclosure, denying: bool) -> tuple[Records, list
     behind another address.
     """
     vague = []
-    labels = [_label(item, now) for item in _list(value.get("securityLabel"))]
+    labels = [_label(item, now) for item in items(value.get("securityLabel"))]
     # A level of confidentiality means that level and all below it (R4 provision.securityLabel):
     # in a denial that can't be what is meant, in a permission it names nothing.
     if any(not label or label & _LEVELS for label in labels):
         vague.append("securityLabel")
-    classes = _objects(value.get("class"))
+    classes = objects_in(value.get("class"))
     if any(item.get("system") != _RESOURCE_TYPES for item in classes):
         vague.append("class")
     span = _span(value["dataPeriod"]) if "dataPeriod" in value else None
     if "dataPeriod" in value and span is None:
         vague.append("dataPeriod")
-    data = _objects(value.get("data"))
-    references = [_object(item.get("reference")).get("reference") for item in data]
+    data = objects_in(value.get("data"))
+    references = [as_dict(item.get("reference")).get("reference") for item in data]
     if any(item.get("meaning") != "instance" for item in data) or None in references:
         vague.append("data")
     found = [now.record(str(item)) or (denying and _local(str(item))) for item in references]
@@ -333,7 +335,7 @@ def _within(period: Any, at: datetime) -> Truth:
 
 def _span(period: Any) -> Interval | None:
     """A Period as an interval; None if it is none that can be read."""
-    start, end = _object(period).get("start"), _object(period).get("end")
+    start, end = as_dict(period).get("start"), as_dict(period).get("end")
     first = interval(str(start)) if start else (_NEVER, _NEVER)
     last = interval(str(end)) if end else (OPEN, OPEN)
     return (first[0], last[1]) if first and last and (start or end) else None
@@ -341,21 +343,9 @@ def _span(period: Any) -> Interval | None:
 
 def _meant(value: Any, ours: frozenset[str], others: frozenset[str]) -> Truth:
     """Whether one of several codes is ours; one that is neither ours nor known leaves it open."""
-    items = [coded(item) for item in _list(value)]
-    return _any([True if item & ours else False if item & others else None for item in items])
+    codes = [coded(item) for item in items(value)]
+    return _any([True if code & ours else False if code & others else None for code in codes])
 
 
 def _any(truths: Sequence[Truth]) -> Truth:
     return True if True in truths else None if None in truths or not truths else False
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value] if value is not None else []
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [item for item in _list(value) if isinstance(item, dict)]
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -20,6 +20,7 @@ from ...fhir.about import SUBJECT
 from ...fhir.embedded import BLANK, names_another
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import attachment_places, attachments, literal, objects
+from ...fhir.shapes import dicts
 from ...fhir.subject import Whose
 from ...gap import GapKind
 from ...store import chart
@@ -185,7 +186,7 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
 def note_labels(pull: Gathering, url: str, labels: Any, context: Any) -> None:
     """Keep what a Binary says of who may see it, for the map step: the fact `binaries`."""
     named = context.get("reference") if isinstance(context, dict) else None
-    kept = [x for x in labels if isinstance(x, dict)] if isinstance(labels, list) else []
+    kept = dicts(labels)
     said = {"security": kept, "context": named if isinstance(named, str) else None}
     with pull.case.commit():
         before = pull.case.fact("binaries", {})

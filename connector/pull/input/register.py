@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from ...fhir.lossless import decode, encode, members
 from ...fhir.references import Kind, literal, parse, tidy
+from ...fhir.shapes import objects_in
 from ...store.chart import Record
 from ..bases import base_of
 from ..versions import updated
@@ -180,8 +181,8 @@ class Register:
 def tokens(body: bytes) -> Iterator[str]:
     """The identifiers of a resource as search tokens: `system|value`, and `value` alone."""
     found = _member(body, "identifier")
-    for identifier in found if isinstance(found, list) else [found]:
-        value = identifier.get("value") if isinstance(identifier, dict) else None
+    for identifier in objects_in(found):
+        value = identifier.get("value")
         if isinstance(value, str):
             yield f"{identifier.get('system') or ''}|{value}"
             yield value

@@ -10,6 +10,7 @@ from typing import Any
 from ...errors import EndpointError
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import objects, parse
+from ...fhir.shapes import as_dict, dicts
 from ...gap import GapKind, Wanted
 from ...store import chart
 from ...store.casefile import CaseFile
@@ -105,9 +106,8 @@ def _named(case: CaseFile, *bases: str) -> set[str]:
     for record in chart.of_type(case, "Consent"):
         for node in objects(_decoded(record.body)):
             actors = node.get("actor") if node.get("type") != "permit" else None
-            for actor in actors if isinstance(actors, list) else []:
-                reference = actor.get("reference") if isinstance(actor, dict) else None
-                written = reference.get("reference") if isinstance(reference, dict) else None
+            for actor in dicts(actors):
+                written = as_dict(actor.get("reference")).get("reference")
                 if isinstance(written, str):
                     key = had.get(written) or parse(written, *bases).local
                     found.update({key} if key and key.startswith(f"{HOUSE}/") else ())
@@ -119,8 +119,7 @@ def _above(body: bytes, *bases: str) -> set[str]:
 
 
 def _members(body: bytes, *bases: str) -> set[str]:
-    member = _decoded(body).get("participatingOrganization")
-    written = member.get("reference") if isinstance(member, dict) else None
+    written = as_dict(_decoded(body).get("participatingOrganization")).get("reference")
     key = parse(written, *bases).local if isinstance(written, str) else None
     return {key} if key else set()
 
@@ -129,8 +128,7 @@ def _references(body: bytes) -> Iterator[str]:
     """What an Organization is part of, or an affiliation is to."""
     value = _decoded(body)
     for name in ("partOf", "organization"):
-        node = value.get(name)
-        written = node.get("reference") if isinstance(node, dict) else None
+        written = as_dict(value.get(name)).get("reference")
         if isinstance(written, str):
             yield written
 
@@ -140,4 +138,4 @@ def _decoded(body: bytes) -> dict[str, Any]:
         value = decode(body)
     except UndecodableError:
         return {}
-    return value if isinstance(value, dict) else {}
+    return as_dict(value)
