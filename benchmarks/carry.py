@@ -16,11 +16,11 @@ from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.measure import Measure, measured, side, table
+from benchmarks.measure import RUNS, SMALLEST, Measure, measured, side, table
 from connector import packet
 from connector.fhir.lossless import decode, encode, sha256
 from connector.packet.carry.record import Carrier
-from connector.packet.chart.index import Links
+from connector.packet.record.links import Links
 from connector.packet.release.redact import Withheld
 from connector.request import PatientChoice, Request
 from connector.settings import Destination, Source
@@ -28,8 +28,7 @@ from connector.store import chart
 from connector.store.casefile import CaseFile
 from tests.real.charts import Resource, chart_files, read_chart
 
-_RUNS = 3
-_SIZES = (10_000, 50_000)
+_SIZES = (1_000,) if SMALLEST else (10_000, 50_000)
 _BASE = "http://127.0.0.1/fhir"
 _DATE = re.compile(r'"(\d{4})-(?=\d\d)')
 
@@ -54,9 +53,12 @@ def _repeated(resources: list[Resource]) -> Iterator[Resource]:
     for number in count(1):
         for resource in resources:
             if resource["resourceType"] != "Patient":
-                text = encode(resource).decode()
-                earlier = _DATE.sub(lambda m, n=number: f'"{int(m[1]) - n:04}-', text)
+                earlier = _DATE.sub(partial(_earlier, number), encode(resource).decode())
                 yield {**decode(earlier.encode()), "id": f"{resource['id']}-{number}"}
+
+
+def _earlier(years: int, found: re.Match[str]) -> str:
+    return f'"{int(found[1]) - years:04}-'
 
 
 def carry(folder: Path) -> tuple[float, int]:
@@ -117,7 +119,7 @@ def main() -> None:
                     worker.submit(carry, folder).result()[0],
                     worker.submit(whole_step, folder, patient).result(),
                 )
-                for _ in range(_RUNS)
+                for _ in range(RUNS)
             ]
         plain, carried = min(run[0] for run in runs), min(run[1] for run in runs)
         step = min(run[2].cpu_s for run in runs)
@@ -127,7 +129,7 @@ def main() -> None:
              round(max(run[2].peak_mb for run in runs))),
         )  # fmt: skip
     table(
-        f"Map: chart {path.name.split('_')[0]}, repeated; best of {_RUNS}",
+        f"Map: chart {path.name.split('_')[0]}, repeated; best of {RUNS}",
         ("carry / json", "map_case / json", "carry, records/s", "map_case, records/s",
          "json, records/s", "records", "MB", "peak, MB"),
         rows,

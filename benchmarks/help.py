@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from benchmarks.measure import command, middle, ratio, table
+from benchmarks.measure import SMALLEST, command, middle, ratio, table
 
-_RUNS = 20
+_RUNS = 2 if SMALLEST else 20
 
 
 def main() -> None:

@@ -16,7 +16,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.distance import far_away
-from benchmarks.measure import Measure, command, measured, middle, ratio, side, table
+from benchmarks.measure import (
+    RUNS,
+    SMALLEST,
+    Measure,
+    command,
+    measured,
+    middle,
+    ratio,
+    side,
+    table,
+)
 from benchmarks.wire import Sent, Steps, ask_again
 from connector import packet
 from connector.config import load as load_config
@@ -31,7 +41,6 @@ from tests.real.hapi_pair import HapiPair
 from tests.real.loader import load
 from tests.support import Site
 
-_RUNS = 3
 _CONFIG = "connector.toml"
 _NAMES = (
     "pull / raw in steps", "pull / raw at once", "command / raw in steps", "chart", "records",
@@ -103,7 +112,7 @@ def compare(site: Site, condition: Condition) -> tuple[Runs, int]:
             steps = [[_without_haste(question) for question in step] for step in steps]
         at_once = [[question for step in steps for question in step]]
         theirs.submit(raw, steps, threads).result()
-        for number in range(_RUNS):
+        for number in range(RUNS):
             runs.pull.append(ours.submit(pull, site.folder, f"case-{number}").result()[0])
             runs.in_steps.append(theirs.submit(raw, steps, threads).result())
             runs.at_once.append(theirs.submit(raw, at_once, threads).result())
@@ -151,7 +160,7 @@ def loaded_hapi(*, search_cache: bool) -> Iterator[tuple[HapiPair, dict[Path, st
                 pair,
                 {
                     path: loader.submit(load_chart, pair.source_url, path).result()
-                    for path in chart_files()
+                    for path in (chart_files()[:1] if SMALLEST else chart_files())
                 },
             )
     finally:
@@ -159,7 +168,7 @@ def loaded_hapi(*, search_cache: bool) -> Iterator[tuple[HapiPair, dict[Path, st
 
 
 def main() -> None:
-    for search_cache in (False, True):
+    for search_cache in (False,) if SMALLEST else (False, True):
         with loaded_hapi(search_cache=search_cache) as (hapi, patients):
             for condition in CONDITIONS:
                 if condition.search_cache == search_cache:
@@ -177,7 +186,7 @@ def _measure(condition: Condition, hapi: HapiPair, patients: dict[Path, str]) ->
                 site = Site(Path(folder), url, hapi.destination_url, patient=patient)
                 runs, records = compare(site, condition)
             rows.append(_row(path.name.split("_")[0], records, runs))
-    table(f"Pull: HAPI, {condition.title}; {_RUNS} runs", _NAMES, rows)
+    table(f"Pull: HAPI, {condition.title}; {RUNS} runs", _NAMES, rows)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,17 @@ from tempfile import TemporaryDirectory
 
 import requests
 
-from benchmarks.measure import Measure, command, measured, middle, ratio, side, table
+from benchmarks.measure import (
+    RUNS,
+    SMALLEST,
+    Measure,
+    command,
+    measured,
+    middle,
+    ratio,
+    side,
+    table,
+)
 from benchmarks.pull import load_chart
 from benchmarks.wire import Sent
 from connector import packet, push
@@ -32,7 +42,6 @@ from tests.real.charts import chart_files
 from tests.real.hapi_pair import HapiPair, empty
 from tests.support import Site
 
-_RUNS = 3
 _STEPS = ("resolve", "deliver", "read back", "announce")
 _REFERENCE = re.compile(rb'(?<="reference":")[A-Za-z]+/[^"]+(?=")')
 _NOW = "2026-11-22T00:00:00Z"
@@ -59,6 +68,7 @@ def ours(site: Site, store: str) -> tuple[list[Measure], Writes]:
             settings=job.destination,
             request=request,
             source=job.source,
+            operator="benchmark",
         )
         steps: Sequence[Callable[[], None]] = (
             partial(push.resolve, desk),
@@ -113,7 +123,7 @@ def compare(site: Site) -> tuple[list[list[Measure]], list[Measure], int]:
     posts: list[Measure] = []
     writes: Writes = []
     with side() as here, side() as there:
-        for number in range(_RUNS + 1):
+        for number in range(RUNS + 1):
             # A case can be pushed once: each run has its copy of the mapped one.
             shutil.copytree(site.store, site.folder / f"store-{number}")
             empty(site.destination_url)
@@ -131,7 +141,7 @@ def main() -> None:
     hapi = HapiPair()
     try:
         with TemporaryDirectory() as folder, side() as loader:
-            path = chart_files()[-1]
+            path = chart_files()[0 if SMALLEST else -1]
             patient = loader.submit(load_chart, hapi.source_url, path).result()
             site = Site(Path(folder), hapi.source_url, hapi.destination_url, patient=patient)
             site.configure()
@@ -143,7 +153,7 @@ def main() -> None:
     deliver = [taken[1] for taken in steps]
     post = middle(posts)
     table(
-        f"Push: chart {path.name.split('_')[0]}, {entries} entries; {_RUNS} runs",
+        f"Push: chart {path.name.split('_')[0]}, {entries} entries; {RUNS} runs",
         ("deliver / raw", "whole push / raw", "raw, entries/s", "deliver, entries/s",
          "deliver, s", "raw, s", "requests deliver, raw", "peak, MB"),
         [(ratio(deliver, posts), ratio(whole, posts), round(entries / post.wall_s),

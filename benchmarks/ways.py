@@ -9,12 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.distance import far_away
-from benchmarks.measure import middle, ratio, side, table
+from benchmarks.measure import RUNS, SMALLEST, middle, ratio, side, table
 from benchmarks.pull import loaded_hapi, pull
 from tests.support import Site
 
-_RUNS = 3
-_ROUND_TRIPS_S = (0.0, 0.05, 0.2)
+_ROUND_TRIPS_S = (0.0, 0.05) if SMALLEST else (0.0, 0.05, 0.2)
 _NAMES = (
     "everything / auto", "away, ms", "chart", "records", "requests auto, everything",
     "auto, s", "everything, s",
@@ -31,7 +30,7 @@ def main() -> None:
                     url = stack.enter_context(far_away(url, round_trip_s))
                 for path, patient in patients.items():
                     rows.append(_row(url, path.name.split("_")[0], patient, round_trip_s))
-    table(f"HAPI, search cache off; {_RUNS} runs", _NAMES, rows)
+    table(f"HAPI, search cache off; {RUNS} runs", _NAMES, rows)
 
 
 def _row(url: str, name: str, patient: str, round_trip_s: float) -> tuple[str | int | float, ...]:
@@ -44,7 +43,7 @@ def _row(url: str, name: str, patient: str, round_trip_s: float) -> tuple[str | 
             site.request()
             ours.submit(pull, site.folder, "first").result()  # warms the server
         taken = {
-            way: [ours.submit(pull, site.folder, f"{way}-{n}").result() for n in range(_RUNS)]
+            way: [ours.submit(pull, site.folder, f"{way}-{n}").result() for n in range(RUNS)]
             for way, site in sites.items()
         }
     auto, everything = ([measure for measure, _, _ in taken[way]] for way in ways)

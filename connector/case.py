@@ -103,10 +103,14 @@ class Facts(Model):
     now: datetime
 
     @property
+    def waited(self) -> bool:
+        """Nothing was delivered, and somebody may still be waiting."""
+        return self.state not in _WITHDRAWN and not self.closed and self.delivered_at is None
+
+    @property
     def missed(self) -> bool:
-        """Nothing was delivered, the need has passed, and somebody may still be waiting."""
-        waited = self.state not in _WITHDRAWN and not self.closed and self.delivered_at is None
-        return waited and self.due is not None and self.now > self.due
+        """The same, and the need has passed."""
+        return self.waited and self.due is not None and self.now > self.due
 
 
 def exit_codes(facts: Facts, goal: State = State.VERIFIED) -> list[Exit]:

@@ -6,14 +6,23 @@ Days are calendar days where the meeting is: a date lasts until its end there.
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 _INSTANT = timedelta(microseconds=1)
+FIRST, LAST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
 
 
 def due_at(moment: str, zone: tzinfo = UTC) -> datetime:
-    """The last instant (UTC) of a FHIR date or dateTime: a date lasts until its end in `zone`."""
-    if "T" not in moment:
-        day = date.fromisoformat(moment) + timedelta(days=1)
-        return datetime.combine(day, time(), zone).astimezone(UTC)
-    return datetime.fromisoformat(moment).astimezone(UTC)
+    """The last instant (UTC) of a FHIR date or dateTime: a date lasts until its end in `zone`.
+
+    Kept within the calendar's ends, also in other zones: forms have 9999-12-31 for "never".
+    """
+    try:
+        if "T" in moment:
+            found = datetime.fromisoformat(moment).astimezone(UTC)
+        else:
+            day = date.fromisoformat(moment) + timedelta(days=1)
+            found = datetime.combine(day, time(), zone).astimezone(UTC)
+    except OverflowError:
+        found = LAST if moment > "5" else FIRST
+    return min(max(found, FIRST), LAST)
 
 
 def zone_of(moment: str | None) -> tzinfo:

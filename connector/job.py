@@ -288,4 +288,4 @@ def stated(reason: str, example: str) -> str:
 
 def iso(moment: datetime) -> str:
     """A FHIR instant in UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

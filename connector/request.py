@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from .deadline import day_ends, due_at, zone_of
 
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?", re.ASCII)
+# Offsets as R4 has them: to 14 hours.
+_MOMENT = re.compile(
+    r"\d{4}-\d{2}-\d{2}"
+    r"(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]((0\d|1[0-3]):[0-5]\d|14:00)))?",
+    re.ASCII,
+)
 
 # C0 but tab and line ends, DEL, C1, what turns the direction of text, surrogates, no characters.
 _UNREADABLE = re.compile(
@@ -47,6 +52,21 @@ def _fhir_moment(text: str) -> str:
             due_at(text)
             return text
     raise ValueError("expected a date, or date and time with seconds and offset")
+
+
+def _to_come(text: str) -> str:
+    """When people meet: far from where the calendar of the machine ends, or of whoever reads it."""
+    if not "1900" <= text[:4] <= "2999":
+        raise ValueError("expected a year from 1900 to 2999")
+    return text
+
+
+def _day(text: str) -> str:
+    with suppress(ValueError):
+        if len(text) == len("YYYY-MM-DD"):
+            date.fromisoformat(text)
+            return text
+    raise ValueError("expected a date, for example 1970-02-03")
 
 
 def _npi(text: str) -> str:
@@ -89,7 +109,8 @@ def _token(text: str) -> str:
 
 
 Moment = Annotated[str, AfterValidator(_fhir_moment)]
-Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Need = Annotated[Moment, AfterValidator(_to_come)]
+Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)]
 Npi = Annotated[str, AfterValidator(_npi)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Record = Annotated[str, AfterValidator(_record)]
@@ -159,7 +180,7 @@ class Party(Written):
 class Meeting(Written):
     """The first meeting with the other team."""
 
-    start: Moment
+    start: Need
     mode: Literal["in-person", "online", "written", "undecided"] = "undecided"
 
     @model_validator(mode="after")
@@ -241,7 +262,7 @@ class Request(Written):
     question: Text
     source: Text
     destination: Text
-    needed_by: Moment | None = None
+    needed_by: Need | None = None
     meeting: Meeting | None = None
     also: tuple[KeyQuestion, ...] = ()
     case_type: Token = "general"

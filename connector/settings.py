@@ -71,10 +71,11 @@ class Secret(Model):
         """The secret. `UsageError` says where it was looked for, never what was found."""
         found = self._look().strip()
         if not found:
-            raise UsageError(f"the secret ({self._where()}) is empty", "Fill it in.")
+            raise UsageError(f"the secret ({self.where()}) is empty", "Fill it in.")
         return found
 
-    def _where(self) -> str:
+    def where(self) -> str:
+        """In words: which variable, file or command."""
         if self.env is not None:
             return f"variable {self.env}"
         return "command" if self.file is None else f"file {self.file}"
@@ -84,7 +85,7 @@ class Secret(Model):
             if self.env is not None:
                 return os.environ[self.env]
             if self.file is not None:
-                return regularfile.read(self.file, _SECRET_MAX).decode("utf-8")
+                return regularfile.read(self.file, _SECRET_MAX).decode("utf-8-sig")
             assert self.command is not None
             # The operator's own command from the operator's own file, without a shell.
             done = subprocess.run(self.command, capture_output=True, check=True, timeout=60)  # noqa: S603
@@ -95,7 +96,7 @@ class Secret(Model):
             raise UsageError(f"secret: {error.strerror}: {error.filename}", "Correct it.") from None
         except UnicodeDecodeError:
             raise UsageError(
-                f"the secret ({self._where()}) is not UTF-8 text", "Save it as UTF-8."
+                f"the secret ({self.where()}) is not UTF-8 text", "Save it as UTF-8."
             ) from None
         except subprocess.SubprocessError:
             raise UsageError(

@@ -19,7 +19,7 @@ from .errors import (
 from .job import Job, at_work, begin_anew, edited, enter, forget, iso
 from .pull import forget_export
 from .push import Found
-from .store import chart, route, update
+from .store import chart, delivery, route, update
 from .store.casefile import CaseFile
 from .store.standing import Standing, standing
 
@@ -83,7 +83,7 @@ def verify(job: Job, say: Callable[[str], None] = lambda _: None) -> Standing:
                 "The receipt says what it accepted. Call them, if it has to be known more exactly.",
             )
         stands = _attempt(job, desk, State.VERIFIED, lambda: steps.check(job, desk))
-        if desk.case.fact(push.duplicates.UNSEEN):
+        if desk.case.fact(delivery.COPIES_UNSEEN):
             say("whether copies of our records stand there is not known: searches by tag refused")
         return stands
 

@@ -3,9 +3,29 @@
 from importlib import import_module
 from pkgutil import walk_packages
 
+import fhirpathpy.models  # noqa: F401
+import fpml  # noqa: F401
+import sqlalchemy.dialects.sqlite  # noqa: F401
+
 import connector
 from tests import support  # noqa: F401 - the child's own module
 
 for _module in walk_packages(connector.__path__, "connector."):
     if not _module.name.endswith("__main__"):
         import_module(_module.name)
+
+# fhir.resources makes a class when it is first asked for.
+for _type in (
+    "auditevent",
+    "bundle",
+    "composition",
+    "device",
+    "documentreference",
+    "messageheader",
+    "organization",
+    "practitionerrole",
+    "provenance",
+    "servicerequest",
+    "task",
+):
+    import_module(f"fhir.resources.R4B.{_type}")

@@ -56,7 +56,8 @@ def _sync() -> dict[str, Any]:
     """Of a request that could be worked on, a case as well; of another, why not."""
     case = {**_case(), "properties": {**_case()["properties"], "file": _TEXT}}
     problem = _row(file=_TEXT, error=_TEXT, what_to_do=_TEXT, exit_code=_NUMBER)
-    problem["properties"] |= {"request_id": _TEXT, "missed": _TRUTH}
+    problem["properties"] |= {"request_id": _MAYBE, "missed": _TRUTH}
+    problem["properties"] |= {"needed_by": _MAYBE, "meeting": _MAYBE, "due_at": _MAYBE}
     case["required"] = ["file", *case["required"]]
     lines = {"type": "array", "items": {"anyOf": [case, problem]}}
     return _row(exit_code=_NUMBER, requests=lines)
@@ -115,6 +116,7 @@ def _case() -> dict[str, Any]:
         "source": _END,
         "destination": _END,
         "missed": truth,
+        "copies_unseen": truth,
         "late_minutes": {"type": ["integer", "null"]},
         "closed": _or_null(_row(by=text, at=text)),
     }

@@ -38,15 +38,6 @@ STEPS = (
     "ledger.after",
 )
 
-# A forked command line finds all modules loaded already, so that hundreds of runs are cheap.
-_PRELOAD = [
-    "tests.loaded",
-    "fhirpathpy.models",
-    "fpml",
-    "fhir.resources.R4B.auditevent",
-    "sqlalchemy.dialects.sqlite",
-]
-
 
 @dataclass(frozen=True)
 class Ran:
@@ -152,10 +143,12 @@ release = "{release}"
     ) -> Ran:
         """Run the command line as a user does: a process of its own, in the world's folder.
 
+        It is forked from one that has loaded all modules, so that hundreds of runs are cheap.
+
         `failpoint`: where the process is to die (`connector.failpoint`).
         """
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(_PRELOAD)
+        context.set_forkserver_preload(["tests.loaded"])
         with tempfile.TemporaryDirectory() as ends:
             names = [str(Path(ends) / name) for name in ("in", "out", "err")]
             Path(names[0]).write_text(stdin)

@@ -89,8 +89,8 @@ def run(client: Client, base_url: str, folder: Path, limit_s: float) -> Outcome:
         code = None
     text = said.decode(errors="replace")
     lines = (_CHANGING.sub("#", line).strip() for line in text.lower().splitlines())
-    said = frozenset(line for line in lines if any(word in line for word in _WORDS))
-    return Outcome(client.count(folder, text), code, said)
+    told = frozenset(line for line in lines if any(word in line for word in _WORDS))
+    return Outcome(client.count(folder, text), code, told)
 
 
 # Handles of cases (hexadecimal), folders of one run, and numbers: another in every run.

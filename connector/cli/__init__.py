@@ -13,7 +13,7 @@ import click
 from .. import __version__
 from ..errors import ConnectorError, Exit, unforeseen
 from . import exchanges
-from .shown import shown
+from .shown import opened, shown
 
 _VERBS = {
     "init": "Write a commented connector.toml and a first request.",
@@ -113,6 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code. Nobody's mistake shows a traceback."""
+    opened()
     with shown() as flushed:
         code = _run(arguments)
         if lost := flushed():

@@ -1,5 +1,6 @@
 """What the verbs share: reading the request or case named, printing how it stands, progress."""
 
+import errno
 import json
 import sys
 import time
@@ -52,7 +53,7 @@ def progress_option(function: F) -> F:
 def job_of(config_path: Path, name: str, told: str = "auto") -> Job:
     """The job for a request file, a case handle or a request_id."""
     config = load(config_path)
-    file = Path(name) if Path(name).is_file() else None
+    file = Path(name) if _is_file(name) else None
     request = request_of(config, name)
     job = prepare(config, request, mappings_of(config), progress(told), file)
     if not (job.folder / "case.db").exists():  # once for each case
@@ -80,7 +81,7 @@ def _named_set() -> Path | None:
 
 def request_of(config: Config, name: str) -> Request:
     """The request meant by a file name, a case handle (or its beginning) or a request_id."""
-    if Path(name).is_file():
+    if _is_file(name):
         return read_request(Path(name))
     folder = folder_of(config, name)
     with CaseFile.open(folder) as case:
@@ -89,7 +90,7 @@ def request_of(config: Config, name: str) -> Request:
 
 def folder_of(config: Config, name: str) -> Path:
     """The folder of a case that exists, by request file, handle, or request_id."""
-    if Path(name).is_file():
+    if _is_file(name):
         request = read_request(Path(name))
         handles = [case_handle(config.source(request.source).id, request.request_id)]
     else:
@@ -104,6 +105,16 @@ def folder_of(config: Config, name: str) -> Path:
             "Name a request file or a case: `connector status` lists them.",
         )
     return found[0]
+
+
+def _is_file(name: str) -> bool:
+    """Whether a file is called so. What is too long for a file's name may still be a case's."""
+    try:
+        return Path(name).is_file()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
 
 
 def who(by: str | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import UsageError
+from ..store.private import write_private
 from ..work import templates
 
 
@@ -26,7 +27,8 @@ def command(config: Path) -> int:
         if path.exists():
             raise UsageError(f"{path}: is there already", "Move it away, or edit it.")
     needed_by = (datetime.now(UTC) + timedelta(days=14)).date().isoformat()
-    config.write_text(templates.config(uuid.uuid4(), uuid.uuid4()), encoding="utf-8")
-    request.write_text(templates.request(needed_by), encoding="utf-8")
+    # One names a patient, the other may come to hold where secrets are.
+    write_private(config, templates.config(uuid.uuid4(), uuid.uuid4()).encode())
+    write_private(request, templates.request(needed_by).encode())
     click.echo(f"Wrote {config} and {request}. Edit both, then: connector doctor {request}")
     return 0

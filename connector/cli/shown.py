@@ -4,10 +4,12 @@ Ids, names and titles come from servers and files. Whatever way they take into a
 C1), escape sequences and what turns the direction of writing around are shown as escapes.
 """
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 from ..printable import printable
@@ -20,8 +22,14 @@ REWIND = "\r\x1b[K"
 class _Shown:
     """A text stream that shows instead of obeys."""
 
+    # click writes past a stream that says ASCII, in its own way.
+    encoding = "utf-8"
+
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        if isinstance(stream, io.TextIOWrapper):
+            # Of a locale without accents, a name with one is shown as an escape, too.
+            stream.reconfigure(errors="backslashreplace")
         self.lost = ""  # why what was written did not get out; not because the reader had enough
 
     def write(self, text: str) -> int:
@@ -55,19 +63,27 @@ class _Shown:
         return getattr(self._stream, name)
 
 
+def opened() -> None:
+    """Standard streams that the caller has closed (`>&-`) lead nowhere.
+
+    Else the next file that is opened would get the number of one, and what is printed with it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - for the whole run
+
+
 @contextmanager
 def shown() -> Iterator[Callable[[], str]]:
     """Standard output and standard error, shown. Yields how to flush both: why output was lost."""
     before = sys.stdout, sys.stderr
-    # None where the caller has closed it.
-    out, err = (stream and _Shown(stream) for stream in before)
+    out, err = (_Shown(stream) for stream in before)
     sys.stdout, sys.stderr = out, err
 
     def flushed() -> str:
         for stream in (out, err):
-            if stream:
-                stream.flush()
-        return out.lost if out else ""
+            stream.flush()
+        return out.lost
 
     try:
         yield flushed

@@ -1,6 +1,7 @@
 """`connector sync FOLDER`."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,14 @@ def command(config: Path, folder: Path, news: bool, as_json: bool) -> int:
       7 5 * * *     connector -c /etc/connector.toml sync /srv/requests --update
     """
 
+    now = datetime.now(UTC)
+
     def told(line: dict[str, Any], changed: bool) -> None:
         doubted = changed and line.get("independence")
         if (line["exit_code"] or doubted) and not as_json:
-            text = line.get("error") or terminal.brief(line)
-            click.echo(f"{line['file']}: {text}" if "error" not in line else text)
+            text = terminal.failed(line, now) if "error" in line else terminal.brief(line)
+            named = text.startswith(str(folder / line["file"]))  # a file that can't be read
+            click.echo(text if named else f"{line['file']}: {text}")
 
     settings = load(config)
     mappings = common.mappings_of(settings)

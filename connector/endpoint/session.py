@@ -31,7 +31,7 @@ from .retry import Again, Limits, Park, decide
 from .scopes import READ, WRITE, Grant, letters_for
 from .searching import Searches
 from .shape import Answer, checked, cut_inside, describe
-from .signin import sign_in
+from .signin import secret_header, sign_in
 from .trust import context
 from .wire import broken, new_session, unpacked
 
@@ -345,5 +345,6 @@ class Endpoint:
             trust = self._at_home if ours else self._abroad
             sessions[to] = new_session(self.settings.answer_timeout_s, trust, urlsplit(to).hostname)
             for name, value in self.settings.headers.items() if ours else ():
-                sessions[to].headers[name] = value if isinstance(value, str) else value.read()
+                plain = value if isinstance(value, str) else secret_header(name, value)
+                sessions[to].headers[name] = plain
         return sessions[to]

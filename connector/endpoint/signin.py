@@ -6,8 +6,8 @@ from typing import Protocol
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from ..errors import UsageError
-from ..settings import Auth, EndpointSettings
-from .bearer import Bearer, NoAuth, fits_a_header
+from ..settings import Auth, EndpointSettings, Secret
+from .bearer import Bearer, NoAuth, fits_a_header, is_token
 from .scopes import Grant
 from .tokens import Ask, Tokens
 
@@ -59,6 +59,17 @@ def sign_in(
     return _Standing(_standing(settings.auth))
 
 
+def secret_header(name: str, secret: Secret) -> str:
+    """The value of a header that is a secret. `UsageError` if no header can hold it."""
+    value = secret.read()
+    if not fits_a_header(value):
+        raise UsageError(
+            f"headers: {name} ({secret.where()}): not one line of ASCII",
+            "Correct what stands there.",
+        )
+    return value
+
+
 def _standing(auth: Auth) -> AuthBase:
     if auth.type == "basic":
         assert auth.username is not None
@@ -67,10 +78,11 @@ def _standing(auth: Auth) -> AuthBase:
     if auth.type == "bearer":
         assert auth.token is not None
         token = auth.token.read()
-        if not fits_a_header(token):
+        if not is_token(token):
             raise UsageError(
-                "the token holds characters that no HTTP header can (a line break, an accent?)",
-                "Look at the place it is read from.",
+                f"the token ({auth.token.where()}) is not one word of letters, digits and signs"
+                " (a line break, a blank, an accent, the word Bearer before it?)",
+                "Correct what stands there: the token alone.",
             )
         return Bearer(token)
     return NoAuth()

@@ -14,6 +14,7 @@ from http.client import HTTPException, HTTPResponse
 from socket import socket
 from ssl import SSLContext
 from typing import Any
+from urllib.request import getproxies_environment
 
 import requests
 from urllib3 import exceptions
@@ -29,6 +30,8 @@ _READ = 64 * 1024
 _CODINGS = ("gzip", "x-gzip", "deflate")
 _CODINGS_MAX = 2  # one inside the other; we ask for one
 _LINE_MAX = 64 * 1024  # of the size of a chunk, of a trailer: nothing else limits it
+
+_NO_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
 
 # When the answer being read has to be there, by the monotonic clock.
 _due: ContextVar[float] = ContextVar("due", default=float("inf"))
@@ -189,13 +192,16 @@ def broken(error: requests.RequestException | exceptions.HTTPError) -> str:
         (exceptions.ReadTimeoutError, "time limit while reading"),
         (exceptions.DecodeError, "the answer could not be decompressed"),
         (exceptions.HTTPError, "the answer was cut short"),
-        (requests.exceptions.ProxyError, "proxy"),
+        (requests.exceptions.ProxyError, "no way through the proxy"),
         (requests.exceptions.ConnectTimeout, "time limit while connecting"),
         (requests.exceptions.ReadTimeout, "time limit while reading"),
         (requests.exceptions.ConnectionError, "connection failed or broke"),
     ):
         if isinstance(error, kind):
             return words
+    # Our own addresses are looked at before; of a proxy's, nobody did.
+    if isinstance(error, _NO_ADDRESS) and getproxies_environment():
+        return "the proxy's address can't be used"
     return "the request could not be made"
 
 

@@ -71,7 +71,7 @@ def page(body: bytes) -> Page:
     if _text(top, "type") != "searchset":
         raise UndecodableError("a Bundle that is not the result of a search")
     links = decode(top["link"]) if "link" in top else None
-    labels = _labels(top)
+    labels = labels_of(top)
     read = [_under(_entry(e), labels) for e in entries]
     return Page(read, _next(links), _total(top), _self(links))
 
@@ -82,7 +82,7 @@ def entries(body: bytes) -> list[tuple[str, bytes | None]]:
     Entries without a resource (deletions, bare responses) are left out. Raises `UndecodableError`.
     """
     top, each = _split(body)
-    labels = _labels(top)
+    labels = labels_of(top)
     return [
         (_full_url(raw), None if entry.mode == "broken" else entry.body)
         for raw in each
@@ -132,7 +132,7 @@ def _there(top: Mapping[str, _Json], name: str) -> bool:
     return name in top and bytes(top[name]) != b"null"
 
 
-def _labels(top: Mapping[str, _Json]) -> list[Any]:
+def labels_of(top: Mapping[str, _Json]) -> list[Any]:
     """The security labels of the Bundle itself."""
     try:
         meta = decode(top["meta"]) if "meta" in top else None

@@ -1,6 +1,7 @@
-"""What a document holds that is FHIR itself: whether it is of other people than the patient. Pure.
+"""What a document says of whose it is: is it of other people than the patient? Pure.
 
-An attachment, or the data of a Binary, may be a resource or a Bundle. A Bundle made elsewhere calls
+An attachment, or the data of a Binary, may be a resource or a Bundle, a CDA document, an HL7 v2
+message (`recordtarget`). A Bundle made elsewhere calls
 the patient by ids of its own: whom it means is told by the Patient in it, as with contained ones.
 """
 
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 
 from . import base64binary
 from .lossless import UndecodableError, decode, encode
+from .recordtarget import may_name_people, patients
 from .references import tidy
 from .subject import Person, Whose
 
@@ -24,12 +26,14 @@ class _Held(NamedTuple):
 
 
 def names_another(content: bytes, person: Person, depth: int = 0) -> bool:
-    """Whether `content` is FHIR in JSON (or NDJSON) that is about anybody but `person`."""
+    """Whether `content` is FHIR, CDA or HL7 v2 that is about anybody but `person`."""
+    if may_name_people(content) and depth <= _DEPTH_MAX:
+        return not all(_judged(patient, person) for patient in patients(content))
     text = content.lstrip(BLANK)
     if text[:1] not in (b"{", b"[") or depth > _DEPTH_MAX:
         return False
     found = [held for value in _values(text) for held in _held(value)]
-    named = [(one, _judged(one, person)) for one in found if _type(one) == "Patient"]
+    named = [(one, _judged(one.resource, person)) for one in found if _type(one) == "Patient"]
     if any(not own for _, own in named):
         return True
     ours = [name for one, _ in named for name in _names(one)]
@@ -71,6 +75,11 @@ def _values(text: bytes) -> Iterator[Any]:
             return
 
 
+def may_say_whose(head: bytes) -> bool:
+    """Whether what begins so may be of a form that says whose it is."""
+    return head.lstrip(BLANK)[:1] in (b"{", b"[") or may_name_people(head)
+
+
 def _held(value: Any, full_url: str = "") -> Iterator[_Held]:
     """The resources in a value, however wrapped; what is contained in one belongs to that."""
     if isinstance(value, list):
@@ -96,11 +105,11 @@ def _names(held: _Held) -> list[str]:
     return [*local, *([held.full_url] if held.full_url else [])]
 
 
-def _judged(held: _Held, person: Person) -> bool:
+def _judged(patient: dict[str, Any], person: Person) -> bool:
     """Whether a Patient is ours: by what it says of them, else by its id."""
-    said = set(person.of_patient(held.resource))
+    said = set(person.of_patient(patient))
     if said & _AGAINST:
         return False
-    born = held.resource.get("birthDate")
+    born = patient.get("birthDate")
     alike = Whose.OWN in said or (bool(person.birth_date) and born == person.birth_date)
-    return alike or held.resource.get("id") in (None, person.id)
+    return alike or patient.get("id") in (None, person.id)

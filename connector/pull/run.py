@@ -101,6 +101,7 @@ def pull_chart(
             _follow_changes(pull, patient)
         fetch.fetch_open(pull)
         denied_organizations.from_server(pull)
+        closure.close(pull)
         _finish(pull, began)
 
 

@@ -121,6 +121,9 @@ NutritionOrder identifier status > encounter *patient provider=orderer
 Observation category code identifier status > based-on=basedOn derived-from=derivedFrom device
   encounter focus has-member=hasMember part-of=partOf patient=subject *performer specimen *subject
 Organization identifier type > endpoint partof=partOf
+OrganizationAffiliation identifier > endpoint network
+  participating-organization=participatingOrganization
+  primary-organization=organization
 Patient birthdate=birthDate family=name.family given=name.given identifier >
   general-practitioner=generalPractitioner *link=link.other
   organization=managingOrganization

@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 import time
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
@@ -160,6 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the base class cannot parse is answered as FHIR too."""
+        if not hasattr(self, "headers"):  # what came is no HTTP: the first bytes of TLS, say
+            self.path, self.headers = "", Message()
         refusal = Refusal(int(code), "structure", message or explain or "Bad request")
         self.close_connection = True
         self._send(refused(refusal))

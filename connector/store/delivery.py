@@ -28,6 +28,9 @@ class Delivery(NamedTuple):
     note: str
 
 
+# The case fact that the search by tag was refused when copies were last looked for.
+COPIES_UNSEEN = "copies_unseen"
+
 _COLUMNS = "type, id, write_no, target_id, version, sent_sha256, read_sha256, status, note"
 
 

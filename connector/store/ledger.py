@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..deadline import due_at
+from ..deadline import FIRST, due_at
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
 from . import audited, auditfile, disclosures, ledgerkey, written
@@ -88,6 +88,14 @@ class CaseRow:
     exit_code: int
     fence: int
     updated_at: str
+
+    @property
+    def due_at(self) -> datetime:
+        """When it is due (UTC). One that can't be read is told first: it never stops the others."""
+        try:
+            return due_at(self.due)
+        except ValueError:
+            return FIRST
 
 
 class Ledger:
@@ -331,7 +339,7 @@ class Ledger:
         """Every case, the nearest need first."""
         with self._begin() as db:
             rows = [CaseRow(*row) for row in db.execute(select(_cases)).all()]
-        return sorted(rows, key=lambda row: (due_at(row.due), row.handle))
+        return sorted(rows, key=lambda row: (row.due_at, row.handle))
 
     def keyed(self, text: str) -> str:
         """The keyed hash under which something may be written here."""

@@ -71,6 +71,7 @@ class Standing:
     task: str | None
     patient: str | None
     patient_chosen: dict[str, Any] | None  # the last decision of a person about it
+    copies_unseen: bool  # whether copies of ours stand there could not be looked for
     update: dict[str, Any] | None  # the last one after the first packet; told_at None: on its way
     withheld_since: dict[str, Any] | None  # of ours there: what would be withheld now
     taken_back: dict[str, Any] | None  # cancelled or recalled: by whom, when, what is left
@@ -164,7 +165,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         independence_unseen=outline.get("independence_unseen", []),
         needed_by=case.fact("needed_by"),
         meeting=need.meeting,
-        due_at=need.due.strftime("%Y-%m-%dT%H:%M:%SZ") if need.due else None,
+        due_at=need.due.isoformat(timespec="seconds").replace("+00:00", "Z") if need.due else None,
         missed=facts.missed,
         late_minutes=_late_minutes(facts),
         closed=_closed(case),
@@ -175,6 +176,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         task=_place(case, "Task", there),
         patient=case.fact("destination_patient") or _patient(there),
         patient_chosen=_chosen(case),
+        copies_unseen=bool(case.fact(delivery.COPIES_UNSEEN)),
         update=_update(case),
         withheld_since=_since(case, now),
         taken_back=_taken_back(case),

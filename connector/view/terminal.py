@@ -57,6 +57,10 @@ def standing(values: dict[str, Any], *, now: datetime) -> list[str]:
         lines += [f"  {place}" for place in places]
     if counts["theirs"]:
         lines.append(f"Theirs by now, changed or deleted there, and left so: {counts['theirs']}")
+    if values["copies_unseen"]:
+        lines.append(
+            "Not known: whether copies of our records stand there; it refuses such a search"
+        )
     if update := values["update"]:
         when = f"told at {update['told_at']}" if update["told_at"] else "not told yet"
         lines.append(f"Update {update['number']}: {when}")
@@ -401,6 +405,18 @@ def brief(values: dict[str, Any]) -> str:
     lines = [f"{text} (exit {values['exit_code']})", *_first_doubt(values["independence"])]
     told = values["reasons"][: _REASONS + 1]
     return "\n".join([*lines, *(f"  {r['what_to_do']}" for r in told if r["what_to_do"])])
+
+
+def failed(values: dict[str, Any], now: datetime) -> str:
+    """A request that could not be worked on, for cron: how late it is, why, and what to do."""
+    late = (
+        values.get("missed") and f"{until(values, now)}: nothing was delivered when it was needed"
+    )
+    name = f"({values['request_id']}) " if values.get("request_id") else ""
+    lines = [f"{name}{f'{late}; ' if late else ''}{values['error']} (exit {values['exit_code']})"]
+    if late:
+        lines.append("  Call the other team.")
+    return "\n".join([*lines, f"  {values['what_to_do']}"])
 
 
 def cases(rows: Iterable[dict[str, Any]], now: datetime) -> list[str]:

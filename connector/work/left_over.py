@@ -1,20 +1,20 @@
-"""Cases that nobody works on any more, though nothing was delivered when it was needed."""
+"""Cases that nobody works on any more, though nothing of them was delivered yet."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from ..case import ARRIVED
 from ..config import Config
-from ..deadline import due_at
 from ..job import case_folder
-from ..report import last_known
+from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
-from ..store.standing import Standing
+from ..store.standing import Standing, facts_of, standing
 
 
 def left_over(
     config: Config, folder: Path, visited: set[str], now: datetime
-) -> Iterator[tuple[str | None, Standing]]:
+) -> Iterator[tuple[str, Standing]]:
     """Each such case, with the name of its request file, which is gone or of this `folder`.
 
     One whose file stands in another folder is told by whoever runs over that.
@@ -25,12 +25,15 @@ def left_over(
     finally:
         ledger.close()
     for row in rows:
-        # By exit code 0 the ledger knows those that are closed, taken back or delivered.
-        if row.handle in visited or row.exit_code == 0 or due_at(row.due) >= now:
+        # By exit code 0 the ledger knows those that are closed or taken back.
+        if row.handle in visited or row.exit_code == 0 or row.state in ARRIVED:
             continue
-        stands = last_known(case_folder(config, row.handle), now)
-        if stands is None or not stands.missed or stands.request_file is None:
+        place = case_folder(config, row.handle)
+        if not (place / "case.db").exists():
             continue
-        file = Path(stands.request_file)
-        if not file.exists() or file.parent.resolve() == folder.resolve():
-            yield file.name, stands
+        with CaseFile.open(place) as case:
+            name = case.fact("request_file")
+            if name is None or not facts_of(case, now).waited:
+                continue
+            if not Path(name).exists() or Path(name).parent.resolve() == folder.resolve():
+                yield Path(name).name, standing(case, now)

@@ -11,7 +11,7 @@ from .. import packet, report, transfer
 from ..config import Config
 from ..errors import ConnectorError, Exit, UsageError, precedence, unforeseen, worst
 from ..fhir.ids import case_handle
-from ..job import case_folder, prepare
+from ..job import case_folder, iso, prepare
 from ..progress import Progress
 from ..request import Request
 from ..store.lock import only_one
@@ -87,8 +87,9 @@ def sync(
             handle = _handle(config, request)
             _one(run, path, request, handle, files[handle] if handle else [path.name])
         for file, stands in left_over(config, folder, set(filter(None, files)), clock()):
-            line = {"file": file, **_for_a_log(stands)}
-            run.tell(line, stands.exit_code, counts=True, missed=True)
+            code = stands.exit_code if stands.missed else Exit.USAGE
+            known = _for_a_log(stands) if stands.missed else _orphan(stands)
+            run.tell({"file": file, **known}, code, counts=True, missed=stands.missed)
     return run.summary
 
 
@@ -139,13 +140,32 @@ def _failed(
     late = [Exit.LATE] if missed else []
     code = worst([error.exit, *late], precedence(missed=missed, many=True))
     line = {"file": path.name, "request_id": request.request_id, **_problem(error)}
-    line |= {"exit_code": int(code), "missed": missed}
+    meeting = request.meeting.start if request.meeting else None
+    need = {"needed_by": request.due, "meeting": meeting, "due_at": iso(request.due_at)}
+    line |= {"exit_code": int(code), "missed": missed, **need}
     run.tell(line, code, counts=not done, missed=missed)
 
 
+def _orphan(stands: Standing) -> dict[str, Any]:
+    """A case still to come whose request nobody makes any more: no run works on it."""
+    need = {"needed_by": stands.needed_by, "meeting": stands.meeting, "due_at": stands.due_at}
+    error = UsageError(
+        f"case {stands.case}: nothing was delivered yet, and no request file asks for it any more",
+        "Put the file back; or if nobody waits for it, a person says so: `connector close CASE`.",
+    )
+    return {"request_id": stands.request_id, **_problem(error), "missed": False, **need}
+
+
 def _for_a_log(stands: Standing) -> dict[str, Any]:
-    """How a case stands, without the records that hold it: what cron prints is kept anywhere."""
-    return {**stands.as_json(), "held_by": []}
+    """How a case stands, without what names a record or a file: what cron prints is kept anywhere.
+
+    What would be withheld is counted (`undecided`), of a gap type and kind stay.
+    """
+    values = stands.as_json()
+    if (since := values["withheld_since"]) is not None:
+        values["withheld_since"] = {**since, "records": [], "taken_back": []}
+    values["gaps"] = [{**gap, "why": ""} for gap in values["gaps"]]
+    return {**values, "held_by": [], "patient": None, "patient_chosen": None}
 
 
 def _problem(error: ConnectorError) -> dict[str, Any]:

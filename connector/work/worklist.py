@@ -6,9 +6,8 @@ from typing import Any
 
 from ..case import exit_codes
 from ..config import Config
-from ..deadline import due_at
 from ..errors import ConnectorError, unforeseen
-from ..job import case_folder
+from ..job import case_folder, iso
 from ..store.casefile import CaseFile
 from ..store.ledger import CaseRow, Ledger
 from ..store.standing import end_of, facts_of, need_of
@@ -35,7 +34,7 @@ def _line(folder: Path, row: CaseRow, now: datetime) -> dict[str, Any]:
         "destination": None,
         "needed_by": row.due,
         "meeting": None,
-        "due_at": due_at(row.due).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "due_at": iso(row.due_at),
         "state": row.state,
         "missed": False,
         "closed": row.state == "closed",

@@ -12,6 +12,7 @@ import pytest
 from connector import transfer
 from connector.store.casefile import CaseFile
 from connector.store.standing import standing
+from connector.work.sync import _for_a_log
 from tests import support
 from tests.cli.test_consent_times import V3, codes, consent, job
 from tests.cli.test_taken_back import events, say
@@ -91,6 +92,8 @@ def test_a_consent_runs_out_by_the_clock_alone(world: support.World) -> None:
     ends = {"period": {"end": "2098-12-01"}}
     world.source.put(consent(world, provision=LETS_GO | ends))
     delivered(world)
+    line = world.cli("sync", ".", "--json").json["requests"][0]
+    assert (line["withheld_since"]["runs_out"], line["patient"]) == (1, None)
     stands = world.cli("show", "SO-1", "--json").json["withheld_since"]
     assert (stands["runs_out_at"], stands["runs_out"]) == ("2098-12-02T00:00:00Z", 1)
     asked = len(world.source.requests)
@@ -101,6 +104,8 @@ def test_a_consent_runs_out_by_the_clock_alone(world: support.World) -> None:
     assert len(world.source.requests) == asked
     looked = transfer.advance(replace(job(world, late), clock=lambda: late))
     assert looked.withheld_since is not None
+    log = _for_a_log(looked)["withheld_since"]  # what cron prints is kept anywhere
+    assert (log["undecided"], log["records"]) == (1, [])
     assert [each["record"] for each in looked.withheld_since["records"]] == ["Condition/x"]
 
 

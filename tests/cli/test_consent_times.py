@@ -242,28 +242,45 @@ def house(id: str, number: str, part_of: str = "") -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("way", ["server", "files"])
-@pytest.mark.parametrize("part", [True, False])
+@pytest.mark.parametrize(
+    ("way", "link"),
+    [
+        ("server", "part"), ("files", "part"), ("server", "none"), ("files", "none"),
+        ("server", "organization"), ("files", "organization"), ("files", "network"),
+    ],
+)  # fmt: skip
 def test_what_is_denied_to_a_house_is_denied_to_parts_that_nothing_names(
-    tmp_path: Path, way: str, part: bool
+    tmp_path: Path, way: str, link: str
 ) -> None:
-    """The chart refers to the holding only; that the clinic is part of it, its own record says."""
+    """The chart refers to the holding only; that the clinic belongs to it, other records say."""
     with support.world(tmp_path) as world:
         role = {"coding": [{"system": f"{V3}v3-ParticipationType", "code": "IRCP"}]}
         actor = {"actor": [{"role": role, "reference": {"reference": "Organization/holding"}}]}
         houses = [
             house("holding", "1932102084"),
             house("region", "1518960434", "holding"),
-            house("clinic", "1164425534", "region" if part else ""),
+            house("clinic", "1164425534", "region" if link == "part" else ""),
         ]
+        base = "https://home.example.org/fhir/" if link == "network" else ""
+        whole = {"reference": f"{base}Organization/region"}
+        if link in ("organization", "network"):
+            houses.append({
+                "resourceType": "OrganizationAffiliation", "id": "member", "active": True,
+                link: whole if link == "organization" else [whole],
+                "participatingOrganization": {"reference": f"{base}Organization/clinic"},
+            })  # fmt: skip
         planted = [*houses, consent(world, "deny", provision=actor)]
         for resource in planted:
             world.source.put(resource)
         folder = tmp_path / "records"
         folder.mkdir()
         (folder / "chart.json").write_bytes(support.chart_bytes(support.TINY))
-        lines = "\n".join(json.dumps(resource) for resource in planted)
-        (folder / "more.ndjson").write_text(lines)
+        entries = [
+            {"fullUrl": f"{base or 'urn:x/'}{r['resourceType']}/{r['id']}", "resource": r}
+            for r in planted
+        ]
+        more = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+        (folder / "more.json").write_text(json.dumps(more))
         if way == "files":
             world.source_url = ""
             world.configure(source=f'files = "{folder}"')
@@ -271,7 +288,7 @@ def test_what_is_denied_to_a_house_is_denied_to_parts_that_nothing_names(
             world.configure()
         world.request(performer={"organization": {"name": "The Clinic", "npi": "1164425534"}})
         ran = world.cli("transfer", "request.yaml", "--json")
-        if part:
+        if link != "none":
             assert (ran.code, codes(ran)[0]) == (5, "consent-denies")
             assert world.written() == []
         else:

@@ -172,7 +172,9 @@ def test_verify_says_when_it_can_not_look_for_copies(world: support.World) -> No
         world.configure(destination_url=relay.base_url)
         assert world.cli("transfer", world.request(), "--json").json["state"] == "verified"
         assert "copies" not in world.cli("verify", "SO-1").err
+        assert world.cli("show", "SO-1", "--json").json["copies_unseen"] is False
         refusing = True
         seen = world.cli("verify", "SO-1")
+    assert world.cli("show", "SO-1", "--json").json["copies_unseen"] is True
     assert seen.code == 3
     assert "whether copies of our records stand there is not known" in seen.err

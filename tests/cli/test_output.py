@@ -58,3 +58,34 @@ def test_no_verb_asks_the_system_for_a_name_by_itself() -> None:
         if "getpass" in path.read_text()
     ]
     assert asking == ["config.py"]
+
+
+def test_closed_streams_lead_nowhere(world: support.World) -> None:
+    world.request()
+    closed = shell("connector transfer request.yaml >&- 2>&- <&-", world.folder)
+    assert closed.code == 3
+    assert len(world.there("Task")) == 1
+    no_input = shell("connector waive SO-1 labs --by me <&-", world.folder)
+    assert no_input.code == 2
+    assert "expected a reason" in no_input.err
+
+
+def test_names_are_shown_in_a_locale_without_accents(world: support.World) -> None:
+    world.request()
+    assert world.cli("pull", "request.yaml").code in (0, 3)
+    assert world.cli("close", "SO-1", "--by", "Zoë Õ", stdin="met without").code == 0
+    ran = shell("PYTHONIOENCODING=ascii connector show SO-1", world.folder)
+    assert ran.code == 0
+    assert "Closed by Zo\\xeb \\xd5" in ran.out
+
+
+def test_what_is_too_long_for_a_file_is_no_case_either(world: support.World) -> None:
+    ran = world.cli("show", "a" * 5000)
+    assert ran.code == 2
+    assert "no such request file or case" in ran.err
+
+
+def test_what_init_writes_is_private(tmp_path: Path) -> None:
+    assert shell("umask 0; connector init", tmp_path).code == 0
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"connector.toml": 0o600, "request.yaml": 0o600}

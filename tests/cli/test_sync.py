@@ -2,6 +2,8 @@
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tests import support
@@ -112,3 +114,50 @@ def test_one_case_never_stops_the_others(world: support.World) -> None:
     listed = {row["request_id"]: row for row in world.cli("status", "--json").json}
     assert listed["good"]["state"] == "verified"
     assert listed[None]["error"]
+
+
+def test_what_can_not_be_worked_on_is_told_with_its_file_and_how_late(
+    world: support.World,
+) -> None:
+    folder = world.request("requests/a.yaml", source="gone", needed_by="2020-01-01").parent
+    ran = world.cli("sync", folder)
+    assert ran.code == 11
+    first, *remedies = ran.out.splitlines()[:3]
+    assert first.startswith("a.yaml: (SO-1) LATE by ")
+    assert "nothing was delivered when it was needed; no [sources.gone]" in first
+    assert first.endswith("(exit 11)")
+    assert "Call the other team." in remedies[0]
+    assert "add that section" in remedies[1]
+    (line,) = world.cli("sync", folder, "--json").json["requests"]
+    assert (line["due_at"], line["missed"]) == ("2020-01-02T00:00:00Z", True)
+
+
+def test_a_case_whose_file_is_gone_is_told_before_it_is_late(world: support.World) -> None:
+    """A folder that is not mounted, a file that was renamed away: nobody works on the case."""
+    world.configure(release="manual")
+    file = world.request("requests/a.yaml")
+    assert world.cli("sync", file.parent).code == 5  # waits for an approval
+    file.rename(world.folder / "a.yaml")
+    ran = world.cli("sync", file.parent)
+    assert ran.code == 2
+    assert ran.out.startswith("a.yaml: (SO-1) case ")
+    assert "no request file asks for it any more" in ran.out
+    assert "connector close" in ran.out
+    (world.folder / "a.yaml").rename(file)
+    assert world.cli("sync", file.parent).code == 5
+    world.request("requests/a.yaml", request_id="SO-2")  # the file asks for something else now
+    told = world.cli("sync", file.parent, "--json").json["requests"]
+    assert [line["request_id"] for line in told] == ["SO-2", "SO-1"]
+    assert world.cli("close", "SO-1", stdin="asked under another name").code == 0
+    assert [e["request_id"] for e in world.cli("sync", file.parent, "--json").json["requests"]] == [
+        "SO-2"
+    ]
+
+
+def test_a_due_that_can_not_be_read_stops_no_other_case(world: support.World) -> None:
+    folder = world.request("requests/a.yaml").parent
+    assert world.cli("sync", folder).code == 3
+    with closing(sqlite3.connect(world.store / "ledger.db")) as db, db:
+        db.execute("UPDATE ledger_case SET due = '1-01-02T00:00:00Z'")  # of an older program
+    assert world.cli("status").code == 0
+    assert world.cli("sync", folder).code == 3

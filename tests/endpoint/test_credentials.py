@@ -177,3 +177,26 @@ def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(
         endpoint(server, auth={"type": "bearer", "token": {"file": str(tmp_path / "token")}})
     assert "s3" not in str(caught.value)
     assert server.seen == []
+
+
+@pytest.mark.parametrize("held", ["a b", "Bearer abc", "a\nb", "a\u20ac", "\x00"])
+def test_a_secret_that_no_header_can_hold_is_told_with_its_place(
+    serve: Serve, tmp_path: Path, held: str
+) -> None:
+    (tmp_path / "key").write_text(held, encoding="utf-8")
+    secret = {"file": str(tmp_path / "key")}
+    server = serve()
+    with pytest.raises(UsageError, match=r"file .*key"):
+        endpoint(server, auth={"type": "bearer", "token": secret}).get("x", "read")
+    if " " not in held:
+        with pytest.raises(UsageError, match=r"X-Api-Key .file .*key"):
+            endpoint(server, headers={"X-Api-Key": secret}).get("x", "read")
+    assert not server.seen
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xef\xbb\xbfabc\r\n")  # as some editors save it
+    server = serve()
+    secret = {"file": str(tmp_path / "key")}
+    endpoint(server, auth={"type": "bearer", "token": secret}).get("x", "read")
+    assert server.seen[0].headers["authorization"] == "Bearer abc"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from connector.errors import Answered
+from connector.errors import Answered, Unreachable
 
 from .conftest import BEARER, Serve, endpoint
 from .server import Reply
@@ -70,3 +70,18 @@ def test_another_host_is_asked_through_it(proxy: list[object]) -> None:
     with pytest.raises(Answered, match="HTTP 502"):
         there.get("Patient/p", "read")
     assert proxy
+
+
+@pytest.mark.parametrize(
+    "address", ["socks5://127.0.0.1:9", "http://[::1", "ftp://127.0.0.1:9", "http://"]
+)
+def test_a_proxy_that_can_not_be_used_is_what_is_told(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", address)
+    monkeypatch.setenv("http_proxy", address)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    there = endpoint("http://fhir.example.org", allow_plain_http=True, attempts=1)
+    with pytest.raises(Unreachable, match="the proxy's address can't be used"):
+        there.get("Patient/p", "read")

@@ -196,10 +196,12 @@ def test_a_consent_is_read_as_the_table_says(
         (consent(permit(provision=[deny()])), True),
         (consent(permit(SUD)), True),
         (consent(None, **policy("OPTINR")), True),
+        # who wants no resuscitation has to be seen
+        (consent(deny(), scope={"coding": [{"code": "adr"}]}), False),
     ],
 )
 def test_a_consent_that_holds_something_back_tells_so(found: dict[str, Any], told: bool) -> None:
-    assert tells(found) is told
+    assert tells(found, NOW.terms) is told
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What a folder holds: read under any name and wrapping, and all else told by its place."""
 
+import base64
 import gzip
 import io
 import json
@@ -290,6 +291,49 @@ def test_ids_come_from_what_the_bundle_calls_its_entries(tmp_path: Path) -> None
         "Condition/three",
     }
     assert told(pulled)["Condition", "failed"].endswith("(3): x.json (entry 5-7)")
+
+
+def test_a_document_of_another_person_is_told_whatever_its_form(tmp_path: Path) -> None:
+    me = ME | {"name": [{"family": "Tester", "given": ["Ann"]}], "birthDate": "1980-05-06"}
+    pid = b"MSH|^~\\&|L|H|X|Y|2026||ORU^R01|1|P|2.5\rPID|1||9||%s||%s|F\r"
+    theirs, mine = pid % (b"Other^Bob", b"19500101"), pid % (b"TESTER^ANN", b"19800506")
+
+    def note(id_: str, attachment: Resource) -> Resource:
+        subject = {"reference": "Patient/pat"}
+        content = [{"attachment": attachment}]
+        kind = {"resourceType": "DocumentReference", "id": id_, "status": "current"}
+        return kind | {"subject": subject, "content": content}
+
+    def data(message: bytes) -> str:
+        return base64.b64encode(message).decode()
+
+    binary = {"resourceType": "Binary", "id": "b", "contentType": "x-application/hl7-v2+er7"}
+    bundle = wrap(
+        me, binary | {"data": data(theirs)}, note("kept-apart", {"url": "Binary/b"}),
+        note("theirs", {"data": data(theirs)}), note("mine", {"data": data(mine)}),
+    )  # fmt: skip
+    pulled = taken(tmp_path, {"a.json": encode(bundle)})
+    assert pulled.records.keys() >= {"DocumentReference/mine", "DocumentReference/kept-apart"}
+    assert "DocumentReference/theirs" not in pulled.records
+    assert "of another" in pulled.gap("attachment (1 of DocumentReference)").why
+    assert "DocumentReference/theirs content.attachment" in pulled.gap("DocumentReference").why
+    assert pulled.attachments["Binary/b"][1] is None
+
+
+def test_a_label_of_a_bundle_is_one_of_every_record_in_it(tmp_path: Path) -> None:
+    label, other = {"code": "SUD"}, {"code": "HIV"}
+    inner = wrap(NAMELESS | {"id": "in"}) | {"meta": {"security": [other]}}
+    outer = wrap(NAMELESS | {"id": "out"}, inner) | {"meta": {"security": [label]}}
+    bare = wrap(ME, NAMELESS | {"id": "bare"})
+    pulled = taken(tmp_path, {"a.json": encode(outer), "b.json": encode(bare)})
+    security = {
+        key: record.get("meta", {}).get("security")
+        for key, record in pulled.records.items()
+        if key.startswith("Condition/")
+    }
+    assert security == {
+        "Condition/out": [label], "Condition/in": [other, label], "Condition/bare": None
+    }  # fmt: skip
 
 
 def history(*versions: tuple[str, str | None]) -> bytes:

@@ -115,8 +115,13 @@ class _Provision:
         return self.applies is True and not self.unclear
 
 
-def tells(consent: Json) -> bool:
-    """Whether a Consent says by itself that there is something to hold back."""
+def tells(consent: Json, terms: ConsentTerms) -> bool:
+    """Whether a Consent says by itself that there is something to hold back.
+
+    One of another scope does not: an advance directive that denies resuscitation has to be seen.
+    """
+    if _on_privacy(consent, terms) is False:
+        return False
     every = [each for root in objects_in(consent.get("provision")) for each in _nested(root)]
     restricts = any(each.get("type") == _DENY or "securityLabel" in each for each in every)
     return restricts or bool(coded(consent.get("policyRule")) & (_BASES.keys() - {"OPTIN"}))

@@ -106,7 +106,7 @@ def gather(
     for key, consent in _consents(case, rows):
         reading = Reading() if key in reviews else read_consent(consent, now)
         readings[key] = reading
-        if tells(consent) or rows[key].kinds:
+        if tells(consent, mappings.consent) or rows[key].kinds:
             telling.append((key, reading))
     _settled(readings)
     permits = tuple(records for reading in readings.values() for records in reading.permits)

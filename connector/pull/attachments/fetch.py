@@ -17,7 +17,7 @@ from typing import IO, Any, NamedTuple
 from ...endpoint import FHIR_JSON, Answer
 from ...errors import Answered, EndpointError, Forbidden, NotFhir, TooLarge
 from ...fhir.about import SUBJECT
-from ...fhir.embedded import BLANK, names_another
+from ...fhir.embedded import BLANK, may_say_whose, names_another
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import attachment_places, attachments, literal, objects
 from ...fhir.shapes import dicts
@@ -35,7 +35,7 @@ _FHIR = ("application/fhir+json", "application/json")
 _WRAPPED_EXTRA = 100_000  # what a Binary's JSON may hold beside its data, in bytes
 _PIECE = 256 * 1024
 _TYPE = Problem(GapKind.NOT_ASKED, "of a type that is not in attachment_types")
-_ANOTHERS = Problem(GapKind.REFUSED, "it holds FHIR records of another patient: not taken")
+_ANOTHERS = Problem(GapKind.REFUSED, "it holds records of another patient: not taken")
 _NO_CONTENT = Problem(
     GapKind.REFUSED, "its address is no Binary of the source, so it was not asked"
 )
@@ -130,7 +130,7 @@ def _content(
     if not content_type and not _wanted(pull, sent_type):
         return _TYPE
     file.seek(0)
-    if file.read(_HEAD).lstrip(BLANK)[:1] in (b"{", b"[", b"<"):
+    if may_say_whose(file.read(_HEAD)):
         file.seek(0)
         if names_another(file.read(), pull.sieve.person):
             return _ANOTHERS

@@ -13,7 +13,7 @@ from ..context import Gathering
 
 _NO_BASE64 = "what it holds is no base64, so nobody can open it"
 _OTHER_BASE64 = "its base64 is not as FHIR has it: sent as it is, the receiver may not open it"
-_ANOTHERS = "a document inside a record is FHIR of another patient: the record is not taken"
+_ANOTHERS = "a document inside a record is of another patient: the record is not taken"
 
 
 def tell(pull: Gathering) -> None:

@@ -101,6 +101,7 @@ def _gather(gathering: Gathering, given: Files, register: Register, chosen: Chos
     attach(gathering, register)
     taking.tell_unnamed()
     denied_organizations.from_files(gathering, given, register)
+    _close(gathering, register, chosen)
     closure.forget_unreached(gathering)
     inline.tell(gathering)
     with case.commit():

@@ -13,7 +13,7 @@ import msgspec
 
 from ...fhir import bundle, salvage
 from ...fhir.lossless import UndecodableError, decode, elements, encode, members
-from ...fhir.record import peek
+from ...fhir.record import labelled, peek
 from ...fhir.references import parse
 from ...fhir.types import TYPES
 from ...gap import FILES, GapKind
@@ -164,6 +164,7 @@ def _bundle(body: bytes, place: Place, depth: int) -> Iterator[Part]:
     except UndecodableError:
         yield Untaken(MALFORMED, place)
         return
+    labels = bundle.labels_of(top)
     numbers: Sequence[int] = range(len(entries))
     if bytes(top.get("type", b"")).strip() == b'"history"':
         numbers = _latest(entries)
@@ -174,7 +175,18 @@ def _bundle(body: bytes, place: Place, depth: int) -> Iterator[Part]:
         except UndecodableError:
             yield Untaken(MALFORMED, inside)
             continue
-        yield from _entry(entry, inside, depth)
+        for part in _entry(entry, inside, depth):
+            yield _under(part, labels, inside)
+
+
+def _under(part: Part, labels: list[Any], place: Place) -> Part:
+    """A label of a Bundle is one of every record in it (R4 security-labels.html)."""
+    if not labels or not isinstance(part, Given):
+        return part
+    try:
+        return part._replace(body=labelled(part.body, labels))
+    except UndecodableError:
+        return Untaken(MALFORMED, place)
 
 
 def _entry(entry: Mapping[str, msgspec.Raw], place: Place, depth: int) -> Iterator[Part]:

@@ -1,7 +1,8 @@
 """The parts and members of the organisations that a Consent denies something to.
 
 What is denied to a house is denied to its parts (`Organization.partOf`) and to those affiliated
-with it (OrganizationAffiliation). Nothing in a chart refers to them, so they are looked for.
+with it (OrganizationAffiliation). Nothing in a chart refers to them, so they are looked for; the
+caller follows what they refer to (`closure`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 from ...errors import EndpointError
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import objects, parse
-from ...fhir.shapes import as_dict, dicts
+from ...fhir.shapes import as_dict, dicts, objects_in
 from ...gap import GapKind, Wanted
 from ...store import chart
 from ...store.casefile import CaseFile
@@ -30,7 +31,11 @@ _PARTS = Wanted(HOUSE, role="parts of one that a consent names")
 
 def from_server(pull: Pull) -> None:
     """Bring them from a server, as far as it can be asked; where it can't, a gap says so."""
-    asked = [(HOUSE, "partof"), (AFFILIATION, "primary-organization")]
+    asked = [
+        (HOUSE, "partof"),
+        (AFFILIATION, "primary-organization"),
+        (AFFILIATION, "network"),
+    ]
     declared = [(name, by) for name, by in asked if by in pull.capability.search.get(name, ())]
 
     def below(key: str) -> Iterator[Record]:
@@ -38,6 +43,14 @@ def from_server(pull: Pull) -> None:
             for body in find(pull.source, name, {by: key}).values():
                 found = pull.sieve.examine(body, Came.REFERRED)
                 if isinstance(found, Record) and key in _above(body, *pull.bases()):
+                    yield found
+                    yield from members(found)
+
+    def members(affiliation: Record) -> Iterator[Record]:
+        for key in _members(affiliation, *pull.bases()):
+            for body in find(pull.source, HOUSE, {"_id": key.partition("/")[2]}).values():
+                found = pull.sieve.examine(body, Came.REFERRED)
+                if isinstance(found, Record) and f"{found.type}/{found.id}" == key:
                     yield found
 
     named = _named(pull.case, *pull.bases())
@@ -55,18 +68,23 @@ def from_files(gathering: Gathering, given: Files, register: Register) -> None:
     named = _named(gathering.case, *gathering.bases())
     if not named:
         return
-    there: list[tuple[Record, set[str]]] = []
+    there: dict[str, Record] = {}
+    below: dict[str, list[str]] = {}  # house → its parts, its affiliations, their members
+
+    def keys(references: Iterable[str]) -> set[str]:
+        found = {f"{k.type}/{k.id}" for text in references for k in register.find(text)}
+        return found.union(*(_local([text], *gathering.bases()) for text in references))
+
     for name in (HOUSE, AFFILIATION):
         for one in given.of_type(name):
             found = gathering.sieve.examine(one.body)
             if isinstance(found, Record):
-                keys = {
-                    f"{key.type}/{key.id}"
-                    for reference in _references(found.body)
-                    for key in register.find(reference)
-                }
-                there.append((found, keys | _above(found.body, *gathering.bases())))
-    _bring(gathering, named, lambda key: (found for found, keys in there if key in keys))
+                key = f"{found.type}/{found.id}"
+                there[key] = found
+                under = [key, *keys(_written(found, "participatingOrganization"))]
+                for above in keys(_references(found.body)):
+                    below.setdefault(above, []).extend(under)
+    _bring(gathering, named, lambda key: (there[k] for k in below.get(key, ()) if k in there))
 
 
 def _bring(
@@ -82,14 +100,12 @@ def _bring(
             for record in new:
                 seen.add(f"{record.type}/{record.id}")
                 steps += [f"{record.type}/{record.id}"] if record.type == HOUSE else []
-                if record.type == AFFILIATION:
-                    steps += _members(record.body, *gathering.bases())
                 if not chart.has_record(case, record.type, record.id):
                     chart.put_record(case, record, str(_PARTS))
-                # Nothing refers to it: it is kept all the same.
+                # Nothing refers to it: it is kept all the same, and what it refers to is followed.
                 case.execute(
-                    "UPDATE record SET closed = 1 WHERE type = ? AND id = ?",
-                    (record.type, record.id),
+                    "INSERT OR IGNORE INTO target VALUES (?, ?, ?, 'had')",
+                    (f"{record.type}/{record.id}", record.type, record.id),
                 )
         steps = [key for key in dict.fromkeys(steps) if key not in named]
 
@@ -115,20 +131,31 @@ def _named(case: CaseFile, *bases: str) -> set[str]:
 
 
 def _above(body: bytes, *bases: str) -> set[str]:
-    return {key for text in _references(body) if (key := parse(text, *bases).local)}
+    return _local(_references(body), *bases)
 
 
-def _members(body: bytes, *bases: str) -> set[str]:
-    written = as_dict(_decoded(body).get("participatingOrganization")).get("reference")
-    key = parse(written, *bases).local if isinstance(written, str) else None
-    return {key} if key else set()
+def _members(affiliation: Record, *bases: str) -> set[str]:
+    return _local(_written(affiliation, "participatingOrganization"), *bases)
 
 
-def _references(body: bytes) -> Iterator[str]:
+def _local(references: Iterable[str], *bases: str) -> set[str]:
+    return {key for text in references if (key := parse(text, *bases).local)}
+
+
+def _references(body: bytes) -> list[str]:
     """What an Organization is part of, or an affiliation is to."""
     value = _decoded(body)
-    for name in ("partOf", "organization"):
-        written = as_dict(value.get(name)).get("reference")
+    return [text for name in ("partOf", "organization", "network") for text in _texts(value, name)]
+
+
+def _written(record: Record, name: str) -> list[str]:
+    return list(_texts(_decoded(record.body), name))
+
+
+def _texts(value: dict[str, Any], name: str) -> Iterator[str]:
+    """The References, literally, of a member of a resource."""
+    for node in objects_in(value.get(name)):
+        written = node.get("reference")
         if isinstance(written, str):
             yield written
 

@@ -25,7 +25,6 @@ _WORDS = {
     True: "other records there refer to copies of ours",
     False: "the destination can't be asked what refers to copies of ours",
 }
-UNSEEN = "copies_unseen"  # the case fact that the search by tag was refused when last asked
 _FACT = "copies_kept"  # the case fact with the places of copies that somebody let stand
 
 
@@ -49,9 +48,9 @@ def look(desk: Desk) -> list[Double]:
     try:
         found = tagged(desk, held, strict=False)
     except Answered:
-        desk.case.set_fact(UNSEEN, True)
+        desk.case.set_fact(delivery.COPIES_UNSEEN, True)
         return []
-    desk.case.set_fact(UNSEEN, None)
+    desk.case.set_fact(delivery.COPIES_UNSEEN, None)
     kept = set(desk.case.fact(_FACT, []))
     return [
         Double(key, stands, copies)
