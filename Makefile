@@ -2,10 +2,11 @@
 PYTHON := .venv/bin/python
 PARALLEL := -n auto --dist worksteal
 
-.PHONY: help setup demo test test-killed soak fuzz test-install test-real bench
+.PHONY: help setup demo test test-deep soak fuzz test-install test-real bench
 help:
 	@echo "make demo          a transfer between two embedded FHIR servers, start to receipt"
 	@echo "make test          style, types, layers and the quick tests"
+	@echo "make test-deep     what takes long, and runs killed at every step"
 	@echo "make test-install  wheel, sdist and editable install, each in an empty environment"
 	@echo "make soak          deliveries killed at random steps over a bad line, for ten minutes"
 	@echo "make fuzz          foreign input of every sort over the whole way, for two minutes"
@@ -22,11 +23,11 @@ test: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest $(PARALLEL)
+	$(PYTHON) -m pytest $(PARALLEL) -m "not deep" --durations=10
 
-# Killed at each step of a transfer; `make test` takes every seventh.
-test-killed: setup
-	CONNECTOR_EVERY_STEP=1 $(PYTHON) -m pytest $(PARALLEL) --timeout=1800 tests/cli/test_killed*.py
+# What takes long, and runs killed at every step (`make test` takes one in so many).
+test-deep: setup
+	CONNECTOR_EVERY_STEP=1 $(PYTHON) -m pytest $(PARALLEL) --timeout=1800 -m "deep or sweep" --durations=10
 
 # Deliveries killed at random steps over a bad line. MINUTES=60 make soak
 soak: setup
@@ -37,11 +38,11 @@ fuzz: setup
 	$(PYTHON) -m tests.fuzz --minutes $(or $(MINUTES),2)
 
 test-install: setup
-	$(PYTHON) -m pytest tests/install
+	$(PYTHON) -m pytest --durations=10 tests/install
 
 # The first test also builds and starts the servers.
 test-real: setup
-	$(PYTHON) -m pytest --timeout=1200 tests/real
+	$(PYTHON) -m pytest --timeout=1200 --durations=10 tests/real
 
 # Cheap ones first; pull and push start real servers. More charts: CONNECTOR_CHARTS=folder.
 bench: setup

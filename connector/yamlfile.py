@@ -76,10 +76,10 @@ def parse(text: str, name: str) -> tuple[Any, Lines]:
     """As `read`, from a string; `name` is what errors call it."""
     if text.lstrip().startswith("{"):
         text = text.replace("\t", " ")  # white space in JSON, not in YAML
-    _bounded(text, name)
-    found = _fast(text, name)
-    if found is not None:
-        return found
+    if _bounded(text, name):
+        found = _fast(text, name)
+        if found is not None:
+            return found
     try:
         loader = _TextLoader(text)
     except yaml.reader.ReaderError as error:
@@ -105,18 +105,21 @@ def parse(text: str, name: str) -> tuple[Any, Lines]:
         loader.dispose()
 
 
-def _bounded(text: str, name: str) -> None:
-    """`UsageError` for values within values beyond reason, before anything is made of them.
+def _bounded(text: str, name: str) -> bool:
+    """Whether the fast loader may read this: text without anchors, aliases, tags and escapes.
 
-    The parser's events come one by one, so what is too deep is known before all of it is read.
+    `UsageError` for values within values beyond reason, before anything is made of them: the
+    parser's events come one by one, so what is too deep is known before all of it is read.
     """
-    depth = 0
+    depth, is_plain = 0, "\\" not in text
     try:
         for event in yaml.parse(text, Loader=_FastLoader):
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
+            named = getattr(event, "anchor", None) or getattr(event, "tag", None)
+            is_plain &= not named and not isinstance(event, yaml.AliasEvent)
             if depth > _DEPTH_MAX:
                 line = event.start_mark.line + 1 if event.start_mark else 1
                 raise UsageError(
@@ -124,13 +127,12 @@ def _bounded(text: str, name: str) -> None:
                     "Correct the file.",
                 )
     except yaml.YAMLError:
-        return  # the careful loader says where
+        return False  # the careful loader says where
+    return is_plain
 
 
 def _fast(text: str, name: str) -> tuple[Any, Lines] | None:
     """As `parse`; None for what the careful loader has to look at."""
-    if any(mark in text for mark in "&*!\\"):
-        return None
     try:
         loader = _FastLoader(text)
         try:

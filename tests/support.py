@@ -39,6 +39,10 @@ STEPS = (
 )
 
 
+# `make test-deep` takes each step of a sweep; `make test` one in so many.
+EVERY_STEP = bool(os.environ.get("CONNECTOR_EVERY_STEP"))
+
+
 @dataclass(frozen=True)
 class Ran:
     """What one run of the command line gave."""

@@ -1,6 +1,5 @@
 """Killed before and after every commit, send and receive, then run again: the same end state."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +9,14 @@ from connector.sandbox import Quirks, Sandbox
 from tests import support
 from tests.cli.ends import assert_proved, content
 
-# Few types, so that one transfer is a hundred steps and every one of them can be the last. With
-# CONNECTOR_EVERY_STEP=1 none is skipped; otherwise every seventh.
+# Few types, so that one transfer is a hundred steps and every one of them can be the last.
 TYPES = (
     "Patient", "Condition", "Immunization", "Encounter", "Organization", "Practitioner", "Location",
     "ServiceRequest", "Task", "Composition", "Provenance", "Device", "PractitionerRole", "Consent",
 )  # fmt: skip
 QUIRKS = Quirks(types=frozenset(TYPES))
-STRIDE = 1 if os.environ.get("CONNECTOR_EVERY_STEP") else 7
-PARTS = 4
+STRIDE = 1 if support.EVERY_STEP else 41
+PARTS = 4 if support.EVERY_STEP else 1
 
 
 @pytest.fixture
@@ -42,6 +40,7 @@ def fresh(world: support.World, number: int) -> Path:
 
 
 # In parts, so that they can run side by side.
+@pytest.mark.sweep
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_any_step_may_be_the_last(small: support.World, part: int) -> None:

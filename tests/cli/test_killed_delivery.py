@@ -1,7 +1,6 @@
 """A delivery of everything that is difficult, killed at its steps in every way of writing."""
 
 import base64
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from tests.cli.ends import assert_proved, content
 from tests.push.conftest import dangling
 
 # Way, write strategy, first step and how many further each time: of the usual way every step, side
-# by side in parts. Without CONNECTOR_EVERY_STEP=1 one in twenty-nine of these.
+# by side in parts.
 SWEEPS = [
     *(("transaction", "conditional", first, 4) for first in range(4)),
     ("transaction", "put", 0, 13),
@@ -29,7 +28,9 @@ SWEEPS = [
     ("single", "put", 0, 13),
     ("single", "create", 0, 13),
 ]
-STRIDE = 1 if os.environ.get("CONNECTOR_EVERY_STEP") else 29
+if not support.EVERY_STEP:
+    SWEEPS = SWEEPS[3::3]
+STRIDE = 1 if support.EVERY_STEP else 7
 LIMITS = 'bundle = { kind = "transaction", max_entries = 4, max_megabytes = 0.02 }'
 REFUSED = "not taken here"
 THERE = {
@@ -110,6 +111,7 @@ def fresh(world: support.World, number: int, way: str, write: str) -> Path:
     return world.folder / "request.yaml"
 
 
+@pytest.mark.sweep
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("way", "write", "first", "stride"), SWEEPS)
 def test_any_step_may_be_the_last(

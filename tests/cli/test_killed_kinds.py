@@ -1,6 +1,5 @@
 """However a packet travels: killed at any step of it and run again, it is there once."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,8 +15,7 @@ from tests.cli.test_killed import QUIRKS
 from tests.cli.test_message import TELECOM
 from tests.push.conftest import doubled
 
-# Every step with CONNECTOR_EVERY_STEP=1, otherwise one in so many.
-STRIDE = 1 if os.environ.get("CONNECTOR_EVERY_STEP") else 13
+STRIDE = 1 if support.EVERY_STEP else 41
 
 
 def once_by_tag(world: support.World) -> bool:
@@ -82,6 +80,7 @@ def truth(world: support.World, way: Way) -> str:
     return "arrived" if way.once(world) else "absent"
 
 
+@pytest.mark.sweep
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", WAYS)
 def test_killed_at_any_step_and_run_again(tmp_path: Path, name: str) -> None:

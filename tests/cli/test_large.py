@@ -11,6 +11,7 @@ from tests.support import Site
 RECORDS = 400
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("way", ["transaction", "batch", "single"])
 def test_nobody_sees_a_request_with_records_missing(tmp_path: Path, way: str) -> None:
     chart = large.chart(RECORDS if way == "transaction" else 220)

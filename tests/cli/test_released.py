@@ -60,7 +60,8 @@ FIRST: dict[str, tuple[int, Callable[[support.World], None]]] = {
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_shown_as_it_was_and_goes_on(name: str, tmp_path: Path) -> None:
     with released.reopened(name, tmp_path) as world:
-        assert released.shown(world) == json.loads((tmp_path / "shown.json").read_text())
+        then, now = json.loads((tmp_path / "shown.json").read_text()), released.shown(world)
+        assert {key: now[key] for key in then} == then  # a later program may tell more
         if name in FIRST:
             code, step = FIRST[name]
             assert world.cli("transfer", "request.yaml").code == code

@@ -1,7 +1,6 @@
 """Cancelled and recalled: what the receiver did stands; what is ours ends or goes."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -276,6 +275,7 @@ def test_a_recall_works_from_the_receipt_alone(world: support.World, tmp_path: P
     assert world.cli("audit", "verify").code == 0
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("way", "write"),
     [("transaction", "put"), ("batch", "create"), ("single", "conditional"), ("single", "put")],
@@ -298,10 +298,10 @@ def test_every_way_of_writing_takes_back(tmp_path: Path, way: str, write: str) -
         assert world.there() == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("how", ["cancel", "recall"])
 def test_killed_at_any_step_and_run_on(tmp_path: Path, how: str) -> None:
-    """Every twelfth step; with CONNECTOR_EVERY_STEP=1 each one."""
-    stride = 1 if os.environ.get("CONNECTOR_EVERY_STEP") else 12
+    stride = 1 if support.EVERY_STEP else 41
     log, number = tmp_path / "steps.txt", 0
     steps = [""]
     while number < len(steps):

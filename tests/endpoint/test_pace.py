@@ -56,6 +56,7 @@ def test_a_server_that_is_down_is_left_in_peace(serve: Serve) -> None:
     assert len(server.seen) == 20 + 50
 
 
+@pytest.mark.deep
 def test_a_server_that_fails_every_second_time_is_read_to_the_end(serve: Serve) -> None:
     server = serve(*[Reply(503), Reply(200, b"[]")] * 120)
     asked = endpoint(server)

@@ -269,6 +269,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
+@pytest.mark.deep
 def test_a_packet_of_fifty_megabytes_takes_the_memory_of_one_record(tmp_path: Path) -> None:
     data = [base64.b64encode(bytes([n]) * 2_000_000).decode() for n in range(20)]
     notes = [

@@ -92,6 +92,7 @@ SEVERAL = Quirks(
 DIFFERENT = [("Condition", "disappeared", 1), ("Condition", "new", 1)]
 
 
+@pytest.mark.deep
 def test_ended_after_each_commit_in_turn(tmp_path: Path) -> None:
     """A pull, and a second one after changes, each ended after every commit that it makes."""
     with small(*MANY, quirks=SEVERAL) as server:

@@ -21,11 +21,11 @@ CONTEXT = multiprocessing.get_context("forkserver")
 
 # Write strategy and way of each sweep, and which of its steps: every one of the usual way.
 SWEEPS = [
-    ("conditional", "transaction", 1 if os.environ.get("CONNECTOR_EVERY_STEP") else 3),
-    ("put", "transaction", 11),
-    ("create", "transaction", 11),
-    ("conditional", "batch", 17),
-    ("conditional", "single", 23),
+    ("conditional", "transaction", 1 if support.EVERY_STEP else 29),
+    ("put", "transaction", 11 if support.EVERY_STEP else 61),
+    ("create", "transaction", 11 if support.EVERY_STEP else 61),
+    ("conditional", "batch", 17 if support.EVERY_STEP else 61),
+    ("conditional", "single", 23 if support.EVERY_STEP else 97),
 ]
 
 
@@ -58,6 +58,7 @@ def stands(sandbox: Sandbox) -> Counter[tuple[str, str | None, str]]:
     )
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("write", "way", "stride"), SWEEPS)
 def test_killed_anywhere_and_run_again(tmp_path: Path, write: str, way: str, stride: int) -> None:
     log = tmp_path / "steps"
