@@ -64,7 +64,7 @@ def ours(site: Site, store: str) -> tuple[list[Measure], Writes]:
             ledger=ledger,
             handle=job.handle,
             fence=ledger.take(job.handle, *ids, request.due),
-            endpoint=Endpoint(job.destination, "destination"),
+            connect=partial(Endpoint, job.destination, "destination"),
             settings=job.destination,
             request=request,
             source=job.source,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,13 +116,12 @@ def at_work(job: Job) -> Iterator[push.Desk]:
             if job.file is not None:
                 case.set_fact("request_file", str(job.file.absolute()))
             types = types_of_chart(job.mappings.never_types)
-            endpoint = Endpoint(job.destination, "destination", types=types)
             yield push.Desk(
                 case=case,
                 ledger=ledger,
                 handle=job.handle,
                 fence=fence,
-                endpoint=endpoint,
+                connect=partial(Endpoint, job.destination, "destination", types=types),
                 settings=job.destination,
                 request=request,
                 source=job.source,

@@ -5,11 +5,11 @@ from .author.news import Revision
 from .checklist.answers import known_items
 from .record.dates import interval
 from .record.media_type import HEAD, media_type
-from .release.consents import consents_hash, consents_say
+from .release.consents import consents_say
 from .release.override import not_releasable
 from .render.bundle import must_be_sendable, render
 from .render.handover import Shape, write
-from .render.outline import Line, Outline, Tally
+from .render.outline import Line, Outline
 from .ruleset.loading import load
 from .ruleset.mappings import Mappings
 from .ruleset.programme import settled
@@ -26,10 +26,8 @@ __all__ = [
     "Outline",
     "Revision",
     "Shape",
-    "Tally",
     "cancellation",
     "check",
-    "consents_hash",
     "consents_say",
     "explain",
     "interval",

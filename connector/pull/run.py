@@ -54,7 +54,7 @@ def pull_chart(
     """Bring the chart of the request's patient, and the gaps, into the case file.
 
     Idempotent and resumable: goes on where it was stopped, asks again what failed, and returns at
-    once when nothing is left to ask. Sets the facts `source_patient`, `source_software` and, at
+    once when nothing is left to ask. Sets the facts `source_patient` and, at
     the end, `pull_complete`. Raises `Held` (which patient), `SourceFailed` (no R4 server, or one
     that gives nothing) or `Waiting`; what was pulled until then is kept.
     """
@@ -151,7 +151,6 @@ def _open(pull: Pull, found: Found, began: str) -> None:
         if again:
             chart.keep_only(case, (query.key for query in planned if delta.is_narrowed(query)))
         case.set_fact("source_patient", found.record.id)
-        case.set_fact("source_software", pull.capability.software)
         # The gaps are about to be told anew. One on pages that are already stored would not be
         # found again, so that query starts over.
         told = {wanted for gap in gaps.of(case) for wanted in gap.wanted}

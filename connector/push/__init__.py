@@ -5,7 +5,7 @@ over the receiver's work, never silently. Every step can run again, alone, after
 """
 
 from . import unknown_outcome
-from .evidence.disclosure import account, approver, hand_over, settle_exports, settle_writes
+from .evidence.disclosure import account, hand_over, settle_exports, settle_writes
 from .evidence.receipt import Signing, receipt, signed, signing_key
 from .patient import choice
 from .patient.candidates import Judged
@@ -32,7 +32,6 @@ __all__ = [
     "Whole",
     "account",
     "announce",
-    "approver",
     "bundle",
     "cancel",
     "candidates",

@@ -1,8 +1,9 @@
 """What every step of the push works with, and how the destination's failures are told."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from ..endpoint import Endpoint
@@ -37,18 +38,24 @@ ENDED = {
 class Desk:
     """One case at one destination.
 
-    `fence`: the number under which this process may write. `operator`: who sends, for the log.
+    `connect`: opens the destination, which reads its secrets. `fence`: the number under which this
+    process may write. `operator`: who sends, for the log.
     """
 
     case: CaseFile
     ledger: Ledger
     handle: str
     fence: int
-    endpoint: Endpoint
+    connect: Callable[[], Endpoint]
     settings: Destination
     request: Request
     source: Source
     operator: str
+
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        """The destination, opened when it is first asked: whoever asks nothing reads no secret."""
+        return self.connect()
 
     def patient(self) -> packet.Entry:
         """The packet's own Patient: the source's, in packet form."""

@@ -206,7 +206,7 @@ def open_desk(
         ledger=ledger,
         handle=handle,
         fence=fence,
-        endpoint=endpoint(settings, "destination"),
+        connect=lambda: endpoint(settings, "destination"),
         settings=settings,
         request=asked,
         source=source,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, Field
 
 from ...errors import UsageError
-from ...request import KeyQuestion, Model, Text, Token
+from ...request import Model, Text, Token
 from ...settings import Accepts, BundleSettings
 from .examples import (
     ItemExample,
@@ -68,7 +68,6 @@ class ChecklistItem(Model):
     named_by: Literal["first_opinion"] | None = None  # records the request names come instead
     none_is_an_answer: bool = False  # a search that worked and found nothing answers it
     apart: bool = False  # pixels, slides: its records say where it is, it comes another way
-    questions: tuple[KeyQuestion, ...] = ()
     section: Text
     origin: Text
     ask: Text
