@@ -5,7 +5,7 @@ over the receiver's work, never silently. Every step can run again, alone, after
 """
 
 from . import unknown_outcome
-from .evidence.disclosure import account, hand_over, settle_exports, settle_writes
+from .evidence.disclosure import account
 from .evidence.receipt import Signing, receipt, signed, signing_key
 from .patient import choice
 from .patient.candidates import Judged
@@ -23,6 +23,7 @@ from .takeback.cancel import cancel
 from .takeback.recall import look, look_at_some, recall, recall_some
 from .whole import bundle, document, folder, message
 from .whole.bundle import Whole
+from .wire.write import hand_over, settle_exports, settle_writes
 
 __all__ = [
     "Desk",

@@ -1,7 +1,7 @@
 """What every step of the push works with, and how the destination's failures are told."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -12,7 +12,7 @@ from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
 from ..request import Request
 from ..settings import Destination, Kind, Source
-from ..store import delivery, packet, update
+from ..store import packet, update
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
 from ..store.written import Known, Written
@@ -74,8 +74,11 @@ class Desk:
 
     @property
     def turn(self) -> AbstractContextManager[None]:
-        """Be the only one who writes at the destination."""
-        return self.ledger.turn(str(self.settings.id), self.settings.wait_max_s)
+        """Be the only one who writes at the destination; within a turn it is the same one."""
+        destination = str(self.settings.id)
+        if self.ledger.has_turn(destination):
+            return nullcontext()
+        return self.ledger.turn(destination, self.settings.wait_max_s)
 
     @property
     def reads(self) -> bool:
@@ -102,13 +105,6 @@ class Desk:
         """How writes travel to this destination: settled with the patient, before the first."""
         found: Way = self.case.fact("way", "transaction")
         return found
-
-    def next_write_no(self) -> int:
-        """The number of the next write: above all that the ledger and the case file hold.
-
-        One of them may have been put back to an earlier day.
-        """
-        return max(self.ledger.next_write_no(self.handle), delivery.next_write_no(self.case))
 
     def wrote(self, records: Iterable[Written]) -> None:
         """Keep in the ledger how we left records there. Raises `LockHeld`."""

@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    false,
     func,
     insert,
     select,
@@ -37,6 +38,7 @@ from .lock import only_one
 from .written import Known, Written
 
 SCHEMA_VERSION = 3  # 1: without the disclosure log; 2: without knowing its own key
+EXPORT = "EXPORT"  # in place of a method of HTTP: written for others to carry
 _BRING_UP = 0x5EC0D  # one process at a time makes or brings up the tables
 
 _metadata = MetaData()
@@ -155,6 +157,10 @@ class Ledger:
             fence = db.execute(select(_cases.c.fence).where(_cases.c.handle == handle)).scalar_one()
         return int(fence)
 
+    def has_turn(self, destination_id: str) -> bool:
+        """Whether we are the one who writes at a destination."""
+        return self._turn is not None and self._turn[0] == destination_id
+
     @contextmanager
     def turn(self, destination_id: str, wait_s: float) -> Iterator[None]:
         """Be the only one who writes at a destination: two writers would create what they share
@@ -187,15 +193,18 @@ class Ledger:
         content: str,
         entries: int,
         told: Disclosure,
+        settled: str = "settled by reading",
     ) -> None:
         """Commit, before bytes leave, that we will write, and tell it in the disclosure log.
 
-        `content`: its SHA-256, kept keyed. Raises `LockHeld` if another process has taken the
-        case, or our turn, since.
+        `content`: its SHA-256, kept keyed. `settled`: said of writes of this case that have no
+        answer yet; whoever writes again has read since what they did. Raises `LockHeld` if another
+        process has taken the case, or our turn, since.
         """
         with self._begin() as db:
             self._check_fence(db, handle, fence)
             self._check_turn(db)
+            _settle(db, handle, settled)
             values = {
                 "method": method,
                 "content_hmac": self.keyed(content),
@@ -292,18 +301,18 @@ class Ledger:
                 .values(status=status, outcome=outcome, answered_at=_now())
             )
 
-    def settle(self, handle: str, fence: int, outcome: str, method: str | None = None) -> None:
-        """Say of each write of a case that has no answer yet (of one `method`, if asked) `outcome`.
+    def settle(
+        self, handle: str, fence: int, outcome: str, *, exports: bool = False, unclear: bool = False
+    ) -> None:
+        """Say `outcome` of each write of a case that has no answer yet: or of each export.
 
-        To be called when what those writes did is known by other means, or never will be. Raises
-        `LockHeld` if another process has taken the case since.
+        To be called when what those writes did is known by other means, or never will be.
+        `unclear`: also where the answer was. Raises `LockHeld` if another process has taken the
+        case since.
         """
-        where = (_writes.c.handle == handle) & _writes.c.answered_at.is_(None)
-        if method is not None:
-            where &= _writes.c.method == method
         with self._begin() as db:
             self._check_fence(db, handle, fence)
-            db.execute(update(_writes).where(where).values(outcome=outcome, answered_at=_now()))
+            _settle(db, handle, outcome, exports=exports, unclear=unclear)
 
     def since_intended(self, handle: str, write_no: int) -> float:
         """Seconds since a write was intended; 0 where nobody knows (another clock, no row)."""
@@ -378,6 +387,16 @@ class Ledger:
                 "Check the disk's space, the permissions and [ledger] url.",
             ) from None
         reach("ledger.after")
+
+
+def _settle(
+    db: Connection, handle: str, outcome: str, *, exports: bool = False, unclear: bool = False
+) -> None:
+    open_yet = _writes.c.answered_at.is_(None)
+    undecided = (_writes.c.outcome == "unclear") if unclear else false()
+    kind = _writes.c.method == EXPORT if exports else _writes.c.method != EXPORT
+    where = (_writes.c.handle == handle) & kind & (open_yet | undecided)
+    db.execute(update(_writes).where(where).values(outcome=outcome, answered_at=_now()))
 
 
 def _bring_up(db: Connection, key: LedgerKey) -> bytes:

@@ -14,7 +14,7 @@ from connector.fhir.mistake import _BY_STATUS, _SAYING, entered_in_error
 from connector.fhir.systems import TAG
 from connector.push import Desk
 from connector.push.takeback.removal_plan import There, plan
-from connector.push.wire.write import post
+from connector.push.wire.write import send
 from connector.sandbox import Fault, Sandbox
 from connector.store.packet import Entry
 from tests.push.conftest import TRANSACTIONS, dangling, one, writes
@@ -56,7 +56,7 @@ def test_the_write_function_refuses_a_task_beyond_requested(
         place = f"Task/{theirs['id']}"
         write = Write("urn:uuid:x", "PUT", place, encode(theirs | {"status": "draft"}), {})
         with pytest.raises(Held, match="theirs by now"):
-            post(desk, 99, [write], "test")
+            send(desk, [write], "test", ["Task/x"])
     assert (one(sandbox, "Task"), writes(sandbox)) == (theirs, before)
 
 

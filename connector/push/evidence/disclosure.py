@@ -17,7 +17,6 @@ from . import audit_event
 
 CONSENT = "Consent"  # the authored resource that holds the signed authorization
 _RELEASED = frozenset({"deliver", "announce", "export"})
-_EXPORT = "EXPORT"  # in place of a method of HTTP
 _STANDING = ("sent", "accepted", *delivery.ARRIVED, "differs")
 
 
@@ -60,38 +59,6 @@ def account(desk: Desk) -> None:
     told = _told(desk, event, outcome, standing, rejected)
     desk.ledger.disclosed(desk.handle, desk.fence, told)
     audit_event.keep_up(desk)
-
-
-def hand_over(desk: Desk) -> None:
-    """Tell that the whole packet is about to be written for others to carry: call just before."""
-    settle_exports(desk, "not known")  # of a run that ended meanwhile
-    entries = packet.count(desk.case)
-    desk.ledger.intend(
-        desk.handle,
-        desk.fence,
-        desk.next_write_no(),
-        _EXPORT,
-        str(desk.case.fact("packet_hash")),
-        entries,
-        attempt(desk, "export", entries),
-    )
-    audit_event.keep_up(desk)
-
-
-def settle_exports(desk: Desk, outcome: str) -> None:
-    """Say in the ledger what became of an export that has no answer there yet."""
-    desk.ledger.settle(desk.handle, desk.fence, outcome, _EXPORT)
-
-
-def settle_writes(desk: Desk) -> None:
-    """Every write is answered at the end: call when nothing of the case is on its way any more.
-
-    What a killed run left without an answer was settled by what was read since, or by the same
-    conditional create again.
-    """
-    settle_exports(desk, "not known")
-    how = "settled by reading" if desk.can_verify else "settled by what came after"
-    desk.ledger.settle(desk.handle, desk.fence, how)
 
 
 def conclude(desk: Desk, event: Event, resources: int, rejected: int = 0) -> None:

@@ -7,22 +7,23 @@ all. Reading them is what settles every answer, clear or not.
 """
 
 from dataclasses import dataclass
-from itertools import count
+from functools import partial
 from typing import Literal
 
 from ...errors import ConnectorError, DestinationRefused, Held, ReadBackDiffers
 from ...fhir.bundle import Write
 from ...fhir.record import with_identity
 from ...store import delivery
-from ...store.packet import ANNOUNCED, LETTER
+from ...store.packet import LETTER
 from ...store.update import announced, opened
 from ...store.written import Written
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination, parts
 from ..wire.find import read, resource
-from ..wire.response import Kind, judged
+from ..wire.response import Heard
+from ..wire.retry import until_done
 from ..wire.search_lag import Patience
-from ..wire.write import may_try_again, post
+from ..wire.write import intend, over, send, settle
 from .already_announced import TAKEN_UP
 from .expected import ANNOUNCED_ASIDE, Expected, Reading, judge
 
@@ -30,6 +31,7 @@ _OURS_YET: Literal["ours yet"] = "ours yet"
 _THEIRS: Literal["theirs"] = "theirs"
 _STALE: Literal["stale"] = "stale"  # our write was done, and what is read is from before it
 _Seen = Reading | Literal["ours yet", "theirs", "stale"]
+_NOT_SO = "said to be done, and it is not"
 
 
 @dataclass
@@ -68,8 +70,7 @@ def announce(desk: Desk, now: str) -> None:
     with at_destination():
         signals = signals_of(desk, at)
         readings = _until_told(desk, signals, at)
-    if begun:
-        desk.ledger.answer(desk.handle, begun["write_no"], None, "settled by reading")
+    settle(desk)
     # So that another store of ours, or this one without the case's folder, knows it again.
     desk.wrote(
         Written(key, f"{parts(key)[0]}/{signals[key].target_id}", r.version, r.sent_sha256, read_as)
@@ -118,19 +119,30 @@ def signals_of(desk: Desk, at: str) -> dict[str, Signal]:
 
 
 def _until_told(desk: Desk, signals: dict[str, Signal], at: str) -> dict[str, Reading]:
-    failure = ""
-    for attempt in count(1):
+    """Write what is not out yet. Without transactions the Task, by which they see it, is last."""
+    told: dict[str, Reading] = {}
+
+    def pending() -> list[Signal]:
+        nonlocal told
         readings = _look(desk, signals)
         told = {key: found for key, found in readings.items() if isinstance(found, Reading)}
         if _THEIRS in readings.values():
             _leave(desk, signals, [key for key in signals if key not in told])
-        if len(told) == len(signals):
-            return told
-        if failure:
-            raise not_announced(failure)
-        # On a server whose transactions do not hold together one of the two may be done already.
-        failure = _write(desk, [s for key, s in signals.items() if key not in told], at, attempt)
-    raise AssertionError("the retry decision ends the loop")
+        return [signal for key, signal in signals.items() if key not in told]
+
+    def left(sent: list[Signal], _heard: Heard) -> list[Signal]:
+        keys = {signal.key for signal in sent}
+        return [signal for signal in pending() if signal.key in keys]
+
+    # On a server whose transactions do not hold together one of them may be done already.
+    while todo := pending():
+        now = todo if desk.way() == "transaction" else todo[:1]
+        undone, heard = until_done(desk, now, partial(_write, desk, at), left)
+        if undone:
+            raise not_announced(heard.words or _NOT_SO)
+        if desk.way() == "transaction":
+            break
+    return told
 
 
 def _look(desk: Desk, signals: dict[str, Signal]) -> dict[str, _Seen]:
@@ -215,35 +227,26 @@ def _leave(desk: Desk, signals: dict[str, Signal], keys: list[str]) -> None:
         del signals[key]
 
 
-def _write(desk: Desk, pending: list[Signal], at: str, attempt: int) -> str:
-    """One try. Returns why there must be no other; empty: there may be.
+def _write(desk: Desk, at: str, signals: list[Signal]) -> Heard:
+    """One try."""
 
-    Without transactions the ServiceRequest goes first: the Task, by which they see it, is last.
-    """
-    together = desk.way() == "transaction"
-    now = pending if together else pending[:1]
-    write_no = desk.next_write_no()
-    desk.case.set_fact("announcing", {"at": at, "write_no": write_no})
-    answer = post(desk, write_no, list(map(put, now)), "announce", "announce")
-    kind, words, found = judged([signal.key for signal in now], answer)
-    desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)
-    if answer is not None and kind is not Kind.DONE:
-        delivery.keep_words(desk.case, write_no, answer.status, answer.body)
-    for signal in now:
-        if signal.key in found.places:
+    def holds() -> int:
+        desk.case.set_fact("announcing", {"at": at})
+        return intend(desk, ())
+
+    keys = [signal.key for signal in signals]
+    heard = send(desk, list(map(put, signals)), "announce", keys, "announce", holds=holds)
+    for signal in signals:
+        if (place := heard.found.places.get(signal.key)) is not None:
             signal.before, signal.pending = signal.version, False
-            signal.version = found.places[signal.key].version
-    if kind is Kind.DONE and not together and attempt <= desk.settings.attempts + len(ANNOUNCED):
-        return ""  # the other one is next
-    if may_try_again(desk, attempt, answer):
-        return ""
-    return words or "said to be done, and it is not"
+            signal.version = place.version
+    return heard
 
 
 def put(signal: Signal) -> Write:
     """The write that announces, over the version that is ours."""
     resource_type = parts(signal.key)[0]
     reference = f"{resource_type}/{signal.target_id}"
-    condition = {"ifMatch": f'W/"{signal.version}"'} if signal.version else {}
     body = with_identity(signal.wanted, signal.target_id, ())
-    return Write(f"urn:uuid:{parts(signal.key)[1]}", "PUT", reference, body, condition)
+    full_url = f"urn:uuid:{parts(signal.key)[1]}"
+    return Write(full_url, "PUT", reference, body, over(signal.version))

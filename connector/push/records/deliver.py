@@ -58,12 +58,12 @@ def _send(desk: Desk, whole: Survey, courier: Courier, progress: Progress) -> No
     ahead = whole.reached_from({key for key in due if parts(key)[0] == BINARY})
     for keys in ([key for key in due if key in ahead], [key for key in due if key not in ahead]):
         for write in pack(whole.units(keys), whole.sizes, courier.limits, whole.edges):
-            with desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+            with desk.turn:
                 check_again(desk)
                 courier.carry(write)
             done += sum(map(len, write))
             progress("push", done, total)
-    with desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+    with desk.turn:
         check_again(desk)
         courier.finish()
 

@@ -17,7 +17,7 @@ from ..evidence.disclosure import conclude
 from ..session import Desk, at_destination, parts
 from ..wire.find import Place, doubled, made_once, read, resource, tagged, version_of
 from ..wire.response import Kind
-from ..wire.settled import send, settle_begun
+from ..wire.write import over, retract, settle
 from .referrers import referrers
 
 Said = Literal["remove", "keep"]
@@ -82,7 +82,7 @@ def say(desk: Desk, answer: str, by: str, at: str) -> None:
             copies = {place for one in found for place in one.copies}
             desk.case.set_fact(_FACT, sorted({*desk.case.fact(_FACT, []), *copies}))
             return
-        settle_begun(desk)
+        settle(desk)
         with desk.turn:
             needed = _remove(desk, found)
         if needed:
@@ -118,12 +118,12 @@ def _remove(desk: Desk, found: list[Double]) -> Held | None:
     order = reference_order({place: refers[place] for place in refers if place not in needed})
     gone = 0
     for place in chain.from_iterable(reversed(order)):
-        condition = {"ifMatch": f'W/"{version}"'} if (version := versions[place]) else {}
         name = f"urn:uuid:{keys[place].partition('/')[2]}"
-        kind, _, _ = send(desk, [Write(name, "DELETE", place, b"", condition)], "remove")
-        if kind is Kind.FORBIDDEN:
+        removal = Write(name, "DELETE", place, b"", over(versions[place]))
+        heard = retract(desk, [removal], "remove")
+        if heard.kind is Kind.FORBIDDEN:
             break  # no other would pass either; they are told of again
-        gone += kind is Kind.DONE
+        gone += heard.kind is Kind.DONE
     if gone:
         conclude(desk, "remove", gone)
     return _said(needed) if needed else None

@@ -19,6 +19,7 @@ from ..session import Desk, at_destination
 from ..wire.find import read, resource, version_of
 from ..wire.read_many import AT_ONCE, shown
 from ..wire.search_lag import Patience
+from ..wire.write import settle
 from . import duplicates
 from .already_announced import already
 from .expected import WORKFLOW, Expected, Reading, canonical_sha256, judge
@@ -49,6 +50,7 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
             found += reader.read(rows)
             _must_be_new(reader.stale)
             _hold(found)
+        settle(desk)
         if desk.case.fact("unclear_write"):
             duplicates.hold(desk)
     _complain(found)

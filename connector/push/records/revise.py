@@ -4,10 +4,10 @@ For records that left without some of their references, and for those that an ea
 in an older version. Every answer, clear or not, is settled by reading.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from ...endpoint import Answer
 from ...errors import DestinationRefused, Held
 from ...fhir.bundle import Write
 from ...fhir.record import with_identity
@@ -18,9 +18,10 @@ from ..patient.resolve import check_again
 from ..session import Desk, parts
 from ..wire.find import Place, read
 from ..wire.limits import Limits, limits_of
-from ..wire.response import Kind, judged, kind_of
+from ..wire.response import Heard, Kind
+from ..wire.retry import until_done
 from ..wire.search_lag import Patience
-from ..wire.write import may_try_again, post
+from ..wire.write import over, send
 from .expected import judge
 
 
@@ -46,7 +47,7 @@ def revise(desk: Desk, revisions: list[Revision]) -> dict[str, str]:
     """
     refused: dict[str, str] = {}
     for group in _groups(revisions, limits_of(desk)):
-        with desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+        with desk.turn:
             check_again(desk)
             _bring(desk, group, refused)
     return refused
@@ -66,51 +67,41 @@ def _groups(revisions: list[Revision], limits: Limits) -> Iterator[list[Revision
 
 
 def _bring(desk: Desk, group: list[Revision], refused: dict[str, str]) -> None:
-    attempt = 0
-    while group:
-        attempt += 1
-        answer, done = _send(desk, group)
-        open_yet = [revision for revision in group if revision.key not in done]
-        group = _left(desk, open_yet, Patience(_lag_s(desk, answer)))
-        if not group or may_try_again(desk, attempt, answer):
-            continue
-        kind, words, _ = judged([revision.key for revision in group], answer)
-        if kind not in (Kind.REFUSED, Kind.DONE):
-            raise DestinationRefused(
-                f"push: {words}; {len(group)} records are not up to date there",
-                "Look at the destination with `connector doctor`; the same command goes on from"
-                " here.",
-            )
-        if len(group) == 1:
-            refused[group[0].key] = words or "not done, though said to be"
-            return
-        middle = (len(group) + 1) // 2
-        _bring(desk, group[:middle], refused)
-        group, attempt = group[middle:], 0
+    group, heard = until_done(desk, group, partial(_send, desk), partial(_left, desk))
+    if not group:
+        return
+    if heard.kind not in (Kind.REFUSED, Kind.DONE):
+        raise DestinationRefused(
+            f"push: {heard.words}; {len(group)} records are not up to date there",
+            "Look at the destination with `connector doctor`; the same command goes on from here.",
+        )
+    if len(group) == 1:
+        refused[group[0].key] = heard.words or "not done, though said to be"
+        return
+    middle = (len(group) + 1) // 2
+    _bring(desk, group[:middle], refused)
+    _bring(desk, group[middle:], refused)
 
 
-def _send(desk: Desk, group: list[Revision]) -> tuple[Answer | None, Collection[str]]:
-    """One try: the answer, and what it proves to be done."""
-    write_no = desk.next_write_no()
-    answer = post(desk, write_no, list(map(_put, group)), "push")
-    kind, _, found = judged([revision.key for revision in group], answer)
-    if answer is not None and kind is not Kind.DONE:
-        delivery.keep_words(desk.case, write_no, answer.status, answer.body)
-    desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)
-    _settle(desk, found.places)
-    return answer, found.places
+def _send(desk: Desk, group: list[Revision]) -> Heard:
+    keys = [revision.key for revision in group]
+    heard = send(desk, list(map(_put, group)), "push", keys)
+    _settle(desk, heard.found.places)
+    return heard
 
 
-def _lag_s(desk: Desk, answer: Answer | None) -> float:
+def _lag_s(desk: Desk, heard: Heard) -> float:
     """How long a read may still show what stood before this answer, if the write was done."""
-    in_doubt = kind_of(answer) is Kind.UNCLEAR and (answer is None or answer.status != 429)
-    moved = answer is not None and answer.status in (409, 412)  # so it is not as it was read
+    in_doubt = heard.kind is Kind.UNCLEAR and heard.status != 429
+    moved = heard.status in (409, 412)  # so it is not as it was read
     return desk.settings.search_lag_s if in_doubt or moved else 0
 
 
-def _left(desk: Desk, group: list[Revision], patience: Patience) -> list[Revision]:
+def _left(desk: Desk, group: list[Revision], heard: Heard) -> list[Revision]:
     """What still stands as it was, after looking again. Raises `Held` if something else does."""
-    left = _as_it_was(desk, group)
+    patience = Patience(_lag_s(desk, heard))
+    left = [revision for revision in group if revision.key not in heard.found.places]
+    left = _as_it_was(desk, left)
     while left and patience.again():
         left = _as_it_was(desk, left)
     return left
@@ -147,7 +138,6 @@ def _settle(desk: Desk, places: dict[str, Place]) -> None:
 
 def _put(revision: Revision) -> Write:
     place = revision.place
-    condition = {"ifMatch": f'W/"{place.version}"'} if place.version else {}
     body = with_identity(revision.wanted, place.id, ())
     full_url = f"urn:uuid:{parts(revision.key)[1]}"
-    return Write(full_url, "PUT", place.reference, body, condition)
+    return Write(full_url, "PUT", place.reference, body, over(place.version))

@@ -6,8 +6,9 @@ it: those are `rejected`, the rest goes.
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
+from functools import partial
 
-from ...endpoint import Answer
 from ...errors import DestinationRefused, Held
 from ...fhir.bundle import Write
 from ...fhir.record import with_identity
@@ -18,9 +19,10 @@ from ..session import PATIENT, Desk, parts
 from ..wire import undeleted
 from ..wire.find import Place, find
 from ..wire.limits import learn, limits_of
-from ..wire.response import NOTHING, Kind, Proof, judged, named
+from ..wire.response import Heard, Kind, Proof, named
+from ..wire.retry import until_done
 from ..wire.search_lag import Patience
-from ..wire.write import may_try_again, post
+from ..wire.write import intend, send, settle
 from .batching import Survey, Unit, pack
 from .partial_write import half_taken
 from .reference_map import Addresses
@@ -50,7 +52,7 @@ class Courier:
         for write_no, keys in sorted(writes.items()):
             ago = desk.ledger.since_intended(desk.handle, write_no)
             self._look_for([keys], Patience(desk.settings.search_lag_s - ago))
-            desk.ledger.answer(desk.handle, write_no, None, settled)
+        settle(desk, settled if writes else None)
 
     def meet(self, keys: Collection[str]) -> None:
         """Find those of `keys` that an earlier delivery of ours brought: they are not sent again.
@@ -60,7 +62,7 @@ class Courier:
         brought = list(self._desk.known(keys)) if self._desk.reads else []
         if not brought:
             return
-        self._intend(brought)
+        intend(self._desk, brought)
         self._look_for([[key] for key in brought], self._patience(), delivery.STOOD)
         gone = sorted({parts(key)[0] for key in brought if key not in self.addresses.places})
         if gone:
@@ -75,7 +77,7 @@ class Courier:
     def refuse(self, keys: list[str], words: str) -> None:
         """Reject `keys` without asking the destination."""
         if keys:
-            self._intend(keys)
+            intend(self._desk, keys)
         for key in keys:
             self._reject(key, words)
 
@@ -87,28 +89,32 @@ class Courier:
         """
         if self._desk.settings.write != "conditional":
             # Here the server does not look itself before it writes.
-            self._intend(_flat(units))
+            intend(self._desk, _flat(units))
             self._look(units, delivery.STOOD)
-        attempt = 0
-        while units := self._open(units):
-            attempt += 1
-            kind, words, answer, found = self._send(_flat(units), first=attempt == 1)
-            if kind is Kind.DONE:
-                return
-            if kind is Kind.FORBIDDEN:
-                raise DestinationRefused(
-                    f"push: {words}",
-                    "Check `auth` of this destination and what its account may write.",
-                )
-            if kind is Kind.UNCLEAR:
-                if not self._settle_after_pause(units, attempt, answer, words):
-                    return
-            elif answer is not None and answer.status == 409 and attempt == 1:
-                # Somebody else may be writing the same at this moment: look after a pause.
-                self._settle_after_pause(units, attempt, None, words)
-            else:
-                self._isolate(units, words, answer, found)
-                return
+        units = self._open(units)
+        if not units:
+            return
+        first, sent = True, units
+
+        def once(some: list[Unit]) -> Heard:
+            nonlocal first, sent
+            heard = self._send(some, first=first)
+            first, sent = False, some
+            return heard
+
+        left, heard = until_done(self._desk, units, once, self._left)
+        if not left:
+            return
+        if heard.kind is Kind.FORBIDDEN:
+            raise DestinationRefused(
+                f"push: {heard.words}",
+                "Check `auth` of this destination and what its account may write.",
+            )
+        if heard.kind is Kind.REFUSED or heard.status == 500:
+            # At 500 the server lives, and trips over this write: perhaps over one record of it.
+            self._isolate(left if heard.kind is Kind.UNCLEAR else sent, heard)
+            return
+        raise self._no_more(heard.words, _flat(left))
 
     def finish(self) -> None:
         """All was carried; try once more what was put aside.
@@ -120,26 +126,30 @@ class Courier:
         if self._suspects:
             raise self._no_more("; ".join(sorted(set(self._suspects.values()))), self._suspects)
 
-    def _send(self, keys: list[str], *, first: bool) -> tuple[Kind, str, Answer | None, Proof]:
-        desk = self._desk
+    def _send(self, units: list[Unit], *, first: bool) -> Heard:
+        desk, keys = self._desk, _flat(units)
         together = desk.way() == "transaction"
         own_ids = desk.settings.write == "put"
         names = {key: key if own_ids else f"urn:uuid:{parts(key)[1]}" for key in keys}
         beside = names if together else {}
         if own_ids and not together:
             beside = {key: key for key in keys if len(keys) == 1}
-        write_no = self._intend(keys, beside)
-        answer = post(desk, write_no, [self._write(key, beside) for key in keys], "push")
-        kind, words, found = judged(keys, answer)
-        if answer is not None and kind is not Kind.DONE:
-            delivery.keep_words(desk.case, write_no, answer.status, answer.body)
-        # In this order: rows that are still `intended` after a crash get a ledger answer anyway.
-        desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)
-        self._proved(found)
+        lacking = {
+            key: missing
+            for key in keys
+            if (missing := self.addresses.missing(desk.entry(key), beside))
+        }
+        writes = [self._write(key, beside) for key in keys]
+        holds = partial(intend, desk, keys, lacking)
+        heard = send(desk, writes, "push", keys, holds=holds)
+        self._proved(heard.found)
         if first and own_ids:
             # A second try may write over what the first one made after all.
-            undeleted.look(desk, found.places)
-        return kind, words, answer, found
+            undeleted.look(desk, heard.found.places)
+        if first and heard.status == 409:
+            # Somebody else may be writing the same at this moment: look after a pause.
+            return replace(heard, answer=None, kind=Kind.UNCLEAR)
+        return heard
 
     def _proved(self, found: Proof) -> None:
         own_ids = self._desk.settings.write == "put"
@@ -164,17 +174,6 @@ class Courier:
             self._doubted |= self._suspects.keys()
             self._suspects.clear()
 
-    def _intend(self, keys: Collection[str], beside: dict[str, str] | None = None) -> int:
-        desk = self._desk
-        write_no = desk.next_write_no()
-        missing = {} if beside is None else {
-            parts(key): found
-            for key in keys
-            if (found := self.addresses.missing(desk.entry(key), beside))
-        }  # fmt: skip
-        delivery.intend(desk.case, write_no, map(parts, keys), missing)
-        return write_no
-
     def _write(self, key: str, beside: dict[str, str]) -> Write:
         entry = self._desk.entry(key)
         body = self.addresses.render(entry, beside)
@@ -189,22 +188,13 @@ class Courier:
             condition if self._desk.settings.write == "conditional" else {},
         )
 
-    def _settle_after_pause(
-        self, units: list[Unit], attempt: int, answer: Answer | None, words: str
-    ) -> bool:
-        """Look what stands there. False: there was no more to try, and the rest is isolated."""
-        self._desk.case.set_fact("unclear_write", True)
-        again = may_try_again(self._desk, attempt, answer)
-        refused = answer is not None and answer.status == 429  # then nothing of it was done
-        self._look_for(units, Patience(0) if refused else self._patience())
-        left = self._open(units)
-        if again or not left:
-            return True
-        if answer is not None and answer.status == 500:
-            # The server lives, and trips over this write: perhaps over one record of it.
-            self._isolate(left, words, answer, NOTHING)
-            return False
-        raise self._no_more(words, _flat(left))
+    def _left(self, units: list[Unit], heard: Heard) -> list[Unit]:
+        """What of `units` is still to be sent, by what stands there after an unclear answer."""
+        if heard.kind is Kind.UNCLEAR:
+            self._desk.case.set_fact("unclear_write", True)
+            refused = heard.status == 429  # then nothing of it was done
+            self._look_for(units, Patience(0) if refused else self._patience())
+        return self._open(units)
 
     def _no_more(self, words: str, left: Collection[str]) -> DestinationRefused:
         unknown = "" if self._desk.reads else " for sure"
@@ -213,23 +203,23 @@ class Courier:
             "Look at the destination with `connector doctor`; the same command goes on from here.",
         )
 
-    def _isolate(self, units: list[Unit], words: str, answer: Answer | None, found: Proof) -> None:
+    def _isolate(self, units: list[Unit], heard: Heard) -> None:
         """Narrow down a refusal of `units`: only what is refused when sent alone is rejected."""
         self._look(units)
         half_taken(self._desk, self._whole, _flat(units), self.addresses.places)
         left = self._open(units)
         sent, keys = _flat(units), _flat(left)
         if len(sent) == len(keys) == 1:
-            taken = answer is not None and answer.ok and not found.failed
+            taken = heard.answer is not None and heard.answer.ok and not heard.found.failed
             if taken and not self._desk.reads:
-                raise self._no_more(words, keys)  # it may be there, and did not say where
-            self._refused(keys[0], words, answer)
+                raise self._no_more(heard.words, keys)  # it may be there, and did not say where
+            self._refused(keys[0], heard)
         elif len(keys) < len(sent):
             self.carry(left)  # some were done, so the others may refer to them now
         else:
-            if answer is not None and answer.status == 413:
+            if heard.status == 413:
                 learn(self._desk, self.limits, keys, self._whole.sizes)
-            blamed = found.failed or (named(answer.body, sent) if answer is not None else set())
+            blamed = heard.found.failed or named(heard.answer, sent)
             for part in self._smaller(left, blamed):
                 self.carry(part)  # rendered only now: it may refer to what was just refused
 
@@ -247,14 +237,13 @@ class Courier:
         middle = (len(left) + 1) // 2
         return [left[:middle], left[middle:]]
 
-    def _refused(self, key: str, words: str, answer: Answer | None) -> None:
-        in_doubt = answer is not None and answer.status in _DOUBTFUL
-        if not in_doubt or key in self._doubted:
-            self._reject(key, words)
+    def _refused(self, key: str, heard: Heard) -> None:
+        if heard.status not in _DOUBTFUL or key in self._doubted:
+            self._reject(key, heard.words)
             return
         if self._suspects:  # two in a row, and nothing passed between them: it is the server
-            raise self._no_more(words, [key, *self._suspects])
-        self._suspects[key] = words
+            raise self._no_more(heard.words, [key, *self._suspects])
+        self._suspects[key] = heard.words
 
     def _reject(self, key: str, words: str) -> None:
         if key in self._essential:

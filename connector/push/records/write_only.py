@@ -4,10 +4,8 @@ Where each resource stands and in which version is what the answers told. An ans
 settled by the same conditional create again (If-None-Exist): the server looks itself.
 """
 
-from itertools import count
 from typing import Any
 
-from ...endpoint import Answer
 from ...errors import DestinationRefused
 from ...fhir.bundle import Write
 from ...fhir.record import with_identity
@@ -18,8 +16,9 @@ from ...store.update import announced
 from .. import unknown_outcome
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination, parts
-from ..wire.response import Kind, Proof, judged
-from ..wire.write import may_try_again, post
+from ..wire.response import Heard, Kind
+from ..wire.retry import until_done
+from ..wire.write import intend, send, settle
 from .announce import Signal, changed, everything_is_there, not_announced, put, signals_of
 from .expected import Expected, canonical_sha256
 from .reference_map import Addresses
@@ -67,15 +66,17 @@ def _complete(desk: Desk, key: str) -> None:
         return  # not known to be as we left it
     wanted = Expected(desk, None).of(key)
     write = put(Signal(key, "", row.target_id, row.version, None, wanted, again=False))
-    for attempt in count(1):
-        answer, kind, _, found = _send(desk, [key], [write], "push")
-        if kind is Kind.DONE:
-            with desk.case.commit():
-                delivery.moved(desk.case, row.type, row.id, found.places[key].version)
-                delivery.finish(desk.case, [(row.type, row.id)])
-            return
-        if not may_try_again(desk, attempt, answer):
-            return  # an identifier stands in for that reference, as it left
+    _, heard = until_done(
+        desk,
+        [write],
+        lambda writes: send(desk, writes, "push", [key]),
+        lambda writes, heard: [] if heard.kind is Kind.DONE else writes,
+    )
+    if heard.kind is not Kind.DONE:
+        return  # an identifier stands in for that reference, as it left
+    with desk.case.commit():
+        delivery.moved(desk.case, row.type, row.id, heard.found.places[key].version)
+        delivery.finish(desk.case, [(row.type, row.id)])
 
 
 def _must_be_ours(desk: Desk, signal: Signal) -> None:
@@ -105,7 +106,7 @@ class _Announcement:
         desk, sent = self._desk, [self._signals[key] for key in self._begun["now"]]
         if not sent:
             return
-        desk.ledger.answer(desk.handle, self._begun["write_no"], None, "settled by asking")
+        settle(desk, "settled by asking")
         said = unknown_outcome.told(desk)
         if said == "arrived":
             self._out(sent)
@@ -124,25 +125,33 @@ class _Announcement:
                 self._write([signal])
 
     def _write(self, signals: list[Signal]) -> None:
+        left, heard = until_done(self._desk, signals, self._send, self._left)
+        if not left:
+            return
+        if heard.status in _STALE:
+            raise changed(" or the ".join(parts(signal.key)[0] for signal in signals))
+        raise not_announced(heard.words)
+
+    def _send(self, signals: list[Signal]) -> Heard:
         desk, keys = self._desk, [signal.key for signal in signals]
-        for attempt in count(1):
-            self._keep(now=keys, write_no=desk.next_write_no())
-            answer, kind, words, found = _send(desk, keys, list(map(put, signals)), "announce")
-            if kind is Kind.DONE:
-                for signal in signals:
-                    signal.version = found.places[signal.key].version
-                self._out(signals)
-                return
-            if kind is Kind.UNCLEAR:
-                again = may_try_again(desk, attempt, answer)
-                self._still_drafts(signals)
-                if again:
-                    continue
-            else:
-                self._keep(now=[])
-            if answer is not None and answer.status in _STALE:
-                raise changed(" or the ".join(parts(key)[0] for key in keys))
-            raise not_announced(words)
+
+        def holds() -> int:
+            self._keep(now=keys)
+            return intend(desk, ())
+
+        return send(desk, list(map(put, signals)), "announce", keys, "announce", holds=holds)
+
+    def _left(self, signals: list[Signal], heard: Heard) -> list[Signal]:
+        if heard.kind is Kind.DONE:
+            for signal in signals:
+                signal.version = heard.found.places[signal.key].version
+            self._out(signals)
+            return []
+        if heard.kind is Kind.UNCLEAR:
+            self._still_drafts(signals)
+        else:
+            self._keep(now=[])
+        return signals
 
     def _still_drafts(self, signals: list[Signal]) -> None:
         """Have the server look whether these stand in the version of our draft. Raises `Held`."""
@@ -152,10 +161,11 @@ class _Announcement:
             draft = with_identity(Addresses(desk).render(desk.entry(signal.key)), None, ())
             condition = {"ifNoneExist": f"_tag={TAG}|{derived}"}
             write = Write(f"urn:uuid:{derived}", "POST", resource_type, draft, condition)
-            _, kind, _, found = _send(desk, [signal.key], [write], "announce")
-            if signal.key in found.made:
+            heard = send(desk, [write], "announce", [signal.key], "announce")
+            if signal.key in heard.found.made:
                 raise changed(resource_type)  # it was removed; the new one is a draft of ours
-            if kind is not Kind.DONE or found.places[signal.key].version != signal.version:
+            stands = heard.found.places.get(signal.key)
+            if heard.kind is not Kind.DONE or (stands and stands.version != signal.version):
                 raise unknown_outcome.in_doubt(desk, "the announcement")
         self._keep(now=[])
 
@@ -175,18 +185,6 @@ class _Announcement:
             self._desk.case.set_fact("announcing", self._begun)
             if not self._begun["now"]:
                 unknown_outcome.settled(self._desk)
-
-
-def _send(
-    desk: Desk, keys: list[str], writes: list[Write], what: str
-) -> tuple[Answer | None, Kind, str, Proof]:
-    write_no = desk.next_write_no()
-    answer = post(desk, write_no, writes, what, "announce" if what == "announce" else "deliver")
-    kind, words, found = judged(keys, answer)
-    if answer is not None and kind is not Kind.DONE:
-        delivery.keep_words(desk.case, write_no, answer.status, answer.body)
-    desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)
-    return answer, kind, words, found
 
 
 def _accepted(desk: Desk, row: Delivery, sent_sha256: str, version: str | None) -> None:

@@ -6,7 +6,6 @@ focus the first (COW cancellation-request-task). What stands there afterwards is
 """
 
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from ...errors import DestinationRefused, Held, ReadBackDiffers
@@ -20,14 +19,14 @@ from ...store.delivery import Delivery
 from ...store.disclosures import Event
 from ..evidence.disclosure import conclude
 from ..patient.resolve import check_again
-from ..records.deliver import settle
+from ..records.deliver import settle as settle_delivery
 from ..records.expected import WORKFLOW, Expected, canonical_sha256, judge
 from ..records.reference_map import Addresses
 from ..session import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
 from ..wire.find import find, read, version_of
-from ..wire.response import Kind
-from ..wire.settled import send, settle_begun
-from ..wire.write import may_try_again
+from ..wire.response import Heard
+from ..wire.retry import until_done
+from ..wire.write import over, retract, settle
 
 _OURS_YET = frozenset({"draft", "requested"})  # of a Task: nobody has taken it up
 
@@ -57,7 +56,7 @@ def cancel(desk: Desk, letter: packet.Entry, at: str) -> list[str]:
     Raises `Held` (`identity`; `theirs` if nothing could be said to them), `DestinationRefused`,
     `ReadBackDiffers`, `Waiting`.
     """
-    with at_destination(), desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+    with at_destination(), desk.turn:
         check_again(desk)
         signals = _until_done(desk, "cancel", letter, at)
         left = [signal.row.type for signal in signals if signal.asks]
@@ -76,37 +75,40 @@ def cancel(desk: Desk, letter: packet.Entry, at: str) -> list[str]:
 
 def take_back(desk: Desk, at: str) -> None:
     """The same before a recall: what is still ours asks no more, and nothing new is written."""
-    with at_destination(), desk.ledger.turn(str(desk.settings.id), desk.settings.wait_max_s):
+    with at_destination(), desk.turn:
         _until_done(desk, "recall", None, at)
 
 
 def _until_done(desk: Desk, event: Event, letter: packet.Entry | None, at: str) -> list[_Signal]:
-    settle(desk)
-    settle_begun(desk)
-    failure, last = "", list[Write]()
-    for attempt in count(1):
+    settle_delivery(desk)
+    signals, sent = list[_Signal](), list[Write]()
+
+    def due() -> list[Write]:
+        nonlocal signals
         signals = _signals(desk)
         writes = [_ended(signal, at) for signal in signals if signal.may_write]
         if letter is not None and any(
             signal.row.type == TASK and signal.asks and not signal.may_write for signal in signals
         ):
             writes += _letter(desk, letter)
-        if not writes:
-            _keep_versions(desk, signals)
-            return signals
-        if failure and writes == last:
+        return writes if desk.way() == "transaction" else writes[:1]
+
+    def send(writes: list[Write]) -> Heard:
+        nonlocal sent
+        _remember(desk, writes)
+        sent = writes
+        return retract(desk, writes, event)
+
+    while writes := due():
+        undone, heard = until_done(desk, writes, send, lambda *_: due())
+        if undone == sent:
             raise DestinationRefused(
-                f"{event}: {failure}",
+                f"{event}: {heard.words}",
                 "Ask the people who run the destination; the same command goes on from here.",
             )
-        if desk.way() != "transaction":
-            writes = writes[:1]
-        _remember(desk, writes)
-        kind, answer, words = send(desk, writes, event)
-        last = writes
-        transient = kind is not Kind.DONE and may_try_again(desk, attempt, answer)
-        failure = "" if transient else words
-    raise AssertionError("the retry decision ends the loop")
+    settle(desk)
+    _keep_versions(desk, signals)
+    return signals
 
 
 def _signals(desk: Desk) -> list[_Signal]:
@@ -157,8 +159,7 @@ def _ended(signal: _Signal, at: str) -> Write:
         resource.pop("businessStatus", None)  # it says where the work stands; there is none
     place, version = f"{row.type}/{row.target_id}", version_of(resource)
     body = with_identity(encode(resource), row.target_id, ())
-    condition = {"ifMatch": f'W/"{version}"'} if version else {}
-    return Write(f"urn:uuid:{row.id}", "PUT", place, body, condition)
+    return Write(f"urn:uuid:{row.id}", "PUT", place, body, over(version))
 
 
 def _letter(desk: Desk, letter: packet.Entry) -> list[Write]:

@@ -20,12 +20,12 @@ from ...store.elsewhere import Elsewhere, elsewhere
 from ...store.recalled import Recalled
 from ..evidence.disclosure import conclude
 from ..patient.resolve import settle_way
-from ..records.deliver import settle
+from ..records.deliver import settle as settle_delivery
 from ..records.expected import canonical_sha256
 from ..session import TASK, Desk, at_destination
 from ..wire.find import read, resource, version_of
 from ..wire.limits import limits_of
-from ..wire.settled import settle_begun
+from ..wire.write import settle
 from .cancel import take_back
 from .removal import CHANGED, NEEDED, SHARED, Removal
 from .removal_plan import Plan, There, plan
@@ -38,7 +38,7 @@ def look(desk: Desk) -> list[Recalled]:
 
     `fate` is what is aimed at; the destination may refuse a deletion and get a mark instead.
     """
-    settle(desk)
+    settle_delivery(desk)
     with at_destination():
         removal, made = _survey(desk, silent)
     return _aimed(removal, made)
@@ -62,7 +62,6 @@ def recall(desk: Desk, at: str, progress: Progress = silent) -> list[Recalled]:
         settle_way(desk)
     take_back(desk, at)
     with at_destination():
-        settle_begun(desk)
         removal, made = _survey(desk, progress)
         for place in made.mark:
             removal.mark(place)
@@ -71,6 +70,7 @@ def recall(desk: Desk, at: str, progress: Progress = silent) -> list[Recalled]:
             removal.delete(together)
             done += len(together)
             progress("recall", done, total)
+        settle(desk)
     removal.keep(list(removal.fates))
     fates = recalled.recalled(desk.case)
     remaining = Counter(row.fate for row in fates)["remains"]
@@ -85,13 +85,13 @@ def recall_some(desk: Desk, keys: Collection[str], progress: Progress = silent) 
     """
     with at_destination():
         settle_way(desk)
-        settle(desk)
-        settle_begun(desk)
+        settle_delivery(desk)
         removal, made = _survey(desk, progress, keys)
         for place in made.mark:
             removal.mark(place)
         for together in _writes(desk, made.delete):
             removal.delete(together)
+        settle(desk)
     removal.keep(list(removal.fates))
     fates = sorted(removal.fates.values())
     remaining = sum(row.fate in ("remains", "kept") for row in fates)
@@ -101,7 +101,7 @@ def recall_some(desk: Desk, keys: Collection[str], progress: Progress = silent) 
 
 def look_at_some(desk: Desk, keys: Collection[str]) -> list[Recalled]:
     """What `recall_some` would do. Writes nothing there."""
-    settle(desk)
+    settle_delivery(desk)
     with at_destination():
         removal, made = _survey(desk, silent, keys)
     return _aimed(removal, made)

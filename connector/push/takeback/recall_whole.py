@@ -16,9 +16,8 @@ from ..evidence.disclosure import conclude
 from ..session import Desk, at_destination
 from ..whole import document, folder
 from ..wire.find import read_version
-from ..wire.response import Kind
-from ..wire.settled import send, settle_begun
-from ..wire.write import may_try_again
+from ..wire.retry import until_done
+from ..wire.write import over, retract, settle
 from .removal import CHANGED
 
 _TAKEN = "taken from the folder: only those who took it can remove it"
@@ -34,8 +33,6 @@ def look(desk: Desk) -> list[Recalled]:
 
 def recall(desk: Desk, at: str, progress: Progress = silent) -> list[Recalled]:  # noqa: ARG001
     """Take away what can be; what became of it, also kept in the case. As `recall.recall`."""
-    with at_destination():
-        settle_begun(desk)
     said = unknown_outcome.told_if_any(desk)
     fates = _by_kind(desk, lambda place: _delete(desk, place), Path.unlink)
     if said == "absent":
@@ -48,6 +45,7 @@ def recall(desk: Desk, at: str, progress: Progress = silent) -> list[Recalled]: 
         unknown_outcome.settled(desk)
         recalled.keep(desk.case, fates)
         desk.case.set_fact("doubt", _ask() if remaining else None)
+    settle(desk)
     conclude(desk, "recall", len(fates) - remaining, remaining)
     return fates
 
@@ -95,20 +93,20 @@ def _delete(desk: Desk, place: str) -> str:
     """Delete it in the version that was read. Why it still stands; empty: it is gone."""
     name = str(desk.case.fact("packet_hash"))
     recalled.keep(desk.case, [Recalled(document.BUNDLE, name, place, "going", "")])
-    attempt = 0
-    while True:
-        attempt += 1
-        with desk.turn:
-            there, version = read_version(desk, place)
-            if not there:
-                return ""
-            condition = {"ifMatch": f'W/"{version}"'} if version else {}
-            write = Write(f"urn:uuid:{name}", "DELETE", place, b"", condition)
-            kind, answer, words = send(desk, [write], "recall")
-        if not read_version(desk, place)[0]:
+
+    def due() -> list[Write]:
+        there, version = read_version(desk, place)
+        deletion = Write(f"urn:uuid:{name}", "DELETE", place, b"", over(version))
+        return [deletion] if there else []
+
+    with desk.turn:
+        writes = due()
+        if not writes:
             return ""
-        if kind is Kind.DONE or not may_try_again(desk, attempt, answer):
-            return f"not deleted: {words}"
+        left, heard = until_done(
+            desk, writes, lambda some: retract(desk, some, "recall"), lambda *_: due()
+        )
+    return f"not deleted: {heard.words}" if left else ""
 
 
 def _file(desk: Desk, unlink: Callable[[Path], None]) -> Recalled:

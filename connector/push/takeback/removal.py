@@ -3,9 +3,8 @@
 Each only in the version that was read and found to be ours. Reading settles every answer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 from ...errors import DestinationRefused
 from ...fhir.bundle import Write
@@ -20,8 +19,8 @@ from ..records.expected import canonical_sha256
 from ..session import TASK, Desk
 from ..wire.find import read, resource, version_of
 from ..wire.response import Kind
-from ..wire.settled import send
-from ..wire.write import may_try_again
+from ..wire.retry import until_done
+from ..wire.write import over, retract
 
 CHANGED = "changed at the destination"
 SHARED = "another case brought it too"
@@ -53,7 +52,7 @@ class Removal:
 
     def delete(self, places: list[str]) -> None:
         """Delete `places` in one write, but for those that another case has met meanwhile."""
-        with self._turn():
+        with self._desk.turn:
             live = elsewhere(self._desk.case).live
             going = []
             for place in places:
@@ -65,34 +64,29 @@ class Removal:
 
     def mark(self, place: str) -> None:
         """Empty one resource and mark it as entered in error; where that can't be, it remains."""
-        with self._turn():
+        with self._desk.turn:
             self._mark(place, NEEDED)
         self.keep([place])
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        settings = self._desk.settings
-        with self._desk.ledger.turn(str(settings.id), settings.wait_max_s):
-            yield
-
     def _delete(self, places: list[str]) -> None:
         """What the destination won't let go is found by halves and marked."""
-        desk, attempt = self._desk, 0
-        while places:
-            attempt += 1
-            kind, answer, words = send(desk, list(map(self._deletion, places)), "recall")
-            places = self._left(places)
-            if not places or (kind is not Kind.DONE and may_try_again(desk, attempt, answer)):
-                continue
-            if kind is Kind.UNCLEAR:
-                raise _unfinished(words)
-            if len(places) == 1:
-                self._mark(places[0], f"not deleted: {words}")
-                self.keep(places)
-                return
+        if not places:
+            return
+        places, heard = until_done(
+            self._desk,
+            places,
+            lambda some: retract(self._desk, list(map(self._deletion, some)), "recall"),
+            lambda some, _: self._left(some),
+        )
+        if places and heard.kind is Kind.UNCLEAR:
+            raise _unfinished(heard.words)
+        if len(places) == 1:
+            self._mark(places[0], f"not deleted: {heard.words}")
+            self.keep(places)
+        elif places:
             middle = (len(places) + 1) // 2
             self._delete(places[:middle])
-            places, attempt = places[middle:], 0
+            self._delete(places[middle:])
 
     def _left(self, places: list[str]) -> list[str]:
         """Those of `places` that still stand as they were; the fates of the others."""
@@ -111,35 +105,46 @@ class Removal:
         return left
 
     def _mark(self, place: str, why: str) -> None:
-        desk, failure, attempt = self._desk, "", 0
-        while True:
-            body = read(desk, place)
-            if body is None:
-                return self.fate(place, "deleted")
-            resource = decode(body)
-            wanted = None if self.rows[place].type == TASK else entered_in_error(resource)
-            if wanted is None:
-                return self.fate(place, "remains", why)
-            emptied = with_identity(encode(wanted), str(resource["id"]), ())
-            if canonical_sha256(emptied) == canonical_sha256(body):
-                return self.fate(place, "marked", why)
-            if version_of(resource) != self.versions[place]:
-                return self.fate(place, "remains", CHANGED)
-            if failure:
-                return self.fate(place, "remains", f"not marked: {failure}")
-            attempt += 1
-            kind, answer, words = send(desk, [self._write("PUT", place, emptied)], "recall")
-            if kind is Kind.UNCLEAR and not may_try_again(desk, attempt, answer):
-                raise _unfinished(words)
-            failure = "" if kind is Kind.UNCLEAR else words
+        bodies = self._to_mark(place, why)
+        if not bodies:
+            return
+        left, heard = until_done(
+            self._desk,
+            bodies,
+            lambda some: retract(self._desk, [self._write("PUT", place, *some)], "recall"),
+            lambda *_: self._to_mark(place, why),
+        )
+        if left and heard.kind is Kind.UNCLEAR:
+            raise _unfinished(heard.words)
+        if left:
+            self.fate(place, "remains", f"not marked: {heard.words}")
+
+    def _to_mark(self, place: str, why: str) -> list[bytes]:
+        """The form of a resource that says it was entered in error; none if its fate is known."""
+        body = read(self._desk, place)
+        if body is None:
+            self.fate(place, "deleted")
+            return []
+        resource = decode(body)
+        wanted = None if self.rows[place].type == TASK else entered_in_error(resource)
+        if wanted is None:
+            self.fate(place, "remains", why)
+            return []
+        emptied = with_identity(encode(wanted), str(resource["id"]), ())
+        if canonical_sha256(emptied) == canonical_sha256(body):
+            self.fate(place, "marked", why)
+        elif version_of(resource) != self.versions[place]:
+            self.fate(place, "remains", CHANGED)
+        else:
+            return [emptied]
+        return []
 
     def _deletion(self, place: str) -> Write:
         return self._write("DELETE", place, b"")
 
     def _write(self, method: str, place: str, body: bytes) -> Write:
-        version = self.versions[place]
-        condition = {"ifMatch": f'W/"{version}"'} if version else {}
-        return Write(f"urn:uuid:{self.rows[place].id}", method, place, body, condition)
+        name = f"urn:uuid:{self.rows[place].id}"
+        return Write(name, method, place, body, over(self.versions[place]))
 
 
 def _unfinished(words: str) -> DestinationRefused:

@@ -55,24 +55,21 @@ def gather(desk: Desk, pieces: Iterable[bytes]) -> Whole:
     return Whole(bytes(body), name, (identifier["system"], identifier["value"]))
 
 
-def intend(desk: Desk) -> int:
-    """Say that the next write holds every entry of the packet. Its number."""
-    write_no = desk.next_write_no()
-    keys = (parts(key_of(entry)) for entry in packet.entries(desk.case))
-    delivery.intend(desk.case, write_no, keys)
-    return write_no
+def going(desk: Desk) -> list[str]:
+    """The keys of all that leaves: every entry of the packet but a Patient that stands there."""
+    held = {
+        f"{row.type}/{row.id}"
+        for row in delivery.deliveries(desk.case)
+        if row.status not in ("intended", "rejected")
+    }
+    return [key for entry in packet.entries(desk.case) if (key := key_of(entry)) not in held]
 
 
-def settle(desk: Desk, how: str) -> None:
-    """Say in the ledger of what an earlier run sent `how` it is settled."""
-    for write_no in sorted({row.write_no for row in delivery.deliveries(desk.case, "intended")}):
-        desk.ledger.answer(desk.handle, write_no, None, how)
-
-
-def not_taken(desk: Desk, write_no: int, words: str, what_to_do: str) -> DestinationRefused:
+def not_taken(desk: Desk, words: str, what_to_do: str) -> DestinationRefused:
     """The destination refused it whole: nothing stands there, and the packet may be mended."""
     with desk.case.commit():
-        delivery.take_back(desk.case, write_no)
+        for write_no in {row.write_no for row in delivery.deliveries(desk.case, "intended")}:
+            delivery.take_back(desk.case, write_no)
         desk.case.set_fact("sending", None)
         desk.case.set_fact("kind", None)
     return DestinationRefused(f"push: {words}", what_to_do)

@@ -6,7 +6,7 @@ creates (If-None-Exist); an unclear answer is settled by searching for it.
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import count
+from functools import partial
 from typing import Any
 
 from ...errors import DestinationRefused, Held, ReadBackDiffers
@@ -18,8 +18,9 @@ from ..patient.resolve import check_again
 from ..records.expected import Reading, judge
 from ..session import Desk, at_destination, parts
 from ..wire.find import Place, read, search, version_of
-from ..wire.response import Kind, judged
-from ..wire.write import alone, may_try_again
+from ..wire.response import Heard, Kind
+from ..wire.retry import until_done
+from ..wire.write import intend, send, settle
 from . import bundle
 from .bundle import Whole
 
@@ -35,7 +36,7 @@ def deliver(desk: Desk, document: Whole, now: str) -> None:
     `DestinationRefused`, `ReadBackDiffers`, `Waiting`, `Held`.
     """
     with at_destination():
-        bundle.settle(desk, "settled by reading" if desk.reads else "to be sent again")
+        settle(desk, None if desk.reads else "to be sent again")
         with desk.turn:
             place = _find(desk, document.identifier) or _until_there(desk, document)
         desk.case.set_fact("whole", {"place": place.reference, "version": place.version})
@@ -117,28 +118,28 @@ def _until_there(desk: Desk, document: Whole) -> Place:
     condition = {"ifNoneExist": "identifier={}|{}".format(*document.identifier)}
     kept = condition if desk.settings.write == "conditional" else {}
     write = Write("", "POST", BUNDLE, document.body, kept)
-    for attempt in count(1):
-        write_no = bundle.intend(desk)
-        resources = len(delivery.deliveries(desk.case, "intended"))
-        answer = alone(desk, write_no, write, "push", resources=resources)
-        kind, words, found = judged([document.key], answer)
-        if answer is not None and kind is not Kind.DONE:
-            delivery.keep_words(desk.case, write_no, answer.status, answer.body)
-        desk.ledger.answer(desk.handle, write_no, answer.status if answer else None, kind.value)
-        if kind is Kind.DONE:
-            return found.places[document.key]
-        if kind is not Kind.UNCLEAR:
-            raise bundle.not_taken(desk, write_no, words, _REFUSED)
-        again = may_try_again(desk, attempt, answer)
-        if desk.reads and (place := _find(desk, document.identifier)) is not None:
-            return place
-        if not again:
-            raise DestinationRefused(
-                f"push: {words}; the document is not known to be there",
-                "Look at the destination with `connector doctor`; the same command goes on from"
-                " here.",
-            )
-    raise AssertionError("the retry decision ends the loop")
+    going = bundle.going(desk)
+    there: list[Place] = []
+
+    def once(writes: list[Write]) -> Heard:
+        holds = partial(intend, desk, going)
+        heard = send(desk, writes, "push", [document.key], holds=holds, whole=len(going))
+        if heard.kind not in (Kind.DONE, Kind.UNCLEAR):
+            raise bundle.not_taken(desk, heard.words, _REFUSED)
+        return heard
+
+    def left(writes: list[Write], heard: Heard) -> list[Write]:
+        found = heard.found.places.get(document.key) or _find(desk, document.identifier)
+        there.extend([found] if found else [])
+        return [] if found else writes
+
+    _, heard = until_done(desk, [write], once, left)
+    if not there:
+        raise DestinationRefused(
+            f"push: {heard.words}; the document is not known to be there",
+            "Look at the destination with `connector doctor`; the same command goes on from here.",
+        )
+    return there[0]
 
 
 _REFUSED = "Ask the people who run the destination whether it takes documents, and of what size."

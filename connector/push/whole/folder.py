@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...errors import DestinationRefused, ReadBackDiffers
-from ...failpoint import reach
 from ...store import delivery
 from ...store.update import announced
 from .. import unknown_outcome
-from ..evidence import audit_event
-from ..evidence.disclosure import attempt
 from ..session import Desk
+from ..wire.write import intend, put_file, settle
 from . import bundle
 
 DOCUMENT = "bundle.json"
@@ -103,7 +101,7 @@ class _File:
             return False
         else:
             self.proved = ("accepted", unknown_outcome.ARRIVED)
-        desk.ledger.answer(desk.handle, self._kept["write_no"], None, "settled by reading")
+        settle(desk)
         return True
 
     def make(self, write: Callable[[Path], None], document: Callable[[], Iterable[bytes]]) -> None:
@@ -119,23 +117,24 @@ class _File:
     def put(self) -> None:
         """Give it its name: from here on it is theirs."""
         desk, sha256 = self._desk, _sha256(self._part)
-        write_no = bundle.intend(desk)
+        going = bundle.going(desk)
         stands = self._target.exists()  # put by another store, or not ours at all
-        self._keep({"name": self.name, "sha256": sha256, "write_no": write_no})
-        if stands:
-            self._same()
-        entries = len(delivery.deliveries(desk.case, "intended"))
-        told = attempt(desk, "deliver", entries)
-        desk.ledger.intend(desk.handle, desk.fence, write_no, "FILE", sha256, entries, told)
-        audit_event.keep_up(desk)
-        reach("send.before")
-        if stands:
-            self._part.unlink()
-        else:
-            self._part.rename(self._target)
-        _flush(self._target.parent)
-        reach("receive.after")
-        desk.ledger.answer(desk.handle, write_no, None, "put")
+
+        def holds() -> int:
+            number = intend(desk, going)
+            self._keep({"name": self.name, "sha256": sha256})
+            if stands:
+                self._same()
+            return number
+
+        def put() -> None:
+            if stands:
+                self._part.unlink()
+            else:
+                self._part.rename(self._target)
+            _flush(self._target.parent)
+
+        put_file(desk, sha256, len(going), put, holds)
 
     def _same(self) -> None:
         if _sha256(self._target) != self._kept["sha256"]:

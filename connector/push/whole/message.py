@@ -9,10 +9,10 @@ person has to ask.
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from itertools import count
+from functools import partial
 from typing import Any
 
 from ...endpoint import Answer
@@ -22,12 +22,12 @@ from ...errors import DestinationRefused, Waiting
 from ...fhir import capability
 from ...fhir.bundle import Write, entries
 from ...fhir.lossless import UndecodableError, decode
-from ...store import delivery
 from ...store.update import announced
 from .. import unknown_outcome
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination
-from ..wire.write import ask, may_try_again
+from ..wire.retry import until_done
+from ..wire.write import exchange, intend, settle
 from . import bundle
 from .bundle import Whole
 
@@ -51,11 +51,12 @@ class _Kind(Enum):
 
 @dataclass(frozen=True)
 class _Heard:
-    """An answer, read. `answer`: id of the answering MessageHeader, if it says one."""
+    """An answer, read. `id`: that of the answering MessageHeader, if it says one."""
 
     kind: _Kind
     words: str
-    answer: str | None = None
+    answer: Answer | None
+    id: str | None = None
 
 
 def ready(desk: Desk, message: Whole) -> int:
@@ -114,53 +115,61 @@ class _Sending:
             return False
         said = unknown_outcome.told(desk)
         if said == "arrived":
-            desk.ledger.answer(desk.handle, self._kept["write_no"], None, "settled by asking")
+            settle(desk, "settled by asking")
             self._arrived(None, unknown_outcome.ARRIVED)
             return True
         if said == "absent":
             self._keep(open=False, first=None)
         elif not self._may_repeat():
             raise unknown_outcome.in_doubt(desk, _WHAT)
-        desk.ledger.answer(desk.handle, self._kept["write_no"], None, "to be sent again")
+        settle(desk, "to be sent again")
         return False
 
     def until_answered(self) -> None:
         """Send it, and again where that can't make two of it."""
-        for attempt in count(1):
-            answer, heard, write_no = self._send()
-            if heard.kind is _Kind.DONE:
-                return self._arrived({"code": "ok", "answer": heard.answer}, "")
-            if heard.kind in (_Kind.REFUSED, _Kind.FATAL):
-                raise self._refused(heard, write_no)
-            if heard.kind is _Kind.SILENT:
-                raise unknown_outcome.in_doubt(
-                    self._desk, _WHAT, f"it was taken, no more ({heard.words})"
-                )
-            if heard.kind is _Kind.NOT_NOW:
-                self._not_now(attempt, answer, heard)
-            elif not self._may_repeat():
-                raise unknown_outcome.in_doubt(self._desk, _WHAT)
-            elif not may_try_again(self._desk, attempt, answer):
-                raise DestinationRefused(
-                    f"push: {heard.words}; the message may have arrived",
-                    "The same command sends it again, as long as the destination would notice.",
-                )
-        raise AssertionError("the retry decision ends the loop")
+        left, heard = until_done(self._desk, [self._message], self._send, self._left)
+        if not left:
+            return
+        if heard.kind is _Kind.NOT_NOW:
+            back = (self._clock().astimezone(UTC) + _BACK_AFTER).strftime("%Y-%m-%dT%H:%M:%SZ")
+            raise Waiting(f"push: the message can't be processed now ({heard.words})", back)
+        raise DestinationRefused(
+            f"push: {heard.words}; the message may have arrived",
+            "The same command sends it again, as long as the destination would notice.",
+        )
 
-    def _send(self) -> tuple[Answer | None, _Heard, int]:
+    def _send(self, _: list[Whole]) -> _Heard:
+        """One try. Raises where there must be no other."""
         desk = self._desk
-        write_no = bundle.intend(desk)
-        first = self._kept.get("first") or self._clock().astimezone(UTC).isoformat()
-        self._keep(open=True, first=first, write_no=write_no)
         write = Write("", "POST", _WHERE, self._body(), {})
-        resources = len(delivery.deliveries(desk.case, "intended"))
-        answer = ask(desk, write_no, write, "message", "deliver", resources)
-        heard = _heard(answer, self._id)
-        if answer is not None and heard.kind is not _Kind.DONE:
-            delivery.keep_words(desk.case, write_no, answer.status, answer.body)
-        status = answer.status if answer else None
-        desk.ledger.answer(desk.handle, write_no, status, heard.kind.value)
-        return answer, heard, write_no
+        judge = partial(_heard, message_id=self._id)
+        resources = len(bundle.going(desk))
+        heard = exchange(desk, write, "message", "deliver", resources, judge, self._holds)
+        if heard.kind in (_Kind.REFUSED, _Kind.FATAL):
+            raise self._refused(heard)
+        if heard.kind is _Kind.SILENT:
+            raise unknown_outcome.in_doubt(desk, _WHAT, f"it was taken, no more ({heard.words})")
+        if heard.kind is _Kind.UNCLEAR and not self._may_repeat():
+            raise unknown_outcome.in_doubt(desk, _WHAT)
+        if heard.kind is _Kind.NOT_NOW:
+            # Not processed: a new Bundle says that it is meant anew. Tried again as after a 503.
+            self._keep(open=False, first=None, again=self._kept.get("again", 0) + 1)
+            return replace(
+                heard, answer=Answer(503, heard.answer.headers if heard.answer else {}, b"")
+            )
+        return heard
+
+    def _left(self, messages: list[Whole], heard: _Heard) -> list[Whole]:
+        if heard.kind is not _Kind.DONE:
+            return messages
+        self._arrived({"code": "ok", "answer": heard.id}, "")
+        return []
+
+    def _holds(self) -> int:
+        first = self._kept.get("first") or self._clock().astimezone(UTC).isoformat()
+        number = intend(self._desk, bundle.going(self._desk))
+        self._keep(open=True, first=first)
+        return number
 
     def _body(self) -> bytes:
         """The same message each time; in a new Bundle if it is to be processed once more."""
@@ -171,19 +180,11 @@ class _Sending:
         other = str(uuid.uuid5(uuid.UUID(name), f"again/{again}"))
         return self._message.body.replace(f'"id":"{name}"'.encode(), f'"id":"{other}"'.encode(), 1)
 
-    def _not_now(self, attempt: int, answer: Answer | None, heard: _Heard) -> None:
-        """Not processed: sleep, or raise `Waiting`. A new Bundle says that it is meant anew."""
-        self._keep(open=False, first=None, again=self._kept.get("again", 0) + 1)
-        headers = answer.headers if answer else {}
-        if not may_try_again(self._desk, attempt, Answer(503, headers, b"")):
-            back = (self._clock().astimezone(UTC) + _BACK_AFTER).strftime("%Y-%m-%dT%H:%M:%SZ")
-            raise Waiting(f"push: the message can't be processed now ({heard.words})", back)
-
-    def _refused(self, heard: _Heard, write_no: int) -> DestinationRefused:
+    def _refused(self, heard: _Heard) -> DestinationRefused:
         fatal = heard.kind is _Kind.FATAL
         self._keep(open=False, fatal=heard.words if fatal else None)
         error = bundle.not_taken(
-            self._desk, write_no, heard.words, "Check `auth` of this destination, and its address."
+            self._desk, heard.words, "Check `auth` of this destination, and its address."
         )
         return _fatal(heard.words) if fatal else error
 
@@ -221,7 +222,7 @@ def _fatal(words: str) -> DestinationRefused:
 def _heard(answer: Answer | None, message_id: str) -> _Heard:
     """What an answer says of our message: by its MessageHeader, else by its status."""
     if answer is None:
-        return _Heard(_Kind.UNCLEAR, "no whole answer from the destination")
+        return _Heard(_Kind.UNCLEAR, "no whole answer from the destination", None)
     words = describe(answer)
     said = _response(answer.body)
     if said is not None and said["response"].get("identifier") == message_id:
@@ -229,17 +230,18 @@ def _heard(answer: Answer | None, message_id: str) -> _Heard:
         words = f"{code}: {_issues(answer)}"
         match code:
             case "ok":
-                return _Heard(_Kind.DONE, "", said.get("id"))
+                return _Heard(_Kind.DONE, "", answer, said.get("id"))
             case "transient-error":
-                return _Heard(_Kind.NOT_NOW, words)
+                return _Heard(_Kind.NOT_NOW, words, answer)
             case "fatal-error":
-                return _Heard(_Kind.FATAL, words)
-        return _Heard(_Kind.SILENT, "an answer of no kind that R4 knows")
+                return _Heard(_Kind.FATAL, words, answer)
+        return _Heard(_Kind.SILENT, "an answer of no kind that R4 knows", answer)
     if answer.ok:
-        return _Heard(_Kind.SILENT, words)
+        return _Heard(_Kind.SILENT, words, answer)
     if answer.status in _TURNED_AWAY:
-        return _Heard(_Kind.NOT_NOW, words)
-    return _Heard(_Kind.UNCLEAR if answer.status in TRANSIENT else _Kind.REFUSED, words)
+        return _Heard(_Kind.NOT_NOW, words, answer)
+    kind = _Kind.UNCLEAR if answer.status in TRANSIENT else _Kind.REFUSED
+    return _Heard(kind, words, answer)
 
 
 def _response(body: bytes) -> dict[str, Any] | None:

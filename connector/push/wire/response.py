@@ -1,14 +1,15 @@
 """What the answer to a transaction proves, entry by entry. Pure."""
 
 import re
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ...endpoint import Answer
 from ...endpoint.retry import TRANSIENT
 from ...endpoint.shape import describe
-from ...fhir.bundle import responses
-from ...fhir.lossless import UndecodableError, decode
+from ...fhir.bundle import Write, responses
+from ...fhir.lossless import UndecodableError, decode, encode
 from ..session import parts
 from .find import Place, as_version
 
@@ -20,6 +21,8 @@ _STATUS = re.compile(r"([1-5]\d\d)(?!\d)", re.ASCII)
 _ENTRY = re.compile(r"\bentry\[(\d{1,5})\]")
 # Refusals that may be about one entry: what is left when it is taken out may pass.
 _REFUSALS = frozenset({400, 404, 405, 409, 410, 412, 413, 422})
+
+_NO_ANSWER = "no whole answer from the destination"
 
 
 class Kind(Enum):
@@ -38,6 +41,16 @@ def kind_of(answer: Answer | None) -> Kind:
     if answer.ok:
         return Kind.DONE
     return Kind.REFUSED if answer.status in _REFUSALS else Kind.FORBIDDEN
+
+
+class Verdict(Protocol):
+    """What an answer is taken for. `kind`: one named DONE passed whole; its value is our word."""
+
+    @property
+    def kind(self) -> Enum: ...
+
+    @property
+    def answer(self) -> Answer | None: ...
 
 
 class Proof(NamedTuple):
@@ -81,28 +94,73 @@ def proof(keys: list[str], body: bytes) -> Proof:
     return found._replace(words=", ".join(sorted(failures)))
 
 
-def judged(keys: list[str], answer: Answer | None) -> tuple[Kind, str, Proof]:
-    """(kind, words safe to print, what is proved) of the answer to a write of `keys`."""
+@dataclass(frozen=True)
+class Heard:
+    """What came of one try. `words`: safe to print; `found`: what is proved, entry by entry.
+
+    `answer`: None if no whole one came.
+    """
+
+    answer: Answer | None
+    kind: Kind
+    words: str
+    found: Proof = NOTHING
+
+    @property
+    def status(self) -> int | None:
+        return self.answer.status if self.answer else None
+
+
+def by_entries(keys: list[str], answer: Answer | None) -> Heard:
+    """What is heard in the answer to a write of `keys`, by each of its entries."""
     kind = kind_of(answer)
     if answer is None:
-        return kind, "no whole answer from the destination", NOTHING
+        return Heard(None, kind, _NO_ANSWER)
     if kind is not Kind.DONE:
-        return kind, describe(answer), NOTHING
+        return Heard(answer, kind, describe(answer))
     try:
         found = proof(keys, answer.body)
     except UndecodableError:
-        return Kind.UNCLEAR, "an answer that is not a FHIR Bundle", NOTHING
+        return Heard(answer, Kind.UNCLEAR, "an answer that is not a FHIR Bundle")
     whole = len(found.places) == len(keys)
-    return (Kind.DONE if whole else Kind.REFUSED), found.words, found
+    return Heard(answer, Kind.DONE if whole else Kind.REFUSED, found.words, found)
 
 
-def named(body: bytes, keys: list[str]) -> set[str]:
+def by_status(answer: Answer | None) -> Heard:
+    """What is heard in an answer of which only the status counts: the rest has to be read."""
+    kind = kind_of(answer)
+    if answer is None:
+        return Heard(None, kind, _NO_ANSWER)
+    done = kind is Kind.DONE
+    return Heard(answer, kind, "said to be done, and it is not" if done else describe(answer))
+
+
+def as_of_one(answer: Answer, write: Write) -> Answer:
+    """The answer to a single write as that to a transaction of it."""
+    if not answer.ok:
+        return answer
+    place = answer.headers.get("location") or answer.headers.get("content-location")
+    if not (place or answer.headers.get("etag")):
+        return Answer(200, answer.headers, b"")  # nothing says that it was stored: to be read
+    told = {
+        "status": "201" if answer.status == 201 else "200",
+        # A PUT need not say where: it is where it was sent.
+        "location": place or (write.url if write.method == "PUT" else ""),
+        "etag": answer.headers.get("etag", ""),
+    }
+    response = {"resourceType": "Bundle", "entry": [{"response": told}]}
+    return Answer(200, answer.headers, encode(response))
+
+
+def named(answer: Answer | None, keys: list[str]) -> set[str]:
     """Those of `keys` that the OperationOutcome of a refusal points to; often none.
 
     Looked for in `expression` and `location` (operationoutcome.html), never in its text.
     """
+    if answer is None:
+        return set()
     try:
-        issues = decode(body)["issue"]
+        issues = decode(answer.body)["issue"]
         pointers = [
             str(pointer)
             for issue in issues

@@ -1,106 +1,208 @@
-"""One write, intended before it leaves: the only place of this room that sends bytes."""
+"""The one write cycle: nothing else of the push sends bytes, or says that they will leave.
 
-import time
-from collections.abc import Sequence
+A write gets its number; the case file says what it holds, the ledger that it will leave: the
+intent. Then it is sent, once, and its answer judged. The case file keeps the destination's words,
+the ledger what became of it. A run may end between any two of these: what it left without an answer
+is settled by what is read since, in the commit that intends the next write, or by `settle`.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 from ...endpoint import Answer
-from ...endpoint.retry import Again, Park
-from ...errors import EndpointError, Held, TooLarge, Unreachable, Waiting
+from ...errors import DestinationRefused, EndpointError, Held, TooLarge, Unreachable, Waiting
+from ...failpoint import reach
 from ...fhir.bundle import Write, transaction
-from ...fhir.lossless import encode, sha256
+from ...fhir.lossless import sha256
+from ...store import delivery, packet
 from ...store.disclosures import Event
-from ..evidence import audit_event
-from ..evidence.disclosure import attempt
+from ...store.ledger import EXPORT
+from ..evidence import audit_event, disclosure
 from ..session import TASK, Desk, parts
 from .find import read, resource
+from .response import Heard, Kind, Verdict, as_of_one, by_entries, by_status
 
 # Only places and versions are wanted back, not the resources (http.html#ops).
 _MINIMAL = {"Prefer": "return=minimal"}
 _CONDITIONS = {"ifNoneExist": "If-None-Exist", "ifMatch": "If-Match"}
+_FILE = "FILE"  # in place of a method of HTTP
 
 
-def post(
-    desk: Desk, write_no: int, writes: Sequence[Write], what: str, event: Event = "deliver"
-) -> Answer | None:
-    """Commit the intent in the ledger, then send `writes` once. None: no whole answer came.
+V = TypeVar("V", bound=Verdict)
 
-    They go as one transaction or batch, or alone (`desk.way`); the answer to one that went alone
-    is told as that to a transaction of it. The intent and the row of the disclosure log that
-    tells of it (`event`) are one commit.
 
-    The caller has said in the case file what `write_no` holds, and says afterwards in the ledger
-    what became of it. Raises `LockHeld` when another process has taken the case since, and `Held`
-    (`theirs`) instead of writing over a Task that the receiving team has begun to work on.
+def over(version: str | None) -> dict[str, str]:
+    """The condition of a write over this very version (If-Match); none where none is known."""
+    return {"ifMatch": f'W/"{version}"'} if version else {}
+
+
+def intend(
+    desk: Desk, keys: Iterable[str], lacking: Mapping[str, Collection[str]] | None = None
+) -> int:
+    """Say in the case file that the next write holds `keys` (`Type/<derived id>`). Its number.
+
+    Above all that the ledger and the case file hold: one may have been put back to an earlier day.
+    `lacking`: those of them that leave without references to the keys named.
     """
-    way = desk.way()
-    _guard(desk, writes)
-    if way == "single":
-        [write] = writes
-        return alone(desk, write_no, write, what, event)
-    body = transaction(way, writes)
-    whole = Write("", "POST", desk.endpoint.base_url, body, {})
-    return ask(desk, write_no, whole, what, event, len(writes))
+    number = max(desk.ledger.next_write_no(desk.handle), delivery.next_write_no(desk.case))
+    missing = {parts(key): others for key, others in (lacking or {}).items()}
+    delivery.intend(desk.case, number, map(parts, keys), missing)
+    return number
 
 
-def alone(
+def send(
     desk: Desk,
-    write_no: int,
+    writes: Sequence[Write],
+    what: str,
+    keys: Iterable[str],
+    event: Event = "deliver",
+    *,
+    holds: Callable[[], int] | None = None,
+    whole: int = 0,
+) -> Heard:
+    """Send `writes` once: as one transaction or batch, or alone (`desk.way`). What was heard.
+
+    `keys` (`Type/<derived id>`, one for each) are looked for in the answer. `holds`: says in the
+    case file what the write holds, and returns its number. `whole`: a single write, alone whatever
+    the way, that holds so many resources.
+
+    Raises `LockHeld` when another process has taken the case since, and `Held` (`theirs`) instead
+    of writing over a Task that the receiving team has begun to work on.
+    """
+    judge = partial(by_entries, list(keys))
+    return _send(desk, writes, what, event, judge, holds, whole)
+
+
+def retract(desk: Desk, writes: Sequence[Write], event: Event) -> Heard:
+    """Send once what cancels, recalls or removes; what came of it has to be read.
+
+    Raises `DestinationRefused` if we are not let in at all, and what `send` raises.
+    """
+    heard = _send(desk, writes, event, event, by_status)
+    if heard.status == 401:
+        raise DestinationRefused(
+            f"{event}: {heard.words}",
+            "Check `auth` of this destination and what its account may write.",
+        )
+    return heard
+
+
+def _send(
+    desk: Desk,
+    writes: Sequence[Write],
+    what: str,
+    event: Event,
+    judge: Callable[[Answer | None], Heard],
+    holds: Callable[[], int] | None = None,
+    whole: int = 0,
+) -> Heard:
+    _guard(desk, writes)
+    way = desk.way()
+    if whole or way == "single":
+        [one] = writes
+
+        def alone(answer: Answer | None) -> Heard:
+            return judge(answer and as_of_one(answer, one))
+
+        return exchange(desk, one, what, event, whole or 1, alone, holds)
+    body = transaction(way, writes)
+    bundle = Write("", "POST", desk.endpoint.base_url, body, {})
+    return exchange(desk, bundle, what, event, len(writes), judge, holds)
+
+
+def exchange(
+    desk: Desk,
     write: Write,
     what: str,
-    event: Event = "deliver",
-    resources: int = 1,
-) -> Answer | None:
-    """As `post`, for one write that goes by itself whatever the way; it holds `resources`."""
-    answer = ask(desk, write_no, write, what, event, resources)
-    return answer and _as_of_one(answer, write)
+    event: Event,
+    resources: int,
+    judge: Callable[[Answer | None], V],
+    holds: Callable[[], int] | None = None,
+) -> V:
+    """The whole cycle of one write that holds `resources`: what `judge` makes of the answer."""
+    endpoint = desk.endpoint  # its secrets are read before anything is intended
+    with desk.turn:
+        number = begin(desk, write.method, sha256(write.body), event, resources, holds)
+        headers = _MINIMAL | {_CONDITIONS[name]: text for name, text in write.conditions.items()}
+        try:
+            answer = endpoint.write(write.method, write.url, write.body, what, headers)
+        except (Unreachable, TooLarge):  # the work may be done, whatever is said of it
+            answer = None
+        except (EndpointError, Waiting):
+            desk.ledger.answer(desk.handle, number, None, "not sent")
+            raise
+        verdict = judge(answer)
+        heard = verdict.answer
+        if heard is not None and verdict.kind.name != Kind.DONE.name:
+            delivery.keep_words(desk.case, number, heard.status, heard.body)
+        status = heard.status if heard else None
+        desk.ledger.answer(desk.handle, number, status, str(verdict.kind.value))
+        return verdict
 
 
-def ask(
-    desk: Desk, write_no: int, write: Write, what: str, event: Event, resources: int
-) -> Answer | None:
-    """Commit the intent, then send `write` once: the answer as it is. None: no whole one came."""
-    told = attempt(desk, event, resources)
-    content = sha256(write.body)
-    desk.ledger.intend(desk.handle, desk.fence, write_no, write.method, content, resources, told)
-    audit_event.keep_up(desk)
-    headers = _MINIMAL | {_CONDITIONS[name]: value for name, value in write.conditions.items()}
-    try:
-        return desk.endpoint.write(write.method, write.url, write.body, what, headers)
-    except (Unreachable, TooLarge):  # the work may be done, whatever is said of it
-        return None
-    except (EndpointError, Waiting):
-        desk.ledger.answer(desk.handle, write_no, None, "not sent")
-        raise
+def put_file(
+    desk: Desk, content: str, resources: int, put: Callable[[], None], holds: Callable[[], int]
+) -> None:
+    """The cycle of a file (`content`: its SHA-256) that `put` gives to those who watch a folder."""
+    with desk.turn:
+        number = begin(desk, _FILE, content, "deliver", resources, holds)
+        reach("send.before")
+        put()
+        reach("receive.after")
+        desk.ledger.answer(desk.handle, number, None, "put")
 
 
-def may_try_again(desk: Desk, attempt: int, answer: Answer | None) -> bool:
-    """After try number `attempt` (from 1) got `answer`: sleep, if another try is due.
+def begin(
+    desk: Desk,
+    method: str,
+    content: str,
+    event: Event,
+    resources: int,
+    holds: Callable[[], int] | None = None,
+) -> int:
+    """Commit the intent, and the row of the disclosure log that tells of it (`event`). Its number.
 
-    Raises `Waiting` if the destination wants us back later than anybody should sleep.
+    `content`: SHA-256 of what will leave.
     """
-    decision = desk.endpoint.after(attempt, answer)
-    if isinstance(decision, Park):
-        raise decision.waiting("push", "destination")
-    if isinstance(decision, Again):
-        time.sleep(decision.after_s)
-    return decision is not None
+    told = disclosure.attempt(desk, event, resources)
+    number = (holds or (lambda: intend(desk, ())))()
+    desk.ledger.intend(
+        desk.handle, desk.fence, number, method, content, resources, told, settled=_how(desk)
+    )
+    audit_event.keep_up(desk)
+    return number
 
 
-def _as_of_one(answer: Answer, write: Write) -> Answer:
-    """The answer to a single write as that to a transaction of it."""
-    if not answer.ok:
-        return answer
-    place = answer.headers.get("location") or answer.headers.get("content-location")
-    if not (place or answer.headers.get("etag")):
-        return Answer(200, answer.headers, b"")  # nothing says that it was stored: to be read
-    told = {
-        "status": "201" if answer.status == 201 else "200",
-        # A PUT need not say where: it is where it was sent.
-        "location": place or (write.url if write.method == "PUT" else ""),
-        "etag": answer.headers.get("etag", ""),
-    }
-    response = {"resourceType": "Bundle", "entry": [{"response": told}]}
-    return Answer(200, answer.headers, encode(response))
+def hand_over(desk: Desk) -> None:
+    """Tell that the whole packet is about to be written for others to carry: call just before."""
+    settle_exports(desk, "not known")  # of a run that ended meanwhile
+    content = str(desk.case.fact("packet_hash"))
+    begin(desk, EXPORT, content, "export", packet.count(desk.case))
+
+
+def settle_exports(desk: Desk, outcome: str) -> None:
+    """Say in the ledger what became of an export that has no answer there yet."""
+    desk.ledger.settle(desk.handle, desk.fence, outcome, exports=True)
+
+
+def settle(desk: Desk, how: str | None = None) -> None:
+    """Say of every write of this case whose answer was not kept that it is settled.
+
+    To be called when what they did has been read. `how`: what is known otherwise, said of those
+    that got an unclear answer as well. Raises `LockHeld`.
+    """
+    desk.ledger.settle(desk.handle, desk.fence, how or _how(desk), unclear=how is not None)
+
+
+def settle_writes(desk: Desk) -> None:
+    """Every write is answered at the end: call when nothing of the case is on its way any more."""
+    settle_exports(desk, "not known")
+    settle(desk)
+
+
+def _how(desk: Desk) -> str:
+    return "settled by reading" if desk.can_verify else "settled by what came after"
 
 
 # Until they take it up a Task is ours; what we cancelled ourselves may be removed by a recall.

@@ -1,0 +1,1 @@
+"""Named faults put into the program one by one: each has to be noticed."""

@@ -1,0 +1,130 @@
+"""The write cycle: each write that was begun is settled, whoever began it and wherever it ended."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from connector import push
+from connector.endpoint import Endpoint
+from connector.errors import LockHeld, UsageError
+from connector.fhir.bundle import Write
+from connector.push import Desk
+from connector.push.evidence.disclosure import attempt
+from connector.push.wire.response import by_entries
+from connector.push.wire.write import exchange, intend
+from connector.sandbox import Sandbox
+from tests.push.conftest import assert_whole, writes
+from tests.push.packets import NOW, chart, push_all
+from tests.push.test_deliver import circle
+
+DeskOf = Callable[..., Desk]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@contextmanager
+def killed_before_the_answer_is_kept(desk: Desk, number: int) -> Iterator[None]:
+    """A run that ends between the answer to its write `number` (from 1) and the ledger."""
+    answer, told = desk.ledger.answer, []
+
+    def keep(*given: Any) -> None:
+        told.append(given)
+        if len(told) == number:
+            raise Killed
+        answer(*given)
+
+    desk.ledger.answer = keep  # type: ignore[method-assign, assignment]
+    with pytest.raises(Killed):
+        yield
+    desk.ledger.answer = answer  # type: ignore[method-assign]
+
+
+def outcomes(desk: Desk) -> dict[int, str | None]:
+    with closing(sqlite3.connect(desk.case.folder.parent / "ledger.db")) as ledger:
+        return dict(ledger.execute("SELECT write_no, outcome FROM ledger_write ORDER BY write_no"))
+
+
+def test_a_revision_killed_before_its_answer_is_kept_is_settled(
+    desk_of: DeskOf, sandbox: Sandbox
+) -> None:
+    desk = desk_of([*circle(2), *chart(1)], way="batch")
+    push.resolve(desk)
+    push.deliver(desk)
+    with killed_before_the_answer_is_kept(desk, 1):
+        push.read_back(desk)
+    [open_yet] = [number for number, outcome in outcomes(desk).items() if outcome is None]
+    push.read_back(desk)
+    assert outcomes(desk)[open_yet] == "settled by reading"
+    push.announce(desk, NOW)
+    assert one_task(sandbox) == "requested"
+
+
+def one_task(sandbox: Sandbox) -> str:
+    [task] = sandbox.resources("Task")
+    return str(task["status"])
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+@pytest.mark.parametrize("way", ["transaction", "batch", "single"])
+def test_whichever_write_a_run_ends_in_the_next_settles_it(
+    desk_of: DeskOf, sandbox: Sandbox, way: str, number: int
+) -> None:
+    desk = desk_of(bundle={"max_entries": 3}, way=way)
+    with killed_before_the_answer_is_kept(desk, number):
+        push_all(desk)
+    sent = writes(sandbox)
+    push_all(desk)
+    assert_whole(sandbox)
+    assert None not in outcomes(desk).values()
+    assert writes(sandbox) >= sent
+
+
+def test_what_another_write_of_the_number_became_is_not_overwritten(
+    desk_of: DeskOf, sandbox: Sandbox
+) -> None:
+    """The ledger of the day before gives the number of a write again that the case began."""
+    desk = desk_of([*circle(2), *chart(1)], way="batch")
+    push.resolve(desk)
+    push.deliver(desk)
+    push.read_back(desk)
+    with killed_before_the_answer_is_kept(desk, 1):
+        push.announce(desk, NOW)
+    [begun] = [number for number, outcome in outcomes(desk).items() if outcome is None]
+    with desk.ledger._begin() as db:
+        db.exec_driver_sql(f"DELETE FROM ledger_write WHERE write_no >= {begun}")
+    again = intend(desk, ())
+    assert again == begun
+    desk.ledger.intend(
+        desk.handle, desk.fence, again, "PUT", "0" * 64, 1,
+        attempt(desk, "deliver", 1),
+    )  # fmt: skip
+    desk.ledger.answer(desk.handle, again, 412, "refused")
+    push.announce(desk, NOW)
+    assert outcomes(desk)[again] == "refused"
+
+
+def test_a_write_takes_the_turn_by_itself(desk_of: DeskOf) -> None:
+    desk, other = desk_of(wait_max_s=0), desk_of(handle="another-case")
+    push.resolve(desk)
+    push.deliver(desk)
+    push.read_back(desk)
+    with other.turn, pytest.raises(LockHeld):
+        push.announce(desk, NOW)
+    push.announce(desk, NOW)
+
+
+def test_where_a_secret_cannot_be_read_nothing_is_intended(desk_of: DeskOf) -> None:
+    def without_secret(*_: Any, **__: Any) -> Endpoint:
+        raise UsageError("no secret")
+
+    desk = desk_of(endpoint=without_secret)
+    create = Write("", "POST", "Patient", b"{}", {})
+    with pytest.raises(UsageError):
+        exchange(desk, create, "create", "deliver", 1, partial(by_entries, []))
+    assert outcomes(desk) == {}
