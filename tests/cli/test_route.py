@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.sandbox import Sandbox
 from tests import support
+from tests.sandbox_parts import Sandbox
 
 PRODUCTION, TEST = ("production", "production"), ("test", "test")
 

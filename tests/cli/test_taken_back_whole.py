@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Fault, Quirks
 from tests import support
 from tests.cli.test_message import TELECOM, receiver
+from tests.sandbox_parts import Fault, Quirks
 
 AS_DOCUMENT = 'bundle = { kind = "document" }'
 

@@ -7,7 +7,6 @@ import pytest
 
 from connector.fhir.equality import Verdict, relation
 from connector.fhir.lossless import encode
-from connector.sandbox import Quirks
 from tests.pull.support import (
     NAMES,
     chart_of,
@@ -20,6 +19,7 @@ from tests.pull.support import (
     truth,
 )
 from tests.real.charts import key
+from tests.sandbox_parts import Quirks
 
 
 @pytest.mark.parametrize("way", ["auto", "search", "everything"])

@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from connector.fhir.lossless import decode, encode
-from connector.sandbox import Quirks, Sandbox
 from tests.sandbox.conftest import FHIR, Client, observation, patient
+from tests.sandbox_parts import Quirks, Sandbox
 
 
 def test_an_update_creates_with_the_clients_id_and_answers_versioned(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""What a particular server does differently: data, read by the rooms it concerns."""
+"""What a particular server does differently from the plain sandbox."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from ..fhir.lossless import encode
+from connector.fhir.lossless import encode
+from connector.sandbox import Behaviour
+from connector.sandbox.exchange import Response
+from connector.sandbox.outcome import Refusal, Resource, outcome
+
 from .bulk import BulkQuirks
-from .outcome import Refusal, Resource
 
 
 @dataclass(frozen=True)
-class Quirks:
+class Quirks(Behaviour):
     """The differences from a plain HAPI FHIR server; the defaults are the plain server.
 
     `types` are the resource types declared (None: all the sandbox knows); a request for another is
@@ -33,92 +36,70 @@ class Quirks:
     `entry_limit` entries a bundle, `body_limit` bytes a request (413 beyond either).
     """
 
-    software: str = "connector sandbox"
-    types: frozenset[str] | None = None
     demands: frozenset[str] = frozenset()
     modifiers: bool = True  # False: `:not` is refused
     ignores: frozenset[str] = frozenset()  # parameters declared, and passed over without a word
     refuses: frozenset[str] = frozenset()
-    expires_after: int | None = None
-    everything: bool = True
-    transactions: bool = True
-    batches: bool = True
-    atomic: bool = True  # False: what a transaction did before the entry that failed stays
-    integrity: bool = True  # False: dangling, external and urn references are stored as they are
-    unknown_parameter: Literal["ignore", "refuse"] = "ignore"  # HAPI's own default is to refuse
-    stale_status: int = 409  # a stale If-Match: HAPI says 409, the standard 412
-    page_links: Literal["base", "typed", "relative"] = "base"
-    page_totals: bool = True  # False: a result of several pages states no total (HAPI)
-    page_max: int = 200
     count_max: int | None = None
     post_search: int = 200
     nothing_found: Literal["bundle", "404", "warning"] = "bundle"
-    entry_limit: int | None = None
-    body_limit: int = 100_000_000
     round_decimals: bool = False  # 1.50 is stored as 1.5
     change_digit: bool = False  # 1.50 is stored as 1.51
     drop_elements: frozenset[str] = frozenset()
     scale_max: int | None = None  # a number with more decimals is refused
-    if_match: bool = True  # False: ignored
-    conditional_create: bool = True  # False: If-None-Exist is ignored
-    update_create: Mapping[str, bool] | None = (
-        None  # declared by type, and what is False answers 405
-    )
-    gone_status: Literal[404, 410] = 410  # of what was deleted; 404 hides that it ever was
-    own_ids: bool = False  # a PUT of an id not yet there creates one with another id
     reject: str | None = None
     readable: frozenset[str] | None = None
     messages: int | None = None
     message_codes: tuple[str, ...] = ()
     message_answers: bool = True
-    clock_ahead_s: float = 0  # of ours; behind, where negative
     bulk: BulkQuirks | None = None  # None: no exports
     match: Mapping[str, str] | None = None
     match_tells_all: bool = False  # `onlyCertainMatches` is passed over without a word
 
+    def heeded(self, query: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+        return [(parameter, value) for parameter, value in query if parameter not in self.ignores]
 
-def check(quirks: Quirks, name: str, query: Sequence[tuple[str, str]]) -> None:
-    """Raise `Refusal` for a search that this server will not have."""
-    given = {parameter for parameter, _ in query}
-    count = dict(query).get("_count", "0")
-    if quirks.count_max is not None and int(count) > quirks.count_max:
-        raise Refusal(400, "invalid", f"_count is more than {quirks.count_max}")
-    if not quirks.modifiers and any(parameter.endswith(":not") for parameter in given):
-        raise Refusal(400, "not-supported", "Modifiers are not supported")
-    bare = {parameter.partition(":")[0] for parameter in given}
-    for demand in sorted(quirks.demands):
-        resource_type, _, parameter = demand.partition(".")
-        if name == resource_type and parameter not in bare:
-            raise Refusal(400, "required", f"A search of {name} needs {parameter}")
-    for parameter, value in query:
-        if f"{parameter}={value}" in quirks.refuses:
-            raise Refusal(400, "processing", f"{parameter} has a value that is not supported")
+    def may_read(self, name: str) -> None:
+        if self.readable is not None and name not in self.readable:
+            raise Refusal(403, "forbidden", f"No {name} may be read")
 
+    def none_found(self) -> Response | None:
+        if self.nothing_found == "404":
+            raise Refusal(404, "not-found", "Nothing was found")
+        if self.nothing_found == "warning":
+            return Response(200, encode(outcome("warning", "processing", "Nothing was found")))
+        return None
 
-def readable(quirks: Quirks, name: str) -> None:
-    """Raise `Refusal` for a type of which nothing may be read."""
-    if quirks.readable is not None and name not in quirks.readable:
-        raise Refusal(403, "forbidden", f"No {name} may be read")
+    def stored(self, resource: Resource) -> Resource:
+        if self.reject is not None and re.search(self.reject, encode(resource).decode()):
+            raise Refusal(422, "processing", "The resource breaks a rule of this server")
+        if self.scale_max is not None and _scale(resource) > self.scale_max:
+            raise Refusal(422, "value", f"A decimal has more than {self.scale_max} decimals")
+        name = resource["resourceType"]
+        kept = {
+            element: value
+            for element, value in resource.items()
+            if not self.drop_elements & {element, f"{name}.{element}"}
+        }
+        return _decimals(self, kept) if self.round_decimals or self.change_digit else kept
 
-
-def heeded(quirks: Quirks, query: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The parameters that this server acts on."""
-    return [(parameter, value) for parameter, value in query if parameter not in quirks.ignores]
-
-
-def edited(quirks: Quirks, resource: Resource) -> Resource:
-    """The resource as this server would store it. Raises `Refusal` when it will not have it."""
-    if quirks.reject is not None and re.search(quirks.reject, encode(resource).decode()):
-        raise Refusal(422, "processing", "The resource breaks a rule of this server")
-    if quirks.scale_max is not None and _scale(resource) > quirks.scale_max:
-        raise Refusal(422, "value", f"A decimal has more than {quirks.scale_max} decimals")
-    name = resource["resourceType"]
-    kept = {
-        element: value
-        for element, value in resource.items()
-        if not quirks.drop_elements & {element, f"{name}.{element}"}
-    }
-    return _decimals(quirks, kept) if quirks.round_decimals or quirks.change_digit else kept
+    def check(self, method: str, name: str, query: Sequence[tuple[str, str]]) -> None:
+        if method == "POST" and self.post_search != 200:
+            raise Refusal(self.post_search, "not-supported", "No search by POST")
+        given = {parameter for parameter, _ in query}
+        count = dict(query).get("_count", "0")
+        if self.count_max is not None and int(count) > self.count_max:
+            raise Refusal(400, "invalid", f"_count is more than {self.count_max}")
+        if not self.modifiers and any(parameter.endswith(":not") for parameter in given):
+            raise Refusal(400, "not-supported", "Modifiers are not supported")
+        bare = {parameter.partition(":")[0] for parameter in given}
+        for demand in sorted(self.demands):
+            resource_type, _, parameter = demand.partition(".")
+            if name == resource_type and parameter not in bare:
+                raise Refusal(400, "required", f"A search of {name} needs {parameter}")
+        for parameter, value in query:
+            if f"{parameter}={value}" in self.refuses:
+                raise Refusal(400, "processing", f"{parameter} has a value that is not supported")
 
 
 def _scale(value: Any) -> int:
