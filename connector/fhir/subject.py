@@ -10,7 +10,6 @@ taken is for whoever knows how it came.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,11 +19,7 @@ from .about import (
     ABOUT,
     DEEPER,
     NAMES_INSIDE,
-    OTHER_PEOPLE,
-    PERHAPS_NOBODYS,
     SEVERAL_PEOPLE,
-    SUBJECT,
-    TAKE_PART,
     TAKING_PART,
     telling,
     text,
@@ -36,18 +31,7 @@ from .references import Literal, literal, same_base, tidy
 from .shapes import as_text, items, objects_in
 from .systems import URI
 from .types import proper
-
-
-class Whose(Enum):
-    """What a record says of whom it is about."""
-
-    OWN = "own"  # our patient, and nobody else
-    STRANGER = "stranger"  # another person, and our patient nowhere
-    SEVERAL = "several"  # our patient and another person, or a Group
-    OTHERWISE = "otherwise"  # it gives a name that is not our patient's, and nothing that says more
-    UNKNOWN = "unknown"  # it is about a patient, and does not say which
-    NOBODY = "nobody"  # not about a patient: a Practitioner, an Observation of a Device
-
+from .whose import Whose, of_type, settled, worst
 
 _SEEN_MAX = 5000
 
@@ -88,7 +72,7 @@ class Person:
         inside, found = self._contained(top["contained"]) if "contained" in top else ({}, set())
         for name, raw in telling(top):
             found |= self._judged(name, bytes(raw), inside)
-        return _settled(resource_type, found)
+        return settled(resource_type, found)
 
     def _judged(
         self, name: str, raw: bytes, inside: Mapping[str, frozenset[Whose]]
@@ -161,7 +145,7 @@ class Person:
         if stated in ("", "Patient"):
             yield from self.ofpairs(identifiers)
         elif not string:
-            yield _of_type(stated)
+            yield of_type(stated)
 
     def _of_string(self, string: str, stated: str) -> Whose:
         plain = tidy(string)
@@ -171,12 +155,12 @@ class Person:
             return Whose.STRANGER
         if target := literal(string):
             if target.type != "Patient":
-                return _of_type(target.type)
+                return of_type(target.type)
             return self._of_literal(target)
         kind, _, query = plain.partition("?")
         if proper(kind) == "Patient" and query:  # a conditional reference (http.html#trules)
             wanted = (value.partition("|") for n, value in parse_qsl(query) if n == "identifier")
-            return _worst(self.ofpairs([(system, value) for system, _, value in wanted]))
+            return worst(self.ofpairs([(system, value) for system, _, value in wanted]))
         urn = plain.lower()
         if urn.startswith("urn:uuid:"):
             own = urn.removeprefix("urn:uuid:") == self.id.lower()
@@ -228,7 +212,7 @@ class Person:
             if kind == "Patient":
                 said = frozenset(self.of_patient(node)) or frozenset({Whose.UNKNOWN})
             else:
-                said = frozenset({_of_type(str(kind))})
+                said = frozenset({of_type(str(kind))})
                 for name in (*ABOUT, *DEEPER):
                     against |= {
                         w for w in self._of_element(name, node.get(name), {}) if w in _AGAINST
@@ -250,7 +234,7 @@ class Person:
         for said in values.values():
             # Somebody may have two numbers of a system, of which we know one.
             own |= Whose.OWN in said
-            yield Whose.OWN if Whose.OWN in said else _worst(said)
+            yield Whose.OWN if Whose.OWN in said else worst(said)
         born = patient.get("birthDate")
         if isinstance(born, str) and len(born) == len(self.birth_date) == 10:
             named = _words(patient.get("name"))
@@ -317,33 +301,6 @@ def person(
         _words(patient.get("name")),
         as_text(patient.get("gender")),
     )
-
-
-def _settled(resource_type: str, found: set[Whose]) -> Whose:
-    if Whose.SEVERAL in found or {Whose.OWN, Whose.STRANGER} <= found:
-        return Whose.SEVERAL
-    for verdict in (Whose.STRANGER, Whose.OWN, Whose.OTHERWISE, Whose.UNKNOWN, Whose.NOBODY):
-        if verdict in found:
-            return verdict
-    if resource_type in PERHAPS_NOBODYS:
-        return Whose.NOBODY
-    about = resource_type in SUBJECT or resource_type in TAKE_PART
-    return Whose.UNKNOWN if about else Whose.NOBODY
-
-
-def _worst(found: Iterable[Whose]) -> Whose:
-    said = set(found)
-    order = (Whose.SEVERAL, Whose.STRANGER, Whose.OWN)
-    return next((verdict for verdict in order if verdict in said), Whose.UNKNOWN)
-
-
-def _of_type(resource_type: str) -> Whose:
-    """Whom a record is about that names something of this type."""
-    if resource_type in SEVERAL_PEOPLE:
-        return Whose.SEVERAL
-    if resource_type in OTHER_PEOPLE:
-        return Whose.STRANGER
-    return Whose.UNKNOWN if resource_type == "Patient" else Whose.NOBODY
 
 
 def _bare(reference: str) -> bool:

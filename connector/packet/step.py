@@ -28,8 +28,9 @@ from ..store.rulings import rulings
 from ..store.update import former_hashes, vanished
 from . import bodies
 from .author.composition import sections
+from .author.confidentiality import high_water, notices_for
 from .author.news import News, Revision
-from .author.resources import Content, Writer, high_water, notices_for
+from .author.resources import Content, Writer
 from .carry.coverage import Coverage, Named
 from .carry.record import Carrier
 from .carry.rules_in_force import changing

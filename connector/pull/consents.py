@@ -10,7 +10,8 @@ from urllib.parse import quote
 from ..endpoint import Endpoint
 from ..errors import Answered, EndpointError, Forbidden, Held, NotFhir, SourceFailed
 from ..fhir.about import SEVERAL_PEOPLE
-from ..fhir.subject import Whose, person
+from ..fhir.subject import person
+from ..fhir.whose import Whose
 from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile

@@ -9,7 +9,8 @@ from ..fhir.about import SUBJECT, TAKE_PART
 from ..fhir.lossless import UndecodableError, decode, sha256
 from ..fhir.record import peek
 from ..fhir.salvage import deeper_than
-from ..fhir.subject import Person, Whose
+from ..fhir.subject import Person
+from ..fhir.whose import Whose
 from ..gap import GapKind
 from ..store.chart import Record
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from connector.fhir.about import PERHAPS_NOBODYS, SUBJECT, encounters
 from connector.fhir.lossless import encode
 from connector.fhir.shapes import items
-from connector.fhir.subject import Person, Whose, person
+from connector.fhir.subject import Person, person
+from connector.fhir.whose import Whose
 
 BASE = "https://ehr.example.org/fhir"
 INNER = "http://fhir-int.hospital.local:8080/fhir"

@@ -13,18 +13,16 @@ from ...fhir.systems import CONFIDENTIALITY
 from ...request import Organization, Request
 from ...settings import Destination, Source
 from ..carry.coverage import ChangedBy
-from ..chart.index import Row
 from ..checklist.supplied import Document
 from ..record.attachment import inline
 from ..record.media_type import HEAD, media_type
 from ..ruleset.mappings import Mappings
-from ..ruleset.rules import Notice, Release
+from ..ruleset.release_rules import Notice
 from . import parties
+from .confidentiality import label_of
 from .news import News, Revision, moved
 from .templates import Authored, author, in_hundreds
 
-_ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"  # sensitivity, policy, obligation
-_LEVELS = "ULMNRV"  # v3-Confidentiality, least to most
 # What each packet of a case has anew; all else of ours stays the same resource.
 _ANEW = frozenset({"Change", "Communication", "Composition", "Provenance"})
 _UNNAMED = Organization(name="Sending organisation (not named in the configuration)")
@@ -156,7 +154,7 @@ class Writer:
             "missing": list(content.missing),
             "separately": list(content.separately),
             "confidentiality": content.confidentiality,
-            "notices": [_label(notice.label) for notice in content.notices],
+            "notices": [label_of(notice.label) for notice in content.notices],
         }
         made = []
         if self._request.basis.document is not None:
@@ -274,41 +272,6 @@ class Writer:
         meta = {"security": labels, "tag": tags} if labels else {"tag": tags}
         names = {**self._names, **extra, "id": new_id, "meta": meta}
         return author(template, self._mappings.templates[template], names, label)
-
-
-def notices_for(rows: Sequence[Row], release: Release) -> list[Notice]:
-    """The notices that have to accompany what leaves."""
-    of = {rule.id: rule.labels for rule in release.rules}
-    return [
-        notice
-        for notice in release.notices
-        if any(not of[rule].isdisjoint(row.labels) for rule in notice.of for row in rows)
-    ]
-
-
-def _label(token: str) -> dict[str, str]:
-    system, _, code = token.rpartition("|")
-    return {"system": system, "code": code}
-
-
-def high_water(rows: Sequence[Row], release: Release) -> str:
-    """The most confidential label among what leaves, at least N (DS4P: high-water mark).
-
-    A record with a sensitivity label counts as restricted; the label itself is never repeated.
-    """
-    levels = [
-        level for row in rows for level in _LEVELS if f"{CONFIDENTIALITY}|{level}" in row.labels
-    ]
-    sensitive = frozenset(label for rule in release.rules for label in rule.labels)
-    if any(_is_sensitive(row, sensitive) for row in rows):
-        levels.append("R")
-    return max([*levels, "N"], key=_LEVELS.index)
-
-
-def _is_sensitive(row: Row, labels: frozenset[str]) -> bool:
-    return not labels.isdisjoint(row.labels) or any(
-        label.startswith(f"{_ACT_CODE}|") for label in row.labels
-    )
 
 
 def _original(source: Source, key: str) -> dict[str, Any]:

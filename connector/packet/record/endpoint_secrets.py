@@ -10,12 +10,13 @@ from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ...fhir.attachments import attachment_nodes
 from ...fhir.lossless import UndecodableError, decode
-from ...fhir.references import attachment_nodes, objects
+from ...fhir.references import objects
 from ...fhir.shapes import dicts
 from ...store.casefile import CaseFile
 from ..ruleset.change import Note
-from ..ruleset.rules import EndpointSecrets
+from ..ruleset.release_rules import EndpointSecrets
 from .capability_url import URL, credentials, is_key, is_mixed, looks_random, parts_of, plain
 
 REPLACED = "urn:x-connector:kept-at-source"

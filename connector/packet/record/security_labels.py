@@ -12,7 +12,7 @@ from typing import Any
 from ...fhir.references import objects
 from ...fhir.shapes import dicts, objects_in
 from ...fhir.systems import CONFIDENTIALITY
-from ..ruleset.rules import LabelList, LabelTerms
+from ..ruleset.release_rules import LabelList, LabelTerms
 
 # Bytes without which a record has no label: most records have none of them.
 _HINT = re.compile(rb'"security|sec-label|"confidentiality')

@@ -18,7 +18,7 @@ from ...request import Basis
 from ...store import chart
 from ...store.casefile import CaseFile
 from ..ruleset.mappings import Mappings
-from ..ruleset.rules import Withhold
+from ..ruleset.release_rules import Withhold
 
 
 class Authorization:

@@ -19,8 +19,9 @@ from ..record.dates import interval
 from ..record.links import Links
 from ..record.security_labels import Labels
 from ..ruleset.mappings import Mappings
-from ..ruleset.rules import Withhold
-from .consent import Denial, Disclosure, Reading, Records, read_consent, tells
+from ..ruleset.release_rules import Withhold
+from .consent import Denial, Reading, read_consent, tells
+from .provision import Disclosure, Records
 from .recipient import Recipient
 
 _UNREAD = (*MENDABLE, GapKind.UNSUPPORTED)

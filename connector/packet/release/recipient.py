@@ -12,7 +12,7 @@ from ..chart.index import body as record_body
 from ..chart.organizations import Body, above, body, called, keys_of, named, of_chart
 from ..chart.practitioners import npis
 from ..record.links import Links, identifier_token
-from .consent import Json, Truth
+from .provision import Json, Truth
 
 _LEVELS_MAX = 5  # of teams in teams
 _NOT_A_TEAM = ("Patient", "RelatedPerson", "Device")  # actors that a receiving team never is

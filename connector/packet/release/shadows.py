@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..record.links import Links
-from ..ruleset.rules import Shadows
+from ..ruleset.release_rules import Shadows
 from .redact import Withheld
 
 _Paths = Mapping[str, tuple[tuple[str, ...], ...]]  # resource type → member names below it

@@ -19,7 +19,7 @@ from ..chart.index import Row, body
 from ..record.belongs_to import ENCOUNTER
 from ..record.links import Links, own_identifiers
 from ..ruleset.mappings import Mappings
-from ..ruleset.rules import EncounterNotes
+from ..ruleset.release_rules import EncounterNotes
 from .decide import KEPT, Barrier, Why
 from .mentions import Mentions, telling_word
 from .redact import UncuttableError, Withheld, cut

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 from typing import IO, Any
 
 from ...fhir import base64binary
+from ...fhir.attachments import attachment_nodes
 from ...fhir.lossless import decode
-from ...fhir.references import attachment_nodes
 from ...fhir.shapes import as_text, items, objects_in
 from ...store import packet
 from ...store.casefile import CaseFile

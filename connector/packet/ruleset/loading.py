@@ -12,28 +12,29 @@ from ... import yamlfile
 from ...errors import UsageError
 from ...mappingfiles import MappingFiles
 from ...request import KeyQuestion
+from .content_rules import Programme, Terminology
 from .mappings import Mappings
+from .release_rules import (
+    ConsentTerms,
+    EndpointSecrets,
+    Heuristic,
+    LabelTerms,
+    Never,
+    Release,
+    Shadows,
+)
 from .rules import (
     Advice,
     Checklist,
     ChecklistFile,
     ChecklistItem,
-    ConsentTerms,
-    EndpointSecrets,
     File,
-    Heuristic,
-    LabelTerms,
-    Never,
     Order,
     Place,
-    Programme,
-    Release,
     Sections,
     Selection,
-    Shadows,
     Status,
     Template,
-    Terminology,
 )
 
 F = TypeVar("F", bound=File)

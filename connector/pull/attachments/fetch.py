@@ -17,11 +17,12 @@ from typing import IO, Any, NamedTuple
 from ...endpoint import FHIR_JSON, Answer
 from ...errors import Answered, EndpointError, Forbidden, NotFhir, TooLarge
 from ...fhir.about import SUBJECT
+from ...fhir.attachments import attachment_places, attachments
 from ...fhir.embedded import BLANK, may_say_whose, names_another
 from ...fhir.lossless import UndecodableError, decode
-from ...fhir.references import attachment_places, attachments, literal, objects
+from ...fhir.references import literal, objects
 from ...fhir.shapes import dicts
-from ...fhir.subject import Whose
+from ...fhir.whose import Whose
 from ...gap import GapKind
 from ...store import chart
 from ...store.content import put_content

@@ -8,8 +8,9 @@ from ...endpoint import Answer, Endpoint
 from ...errors import EndpointError
 from ...fhir.about import SUBJECT, telling
 from ...fhir.lossless import UndecodableError, decode, encode, members, sha256
-from ...fhir.subject import Whose, person
+from ...fhir.subject import person
 from ...fhir.types import TYPES
+from ...fhir.whose import Whose
 from ...gap import FILES, GapKind
 from ...settings import Auth
 from ...store import chart

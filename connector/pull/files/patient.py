@@ -8,7 +8,8 @@ from ...errors import Held, SourceFailed
 from ...fhir.identifiers import identifiers
 from ...fhir.lossless import UndecodableError, decode, sha256
 from ...fhir.record import peek
-from ...fhir.subject import Person, Whose, person
+from ...fhir.subject import Person, person
+from ...fhir.whose import Whose
 from ...request import PatientChoice
 from ...store.chart import Record
 from ..bases import base_of

@@ -10,8 +10,8 @@ from ...fhir.about import ENCOUNTERS, SEVERAL_PEOPLE, encounters, telling
 from ...fhir.lossless import UndecodableError, members, sha256
 from ...fhir.record import Peek, peek
 from ...fhir.release import SUCCESSORS, unlike_r4
-from ...fhir.subject import Whose
 from ...fhir.types import TYPES
+from ...fhir.whose import Whose
 from ...gap import FILES, GapKind
 from ...store import chart
 from ...store.chart import Record

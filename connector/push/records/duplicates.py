@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 
 from ...errors import Answered, Held, UsageError
 from ...fhir.bundle import Write
-from ...fhir.references import reference_order, spans
+from ...fhir.reference_order import reference_order
+from ...fhir.references import spans
 from ...store import delivery
 from ..evidence.disclosure import conclude
 from ..session import Desk, at_destination, parts
