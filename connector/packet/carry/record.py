@@ -21,7 +21,8 @@ from ..chart.duplicates import Twin
 from ..record.attachment import Attached, embed
 from ..record.endpoint_secrets import Secrets
 from ..record.links import Links
-from ..release.redact import Withheld, cut
+from ..release.redact import cut
+from ..release.withheld import Withheld
 from ..ruleset.change import Note, Rule, apply
 from .coverage import CUT, EMBEDDED, LOGICAL, MOVED, TRIMMED, edits, lost
 from .subject_reference import LiteralSubject

@@ -2,9 +2,8 @@
 
 from ...settings import Destination
 from ..ruleset.change import Rounding, Rule, Stripping
-from ..ruleset.content_rules import RoundDecimals
+from ..ruleset.content_rules import Change, RoundDecimals
 from ..ruleset.mappings import Mappings
-from ..ruleset.content_rules import Change
 from .translate import Translation
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..record.links import Links
 from ..ruleset.release_rules import Shadows
-from .redact import Withheld
+from .withheld import Withheld
 
 _Paths = Mapping[str, tuple[tuple[str, ...], ...]]  # resource type → member names below it
 

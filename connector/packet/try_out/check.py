@@ -7,7 +7,8 @@ from ...errors import ConnectorError, UsageError
 from ...fhir import gate
 from ...mappingfiles import Checked, MappingFiles
 from ..ruleset.content_rules import Programme, Terminology
-from ..ruleset.loading import Read, load, model_of, read
+from ..ruleset.file import Read, model_of, read
+from ..ruleset.loading import load
 from ..ruleset.mappings import Mappings
 from ..ruleset.release_rules import Shadows
 from ..ruleset.rules import File, Template

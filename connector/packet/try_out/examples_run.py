@@ -31,9 +31,9 @@ from ..record.security_labels import Labels
 from ..release.consent import read_consent
 from ..release.decide import is_safety
 from ..release.provision import Disclosure
-from ..release.redact import Withheld
+from ..release.relations import is_note
 from ..release.shadows import Tellers
-from ..release.withhold import is_note
+from ..release.withheld import Withheld
 from ..ruleset.change import Elements
 from ..ruleset.content_rules import Programme, Terminology
 from ..ruleset.examples import AS_OF, NOTHING, OrderExample, ProgrammeExample

@@ -10,6 +10,7 @@ from ...gap import GapKind
 from ...store import chart
 from ...store.chart import Record
 from ..attachments import fetch
+from ..attachments.binary import unwrapped
 from ..bases import base_of
 from ..context import Gathering
 from ..input.register import Key, Register
@@ -93,4 +94,4 @@ def _binary(
         return ELSEWHERE if "://" in url else _ABSENT
     file.write(body)
     note = partial(fetch.note_labels, gathering, url)
-    return fetch.unwrapped("application/fhir+json", file, note=note)
+    return unwrapped("application/fhir+json", file, note=note)
