@@ -38,7 +38,7 @@ def fill(folder: Path, path: Path, records: int) -> int:
     found = read_chart(path)
     size = 0
     with CaseFile.open(folder) as case, case.commit():
-        case.set_fact("source_patient", found.patient["id"])
+        case.state.source_patient = found.patient["id"]
         for resource in islice(_repeated([*found.shared, *found.records]), records):
             body = encode(resource)
             row = chart.Record(resource["resourceType"], resource["id"], "1", sha256(body), body)

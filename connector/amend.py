@@ -13,12 +13,14 @@ from . import packet, regularfile, transfer
 from .errors import UsageError
 from .job import Job, iso, stated
 from .ours import must_not_be_ours
+from .request import unreadable
 from .store import answers
 from .store.casefile import CaseFile
 from .store.private import private_folder
 from .store.standing import Standing
 
 _PIECE = 256 * 1024
+_TITLE_MAX = 200
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,14 @@ class Description:
     loinc: str = ""
 
     def check(self) -> None:
-        """`UsageError` if date or kind is not written as FHIR wants it."""
+        """`UsageError` if date or kind is not written as FHIR wants it, or the title unreadable."""
+        if (found := unreadable(self.title)) or len(self.title) > _TITLE_MAX:
+            why = (
+                f"a control character ({found})"
+                if found
+                else f"longer than {_TITLE_MAX} characters"
+            )
+            raise UsageError(f"--title: {why}", "Write it in a few plain words.")
         if self.date and packet.interval(self.date) is None:
             raise UsageError("--date: expected a date such as 2026-03-02 or 2026", "Correct it.")
         if self.loinc and not re.fullmatch(r"[0-9]{1,7}-[0-9]", self.loinc):

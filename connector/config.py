@@ -4,15 +4,17 @@ import getpass
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from uuid import UUID
 
 from pydantic import Field, ValidationError, model_validator
 
 from . import regularfile
 from .errors import UsageError
 from .request import Model, Text
-from .settings import Destination, Secret, Source
+from .settings import Destination, EndpointSettings, Secret, Source, base
 from .yamlfile import Lines, problems
 
 _BYTES_MAX = 1_000_000
@@ -77,6 +79,13 @@ class Config(Model):
     receipt: ReceiptSettings = ReceiptSettings()
     audit: AuditSettings = AuditSettings()
 
+    @model_validator(mode="after")
+    def _an_id_each(self) -> "Config":
+        """Ids of records are derived from a source's: under one id two people would become one."""
+        for kind, table in (("sources", self.sources), ("destinations", self.destinations)):
+            _an_id_each(kind, table)
+        return self
+
     def source(self, name: str) -> Source:
         return _named(self.sources, name, "sources")
 
@@ -89,6 +98,21 @@ class Config(Model):
     def operator(self) -> str:
         """Who sends, for the disclosure log and the receipt."""
         return self.ledger.operator or this_user()
+
+
+def _an_id_each(kind: str, table: Mapping[str, EndpointSettings]) -> None:
+    """`ValueError` if two servers have the same id: a section was copied, say."""
+    seen: dict[UUID, tuple[str, set[str]]] = {}
+    for name, end in table.items():
+        if not end.base_url:
+            continue  # files come into a new folder every day
+        names = {base(url) for url in (end.base_url, *end.formerly)}
+        other, known = seen.setdefault(end.id, (name, names))
+        if known.isdisjoint(names):
+            raise ValueError(
+                f"id: [{kind}.{other}] and [{kind}.{name}] are two servers and have the same one:"
+                " give the newer one an id of its own (`uuidgen`)"
+            )
 
 
 def this_user() -> str:
@@ -150,6 +174,18 @@ def same_environment(source: Source, destination: Destination) -> None:
         raise UsageError(
             f"the source is {source.environment}, the destination is {destination.environment}",
             "Records travel from test to test or from production to production only.",
+        )
+
+
+def two_ends(source: Source, destination: Destination) -> None:
+    """`UsageError` if the destination is the source itself."""
+    addresses = {base(end.base_url) for end in (source, destination) if end.base_url}
+    same = source.base_url and destination.base_url and len(addresses) == 1
+    if same or source.id == destination.id:
+        raise UsageError(
+            f"source and destination have the same {'base_url' if same else 'id'}: they are one"
+            " server",
+            "Correct the request, or one of the two sections in connector.toml.",
         )
 
 

@@ -13,19 +13,20 @@ from pydantic import ValidationError
 
 from . import packet, push
 from .case import State, may_follow
-from .config import Config, same_environment
+from .config import Config, same_environment, two_ends
 from .endpoint import Endpoint
 from .errors import ConnectorError, UsageError
 from .fhir.ids import case_handle
 from .progress import Progress, silent
 from .pull import types_of_chart
 from .request import Request
-from .settings import Destination, Source
+from .settings import Destination, Source, base
 from .store import route, shown
 from .store.casefile import CaseFile
 from .store.disclosures import Anchor
 from .store.ledger import Ledger
 from .store.lock import only_one
+from .store.state import CaseState, required
 from .store.update import has_left, possible, told
 
 _log = logging.getLogger("connector.anchor")
@@ -80,7 +81,7 @@ def prepare(
     source = config.source(request.source)
     destination = packet.settled(config.destination(request.destination), mappings)
     same_environment(source, destination)
-    _two_ends(source, destination)
+    two_ends(source, destination)
     job = Job(config, request, source, destination, mappings, progress, file, clock)
     packet.known_items(job.checklist, request)
     if request.scope == "whole-chart" and destination.accepts.scope == "checklist":
@@ -91,30 +92,24 @@ def prepare(
     return job
 
 
-def _two_ends(source: Source, destination: Destination) -> None:
-    """`UsageError` if the destination is the source itself."""
-    same = source.base_url and route.base(source.base_url) == route.where(destination)
-    if same or source.id == destination.id:
-        raise UsageError(
-            f"source and destination have the same {'base_url' if same else 'id'}: they are one"
-            " server",
-            "Correct the request, or one of the two sections in connector.toml.",
-        )
-
-
 @contextmanager
-def at_work(job: Job) -> Iterator[push.Desk]:
-    """The case file and the ledger, with this process as the case's one writer."""
+def at_work(job: Job, *, lost: bool = False) -> Iterator[push.Desk]:
+    """The case file and the ledger, with this process as the case's one writer.
+
+    `lost`: its file may be missing though the ledger says how it ended.
+    """
     with only_one(job.folder / "lock", "this case"), CaseFile.open(job.folder) as case:
         ledger = Ledger(job.config.ledger_url(), job.config.store.path / "ledger.key")
         before = _end_of_log(job, ledger)
         try:
             ids = str(job.source.id), str(job.destination.id)
+            if not lost:
+                _must_not_have_ended(job, case, ledger)
             request = accept(job, case)
             fence = ledger.take(job.handle, *ids, iso(job.request.due_at))
             case.take(fence)
             if job.file is not None:
-                case.set_fact("request_file", str(job.file.absolute()))
+                case.state.request_file = str(job.file.absolute())
             types = types_of_chart(job.mappings.never_types)
             yield push.Desk(
                 case=case,
@@ -131,6 +126,18 @@ def at_work(job: Job) -> Iterator[push.Desk]:
             if before is not None:
                 _show(job, ledger, before)
             ledger.close()
+
+
+def _must_not_have_ended(job: Job, case: CaseFile, ledger: Ledger) -> None:
+    """`UsageError` if a case would begin anew only because its file is gone: what was taken back
+    from a wrong team would be sent there again."""
+    if case.state.request is None and (how := ledger.ended(job.handle)):
+        raise UsageError(
+            f"this case was {how}, and its case file is not there any more: nothing of it is sent",
+            "Restore its folder from a backup, or take its request away. What is to be sent anew"
+            " gets a new request_id; `connector recall REQUEST --receipt FILE` takes back what may"
+            " still stand there.",
+        )
 
 
 def _end_of_log(job: Job, ledger: Ledger) -> Anchor | None:
@@ -157,7 +164,7 @@ def accept(job: Job, case: CaseFile) -> Request:
     patient or destination, and begins anew. `UsageError` for one that can't be this case.
     """
     wanted = job.request.model_dump(mode="json")
-    known = case.fact("request")
+    known = case.state.request
     if known is None:
         _open(job, case)
         return job.request
@@ -169,17 +176,20 @@ def accept(job: Job, case: CaseFile) -> Request:
     except ValidationError:  # what an older program took and this one refuses: it was edited
         standing = job.request.model_copy(update={"question": ""})
     if standing.model_dump(mode="json") == wanted:
+        case.state.forget(CaseState.edit_waits)
         return job.request
     if has_left(case) and standing.destination_patient != job.request.destination_patient:
         raise UsageError(
             "destination_patient: the packet stands under another choice already",
             "Put it back as it was; if it was wrong, `connector recall` the packet and ask anew.",
         )
-    if case.fact("sending") and not told(case):
+    if case.state.sending and not told(case):
+        case.state.edit_waits = True
         return standing
     with case.commit():
-        case.set_fact("request", wanted)
-        case.set_fact("needed_by", job.request.due)
+        case.state.forget(CaseState.edit_waits)
+        case.state.request = wanted
+        case.state.needed_by = job.request.due
         edited(case)
     return job.request
 
@@ -187,10 +197,10 @@ def accept(job: Job, case: CaseFile) -> Request:
 def _open(job: Job, case: CaseFile) -> None:
     wanted = job.request.model_dump(mode="json")
     with case.commit():
-        case.set_fact("request", wanted)
-        case.set_fact("identity", route.route(wanted["patient"], job.source, job.destination))
-        case.set_fact("needed_by", job.request.due)
-        case.set_fact("state", State.OPENED)
+        case.state.request = wanted
+        case.state.route = route.route(wanted["patient"], job.source, job.destination)
+        case.state.needed_by = job.request.due
+        case.state.status = State.OPENED
 
 
 def begin_anew(job: Job, case: CaseFile, *, same_patient: bool) -> None:
@@ -206,12 +216,12 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
     False: they are not, nothing had left, and the case begins anew. `UsageError` otherwise.
     """
     now = route.route(patient, job.source, job.destination)
-    frozen = case.fact("identity")
+    frozen = required(case.state.route)
     if "source" not in frozen:  # an older program froze ids only
         frozen = {**now, **frozen}
         with case.commit():
-            case.set_fact("identity", frozen)
-            case.set_fact("adopted_at", iso(job.clock()))
+            case.state.route = frozen
+            case.state.adopted_at = iso(job.clock())
     if frozen == now:
         return True
     for end in ("source", "destination"):
@@ -222,7 +232,7 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
                 "Put `environment` back. Another server gets another section and `id`; `connector"
                 " close` ends this case, and a new request_id asks anew.",
             )
-    if not (has_left(case) or case.fact("withdrawal")):
+    if not (has_left(case) or case.state.withdrawal):
         same = all(frozen[name] == now[name] for name in ("patient", "source_id", "source"))
         begin_anew(job, case, same_patient=same)
         return False
@@ -232,7 +242,7 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
             "Put the request back as it was. A new second opinion needs a new request_id.",
         )
     for end, settings in (("source", job.source), ("destination", job.destination)):
-        known = {route.base(url) for url in settings.formerly}
+        known = {base(url) for url in settings.formerly}
         if frozen[end] != now[end] and frozen[end]["base"] not in known:
             raise UsageError(
                 f"the {end} is at another address than when the packet left"
@@ -240,16 +250,16 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
                 "If it is the same server under a new name, add the old address to `formerly` of"
                 f" the {end}; if it is another one, give it another section and `id`.",
             )
-    case.set_fact("identity", now)
+    case.state.route = now
     return True
 
 
 def edited(case: CaseFile) -> None:
     """Say that the packet is to be made anew; one that was told gets an update."""
-    forget(case, "mapped")
+    case.state.forget(CaseState.mapped_with)
     if told(case):
         updatable(case)
-        case.set_fact("edited", True)
+        case.state.edited = True
 
 
 def updatable(case: CaseFile) -> None:
@@ -263,16 +273,10 @@ def updatable(case: CaseFile) -> None:
 
 def enter(case: CaseFile, state: State) -> None:
     """Bring a case into `state`, if the table of states lets it go there."""
-    now = State(case.fact("state", State.OPENED))
+    now = case.state.status
     if not may_follow(now, state):
         raise ConnectorError(f"internal: a case can't go from {now} to {state}")
-    case.set_fact("state", state)
-
-
-def forget(case: CaseFile, *names: str) -> None:
-    """Unset facts by name."""
-    for name in names:
-        case.set_fact(name, None)
+    case.state.status = state
 
 
 def stated(reason: str, example: str) -> str:

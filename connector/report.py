@@ -33,7 +33,7 @@ def takes_updates(job: Job) -> bool:
 def outline(job: Job) -> dict[str, Any] | None:
     """What the packet holds and why, as the map step told it; None before it is mapped."""
     with CaseFile.open(job.folder) as case:
-        found: dict[str, Any] | None = case.fact("outline") if case.fact("mapped") else None
+        found: dict[str, Any] | None = case.state.outline if case.state.mapped_with else None
         return found and {
             **found,
             "coverage": _covered(case),
@@ -77,7 +77,7 @@ def _covered(case: CaseFile) -> dict[str, Any]:
 
 def _asked(case: CaseFile) -> list[dict[str, Any]]:
     """What was asked of the source, why, and what came of it. No ids: `what` is the query's key."""
-    filled = case.fact("filled", {})
+    filled = case.state.filled
     return [
         {
             "what": query.key,

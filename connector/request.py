@@ -39,9 +39,15 @@ class Written(Model):
     def _readable(cls, value: Any) -> Any:
         """What XML 1.0 can't hold, or what steers a terminal, makes an order nobody can read."""
         for text in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(text, str) and (found := _UNREADABLE.search(text)):
-                raise ValueError(f"a control character (U+{ord(found[0]):04X}): take it out")
+            if isinstance(text, str) and (found := unreadable(text)):
+                raise ValueError(f"a control character ({found}): take it out")
         return value
+
+
+def unreadable(text: str) -> str:
+    """The first character, as U+000B, that no order can hold or that steers a terminal; or ""."""
+    found = _UNREADABLE.search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""
 
 
 def _fhir_moment(text: str) -> str:
@@ -51,7 +57,10 @@ def _fhir_moment(text: str) -> str:
         with suppress(ValueError, OverflowError):
             due_at(text)
             return text
-    raise ValueError("expected a date, or date and time with seconds and offset")
+    raise ValueError(
+        "expected a date, or date and time with seconds and offset, such as"
+        " 2026-12-08T17:00:00-05:00"
+    )
 
 
 def _to_come(text: str) -> str:
@@ -67,6 +76,12 @@ def _day(text: str) -> str:
             date.fromisoformat(text)
             return text
     raise ValueError("expected a date, for example 1970-02-03")
+
+
+def _seen(text: str) -> str:
+    if not any(one.isprintable() and not one.isspace() for one in text):
+        raise ValueError("expected text, not blanks alone")
+    return text
 
 
 def _npi(text: str) -> str:
@@ -115,7 +130,7 @@ Npi = Annotated[str, AfterValidator(_npi)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Record = Annotated[str, AfterValidator(_record)]
 Token = Annotated[str, AfterValidator(_token)]
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1), AfterValidator(_seen)]
 PatientId = Annotated[str, AfterValidator(_patient_id)]
 
 

@@ -7,14 +7,15 @@ packet. Only then `as_of` moves and the packet gets a number, a summary and a le
 
 from . import packet
 from .case import State
-from .job import Job, enter, forget, iso
+from .job import Job, enter, iso
 from .progress import Progress, silent
 from .pull import forget_export
 from .request import Request
 from .store import chart, export, since, update
 from .store.casefile import CaseFile
 from .store.packet import LETTER, authored
-from .store.update import Open
+from .store.state import CaseState, required
+from .store.values import Open
 
 
 def begin(job: Job, case: CaseFile, *, pull: bool) -> None:
@@ -26,23 +27,23 @@ def begin(job: Job, case: CaseFile, *, pull: bool) -> None:
     with case.commit():
         if found is None:
             export.keep_told(case, update.number(case))
-            update.keep_former(case, case.fact("told_at") or case.fact("announced_at"))
+            update.keep_former(case, required(case.state.told_at or case.state.announced_at))
             found = Open(
                 number=update.number(case) + 1,
-                before=case.fact("packet_hash"),
+                before=required(case.state.packet_hash),
                 as_of=None,
                 settled=False,
-                state=case.fact("state"),
+                state=case.state.status,
             )
-            forget(case, "sending", "announcing", "edited")
+            case.state.forget(CaseState.sending, CaseState.announcing, CaseState.edited)
         if pull:
             found = {**found, "as_of": iso(job.clock())}
-            chart.begin_again(case, case.fact("pulled_at") or case.fact("as_of"))
-            case.set_fact("pulled_at", found["as_of"])
-            forget(case, "pull_complete", "filled", "everything_types")
+            chart.begin_again(case, required(case.state.pulled_at or case.state.as_of))
+            case.state.pulled_at = found["as_of"]
+            case.state.forget(CaseState.pull_complete, CaseState.filled, CaseState.everything_types)
             forget_export(case)
-        forget(case, "mapped")
-        case.set_fact("update", found)
+        case.state.forget(CaseState.mapped_with)
+        case.state.update = found
         enter(case, State.OPENED if pull else State.PULLED)
 
 
@@ -52,17 +53,15 @@ def settle(case: CaseFile) -> bool:
     assert found is not None
     with case.commit():
         # That a record was taken back is told also where the packet had it no more.
-        if case.fact("packet_hash") != found["before"] or since.taken_back_in(
-            case, found["number"]
-        ):
-            case.set_fact("update", {**found, "settled": True})
-            case.set_fact("asked_at", case.fact("asked_at") or case.fact("as_of"))
-            case.set_fact("as_of", found["as_of"] or case.fact("as_of"))
-            case.set_fact("revision", found["number"])
+        if case.state.packet_hash != found["before"] or since.taken_back_in(case, found["number"]):
+            case.state.update = {**found, "settled": True}
+            case.state.asked_at = case.state.asked_at or case.state.as_of
+            case.state.as_of = found["as_of"] or case.state.as_of
+            case.state.revision = found["number"]
             return True
         update.drop_former(case, all_known=True)
-        case.set_fact("sending", True)
-        forget(case, "update")
+        case.state.sending = True
+        case.state.forget(CaseState.update)
         # What did not stand as it should is read again.
         was = State(found["state"])
         enter(case, was if was is State.VERIFIED else State.DELIVERED)
@@ -74,18 +73,18 @@ def renumber(case: CaseFile) -> None:
     found = update.opened(case)
     assert found is not None
     with case.commit():
-        case.set_fact("update", {**found, "number": found["number"] + 1})
-        case.set_fact("revision", found["number"] + 1)
-        forget(case, "mapped")
+        case.state.update = {**found, "number": found["number"] + 1}
+        case.state.revision = found["number"] + 1
+        case.state.forget(CaseState.mapped_with)
 
 
 def told(case: CaseFile) -> None:
     """The packet as it is now was announced: what an update kept for that is done with."""
     with case.commit():
-        case.set_fact("request_told", case.fact("request"))
+        case.state.request_told = case.state.request
         update.keep_told(case)
         update.drop_former(case, all_known=True)
-        forget(case, "update")
+        case.state.forget(CaseState.update)
 
 
 def make(job: Job, case: CaseFile, progress: Progress = silent) -> packet.Outline:
@@ -96,8 +95,8 @@ def make(job: Job, case: CaseFile, progress: Progress = silent) -> packet.Outlin
         job.source,
         job.destination,
         job.mappings,
-        as_of=case.fact("as_of"),
-        asked_at=case.fact("asked_at", ""),
+        as_of=required(case.state.as_of),
+        asked_at=case.state.asked_at or "",
         environment=job.destination.environment,
         revision=which(case),
         progress=progress,
@@ -111,5 +110,5 @@ def which(case: CaseFile) -> packet.Revision:
         return packet.Revision()
     if found is not None and not found["settled"]:
         return packet.Revision(number, letter=authored(case, LETTER))
-    before = case.fact("request_told")
-    return packet.Revision(number, told=before and Request.model_validate(before))
+    before = case.state.request_told
+    return packet.Revision(number, told=Request.model_validate(before) if before else None)

@@ -45,7 +45,7 @@ def keep(job: Job, record: str, by: str, reason: str) -> Standing:
     decision = Ruling(record, "keep", by, stated(reason, _EXAMPLE), iso(job.clock()))
 
     def change(case: CaseFile) -> None:
-        if record == f"Patient/{case.fact('source_patient')}":
+        if record == f"Patient/{case.state.source_patient}":
             raise UsageError(
                 "the patient's own record can't be kept: nothing would leave",
                 "`connector close` or `connector cancel` ends a case.",
@@ -80,9 +80,9 @@ def _now(job: Job, record: str) -> Decision | None:
     with CaseFile.open(job.folder) as case:
         if not chart.record(case, *_parts(record)):
             raise _not_there()
-        made = kept.decisions(case) if case.fact("mapped") else kept.undone(case)
+        made = kept.decisions(case) if case.state.mapped_with else kept.undone(case)
         found = next((d for d in made if f"{d.type}/{d.id}" == record), None)
-        holds = any(cause["record"] == record for cause in case.fact("held_by", []))
+        holds = any(cause["record"] == record for cause in case.state.held_by)
     if holds and (found is None or found.outcome != "withheld"):
         return Decision(*_parts(record), "held", "", "")
     return found

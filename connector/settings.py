@@ -48,6 +48,7 @@ _OUR_HEADERS = frozenset(
     ]
 )
 
+_PORTS = {"http": 80, "https": 443}
 _SECRET_MAX = 1_000_000  # bytes
 
 # How a packet travels: record by record; whole, as a Bundle; as files put into a folder.
@@ -156,6 +157,9 @@ class Auth(Model):
 
 def server_base(text: str) -> str:
     """A server's base address as it is used, without a slash at its end. `ValueError` if none."""
+    text = text.strip()
+    if not text.isprintable() or " " in text:
+        raise ValueError("expected an address without blanks")
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https"):
         raise ValueError("expected the server's base, which begins with https:// (or http://)")
@@ -171,6 +175,15 @@ def server_base(text: str) -> str:
     if parts.path.rstrip("/").rpartition("/")[2] in ("metadata", "Patient"):
         raise ValueError("expected the server's base: what goes before /metadata or /Patient")
     return base
+
+
+def base(url: str) -> str:
+    """A base address in one form: two that differ in letters or in a port left out are one."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    port = parts.port or _PORTS.get(parts.scheme)
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}"
 
 
 class EndpointSettings(Model):

@@ -51,7 +51,7 @@ def held(job: Job, case: CaseFile, error: Held) -> None:
 
 def delivered(job: Job, case: CaseFile) -> None:
     """Keep how it is when the packet is told: the consents were read before it left."""
-    says = case.fact("consents_say")
+    says = case.state.consents_say  # None: an older program did not keep it
     records = _now(job, case)
     with case.undone():
         later = _runs_out(job, case, says)
@@ -99,7 +99,7 @@ def _judge(job: Job, case: CaseFile, found: list[Record] | None) -> None:
 
 def _withheld(job: Job, case: CaseFile, at: str) -> tuple[list[Standing], str]:
     """What would be withheld at an instant, and why nothing could leave then."""
-    case.set_fact("consents_at", at)
+    case.state.consents_at = at
     try:
         revision.make(job, case)
     except Held as error:
@@ -107,7 +107,7 @@ def _withheld(job: Job, case: CaseFile, at: str) -> tuple[list[Standing], str]:
     return _now(job, case), ""
 
 
-def _runs_out(job: Job, case: CaseFile, says: str) -> dict[str, Any] | None:
+def _runs_out(job: Job, case: CaseFile, says: str | None) -> dict[str, Any] | None:
     """The next instant at which the consents alone say something else, and what comes of it."""
     for at in islice(_bounds(job, case), _BOUNDS_MAX):
         if say(job, case, at) != says:

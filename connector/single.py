@@ -32,6 +32,12 @@ class Ruling:
     reason: str
 
 
+def under_way(case: CaseFile, ruling: Ruling) -> bool:
+    """Whether just this was decided before, and is not done yet: a run was interrupted."""
+    unfinished = since.unfinished(case)
+    return not ruling.keep and bool(ruling.records) and {*unfinished} >= {*ruling.records}
+
+
 def decide(job: Job, desk: push.Desk, ruling: Ruling) -> None:
     """Keep a decision, before anything of it is done. `UsageError` where it can't be."""
     case = desk.case
@@ -41,18 +47,19 @@ def decide(job: Job, desk: push.Desk, ruling: Ruling) -> None:
     _can_be(job, desk, records, ruling.keep)
     how = "keep" if ruling.keep else "recall"
     reason = stated(ruling.reason, "echo 'consent revoked' | connector recall CASE --record T/id")
+    again = under_way(case, ruling)
     with case.commit():
         since.decide(case, how, records, by=ruling.by, reason=reason, at=iso(job.clock()))
-        if not ruling.keep:
+        if not (ruling.keep or again):
             # They are in no packet from now on; that makes an update.
-            case.set_fact("mapped", None)
-            case.set_fact("edited", True)
+            case.state.mapped_with = None
+            case.state.edited = True
 
 
 def go_on(job: Job, desk: push.Desk) -> None:
     """Take away what was decided on, as far as that can be now."""
     case = desk.case
-    told = update.told(case) and not case.fact("edited")
+    told = update.told(case) and not case.state.edited
     records = [r for r in since.unfinished(case) if told or since.phase(case, r) == ""]
     if not records:
         return
@@ -83,7 +90,7 @@ def _can_be(job: Job, desk: push.Desk, records: Sequence[str], keep: bool) -> No
             "the packet stands there whole, or can't be read: no single record can be taken back",
             "`connector recall CASE` takes back all of it.",
         )
-    if not keep and not case.fact("announced_at"):
+    if not keep and not case.state.announced_at:
         raise UsageError(
             "nothing of the case was told yet",
             "Let it arrive first, or take all of it back: `connector recall CASE`.",

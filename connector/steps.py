@@ -16,11 +16,12 @@ from .endpoint import Endpoint
 from .errors import Held, ReadBackDiffers, SourceFailed, UsageError, Waiting
 from .fhir.lossless import encode
 from .gap import MENDABLE
-from .job import Job, accept, enter, forget, iso, updatable
+from .job import Job, accept, enter, iso, updatable
 from .ours import must_not_be_ours
 from .pull import keep_consents, pull_chart, pull_files, types_of_chart
 from .store import delivery, export, gaps, route, update
 from .store.casefile import CaseFile
+from .store.state import CaseState, required
 
 # A packet that began to leave is finished without its source for so long after it was asked.
 _CONSENTS_STAND = timedelta(days=1)
@@ -33,15 +34,15 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False, look: b
     of such a packet, ask at least what the consents say by now.
     """
     case = desk.case
-    if case.fact("closed"):
+    if case.state.closed:
         return
-    if case.fact("withdrawal"):
+    if case.state.withdrawal:
         if goal is State.VERIFIED:
             withdraw.go_on(job, desk)
         return
     if update.told(case):
         single.go_on(job, desk)
-    if case.fact("sending") and not update.told(case):
+    if case.state.sending and not update.told(case):
         if goal is not State.VERIFIED:
             return
         _consents_must_stand(job, desk)
@@ -49,7 +50,7 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False, look: b
         if desk.request != job.request:  # it was edited meanwhile
             desk = replace(desk, request=accept(job, case))
     if update.told(case):
-        if not (news or case.fact("edited")):
+        if not (news or case.state.edited):
             _stand(job, desk)
             if look and goal is not State.PULLED:
                 since.look(job, case)
@@ -60,38 +61,42 @@ def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False, look: b
     _pull(job, desk)
     if goal is State.PULLED:
         return
-    if State(case.fact("state")) is State.HELD:
+    if case.state.status is State.HELD:
         _read_consents_again(job, case)  # what held it may be another by now
     author(job, desk)
     if update.told(case):
         _stand(job, desk)  # nothing new
         single.go_on(job, desk)
         since.look(job, case)
-    elif goal is not State.READY and State(case.fact("state")) is not State.UNAPPROVED:
+    elif goal is not State.READY and not _unapproved(case):
         _judge_consents_again(job, desk)
         _settle_number(job, desk)
-        if State(case.fact("state")) is not State.UNAPPROVED:
+        if not _unapproved(case):
             _push(job, desk)
+
+
+def _unapproved(case: CaseFile) -> bool:
+    return case.state.status is State.UNAPPROVED
 
 
 def _stand(job: Job, desk: push.Desk) -> None:
     """Read back what was told, if a run ended before the receipt, or if something differed."""
-    if State(desk.case.fact("state")) not in ARRIVED:
+    if desk.case.state.status not in ARRIVED:
         verify(job, desk)
 
 
 def _pull(job: Job, desk: push.Desk) -> None:
     case = desk.case
     broken = any(gap.kind in MENDABLE and not gap.expected for gap in gaps.of(case))
-    if case.fact("pull_complete") and not broken:
-        if State(case.fact("state")) is State.OPENED:
+    if case.state.pull_complete and not broken:
+        if case.state.status is State.OPENED:
             enter(desk.case, State.PULLED)  # a run ended just before this
         return
-    if case.fact("as_of") is None:
+    if case.state.as_of is None:
         with case.commit():
-            case.set_fact("as_of", iso(job.clock()))
-            case.set_fact("pulled_at", case.fact("as_of"))
-    forget(case, "mapped")
+            case.state.as_of = iso(job.clock())
+            case.state.pulled_at = case.state.as_of
+    case.state.forget(CaseState.mapped_with)
     with case.rebuildable():
         _gather(job, case)
     enter(desk.case, State.PULLED)
@@ -121,7 +126,7 @@ def author(job: Job, desk: push.Desk) -> None:
     """
     case = desk.case
     # An older program left no envelope.
-    if case.fact("mapped") != job.mappings.identity or case.fact("envelope") is None:
+    if case.state.mapped_with != job.mappings.identity or case.state.envelope is None:
         found = update.opened(case)
         if found is not None and not found["settled"]:
             _map(job, case)
@@ -131,10 +136,13 @@ def author(job: Job, desk: push.Desk) -> None:
     try:
         packet.must_be_sendable(case, desk.kind)
     except UsageError:
-        forget(case, "mapped")  # what lacks may stand in the request or in the configuration
+        case.state.forget(
+            CaseState.mapped_with
+        )  # what lacks may stand in the request or in the configuration
         raise
-    oldest = iso(job.clock() - timedelta(days=job.destination.approval_days))
-    free = job.destination.release == "auto" or route.approved(case, oldest)
+    now = job.clock()
+    times = now - timedelta(days=job.destination.approval_days), now + timedelta(days=1)
+    free = job.destination.release == "auto" or route.approved(case, *map(iso, times))
     enter(desk.case, State.READY if free else State.UNAPPROVED)
 
 
@@ -144,14 +152,14 @@ def _judge_consents_again(job: Job, desk: push.Desk) -> None:
     A packet that is another by them is authored anew, and approved anew where a person approves.
     """
     _read_consents_again(job, desk.case)
-    if desk.case.fact("mapped") is None:
+    if desk.case.state.mapped_with is None:
         author(job, desk)
 
 
 def _settle_number(job: Job, desk: push.Desk) -> None:
     """Number an update after those that were told there, also since this store's backup."""
     case = desk.case
-    while update.opened(case) and not case.fact("sending") and push.number_taken(desk):
+    while update.opened(case) and not case.state.sending and push.number_taken(desk):
         revision.renumber(case)
         author(job, desk)
 
@@ -160,9 +168,9 @@ def _read_consents_again(job: Job, case: CaseFile) -> None:
     now, found = iso(job.clock()), since.read_consents(job, case)
     with case.commit():
         changed = found is not None and keep_consents(case, found)
-        case.set_fact("consents_at", now)
-        if changed or case.fact("consents_say") != since.say(job, case, now):
-            forget(case, "mapped")
+        case.state.consents_at = now
+        if changed or case.state.consents_say != since.say(job, case, now):
+            case.state.forget(CaseState.mapped_with)
 
 
 def _consents_must_stand(job: Job, desk: push.Desk) -> None:
@@ -171,7 +179,7 @@ def _consents_must_stand(job: Job, desk: push.Desk) -> None:
     try:
         found = since.read_consents(job, case)
     except SourceFailed:
-        read_at = datetime.fromisoformat(case.fact("consents_at") or case.fact("as_of"))
+        read_at = datetime.fromisoformat(required(case.state.consents_at or case.state.as_of))
         if job.clock() - read_at > _CONSENTS_STAND:
             raise Waiting(
                 "the consents can't be read again before the rest is sent: the source is not there",
@@ -184,7 +192,7 @@ def _consents_must_stand(job: Job, desk: push.Desk) -> None:
             keep_consents(case, found)
     # By the request of the packet that is on its way: an edit of it waits.
     says = since.say(replace(job, request=desk.request), case, now)
-    if case.fact("consents_say") not in (None, says):
+    if case.state.consents_say not in (None, says):
         raise Held(
             "consent-changed",
             "a consent changed while the packet was on its way: nothing more is sent, and nothing"
@@ -197,7 +205,7 @@ def _consents_must_stand(job: Job, desk: push.Desk) -> None:
 def _map(job: Job, case: CaseFile) -> None:
     if job.request.basis.document is not None:
         must_not_be_ours(job.config, job.request.basis.document, "basis.document")
-    told_before = case.fact("announced_at") is not None
+    told_before = case.state.announced_at is not None
     try:
         outline = revision.make(job, case, job.progress)
     except Held as error:
@@ -209,8 +217,8 @@ def _map(job: Job, case: CaseFile) -> None:
     export.packet(case)
     with case.commit():
         told = {**asdict(outline), "withheld": [d._asdict() for d in outline.withheld]}
-        case.set_fact("outline", told)
-        case.set_fact("mapped", job.mappings.identity)
+        case.state.outline = told
+        case.state.mapped_with = job.mappings.identity
 
 
 def _push(job: Job, desk: push.Desk) -> None:
@@ -222,8 +230,8 @@ def _push(job: Job, desk: push.Desk) -> None:
         send = _way(job, desk)
         with case.commit():
             enter(desk.case, State.SENDING)
-            case.set_fact("sending", True)
-            case.set_fact("kind", desk.kind)
+            case.state.sending = True
+            case.state.kind = desk.kind
             update.drop_former(case, all_known=False)
         send()
     revision.told(case)
@@ -273,7 +281,7 @@ def _in_writes(job: Job, desk: push.Desk) -> None:
 
 def _arrived(case: CaseFile) -> None:
     """Announced, and proved as far as the destination lets it be."""
-    if State(case.fact("state")) is State.SENDING:
+    if case.state.status is State.SENDING:
         enter(case, State.DELIVERED)
     enter(case, State.ACCEPTED if delivery.deliveries(case, "accepted") else State.VERIFIED)
 
@@ -318,6 +326,6 @@ def _receipt(job: Job, desk: push.Desk) -> Iterator[None]:
 
 def _write_receipt(job: Job, desk: push.Desk, key: push.Signing | None) -> None:
     push.account(desk)
-    values = push.receipt(desk, desk.case.fact("packet_hash"), iso(job.clock()))
+    values = push.receipt(desk, required(desk.case.state.packet_hash), iso(job.clock()))
     proof = encode(values) + b"\n"
     export.receipt(desk.case, proof, push.signed(proof, key) if key else None)

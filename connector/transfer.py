@@ -16,12 +16,14 @@ from .errors import (
     UsageError,
     Waiting,
 )
-from .job import Job, at_work, begin_anew, edited, enter, forget, iso
+from .job import Job, at_work, begin_anew, edited, enter, iso
 from .pull import forget_export
 from .push import Found
-from .store import chart, delivery, route, update
+from .store import chart, route, update
 from .store.casefile import CaseFile
 from .store.standing import Standing, standing
+from .store.state import CaseState, required
+from .store.values import Obstacle
 
 _STATE_OF: tuple[tuple[type[ConnectorError], State], ...] = (
     (Waiting, State.WAITING),
@@ -50,19 +52,18 @@ def advance(
 def pull_again(job: Job) -> Standing:
     """Pull once more, with a new `as_of`, and compare, unless something was sent already."""
     with at_work(job) as desk:
-        untouched = not (update.has_left(desk.case) or desk.case.fact("withdrawal"))
-        if untouched and (desk.case.fact("obstacle") or {}).get("code") == "altered":
+        untouched = not (update.has_left(desk.case) or desk.case.state.withdrawal)
+        if untouched and desk.case.state.stopped_by == "altered":
             begin_anew(job, desk.case, same_patient=True)  # no record of it can be believed
-        elif untouched and desk.case.fact("pull_complete"):
+        elif untouched and desk.case.state.pull_complete:
             with desk.case.commit():
-                chart.begin_again(desk.case, desk.case.fact("as_of"))
-                forget(
-                    desk.case,
-                    "pull_complete",
-                    "mapped",
-                    "as_of",
-                    "filled",
-                    "everything_types",
+                chart.begin_again(desk.case, required(desk.case.state.as_of))
+                desk.case.state.forget(
+                    CaseState.pull_complete,
+                    CaseState.mapped_with,
+                    CaseState.as_of,
+                    CaseState.filled,
+                    CaseState.everything_types,
                 )
                 forget_export(desk.case)
             enter(desk.case, State.OPENED)
@@ -75,7 +76,7 @@ def verify(job: Job, say: Callable[[str], None] = lambda _: None) -> Standing:
     `say` gets what could not be looked for, in words without patient data.
     """
     with at_work(job) as desk:
-        if not update.told(desk.case) or desk.case.fact("withdrawal"):
+        if not update.told(desk.case) or desk.case.state.withdrawal:
             return standing(desk.case, job.clock())
         if not desk.can_verify:
             raise UsageError(
@@ -83,7 +84,7 @@ def verify(job: Job, say: Callable[[str], None] = lambda _: None) -> Standing:
                 "The receipt says what it accepted. Call them, if it has to be known more exactly.",
             )
         stands = _attempt(job, desk, State.VERIFIED, lambda: steps.check(job, desk))
-        if desk.case.fact(delivery.COPIES_UNSEEN):
+        if desk.case.state.copies_unseen:
             say("whether copies of our records stand there is not known: searches by tag refused")
         return stands
 
@@ -92,14 +93,14 @@ def approve(job: Job, digest: str, by: str) -> Standing:
     """Let the packet with this hash leave. `UsageError` if it isn't the packet there is now."""
     with at_work(job) as desk:
         _not_taken_back(desk.case)
-        if desk.case.fact("packet_hash") != digest:
+        if desk.case.state.packet_hash != digest:
             raise UsageError(
                 "that is not the hash of the packet as it is now",
                 "Look at it again: `connector transfer REQUEST --dry-run` shows the hash.",
             )
         route.must_be_whole(desk.case)
         route.approve(desk.case, by, iso(job.clock()))
-        if State(desk.case.fact("state")) is State.UNAPPROVED:
+        if desk.case.state.status is State.UNAPPROVED:
             enter(desk.case, State.READY)
         # It was approved: that is what was asked for. What else there is to say stays in `reasons`.
         return replace(standing(desk.case, job.clock(), State.READY), exit_code=Exit.DELIVERED)
@@ -113,7 +114,7 @@ def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
     with at_work(job) as desk:
         case = desk.case
         _not_taken_back(case)
-        if case.fact("sending") and not update.told(case):
+        if case.state.sending and not update.told(case):
             raise UsageError(
                 "the packet is on its way: nothing can be added to it or taken from it",
                 "Let it arrive first: `connector transfer CASE`; what comes then is an update.",
@@ -121,11 +122,11 @@ def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
         with case.commit():
             change(case)
             edited(case)
-            if case.fact("edited"):
+            if case.state.edited:
                 revision.begin(job, case, pull=False)
-        if not case.fact("pull_complete"):
+        if not case.state.pull_complete:
             return standing(case, job.clock())
-        if State(case.fact("state")) is State.OPENED:
+        if case.state.status is State.OPENED:
             enter(case, State.PULLED)  # a run ended just before this
         return _attempt(job, desk, State.READY, lambda: steps.author(job, desk))
 
@@ -135,7 +136,9 @@ def take_back(job: Job, decision: withdraw.Decision, receipt: Path | None = None
 
     `receipt`: what to recall, where the case file was lost. `UsageError` without a reason.
     """
-    with at_work(job) as desk:
+    if receipt is None:
+        _must_be_known(job)
+    with at_work(job, lost=receipt is not None) as desk:
         if receipt is not None:
             withdraw.from_receipt(job, desk.case, receipt)
         withdraw.decide(job, desk.case, decision)
@@ -156,17 +159,17 @@ def reconcile(job: Job, receipts: Sequence[Path], *, said: bool) -> tuple[Standi
                 "what is delivered there does not stand as records that can be read",
                 "Nothing has to be rebuilt: run `connector transfer` again.",
             )
-        if case.fact("packet_hash") is None:
+        if case.state.packet_hash is None:
             stands = _attempt(job, desk, State.READY, lambda: steps.go_on(job, desk, State.READY))
-            if case.fact("packet_hash") is None:
+            if case.state.packet_hash is None:
                 return stands, []
         hashes = reconciled.hashes(job, case, receipts)
         found: list[Found] = []
 
         def look() -> None:
             found.extend(push.reconcile(desk, hashes, said=said))
-            if State(case.fact("state")) is State.HELD:
-                begun = State.SENDING if case.fact("sending") else State.READY
+            if case.state.status is State.HELD:
+                begun = State.SENDING if case.state.sending else State.READY
                 enter(case, State.DELIVERED if update.told(case) else begun)
 
         return _attempt(job, desk, State.VERIFIED, look), found
@@ -177,7 +180,9 @@ def recall_outlook(job: Job, receipt: Path | None = None) -> list[dict[str, str]
 
     Raises `DestinationRefused` and what else reading may raise.
     """
-    with at_work(job) as desk:
+    if receipt is None:
+        _must_be_known(job)
+    with at_work(job, lost=receipt is not None) as desk:
         if receipt is not None:
             withdraw.from_receipt(job, desk.case, receipt)
         fates = withdraw.outlook(desk)
@@ -189,7 +194,8 @@ def rule(job: Job, ruling: single.Ruling) -> Standing:
     with at_work(job) as desk:
         case = desk.case
         _not_taken_back(case)
-        if case.fact("sending") and not update.told(case):
+        on_its_way = case.state.sending and not update.told(case)
+        if on_its_way and not single.under_way(case, ruling):
             raise UsageError(
                 "the packet is on its way: no single record of it can be decided on",
                 "Let it arrive first, or take all of it back: `connector recall CASE`.",
@@ -209,25 +215,35 @@ def ruling_outlook(job: Job, records: Sequence[str]) -> list[dict[str, str]]:
     return [{"there": fate.place, "fate": fate.fate, "why": fate.why} for fate in fates]
 
 
+def _must_be_known(job: Job) -> None:
+    """`UsageError` where this store has no such case: "taken back, 0 of 0" would not be true."""
+    if not (job.folder / "case.db").exists():
+        raise UsageError(
+            "this store has no such case: what may have been sent of it is not known here",
+            "If the store was lost: `connector recall REQUEST --receipt FILE`, or `connector"
+            " reconcile REQUEST` first. If nothing was sent, take the request away.",
+        )
+
+
 def _not_taken_back(case: CaseFile) -> None:
-    if case.fact("withdrawal"):
+    if case.state.withdrawal:
         raise UsageError("the case was cancelled or recalled", "Ask anew under a new request_id.")
 
 
 def _attempt(job: Job, desk: push.Desk, goal: State, step: Callable[[], None]) -> Standing:
     case = desk.case
     try:
-        forget(case, "obstacle", "back_at", "held_by")
+        case.state.forget(CaseState.obstacle, CaseState.back_at, CaseState.held_by)
         step()
     except (Waiting, Held, SourceFailed, DestinationRefused, ReadBackDiffers) as error:
         state = next(state for kind, state in _STATE_OF if isinstance(error, kind))
         with case.commit():
-            case.set_fact("obstacle", _obstacle(error))
+            case.state.obstacle = _obstacle(error)
             causes = error.held_by if isinstance(error, Held) else ()
-            case.set_fact("held_by", [cause._asdict() for cause in causes] or None)
-            case.set_fact("back_at", error.until if isinstance(error, Waiting) else None)
+            case.state.held_by = [cause._asdict() for cause in causes] or None
+            case.state.back_at = error.until if isinstance(error, Waiting) else None
             enter(desk.case, state)
-    if State(case.fact("state")) in AT_REST:
+    if case.state.status in AT_REST:
         push.settle_writes(desk)
     stands = standing(case, job.clock(), goal)
     final = standing(case, job.clock())
@@ -235,7 +251,7 @@ def _attempt(job: Job, desk: push.Desk, goal: State, step: Callable[[], None]) -
     return stands
 
 
-def _obstacle(error: ConnectorError) -> dict[str, object]:
+def _obstacle(error: ConnectorError) -> Obstacle:
     code = error.code if isinstance(error, Held) else Exit(error.exit).name.lower()
     return {
         "exit_code": int(error.exit),

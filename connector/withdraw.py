@@ -12,12 +12,14 @@ from . import packet, push
 from .case import State
 from .errors import Held, UsageError
 from .fhir.lossless import encode
-from .job import Job, enter, forget, iso, stated
+from .job import Job, enter, iso, stated
 from .push.evidence import receipt_check
 from .store import delivery, export
 from .store.casefile import CaseFile
 from .store.recalled import Recalled
+from .store.state import CaseState, required
 from .store.update import has_left
+from .store.values import Withdrawal
 
 How = Literal["cancel", "recall"]
 _DONE = {"cancel": State.CANCELLED, "recall": State.RECALLED}
@@ -37,7 +39,7 @@ def decide(job: Job, case: CaseFile, decision: Decision) -> None:
 
     `UsageError` without a reason, or to cancel what is recalled.
     """
-    made = case.fact("withdrawal")
+    made = case.state.withdrawal
     if made is not None and (made["how"] == decision.how or made["how"] == "recall"):
         if made["how"] != decision.how:
             raise UsageError("the case is recalled", "There is nothing left to cancel.")
@@ -48,14 +50,12 @@ def decide(job: Job, case: CaseFile, decision: Decision) -> None:
     reason = stated(decision.reason, example)
     at = iso(job.clock())
     with case.commit():
-        case.set_fact(
-            "withdrawal", {"how": decision.how, "by": decision.by, "at": at, "reason": reason}
-        )
-        forget(case, "withdrawn")
+        case.state.withdrawal = {"how": decision.how, "by": decision.by, "at": at, "reason": reason}
+        case.state.forget(CaseState.withdrawn)
 
 
 def _must_be_cancellable(job: Job, case: CaseFile) -> None:
-    kind = case.fact("kind") or job.destination.kind
+    kind = case.state.kind or job.destination.kind
     if not has_left(case) or (kind == "transaction" and job.destination.read_back != "none"):
         return
     why = (
@@ -74,12 +74,12 @@ def go_on(job: Job, desk: push.Desk) -> None:
 
     Raises `Held` (`remains`) while something is left there that a person has to see to.
     """
-    case, made = desk.case, desk.case.fact("withdrawal")
-    if case.fact("withdrawn") is None:
+    case, made = desk.case, required(desk.case.state.withdrawal)
+    if case.state.withdrawn is None:
         left = []
         if has_left(case):
             left = _cancel(job, desk, made) if made["how"] == "cancel" else _recall(job, desk, made)
-        case.set_fact("withdrawn", {"left": left})
+        case.state.withdrawn = {"left": left}
     enter(case, _DONE[made["how"]])
 
 
@@ -90,13 +90,13 @@ def outlook(desk: push.Desk) -> list[Recalled]:
     return push.look(desk) if desk.record_by_record else push.recall_whole.look(desk)
 
 
-def _cancel(job: Job, desk: push.Desk, made: dict[str, Any]) -> list[str]:
+def _cancel(job: Job, desk: push.Desk, made: Withdrawal) -> list[str]:
     task = desk.authored("Task")
     letter = packet.cancellation(task, job.request, job.source, job.mappings, made["at"])
     return push.cancel(desk, letter, made["at"])
 
 
-def _recall(job: Job, desk: push.Desk, made: dict[str, Any]) -> list[str]:
+def _recall(job: Job, desk: push.Desk, made: Withdrawal) -> list[str]:
     recall = push.recall if desk.record_by_record else push.recall_whole.recall
     fates = recall(desk, made["at"], job.progress)
     export.recall(desk.case, _report(desk, made, fates))
@@ -112,7 +112,7 @@ def _recall(job: Job, desk: push.Desk, made: dict[str, Any]) -> list[str]:
     return []
 
 
-def _report(desk: push.Desk, made: dict[str, Any], fates: list[Recalled]) -> bytes:
+def _report(desk: push.Desk, made: Withdrawal, fates: list[Recalled]) -> bytes:
     values = {
         "case": desk.handle,
         "by": made["by"],
@@ -131,7 +131,7 @@ def from_receipt(job: Job, case: CaseFile, path: Path) -> None:
 
     For a case file that was lost. `UsageError` if the receipt is damaged or of another case.
     """
-    if delivery.deliveries(case) or case.fact("packet_hash"):
+    if delivery.deliveries(case) or case.state.packet_hash:
         raise UsageError("the case file is there", "Leave --receipt out.")
     try:
         checked = receipt_check.check(path.read_bytes())
@@ -159,10 +159,10 @@ def from_receipt(job: Job, case: CaseFile, path: Path) -> None:
                     _place(case, line)
         else:
             _whole(case, values)
-        case.set_fact("kind", values["kind"])
-        case.set_fact("packet_hash", values["packet_hash"])
-        case.set_fact("announced_at", values["announced_at"])
-        case.set_fact("sending", True)
+        case.state.kind = values["kind"]
+        case.state.packet_hash = values["packet_hash"]
+        case.state.announced_at = values["announced_at"]
+        case.state.sending = True
 
 
 def _whole(case: CaseFile, values: dict[str, Any]) -> None:
@@ -170,9 +170,9 @@ def _whole(case: CaseFile, values: dict[str, Any]) -> None:
     for line in values["resources"]:
         if line["there"] is not None and "#" in line["there"]:
             place = line["there"].partition("#")[0]
-            case.set_fact("whole", {"place": place, "version": line["version"]})
+            case.state.whole = {"place": place, "version": line["version"]}
             break
-    case.set_fact("file", values["file"])
+    case.state.file = values["file"]
 
 
 def _place(case: CaseFile, line: dict[str, Any]) -> None:

@@ -19,6 +19,23 @@ M = TypeVar("M", bound=BaseModel)
 Lines = dict[tuple[str | int, ...], int]
 
 
+# What was expected, by the library's name of the mistake, in words for who writes the file.
+_KINDS = {
+    "string_type": "text",
+    "string_too_short": "text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "fields, each with a value",
+    "model_type": "fields, each with a value",
+    "model_attributes_type": "fields, each with a value",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+}
+
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "map", "seq")}
 # YAML 1.2's words (core schema 10.3.2): in 1.1 the code NO, of Norway say, would be false.
@@ -172,7 +189,9 @@ def _expected(item: Any) -> str:
         return "unknown field"
     if item["type"] == "missing":
         return "required, but not there"
-    return str(item["msg"]).removeprefix("Value error, ")
+    if words := _KINDS.get(item["type"]):
+        return f"expected {words}"
+    return str(item["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
 
 
 def _line(where: tuple[str | int, ...], lines: Lines) -> int:

@@ -117,6 +117,7 @@ def _case() -> dict[str, Any]:
         "destination": _END,
         "missed": truth,
         "copies_unseen": truth,
+        "edit_waits": truth,
         "late_minutes": {"type": ["integer", "null"]},
         "closed": _or_null(_row(by=text, at=text)),
     }

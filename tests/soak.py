@@ -62,7 +62,7 @@ def child(folder: str, url: str, options: dict[str, Any], parts: Parts, failpoin
     """One push in a process of its own. Exit code 0: it stands there; 3: try again."""
     arm("")
     desk = open_desk(Path(folder), url, connections=2, attempts=2, **options)
-    if desk.case.fact("packet_hash") is None:
+    if desk.case.state.packet_hash is None:
         put_packet(desk.case, parts.chart())
     arm(failpoint)
     try:

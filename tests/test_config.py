@@ -84,12 +84,12 @@ def test_the_ledger_may_be_elsewhere() -> None:
     ("old", "new", "said"),
     [
         (f'id = "{ID}"\n', "", "line 3: sources.home.id: required, but not there"),
-        (f'id = "{ID}"', 'id = "home"', "line 4: sources.home.id: Input should be a valid UUID"),
+        (f'id = "{ID}"', 'id = "home"', "line 4: sources.home.id: expected a valid UUID"),
         ("https://ehr.example.org/fhir/", "ehr.example.org",
          "line 5: sources.home.base_url: expected the server's base"),
         ('"test"\nauth', '"staging"\nauth',
-         "line 6: sources.home.environment: Input should be 'test' or 'production'"),
-        ('type = "bearer"', 'type = "oauth"', "line 7: sources.home.auth.type: Input should be"),
+         "line 6: sources.home.environment: expected 'test' or 'production'"),
+        ('type = "bearer"', 'type = "oauth"', "line 7: sources.home.auth.type: expected"),
         ('type = "bearer"', 'type = "basic"',
          "line 7: sources.home.auth: type basic takes username and password"),
         ('type = "bearer"', 'type = "smart"',
@@ -107,7 +107,7 @@ def test_the_ledger_may_be_elsewhere() -> None:
         ("max_entries = 50", "max_entries = 1", "line 16: destinations.away.bundle.max_entries: "),
         ("max_entries = 50", "max_entires = 5",
          "line 16: destinations.away.bundle.max_entires: unknown field"),
-        ("version = 1", "version = 2", "line 1: version: Input should be 1"),
+        ("version = 1", "version = 2", "line 1: version: expected 1"),
         ("[sources.home]", "[source.home]", "line 3: source: unknown field"),
     ],
 )  # fmt: skip
@@ -308,3 +308,40 @@ def test_a_secret_that_is_not_had_is_not_shown_either(
 def test_what_is_no_base_is_told(written_as: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         server_base(written_as)
+
+
+SECTION = """
+[sources.{name}]
+id = "{id}"
+base_url = "{url}"
+environment = "test"
+{more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "allowed"),
+    [
+        ("https://other.example.org/fhir", "", False),
+        ("https://EHR.example.org:443/fhir/", 'pull = "bulk"', True),
+        ("https://new.example.org/fhir", 'formerly = ["https://ehr.example.org/fhir"]', True),
+    ],
+)
+def test_two_servers_never_have_the_same_id(
+    tmp_path: Path, url: str, more: str, allowed: bool
+) -> None:
+    """A section was copied: what they call Patient/1 would be one person."""
+    first = SECTION.format(name="a", id=ID, url="https://ehr.example.org/fhir", more="")
+    path = tmp_path / "connector.toml"
+    path.write_text(first + SECTION.format(name="b", id=ID, url=url, more=more))
+    if allowed:
+        assert load(path).sources.keys() == {"a", "b"}
+    else:
+        with pytest.raises(UsageError, match=r"\[sources.a\] and \[sources.b\] are two servers"):
+            load(path)
+
+
+def test_blanks_around_an_address_are_none_of_it() -> None:
+    assert source(" https://ehr.example.org/fhir ").base_url == "https://ehr.example.org/fhir"
+    with pytest.raises(ValidationError, match="without blanks"):
+        source("https://ehr.example.org/my fhir")

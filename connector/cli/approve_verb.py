@@ -25,4 +25,5 @@ def command(config: Path, case: str, digest: str, by: str | None, as_json: bool)
       connector transfer request.yaml
     """
     job = common.job_of(config, case)
+    digest = digest.strip().lower()  # as it was copied, or read from paper
     return common.tell(transfer.approve(job, digest, common.who(by)), as_json, doubts="all")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import click
+from pydantic import ValidationError
 
 from .. import packet
 from ..config import Config, load, this_user
@@ -87,7 +88,13 @@ def request_of(config: Config, name: str) -> Request:
         return read_request(Path(name))
     folder = folder_of(config, name)
     with CaseFile.open(folder) as case:
-        return Request.model_validate(case.fact("request"))
+        try:
+            return Request.model_validate(case.state.request)
+        except ValidationError:
+            raise UsageError(
+                "the request of this case, taken by an older program, is not one for this program",
+                "Name the request file: what is wrong is said with its line.",
+            ) from None
 
 
 def folder_of(config: Config, name: str) -> Path:

@@ -1,5 +1,6 @@
 """`connector export CASE`."""
 
+from functools import partial
 from pathlib import Path
 from typing import cast, get_args
 
@@ -40,5 +41,6 @@ def command(config: Path, case: str, shape: str, output: Path, as_json: bool) ->
       connector export SO-2026-0001 -o packet.zip
       connector export request.yaml --as document -o packet.json
     """
-    stands = export(common.job_of(config, case), cast("packet.Shape", shape), output)
+    job = common.job_of(config, case)
+    stands = export(job, cast("packet.Shape", shape), output, partial(click.echo, err=True))
     return common.tell(stands, as_json)

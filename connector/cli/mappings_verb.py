@@ -102,7 +102,7 @@ def explain(config: Path, case: str, resource: str | None, as_json: bool) -> int
     """
     settings = load(config)
     with CaseFile.open(common.folder_of(settings, case)) as file:
-        request = Request.model_validate(file.fact("request"))
+        request = Request.model_validate(file.state.request)
         programme = settings.destination(request.destination).programme
         values = explain_case(file, common.mappings_of(settings), programme, resource)
     if as_json:

@@ -93,7 +93,7 @@ def _needed_by(config: Config, request_id: str) -> str:
     folder = case_folder(config, case_handle(config.source("source").id, request_id))
     if (folder / "case.db").exists():
         with CaseFile.open(folder) as case:
-            known = case.fact("needed_by")
+            known = case.state.needed_by
         if known:
             return str(known)
     return (datetime.now(UTC) + timedelta(days=14)).date().isoformat()

@@ -1,8 +1,8 @@
 """The one definition of equal, used to prove arrival and to compare two pulls.
 
-Keys sorted; numbers as digits and exponent; server-set meta set aside; tags, security labels and
-profiles of the sent record must be there, more may be; narrative compared as canonical XML. What is
-not equal so may still be the same values in another form (forms.py), or with other precision.
+Keys sorted; numbers as digits and exponent; server-set meta set aside; of the rest of `meta` all
+that was sent must be there, more may be; narrative compared as canonical XML. What is not equal so
+may still be the same values in another form (forms.py), or with other precision.
 """
 
 from enum import Enum
@@ -13,7 +13,9 @@ from .lossless import UndecodableError, canonical, canonical_xhtml, decode, same
 from .record import SERVER_META
 from .references import any_base
 
-_SUPERSET = ("tag", "security", "profile")
+_CODED = ("tag", "security")
+_SUPERSET = (*_CODED, "profile")
+META = "meta"  # told beside the forms: a server wrote more into `meta` than was sent
 OTHER_BASE = "its references are absolute, under another base than base_url"
 
 
@@ -47,9 +49,43 @@ def relation(sent: bytes, read: bytes, base_url: str = "") -> Relation:
     one, other = comparable(one), comparable(other)
     if canonical(one) == canonical(other):
         return Relation(Verdict.EQUAL)
+    plainly = _without_additions(one, other)
+    found = _without_meta(one, plainly, base_url)
+    if plainly is other or found.verdict is Verdict.DIFFERS:
+        return found
+    same = found.verdict is Verdict.EQUAL
+    return Relation(
+        Verdict.FORM_CHANGED if same else found.verdict, ", ".join(filter(None, (found.why, META)))
+    )
+
+
+def _without_meta(one: dict[str, Any], other: dict[str, Any], base_url: str) -> Relation:
+    """Two resources whose `meta` says the same, or is part of what differs."""
+    if canonical(one) == canonical(other):
+        return Relation(Verdict.EQUAL)
     if same_value(one, other):
         return Relation(Verdict.PRECISION_CHANGED)
     return _otherwise(one, other, base_url)
+
+
+def _without_additions(sent: dict[str, Any], read: dict[str, Any]) -> dict[str, Any]:
+    """`read` with the `meta` of `sent`, if all of that is in its own; else `read` itself.
+
+    Servers keep there whose project a record is and who wrote it (Medplum), or extensions.
+    """
+    mine, theirs = sent.get("meta", {}), read.get("meta", {})
+    if mine == theirs or not (isinstance(mine, dict) and isinstance(theirs, dict)):
+        return read
+    if not all(_within(value, theirs.get(name)) for name, value in mine.items()):
+        return read
+    return {name: value for name, value in read.items() if name != "meta"} | (
+        {"meta": mine} if mine else {}
+    )
+
+
+def _within(value: Any, other: Any) -> bool:
+    both_lists = isinstance(value, list) and isinstance(other, list)
+    return _items(value) <= _items(other) if both_lists else bool(value == other)
 
 
 def _otherwise(one: dict[str, Any], other: dict[str, Any], base_url: str) -> Relation:
@@ -105,8 +141,16 @@ def _meta_kept(sent: Any, read: Any) -> bool:
     that is none."""
     if not (isinstance(sent, dict) and isinstance(read, dict)):
         return bool(sent == read)
-    return all(_items(sent.get(name)) <= _items(read.get(name)) for name in _SUPERSET)
+    return all(_items(sent.get(name), name) <= _items(read.get(name), name) for name in _SUPERSET)
 
 
-def _items(values: Any) -> set[bytes]:
-    return {canonical(item) for item in (values if isinstance(values, list) else [])}
+def _items(values: Any, name: str = "") -> set[bytes]:
+    """The items of a list; of what has a code, the code: a server that keeps each tag once (HAPI)
+    shows it to everybody with the display of whoever came first."""
+    items = values if isinstance(values, list) else []
+    return {canonical(_coded(item) if name in _CODED else item) for item in items}
+
+
+def _coded(item: Any) -> Any:
+    named = isinstance(item, dict) and item.get("code")
+    return {k: item[k] for k in ("system", "code") if k in item} if named else item

@@ -43,6 +43,20 @@ def required(type_name: str, *path: str) -> bool:
     return bool(demanded or (field is not None and field.is_required()))
 
 
+@cache
+def targets(type_name: str, *path: str) -> frozenset[str] | None:
+    """The types that R4 allows a reference at `path` (member names) of a type to point to.
+
+    None where any may be, or the models know no such type or element.
+    """
+    try:
+        extra = getattr(_field(type_name, path), "json_schema_extra", None) or {}
+    except LookupError:
+        return None
+    allowed = frozenset(extra.get("enum_reference_types") or ())
+    return None if not allowed or "Resource" in allowed else allowed
+
+
 def has(type_name: str, *path: str) -> bool:
     """Whether R4 has an element at `path` (member names, without positions) of a type.
 

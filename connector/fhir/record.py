@@ -11,6 +11,8 @@ from .systems import TAG
 
 # Set anew by whichever server stores the resource (FHIR R4 resource.html#Meta).
 SERVER_META = ("versionId", "lastUpdated", "source")
+# What else R4 has there; anything more is a server's own (Medplum: project, author, compartment).
+_META = ("id", "extension", "profile", "security", "tag")
 _FIRST = ("resourceType", "id", "meta")
 
 
@@ -66,7 +68,8 @@ def labelled(data: bytes, labels: list[Any]) -> bytes:
 def with_identity(data: bytes, resource_id: str | None, tags: Iterable[dict[str, str]]) -> bytes:
     """`data` under another id and with `tags` added; every other member's value byte for byte.
 
-    `resource_id` None leaves the id out (for a create: the server chooses). Server-set meta goes.
+    `resource_id` None leaves the id out (for a create: the server chooses). Of meta goes what a
+    server sets.
     `data` is a resource that `peek` takes.
     """
     return identified(members(data), resource_id, tags)
@@ -77,8 +80,7 @@ def identified(
 ) -> bytes:
     """As `with_identity`, from the members of a resource."""
     meta = decode(top["meta"]) if "meta" in top else {}
-    for name in SERVER_META:
-        meta.pop(name, None)
+    meta = {name: value for name, value in meta.items() if name.lstrip("_") in _META}
     meta["tag"] = [*(meta.get("tag") or []), *tags]
     parts = [b'"resourceType":' + bytes(top["resourceType"])]
     if resource_id is not None:

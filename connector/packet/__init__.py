@@ -10,6 +10,7 @@ from .release.override import not_releasable
 from .render.bundle import must_be_sendable, render
 from .render.handover import Shape, write
 from .render.outline import Line, Outline
+from .render.reference_targets import not_allowed
 from .ruleset.loading import load
 from .ruleset.mappings import Mappings
 from .ruleset.programme import settled
@@ -36,6 +37,7 @@ __all__ = [
     "map_case",
     "media_type",
     "must_be_sendable",
+    "not_allowed",
     "not_releasable",
     "render",
     "settled",

@@ -54,6 +54,8 @@ from .release.authorization import authorization, statement
 from .release.consent_reviews import consents_hash
 from .release.consents import gather
 from .release.decide import Barrier, tell_unreadable
+from .release.keys_in_documents import BY_TEXT, keyed
+from .release.near_withheld import BY_LINK, near
 from .release.redact import cut
 from .release.requested import must_travel, named
 from .release.sensitive import sensitive_kinds
@@ -61,6 +63,7 @@ from .release.withhold import spread
 from .render.outline import Outline, outline
 from .ruleset.change import Rule
 from .ruleset.mappings import Mappings
+from .ruleset.release_rules import KEYED, NEAR
 
 _FIRST = Revision()
 
@@ -93,7 +96,7 @@ def map_case(
     rules = changing(mappings, destination)
     links = Links(case, source.base_url)
     secrets = Secrets.of(case, mappings.endpoints)
-    patient = f"Patient/{case.fact('source_patient')}"
+    patient = f"Patient/{case.state.source_patient}"
     keep_undone(case, ())
     rows, unreadable = _read(case, links, mappings, rules, progress)
     _has_patient(patient, rows)
@@ -101,7 +104,7 @@ def map_case(
     inherited = inherit(rows, places)
     mark_minors(rows, patient, case, mappings, _instant(as_of))
     # A consent is judged when the packet is about to leave, the rest as the chart was read.
-    judged_at = max(_instant(as_of), _instant(case.fact("consents_at") or as_of))
+    judged_at = max(_instant(as_of), _instant(case.state.consents_at or as_of))
     patient_id = patient.partition("/")[2]
     signed = authorization(case, request.basis, mappings, patient_id, judged_at)
     consents = gather(
@@ -152,7 +155,11 @@ def map_case(
 
     leaving = [row for key, row in rows.items() if key in chosen]
     notices = notices_for(leaving, mappings.release)
-    sensitive = sensitive_kinds(leaving, mappings)
+    for_a_person = [
+        (NEAR, BY_LINK, near(leaving, rows, barred, mappings.selection.shared)),
+        (KEYED, BY_TEXT, keyed(case, leaving, secrets)),
+    ]
+    sensitive = sensitive_kinds(leaving, for_a_person, mappings)
     with _held_with(case, decided):
         hold_sensitive(sensitive, mappings.heuristic, request, barrier.released)
     subject = subject_of(case, source, patient)
@@ -224,11 +231,11 @@ def map_case(
             case, decided.values(), [finding.line() for finding in findings], entries
         )
         replace_coverage(case, coverage.lines(), coverage.changed)
-        case.set_fact("consents_say", consents.said)
-        case.set_fact("consents_hash", consents_hash(case))
-        case.set_fact("consent_reviews", dict(consents.bound))
-        case.set_fact("owner_entry", writer.owner_entry)
-        case.set_fact("envelope", writer.envelope(digest))
+        case.state.consents_say = consents.said
+        case.state.consents_hash = consents_hash(case)
+        case.state.consent_reviews = {name: list(two) for name, two in consents.bound.items()}
+        case.state.owner_entry = writer.owner_entry
+        case.state.envelope = writer.envelope(digest)
     hinge = [rows[key] for key in request.hinge]
     status, amount = mappings.status, Amount.of(leaving)
     return outline(

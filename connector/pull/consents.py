@@ -16,7 +16,6 @@ from ..settings import Source
 from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from .context import SOURCE_BASES
 from .files.closure import QUERY
 from .input.given import Files
 from .lookup import DEMANDS, ask, page_of
@@ -36,10 +35,10 @@ def consents_now(case: CaseFile, settings: Source, source: Endpoint | None) -> l
     Raises `Held` (`consent-unread`) if the source does not let them be read, `SourceFailed` if it
     is not there, `Waiting`.
     """
-    patient = chart.record(case, "Patient", str(case.fact("source_patient")))
+    patient = chart.record(case, "Patient", str(case.state.source_patient))
     if patient is None:
         raise SourceFailed("the chart has no Patient record", "Pull the case again.")
-    bases = (settings.base_url, *case.fact(SOURCE_BASES, []))
+    bases = (settings.base_url, *case.state.source_bases)
     whom = person(patient.body, bases if source else None)
     sieve = Sieve(settings.base_url, patient.id, SEVERAL_PEOPLE, settings.record_bytes_max, whom)
     if source is None:

@@ -19,9 +19,6 @@ from .records import Sieve
 from .servers import Known
 from .workers import Workers
 
-# The fact that holds by which other address the source names its own records.
-SOURCE_BASES = "source_bases"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Gathering:
@@ -39,7 +36,7 @@ class Gathering:
 
     def bases(self) -> tuple[str, ...]:
         """Every address of the source: the one that we ask, and what it calls itself."""
-        return (self.settings.base_url, *self.case.fact(SOURCE_BASES, []))
+        return (self.settings.base_url, *self.case.state.source_bases)
 
     def gap(self, wanted: Wanted | tuple[Wanted, ...], kind: GapKind, why: str) -> None:
         """Store a gap, marked if the operator expects it."""

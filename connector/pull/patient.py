@@ -19,8 +19,9 @@ from .lookup import carries, find, read
 
 _MERGES_MAX = 5  # of records merged one into the next
 _CHECK = (
-    "Find out which record at the source is this person's, and name it in a request with a new"
-    " request_id; `connector cancel` ends this one."
+    "Find out which record at the source is this person's, and name it in the request. Where"
+    " something has left already, ask anew under a new request_id; `connector cancel` ends this"
+    " one."
 )
 
 
@@ -70,12 +71,12 @@ def read_again(source: Endpoint, patient_id: str) -> Record:
 
 def stay_with(case: CaseFile, patient_id: str) -> None:
     """Raise `Held` if the case was opened for another patient than the one found now."""
-    if case.fact("source_patient", patient_id) != patient_id:
+    if case.state.source_patient not in (None, patient_id):
         raise Held(
             "patient",
             "the request now comes to another patient than when this case was opened",
-            "If that is the right record, ask anew under a new request_id; `connector cancel` ends"
-            " this one.",
+            "If that is the right record, name its id in the request. Where something has left"
+            " already, ask anew under a new request_id; `connector cancel` ends this one.",
         )
 
 
@@ -135,8 +136,9 @@ def _by_identifier(source: Endpoint, choice: PatientChoice) -> bytes:
         raise Held(
             "patient",
             "the source finds patients by this identifier who do not have it",
-            "Name the patient's id in a request with a new request_id; `connector cancel` ends this"
-            " one. Tell the people who run the source that its search passes over identifiers.",
+            "Name the patient's id in the request. Where something has left already, ask anew under"
+            " a new request_id; `connector cancel` ends this one. Tell the people who run the"
+            " source that its search passes over identifiers.",
         )
     if len(found) != 1:
         raise Held(

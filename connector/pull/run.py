@@ -18,6 +18,7 @@ from ..settings import Source
 from ..store import chart, gaps
 from ..store.casefile import CaseFile
 from ..store.chart import Record
+from ..store.state import required
 from . import changed, delta
 from .attachments import fetch, inline
 from .bulk import delete, export
@@ -58,7 +59,7 @@ def pull_chart(
     the end, `pull_complete`. Raises `Held` (which patient), `SourceFailed` (no R4 server, or one
     that gives nothing) or `Waiting`; what was pulled until then is kept.
     """
-    if case.fact("pull_complete") and not any(gap.kind in MENDABLE for gap in gaps.of(case)):
+    if case.state.pull_complete and not any(gap.kind in MENDABLE for gap in gaps.of(case)):
         return
     if settings.pull == "bulk":
         export.not_too_early(case)
@@ -139,18 +140,18 @@ def _open(pull: Pull, found: Found, began: str) -> None:
         pull.wanted_types,
         pull.known,
     )
-    since = case.fact("pulled_before")
+    since = case.state.pulled_before
     fresh = not chart.queries(case)
-    again = since is not None and fresh
-    if again:
+    again = fresh and since is not None
+    if fresh and since is not None:
         planned = delta.narrowed(pull, since, planned)
     with case.commit():
-        case.set_fact("pull_complete", None)
-        if fresh or case.fact("pull_began") is None:
-            case.set_fact("pull_began", began)
+        case.state.pull_complete = None
+        if fresh or case.state.pull_began is None:
+            case.state.pull_began = began
         if again:
             chart.keep_only(case, (query.key for query in planned if delta.is_narrowed(query)))
-        case.set_fact("source_patient", found.record.id)
+        case.state.source_patient = found.record.id
         # The gaps are about to be told anew. One on pages that are already stored would not be
         # found again, so that query starts over.
         told = {wanted for gap in gaps.of(case) for wanted in gap.wanted}
@@ -191,7 +192,7 @@ def _ask(pull: Pull) -> None:
 def _follow_changes(pull: Pull, before: Record) -> None:
     """Ask again for what changed since the pull began, which may be a run before this one."""
     for _ in range(_CHANGES_MAX):
-        if not changed.ask_again(pull, pull.case.fact("pull_began")):
+        if not changed.ask_again(pull, required(pull.case.state.pull_began)):
             break
         _ask(pull)
     _look_again(pull, before)
@@ -236,6 +237,6 @@ def _finish(pull: Pull, began: str) -> None:
     with pull.case.commit():
         pull.missing.report(pull.case, pull.settings.expected_gaps)
         chart.compare_with_earlier(pull.case)
-        pull.case.set_fact("pull_began", began)
-        pull.case.set_fact("pull_complete", True)
+        pull.case.state.pull_began = began
+        pull.case.state.pull_complete = True
     pull.tell("done")

@@ -53,7 +53,7 @@ def binary(case: CaseFile, resource_id: str) -> packet.Entry | None:
     node = list(_with_data(decode(owner.body)))[row[2]]
     patient = case.row(
         "SELECT id FROM entry WHERE type = 'Patient' AND origin = 'carried' AND source = ?",
-        (f"Patient/{case.fact('source_patient')}",),
+        (f"Patient/{case.state.source_patient}",),
     )
     resource = {
         "resourceType": BINARY,

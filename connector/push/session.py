@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 from ..endpoint import Endpoint
 from ..errors import Answered, ConnectorError, DestinationRefused, EndpointError
@@ -15,11 +14,11 @@ from ..settings import Destination, Kind, Source
 from ..store import packet, update
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
+from ..store.values import Way
 from ..store.written import Known, Written
 from . import binaries
 
 # How writes travel: all or none, each for itself in one Bundle, or one request each.
-Way = Literal["transaction", "batch", "single"]
 
 # The authored resources that carry the request itself: without one of them nothing is announced.
 REQUEST = "ServiceRequest"
@@ -61,7 +60,7 @@ class Desk:
         """The packet's own Patient: the source's, in packet form."""
         found = self.case.row(
             "SELECT type, id FROM entry WHERE origin = 'carried' AND source = ?",
-            (f"Patient/{self.case.fact('source_patient')}",),
+            (f"Patient/{self.case.state.source_patient}",),
         )
         if found is None:
             raise ConnectorError("internal: the packet holds no Patient")
@@ -69,7 +68,7 @@ class Desk:
 
     def source_patient(self) -> str | None:
         """The id of the patient at the source. A case made from a receipt knows the request's."""
-        found: str | None = self.case.fact("source_patient") or self.request.patient.id
+        found: str | None = self.case.state.source_patient or self.request.patient.id
         return found
 
     @property
@@ -88,8 +87,7 @@ class Desk:
     @property
     def kind(self) -> Kind:
         """How the packet travels there; what began in one way goes on in it."""
-        found: Kind = self.case.fact("kind") or self.settings.kind
-        return found
+        return self.case.state.kind or self.settings.kind
 
     @property
     def record_by_record(self) -> bool:
@@ -103,13 +101,12 @@ class Desk:
 
     def way(self) -> Way:
         """How writes travel to this destination: settled with the patient, before the first."""
-        found: Way = self.case.fact("way", "transaction")
-        return found
+        return self.case.state.way or "transaction"
 
     def wrote(self, records: Iterable[Written]) -> None:
         """Keep in the ledger how we left records there. Raises `LockHeld`."""
         if left := list(records):
-            as_of = self.case.fact("as_of") or ""
+            as_of = self.case.state.as_of or ""
             self.ledger.wrote(self.handle, self.fence, str(self.settings.id), as_of, left)
 
     def forget(self, keys: Iterable[str]) -> None:

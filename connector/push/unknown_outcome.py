@@ -7,6 +7,7 @@ is sent again until somebody has asked them, and says what they were told.
 from typing import Literal
 
 from ..errors import Held, UsageError
+from ..store.state import required
 from .session import Desk
 
 Said = Literal["arrived", "absent"]
@@ -21,7 +22,7 @@ _ASK = (
 
 def in_doubt(desk: Desk, what: str, why: str = "its answer was lost") -> Held:
     """Keep that nobody knows whether `what` arrived: the error to raise."""
-    desk.case.set_fact("doubt", {"what": what, "why": why})
+    desk.case.state.unknown_outcome = {"what": what, "why": why}
     return Held("unclear", f"{what} may have arrived, and may not: {why}", _ASK)
 
 
@@ -29,18 +30,18 @@ def say(desk: Desk, answer: str, by: str, at: str) -> None:
     """Record what somebody was told (`arrived`, `absent`). `UsageError` for another word."""
     if answer not in ("arrived", "absent"):
         raise UsageError("expected `arrived` or `absent`", "Run the same command again.")
-    said = {**desk.case.fact("doubt"), "said": answer, "by": by, "at": at}
+    said = {**required(desk.case.state.unknown_outcome), "said": answer, "by": by, "at": at}
     with desk.case.commit():
-        desk.case.set_fact("doubts", [*desk.case.fact("doubts", []), said])
-        desk.case.set_fact("doubt", None)
-        desk.case.set_fact("told", said)
+        desk.case.state.unknown_outcomes = [*desk.case.state.unknown_outcomes, said]
+        desk.case.state.unknown_outcome = None
+        desk.case.state.unknown_outcome_said = said
 
 
 def told(desk: Desk) -> Said | None:
     """What somebody said since the doubt, once. Raises `Held` again while nobody has."""
-    if open_doubt := desk.case.fact("doubt"):
+    if open_doubt := desk.case.state.unknown_outcome:
         raise in_doubt(desk, **open_doubt)
-    said = desk.case.fact("told")
+    said = desk.case.state.unknown_outcome_said
     if said is None:
         return None
     answer: Said = said["said"]
@@ -49,9 +50,9 @@ def told(desk: Desk) -> Said | None:
 
 def told_if_any(desk: Desk) -> Said | None:
     """As `told`, where something is done whatever anybody said."""
-    return (desk.case.fact("told") or {}).get("said")
+    return (desk.case.state.unknown_outcome_said or {}).get("said")
 
 
 def settled(desk: Desk) -> None:
     """Say, in the commit that acts on it, that what somebody said has been heard."""
-    desk.case.set_fact("told", None)
+    desk.case.state.unknown_outcome_said = None

@@ -4,7 +4,8 @@ Taken from the SearchParameter resources and CompartmentDefinition/patient of FH
 One paragraph per type: its token parameters, then after `>` its reference parameters. `name=path`
 where the element path differs from the parameter's name, `,` between paths, `*` before a parameter
 through which the type belongs to the patient compartment (Device and Task do not, in R4). Of a
-Patient, names and birth date (strings and date in FHIR) are found only as they are written.
+Patient, names (strings in FHIR) are found only as they are written, the birth date by day, month
+and year.
 """
 
 from dataclasses import dataclass

@@ -20,6 +20,13 @@ def terms(resource: Resource, links: Iterable[tuple[str, str]]) -> frozenset[Ter
     found = {("_id", resource["id"]), *_meta(resource)}
     for name, paths in parameters.tokens.items():
         found.update((name, token) for path in paths for token in _tokens(_at(resource, path)))
+    # A date is found by its month and by its year too (search.html#date).
+    found.update(
+        ("birthdate", born[:most])
+        for name, born in set(found)
+        if name == "birthdate"
+        for most in (4, 7)
+    )
     targets = list(links)
     for name, paths in parameters.references.items():
         for path, target in targets:

@@ -18,10 +18,12 @@ from ..failpoint import reach
 from ..gap import read
 from .lock import in_turn
 from .private import private_folder
+from .state import CaseState
 
 # 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`; 5: fewer delivery states;
 # 7: no `ruling`, decisions without label and `because`; 8: a gap's `what` and `why` as text
-SCHEMA_VERSION = 9
+# 9: the state under other names
+SCHEMA_VERSION = 10
 _PIECE = 256 * 1024
 
 _DELIVERY = """(
@@ -36,10 +38,10 @@ _GAP = """(
   wanted TEXT NOT NULL, kind TEXT NOT NULL, reasons TEXT NOT NULL,
   expected INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (wanted, kind)) STRICT"""
 
-# Bodies are bytes as the source sent them. `fact` holds small things as JSON by name.
+# Bodies are bytes as the source sent them. `state` holds JSON by name: state.py.
 # IF NOT EXISTS: two processes may open a new case at the same moment.
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
 -- pull: one row per search or operation asked; `next_url` is where to go on
 CREATE TABLE IF NOT EXISTS query (
@@ -157,6 +159,14 @@ _CHANGES = {
     8: "CREATE TABLE gap_now _GAP;"
     "INSERT INTO gap_now SELECT wanted(what), kind, json_array(why), expected FROM gap;"
     "DROP TABLE gap; ALTER TABLE gap_now RENAME TO gap;",
+    9: "INSERT OR REPLACE INTO state SELECT CASE name WHEN 'state' THEN 'status'"
+    " WHEN 'mapped' THEN 'mapped_with' WHEN 'identity' THEN 'route'"
+    " WHEN 'doubt' THEN 'unknown_outcome' WHEN 'told' THEN 'unknown_outcome_said'"
+    " WHEN 'doubts' THEN 'unknown_outcomes' WHEN 'doubles' THEN 'duplicates_decided'"
+    " WHEN 'copies_kept' THEN 'duplicates_kept' WHEN 'risen' THEN 'undeleted'"
+    " WHEN 'taken_back' THEN 'cancel_contents' WHEN 'write_no' THEN 'last_write'"
+    " ELSE name END, value FROM fact"
+    " WHERE name NOT IN ('source_software', 'second_write'); DROP TABLE fact;",
 }
 
 
@@ -167,6 +177,7 @@ class CaseFile:
         self._db = connection
         self._lock = threading.RLock()
         self._fence: int | None = None
+        self.state = CaseState(self)
         self.path = path
         self.folder = path.parent
 
@@ -216,7 +227,7 @@ class CaseFile:
         Who has a lower one by now was stopped and overtaken: every commit of theirs raises
         `LockHeld`. (The lock on the folder keeps writers apart; this holds where it was removed.)
         """
-        self.set_fact("fence", fence)
+        self.state.fence = fence
         self._fence = fence
 
     @contextmanager
@@ -249,7 +260,7 @@ class CaseFile:
                 self._db.execute("ROLLBACK")
 
     def _check_fence(self) -> None:
-        if self._fence is not None and self.fact("fence") != self._fence:
+        if self._fence is not None and self.state.fence != self._fence:
             raise LockHeld(
                 "another run has taken over this case", "Let that one finish: `connector status`."
             )
@@ -310,18 +321,6 @@ class CaseFile:
         ):
             while piece := content.read(_PIECE):
                 blob.write(piece)
-
-    def fact(self, name: str, default: Any = None) -> Any:
-        """A small value by name (JSON), or `default`."""
-        found = self.row("SELECT value FROM fact WHERE name = ?", (name,))
-        return json.loads(found[0]) if found else default
-
-    def set_fact(self, name: str, value: Any) -> None:
-        """Keep a small JSON value by name; None forgets it."""
-        with self.commit():
-            self.execute("DELETE FROM fact WHERE name = ?", (name,))
-            if value is not None:
-                self.execute("INSERT INTO fact VALUES (?, ?)", (name, json.dumps(value)))
 
 
 @contextmanager

@@ -187,7 +187,7 @@ def begin_again(case: CaseFile, since: str) -> None:
         for table in ("query", "page", "counted", "change"):
             case.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
         gaps.forget(case)
-        case.set_fact("pulled_before", since)
+        case.state.pulled_before = since
 
 
 def keep_only(case: CaseFile, keys: Iterable[str]) -> None:
@@ -226,7 +226,7 @@ def compare_with_earlier(case: CaseFile) -> None:
 
     What is not there is gone only if its type has no gap: else it may only not have been had.
     """
-    if case.fact("pulled_before") is None:
+    if case.state.pulled_before is None:
         return
     broken = broken_types(gaps.of(case))
     unclear = FILES in broken  # may hold records of any type

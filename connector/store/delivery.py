@@ -28,9 +28,6 @@ class Delivery(NamedTuple):
     note: str
 
 
-# The case fact that the search by tag was refused when copies were last looked for.
-COPIES_UNSEEN = "copies_unseen"
-
 _COLUMNS = "type, id, write_no, target_id, version, sent_sha256, read_sha256, status, note"
 
 
@@ -183,7 +180,7 @@ def id_map(case: CaseFile) -> dict[str, str]:
 
 def places(case: CaseFile) -> dict[str, str]:
     """`Type/<derived id>` → where it stands: `Type/id there`, or within what was sent whole."""
-    whole = case.fact("whole")
+    whole = case.state.whole
     if whole is None:
         return id_map(case)
     rows = case.rows("SELECT type, id FROM delivery WHERE write_no > 0")

@@ -32,14 +32,14 @@ def elsewhere(case: CaseFile) -> Elsewhere:
 
 
 def _ends(case: CaseFile) -> tuple[object, object]:
-    identity = case.fact("identity") or {}
+    identity = case.state.route or {}
     return identity.get("source_id"), identity.get("destination_id")
 
 
 def _add(found: Elsewhere, other: CaseFile) -> None:
-    if (other.fact("kind") or "transaction") != "transaction":
+    if (other.state.kind or "transaction") != "transaction":
         return  # its records stand within a Bundle or a file
-    withdrawn = (other.fact("withdrawal") or {}).get("how") == "recall"
+    withdrawn = other.state.withdrawal is not None and other.state.withdrawal["how"] == "recall"
     for row in deliveries(other):
         if row.status in ("rejected", "removed"):
             continue

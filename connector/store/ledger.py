@@ -78,6 +78,10 @@ _turns = Table(
 )
 
 
+# How a case ends by a person's word: the event of its disclosures → its state.
+_ENDED = {"recall": "recalled", "cancel": "cancelled", "close": "closed"}
+
+
 @dataclass(frozen=True, slots=True)
 class CaseRow:
     """One case as the ledger knows it."""
@@ -335,6 +339,18 @@ class Ledger:
                 .where(_cases.c.handle == handle)
                 .values(state=state, exit_code=exit_code, updated_at=_now())
             )
+
+    def ended(self, handle: str) -> str:
+        """How people ended a case, `closed`, `cancelled` or `recalled`; "" where nobody did.
+
+        Also by the log of disclosures, where the end was not reached yet.
+        """
+        with self._begin() as db:
+            state = db.execute(select(_cases.c.state).where(_cases.c.handle == handle)).scalar()
+        if state in _ENDED.values():
+            return str(state)
+        events = {row.event for row in self.disclosures(handle)}
+        return next((how for event, how in _ENDED.items() if event in events), "")
 
     def next_write_no(self, handle: str) -> int:
         """The number of the case's next write, from 1; never used before, even for a lost one."""

@@ -116,7 +116,7 @@ def replace_packet(
                 (resource_type, resource_id, origin, source, sha256(body), body),
             )
         digest = packet_hash(case)
-        case.set_fact("packet_hash", digest)
+        case.state.packet_hash = digest
     return digest
 
 
@@ -222,13 +222,13 @@ def decisions(case: CaseFile, outcome: str | None = None) -> list[Decision]:
 def keep_undone(case: CaseFile, made: Iterable[Decision]) -> None:
     """Keep what was decided of records when the case was held before there was a packet."""
     decisions = [list(decision) for decision in made]
-    if decisions or case.fact("decided_before_held"):
-        case.set_fact("decided_before_held", decisions or None)
+    if decisions or case.state.decided_before_held:
+        case.state.decided_before_held = decisions or None
 
 
 def undone(case: CaseFile) -> list[Decision]:
     """What was decided of records when the case was held before there was a packet."""
-    return [Decision(*values) for values in case.fact("decided_before_held", [])]
+    return [Decision(*values) for values in case.state.decided_before_held]
 
 
 def items(case: CaseFile) -> list[Item]:

@@ -5,14 +5,13 @@ ends were when it was opened, environment and base address, and an approval coun
 """
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import Held
-from ..settings import Destination, Source
+from ..settings import Destination, Source, base
 from . import packet
 from .casefile import CaseFile
+from .values import Approval
 
-_PORTS = {"http": 80, "https": 443}
 # What people brought for a patient: it outlives another destination, not another patient.
 _PEOPLES = ("supplied", "waiver")
 _CHART_AND_AFTER = (
@@ -24,7 +23,7 @@ _FILES = ("packet.json", "patients.txt", "receipt.json", "receipt.jws")
 
 
 def route(patient: dict[str, Any], source: Source, destination: Destination) -> dict[str, Any]:
-    """Patient, source and destination as they are frozen: the case fact `identity`."""
+    """Patient, source and destination as they are frozen: `CaseState.route`."""
     return {
         "patient": patient,
         "source_id": str(source.id),
@@ -40,15 +39,6 @@ def where(destination: Destination) -> str:
     if destination.folder is not None:
         return f"folder {destination.folder.resolve()}"
     return base(destination.base_url)
-
-
-def base(url: str) -> str:
-    """A base address in one form: two that differ in letters or in a port left out are one."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
-    port = parts.port or _PORTS.get(parts.scheme)
-    host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}"
 
 
 def _end(environment: str, address: str) -> dict[str, str]:
@@ -67,29 +57,30 @@ def begin_anew(case: CaseFile, *, same_patient: bool) -> None:
         for table in tables:
             case.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the lines above
         case.execute("DELETE FROM content WHERE sha256 NOT IN (SELECT sha256 FROM supplied)")
-        case.execute("DELETE FROM fact WHERE name NOT IN ('fence', 'request_file')")
+        case.state.begin_anew()
 
 
 def approve(case: CaseFile, by: str, at: str) -> None:
     """Record that a person lets the packet as it is now leave, on the way that is frozen now."""
-    case.set_fact("approval", {**_bound(case), "by": by, "at": at})
+    case.state.approval = {**_bound(case), "by": by, "at": at}
 
 
-def approved(case: CaseFile, since: str = "") -> bool:
+def approved(case: CaseFile, since: str = "", until: str = "9") -> bool:
     """Whether a person let this very packet go from this source to this destination.
 
-    Under the consents as they are now, and not before `since` (a FHIR instant in UTC).
+    Under the consents as they are now, and from `since` to `until` (FHIR instants in UTC): one of
+    the future was given while a clock was wrong, and would not grow old.
     """
-    made = case.fact("approval") or {}
+    made = case.state.approval or {}
     same = all(made.get(name) == value for name, value in _bound(case).items())
-    return same and made.get("at", "") >= since
+    return same and since <= made.get("at", "") <= until
 
 
-def _bound(case: CaseFile) -> dict[str, Any]:
+def _bound(case: CaseFile) -> Approval:
     return {
-        "hash": case.fact("packet_hash"),
-        "for": case.fact("identity"),
-        "consents": case.fact("consents_hash"),
+        "hash": case.state.packet_hash,
+        "for": case.state.route,
+        "consents": case.state.consents_hash,
     }
 
 
@@ -108,5 +99,5 @@ def must_be_whole(case: CaseFile) -> None:
 
     Each body is compared with its hash when it is read (store/packet.py); this compares the hashes.
     """
-    if packet.packet_hash(case) != case.fact("packet_hash"):
+    if packet.packet_hash(case) != case.state.packet_hash:
         raise packet.altered()

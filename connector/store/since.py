@@ -14,8 +14,6 @@ from .casefile import CaseFile
 from .packet import Decision
 from .update import number, renewed
 
-_FOUND = "withheld_since"
-_SAID = "single_records"  # what people decided of single records that stand there
 _NOT_THERE = ("intended", "rejected", "removed")
 TAKEN_BACK = "taken-back"  # the rule by which a record stays here that a person took back
 
@@ -88,7 +86,7 @@ def note(
     `say`: what the consents said then. `code`: why nothing of the packet could leave now, if that
     is so. `runs_out`: `at` and `records`: what is withheld from then on, by the consents alone.
     """
-    before = case.fact(_FOUND) or {}
+    before = case.state.withheld_since or {}
     listed = [list(each) for each in records]
     # What the source has no more nobody can judge: it stays as it was judged last.
     listed += [
@@ -101,17 +99,17 @@ def note(
         "at": at, "say": say, "code": code, "records": listed, "ever": sorted(ever), "unread": "",
         "runs_out": runs_out,
     }  # fmt: skip
-    case.set_fact(_FOUND, found)
+    case.state.withheld_since = found
 
 
 def unread(case: CaseFile, why: str) -> None:
     """Say that the consents could not be read again, after the last look. `why`: safe to print."""
-    case.set_fact(_FOUND, {**(case.fact(_FOUND) or {}), "unread": why})
+    case.state.withheld_since = {**(case.state.withheld_since or {}), "unread": why}
 
 
 def noted(case: CaseFile) -> dict[str, Any]:
     """What the last look found; empty if there was none."""
-    found: dict[str, Any] = case.fact(_FOUND) or {}
+    found: dict[str, Any] = case.state.withheld_since or {}
     return found
 
 
@@ -125,15 +123,19 @@ def decide(
 ) -> None:
     """Keep what a person decided of records that stand there: `keep` or `recall`. In a commit."""
     rules = {each.record: each.rule for each in found_at(case, None)}
-    said = dict(case.fact(_SAID) or {})
+    said = dict(case.state.single_records or {})
     for record in records:
         rule = rules.get(record, "")
-        told = said.get(record, {}).get("update") if how == "recall" else None
+        before = said.get(record, {}) if how == "recall" else {}
+        told = before.get("update")
+        # Said again of one that is under way: it goes on from where it is.
+        phase = before.get("phase", "") if before.get("how") == how else ""
         said[record] = {
-            "how": how, "by": by, "reason": reason, "at": at, "rule": rule, "phase": "",
+            "how": how, "by": by, "reason": reason, "at": at, "rule": rule,
+            "phase": "" if phase == "done" else phase,
             "update": told or number(case) + 1,
         }  # fmt: skip
-    case.set_fact(_SAID, said)
+    case.state.single_records = said
 
 
 def unfinished(case: CaseFile) -> list[str]:
@@ -148,8 +150,10 @@ def phase(case: CaseFile, record: str) -> str:
 
 def reached(case: CaseFile, records: Iterable[str], phase: str) -> None:
     """Say how far the taking back of records has come: `emptied`, or `done`."""
-    said = dict(case.fact(_SAID) or {})
-    case.set_fact(_SAID, said | {record: {**said[record], "phase": phase} for record in records})
+    said = dict(case.state.single_records or {})
+    case.state.single_records = said | {
+        record: {**said[record], "phase": phase} for record in records
+    }
 
 
 def last_by(case: CaseFile) -> str | None:
@@ -160,7 +164,7 @@ def last_by(case: CaseFile) -> str | None:
 
 def taken_back(case: CaseFile) -> dict[str, dict[str, Any]]:
     """Records that a person took back: `Type/id` at the source → by, reason, at."""
-    said = case.fact(_SAID) or {}
+    said = case.state.single_records or {}
     return {record: each for record, each in said.items() if each["how"] == "recall"}
 
 
@@ -171,7 +175,7 @@ def taken_back_in(case: CaseFile, number: int) -> int:
 
 def may_stay(case: CaseFile) -> dict[str, dict[str, Any]]:
     """Records of which a person said that they may stay, and the rule of which it was said."""
-    said = case.fact(_SAID) or {}
+    said = case.state.single_records or {}
     return {record: each for record, each in said.items() if each["how"] == "keep"}
 
 

@@ -11,6 +11,7 @@ from ..errors import Exit
 from ..gap import BROKEN, ItemKind
 from . import chart, coverage, delivery, gaps, packet, recalled, since
 from .casefile import CaseFile
+from .state import required
 from .update import number, opened
 
 _UNPROVED = ("sent", "accepted", "differs")
@@ -71,6 +72,7 @@ class Standing:
     task: str | None
     patient: str | None
     patient_chosen: dict[str, Any] | None  # the last decision of a person about it
+    edit_waits: bool  # the request was edited, and is taken up when this packet is told
     copies_unseen: bool  # whether copies of ours stand there could not be looked for
     update: dict[str, Any] | None  # the last one after the first packet; told_at None: on its way
     withheld_since: dict[str, Any] | None  # of ours there: what would be withheld now
@@ -95,8 +97,8 @@ class Need:
 
 def need_of(case: CaseFile) -> Need:
     """From the request and its deadline as the case file has them."""
-    meeting = ((case.fact("request") or {}).get("meeting") or {}).get("start")
-    needed_by = case.fact("needed_by")
+    meeting = ((case.state.request or {}).get("meeting") or {}).get("start")
+    needed_by = case.state.needed_by
     zone = zone_of(meeting or needed_by)
     due = due_at(needed_by, zone) if needed_by else None
     over = max(due, day_ends(meeting)) if due and meeting else due
@@ -106,14 +108,14 @@ def need_of(case: CaseFile) -> Need:
 def facts_of(case: CaseFile, now: datetime) -> Facts:
     """Everything that the exit code of a case depends on, at `now` (UTC)."""
     return Facts(
-        state=State(case.fact("state", State.OPENED)),
+        state=case.state.status,
         missing_required=any(item.missing for item in packet.items(case)),
         unexpected_gap=any(g.kind in BROKEN and not g.expected for g in gaps.of(case)),
         due=need_of(case).due,
-        delivered_at=_moment(case.fact("announced_at")),
-        back_at=_moment(case.fact("back_at")),
+        delivered_at=_moment(case.state.announced_at),
+        back_at=_moment(case.state.back_at),
         withheld_since=bool(since.undecided(case, now)),
-        closed=case.fact("closed") is not None,
+        closed=case.state.closed is not None,
         now=now,
     )
 
@@ -124,17 +126,17 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
     facts, need = facts_of(case, now), need_of(case)
     codes = exit_codes(facts, goal)
     there = delivery.places(case)
-    outline = case.fact("outline", {})
+    outline = case.state.outline
     return Standing(
         case=case.folder.name,
-        request_id=(case.fact("request") or {}).get("request_id"),
-        request_file=case.fact("request_file"),
+        request_id=(case.state.request or {}).get("request_id"),
+        request_file=case.state.request_file,
         source=end_of(case, "source"),
         destination=end_of(case, "destination"),
         state=facts.state,
         exit_code=codes[0],
         reasons=_reasons(case, codes, _late(facts, need), now),
-        held_by=[] if case.fact("closed") else case.fact("held_by", []),
+        held_by=[] if case.state.closed else case.state.held_by,
         counts=counts(case),
         coverage=coverage.totals(case),
         missing=[
@@ -145,7 +147,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
                 "kind": i.kind,
                 "why": i.why,
                 "ask": i.ask,
-                "due": case.fact("needed_by"),
+                "due": case.state.needed_by,
             }
             for i in items
             if i.told
@@ -163,20 +165,21 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         advice=outline.get("advice"),
         independence=outline.get("independence", []),
         independence_unseen=outline.get("independence_unseen", []),
-        needed_by=case.fact("needed_by"),
+        needed_by=case.state.needed_by,
         meeting=need.meeting,
         due_at=need.due.isoformat(timespec="seconds").replace("+00:00", "Z") if need.due else None,
         missed=facts.missed,
         late_minutes=_late_minutes(facts),
         closed=_closed(case),
-        adopted_at=case.fact("adopted_at"),
-        as_of=case.fact("as_of"),
-        packet_hash=case.fact("packet_hash"),
+        adopted_at=case.state.adopted_at,
+        as_of=case.state.as_of,
+        packet_hash=case.state.packet_hash,
         service_request=_place(case, "ServiceRequest", there),
         task=_place(case, "Task", there),
-        patient=case.fact("destination_patient") or _patient(there),
+        patient=case.state.destination_patient or _patient(there),
         patient_chosen=_chosen(case),
-        copies_unseen=bool(case.fact(delivery.COPIES_UNSEEN)),
+        edit_waits=case.state.edit_waits,
+        copies_unseen=case.state.copies_unseen,
         update=_update(case),
         withheld_since=_since(case, now),
         taken_back=_taken_back(case),
@@ -218,9 +221,9 @@ def _reasons(
     case: CaseFile, codes: list[Exit], late: dict[str, Any], now: datetime
 ) -> list[dict[str, Any]]:
     """One for each code, in their order; where a step was stopped, in its own words."""
-    obstacle = None if case.fact("closed") else case.fact("obstacle")
-    reasons = [] if obstacle is None else [obstacle]
-    if Exit.HELD in codes and case.fact("state") == State.UNAPPROVED:
+    obstacle = None if case.state.closed else case.state.obstacle
+    reasons: list[dict[str, Any]] = [] if obstacle is None else [{**obstacle}]
+    if Exit.HELD in codes and case.state.status == State.UNAPPROVED:
         reasons.append(_APPROVAL)
     if Exit.HELD in codes and (number := len(since.undecided(case, now))):
         reasons.append(_withheld_since(case, number))
@@ -259,12 +262,12 @@ def _late_minutes(facts: Facts) -> int | None:
 
 def end_of(case: CaseFile, end: str) -> dict[str, str] | None:
     """One end as it is frozen with the case, and as the request calls it."""
-    found = (case.fact("identity") or {}).get(end)
-    return found and {"name": case.fact("request")[end], **found}
+    found = (case.state.route or {}).get(end)
+    return found and {"name": required(case.state.request)[end], **found}
 
 
 def _closed(case: CaseFile) -> dict[str, Any] | None:
-    made = case.fact("closed")  # the reason stays in the case file
+    made = case.state.closed  # the reason stays in the case file
     return made and {name: made[name] for name in ("by", "at")}
 
 
@@ -282,7 +285,7 @@ def _patient(there: dict[str, str]) -> str | None:
 
 
 def _chosen(case: CaseFile) -> dict[str, Any] | None:
-    made = case.fact("patient_choices")
+    made = case.state.patient_choices
     return {name: made[-1][name] for name in ("patient", "by", "at", "differs")} if made else None
 
 
@@ -290,7 +293,7 @@ def _update(case: CaseFile) -> dict[str, Any] | None:
     found, told = opened(case), number(case)
     if found is None and told == 0:
         return None
-    at = None if found else case.fact("told_at")
+    at = None if found else case.state.told_at
     return {"number": found["number"] if found else told, "told_at": at}
 
 
@@ -330,13 +333,13 @@ def _since(case: CaseFile, now: datetime) -> dict[str, Any] | None:
 
 
 def _taken_back(case: CaseFile) -> dict[str, Any] | None:
-    made = case.fact("withdrawal")
+    made = case.state.withdrawal
     if made is None:
         return None
     fates = Counter(row.fate for row in recalled.recalled(case))
     return {
         **{name: made[name] for name in ("how", "by", "at")},
-        "left": (case.fact("withdrawn") or {}).get("left", []),
+        "left": case.state.withdrawn["left"] if case.state.withdrawn else [],
         "fates": dict(sorted(fates.items())),
         "report": _file(case, "recall.json"),
     }

@@ -6,62 +6,46 @@ stands at the destination and is not in it, or not so, stays known here.
 
 import uuid
 from collections.abc import Iterable, Iterator
-from typing import Any, TypedDict
+from typing import Any
 
 from ..fhir.lossless import sha256
 from ..gap import broken_types
 from . import gaps, packet
 from .casefile import CaseFile
-
-
-class Open(TypedDict):
-    """An update on its way: the fact `update`, there from its beginning until it is told.
-
-    `number`: of the update, from 1. `before`: hash of the packet that was told. `as_of`: of the
-    chart that was pulled for it; None if it was not pulled again. `settled`: there is something to
-    tell. `state`: how the case stood before.
-    """
-
-    number: int
-    before: str
-    as_of: str | None
-    settled: bool
-    state: str
+from .values import Open
 
 
 def opened(case: CaseFile) -> Open | None:
     """The update that is on its way."""
-    found: Open | None = case.fact("update")
-    return found
+    return case.state.update
 
 
 def number(case: CaseFile) -> int:
     """Which packet of the case is the one there is now: 0 the first, n the one of update n."""
-    found: int = case.fact("revision", 0)
-    return found
+    return case.state.revision
 
 
 def told(case: CaseFile) -> bool:
     """Whether all of the packet as it is now was announced."""
-    return bool(case.fact("announced_at")) and opened(case) is None
+    return bool(case.state.announced_at) and opened(case) is None
 
 
 def announced(case: CaseFile, at: str) -> None:
     """Say that the packet as it is now was announced. `at`: FHIR dateTime."""
     with case.commit():
-        case.set_fact("announced_at", case.fact("announced_at") or at)
-        case.set_fact("told_at", at)
+        case.state.announced_at = case.state.announced_at or at
+        case.state.told_at = at
 
 
 def possible(case: CaseFile) -> bool:
     """Whether a packet that was told can get an update: if it stands there as records we read."""
     row = case.row("SELECT count(*) FROM delivery WHERE status = 'accepted'")
-    return (case.fact("kind") or "transaction") == "transaction" and row == (0,)
+    return (case.state.kind or "transaction") == "transaction" and row == (0,)
 
 
 def has_left(case: CaseFile) -> bool:
     """Whether anything of the case may stand at the destination."""
-    return bool(case.fact("sending") or case.fact("announced_at"))
+    return bool(case.state.sending or case.state.announced_at)
 
 
 def keep_former(case: CaseFile, told_at: str) -> None:

@@ -97,7 +97,12 @@ def outline(values: dict[str, Any], stands: dict[str, Any], *, ids: bool = True)
     return lines
 
 
-_BY = {"label": "labelled so at the source", "guess": "a guess from codes and words"}
+_BY = {
+    "label": "labelled so at the source",
+    "guess": "a guess from codes and words",
+    "link": "with the code of a withheld record, or named by one",
+    "text": "in its text: documents are not changed",
+}
 
 
 def _sensitive(found: dict[str, Any]) -> list[str]:

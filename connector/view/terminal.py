@@ -9,6 +9,7 @@ from ..gap import GapKind
 from .outline import KINDS, elements_line, independence, where, withheld_since
 from .tables import until
 
+_EDIT_WAITS = "the edited request is taken up when the packet that is on its way has arrived"
 _TAKEN_BACK = {"cancel": "Cancelled", "recall": "Recalled"}
 
 
@@ -34,6 +35,8 @@ def standing(values: dict[str, Any], *, now: datetime) -> list[str]:
         lines += [f"  {place}" for place in places]
     if counts["theirs"]:
         lines.append(f"Theirs by now, changed or deleted there, and left so: {counts['theirs']}")
+    if values["edit_waits"]:
+        lines.append(_EDIT_WAITS.capitalize())
     if values["copies_unseen"]:
         lines.append(
             "Not known: whether copies of our records stand there; it refuses such a search"
@@ -197,6 +200,8 @@ def brief(values: dict[str, Any]) -> str:
     if broken:
         text += f"; gaps {', '.join(broken)}"
     text += "".join(f"; {reason['why']}" for reason in reasons)
+    if values["edit_waits"]:
+        text += f"; {_EDIT_WAITS}"
     if closed := values["closed"]:
         text += f"; closed by {closed['by']}"
     lines = [f"{text} (exit {values['exit_code']})", *_first_doubt(values["independence"])]

@@ -25,7 +25,7 @@ def close(config: Config, folder: Path, by: str, reason: str, now: datetime) -> 
     """
     reason = stated(reason, "echo 'the meeting was called off' | connector close CASE --by NAME")
     with _alone(config, folder) as (case, said):
-        case.set_fact("closed", {"by": by, "at": iso(now), "reason": reason})
+        case.state.closed = {"by": by, "at": iso(now), "reason": reason}
         said(CLOSED, 0)
         return standing(case, now)
 
@@ -33,9 +33,9 @@ def close(config: Config, folder: Path, by: str, reason: str, now: datetime) -> 
 def reopen(config: Config, folder: Path, now: datetime) -> Standing:
     """Take that back. `UsageError` if the case is not closed."""
     with _alone(config, folder) as (case, said):
-        if case.fact("closed") is None:
+        if case.state.closed is None:
             raise UsageError("the case is not closed", "`connector show CASE` says how it stands.")
-        case.set_fact("closed", None)
+        case.state.closed = None
         facts = facts_of(case, now)
         said(facts.state.value, int(exit_codes(facts)[0]))
         return standing(case, now)
@@ -47,7 +47,7 @@ def _alone(config: Config, folder: Path) -> Iterator[tuple[CaseFile, Callable[[s
     with only_one(folder / "lock", "this case"), CaseFile.open(folder) as case:
         ledger = Ledger(config.ledger_url(), config.store.path / "ledger.key")
         try:
-            ends = case.fact("identity") or {}
+            ends = case.state.route or {}
             ids = ends.get("source_id", ""), ends.get("destination_id", "")
             due = need_of(case).due or datetime.now(UTC)
             fence = ledger.take(folder.name, *ids, iso(due))

@@ -1,5 +1,6 @@
 """A packet that leaves by another way than a push: as a Bundle or as files the patient carries."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from .. import packet, push
@@ -15,8 +16,8 @@ from ..store.update import has_left
 def _must_be_new(case: CaseFile) -> None:
     """A transaction only creates what the receiver does not have under our tag. `UsageError` where
     it would be answered with success and change nothing, or stand beside what we brought."""
-    before = case.fact("exported")
-    if before is not None and before != case.fact("packet_hash"):
+    before = case.state.exported
+    if before is not None and before != case.state.packet_hash:
         raise UsageError(
             "a transaction of this case was exported before, with another packet: this one creates"
             " only what is not there yet, so what was corrected since would stay as it was",
@@ -30,17 +31,20 @@ def _must_be_new(case: CaseFile) -> None:
         )
 
 
-def export(job: Job, shape: packet.Shape, path: Path) -> Standing:
+def export(
+    job: Job, shape: packet.Shape, path: Path, note: Callable[[str], None] = lambda _: None
+) -> Standing:
     """Write the packet of a mapped case to `path`, told in the disclosure log; how the case stands.
 
+    `note`: told what of it a receiver may refuse, in words without ids or values.
     Raises `Held` when a person has to approve it first, as before a push, and `UsageError` when
     there is no packet yet or something stands at `path`.
     """
     with at_work(job) as desk:
         case = desk.case
-        if not case.fact("mapped"):
+        if not case.state.mapped_with:
             raise UsageError("the case has no packet yet", "Author it: `connector map REQUEST`.")
-        if case.fact("envelope") is None:
+        if case.state.envelope is None:
             raise UsageError(
                 "the packet was authored by an older version of this program",
                 "Author it again: `connector map REQUEST`. One that began to leave stays as it is.",
@@ -49,9 +53,15 @@ def export(job: Job, shape: packet.Shape, path: Path) -> Standing:
         route.must_be_whole(case)
         if shape == "transaction":
             _must_be_new(case)
+        if shape == "transaction" and (wrong := packet.not_allowed(case)):
+            each = ", ".join(f"{what} ({number})" for what, number in wrong.items())
+            note(
+                "a server that checks references may refuse all of this transaction: R4 does not"
+                f" allow {each}. A push leaves out only the records that are refused."
+            )
         packet.write(case, shape, path, lambda: push.hand_over(desk))
         push.settle_exports(desk, "written")
         if shape == "transaction":
             with case.commit():
-                case.set_fact("exported", case.fact("packet_hash"))
+                case.state.exported = case.state.packet_hash
         return standing(case, job.clock(), State.READY)

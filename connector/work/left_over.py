@@ -32,7 +32,7 @@ def left_over(
         if not (place / "case.db").exists():
             continue
         with CaseFile.open(place) as case:
-            name = case.fact("request_file")
+            name = case.state.request_file
             if name is None or not facts_of(case, now).waited:
                 continue
             if not Path(name).exists() or Path(name).parent.resolve() == folder.resolve():

@@ -7,10 +7,11 @@ from .. import push
 from ..case import State
 from ..errors import UsageError
 from ..fhir.lossless import decode
-from ..job import Job, at_work, enter, forget, iso
+from ..job import Job, at_work, enter, iso
 from ..store.casefile import CaseFile
 from ..store.private import write_private
 from ..store.standing import Standing, standing
+from ..store.state import CaseState
 from ..store.update import told
 from ..view.patients import side_by_side, title
 
@@ -25,7 +26,7 @@ def look(job: Job) -> tuple[list[dict[str, Any]], Standing]:
     for a case that has no packet yet; `Held` if the destination's searches can't be believed.
     """
     with at_work(job) as desk:
-        if desk.case.fact("packet_hash") is None:
+        if desk.case.state.packet_hash is None:
             raise UsageError(
                 "the case has no packet yet", "`connector transfer REQUEST --dry-run` first."
             )
@@ -44,11 +45,11 @@ def doubted(job: Job) -> tuple[str, tuple[str, ...], Standing] | None:
     What may have arrived and may not; or what stands there more than once.
     """
     with at_work(job) as desk:
-        found, stands = desk.case.fact("doubt"), standing(desk.case, job.clock())
+        found, stands = desk.case.state.unknown_outcome, standing(desk.case, job.clock())
         if found:
             question = f"{found['what']} may have arrived, and may not: {found['why']}"
             return question, get_args(push.unknown_outcome.Said), stands
-        if _obstacle(desk.case) != "doubled":
+        if desk.case.state.stopped_by != "doubled":
             return None
         copies = [copy for one in push.duplicates.look(desk) for copy in one.copies]
         told = ", ".join(f"{n} {name}" for name, n in sorted(_counted(copies).items()))
@@ -65,24 +66,19 @@ def choose(job: Job, chosen: str, by: str) -> Standing:
     """
     with at_work(job) as desk:
         case, code = desk.case, "identity"
-        if case.fact("doubt"):
+        if case.state.unknown_outcome:
             code = "unclear"
             push.unknown_outcome.say(desk, chosen, by, iso(job.clock()))
-        elif _obstacle(case) == "doubled":
+        elif case.state.stopped_by == "doubled":
             code = "doubled"
             push.duplicates.say(desk, chosen, by, iso(job.clock()))
         else:
             push.choice.choose(desk, chosen, by, iso(job.clock()))
-        if _obstacle(case) == code:
+        if case.state.stopped_by == code:
             with case.commit():
-                forget(case, "obstacle")
+                case.state.forget(CaseState.obstacle)
                 enter(case, _before_the_hold(case))
         return standing(case, job.clock(), State.READY)
-
-
-def _obstacle(case: CaseFile) -> str | None:
-    found: str | None = (case.fact("obstacle") or {}).get("code")
-    return found
 
 
 def _counted(places: list[str]) -> Counter[str]:
@@ -92,7 +88,7 @@ def _counted(places: list[str]) -> Counter[str]:
 def _before_the_hold(case: CaseFile) -> State:
     if told(case):
         return State.DELIVERED
-    return State.SENDING if case.fact("sending") else State.READY
+    return State.SENDING if case.state.sending else State.READY
 
 
 def _page(ours: dict[str, Any], rows: list[dict[str, Any]], judged: list[push.Judged]) -> str:

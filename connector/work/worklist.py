@@ -45,6 +45,8 @@ def _line(folder: Path, row: CaseRow, now: datetime) -> dict[str, Any]:
         if not (folder / "case.db").exists():
             return {**known, "error": "the case's file is not there"}
         with CaseFile.open(folder) as case:
+            if case.state.request is None:
+                return {**known, "error": "the case's file is empty"}
             return {**known, **_read(case, now)}
     except ConnectorError as error:
         return {**known, "error": str(error)}
@@ -54,12 +56,12 @@ def _line(folder: Path, row: CaseRow, now: datetime) -> dict[str, Any]:
 
 def _read(case: CaseFile, now: datetime) -> dict[str, Any]:
     facts, need = facts_of(case, now), need_of(case)
-    request = case.fact("request") or {}
+    request = case.state.request or {}
     return {
         "request_id": request.get("request_id"),
-        "request_file": case.fact("request_file"),
+        "request_file": case.state.request_file,
         "destination": end_of(case, "destination"),
-        "needed_by": case.fact("needed_by"),
+        "needed_by": case.state.needed_by,
         "meeting": need.meeting,
         "state": facts.state.value,
         "missed": facts.missed,

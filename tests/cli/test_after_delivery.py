@@ -1,6 +1,7 @@
 """After delivery: what would be withheld now is told, and single records are taken back."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -213,6 +214,33 @@ def test_one_record_is_taken_back(world: support.World) -> None:
         assert world.cli(*arguments).code == SPARSE
     assert SECRET not in str(world.there())
     assert world.cli("audit", "verify").code == 0
+
+
+def test_a_recall_of_one_record_killed_at_any_step_and_run_again(tmp_path: Path) -> None:
+    """Some steps; with CONNECTOR_EVERY_STEP=1 each one."""
+    stride = 1 if os.environ.get("CONNECTOR_EVERY_STEP") else 220
+    log, number, steps = tmp_path / "steps.txt", 0, [""]
+    back = ("recall", "SO-1", "--record", "Condition/x", "--by", "R. Example")
+    while number < len(steps):
+        (folder := tmp_path / f"kill-{number}").mkdir()
+        with support.world(folder) as world:
+            world.configure()
+            world.request()
+            problem(world)
+            delivered(world)
+            others = len(world.there()) - 1
+            if step := steps[number]:
+                assert world.cli(*back, stdin="why", failpoint=step).code == 137, step
+            ran = world.cli(*back, stdin="why", log="" if step else str(log))
+            assert ran.code == SPARSE, (step, ran)
+            assert SECRET not in str(world.there()), step
+            assert len(world.there()) >= others, step
+            assert len(letters(world)) == 1, step
+            assert dangling(world.destination) == set(), step
+            assert world.cli("audit", "verify").code == 0, step
+        if not step:
+            steps += log.read_text().split()[stride // 2 :: stride]
+        number += 1
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,9 @@ def test_a_document_is_attached_listed_taken_back_and_sent(uncovered: support.Wo
     assert (ran.code, ran.json["state"], kinds(ran.json)) == (0, "ready", {})
     assert ran.json["settled"][0]["kind"] == "supplied"
     assert len(uncovered.source.requests) == asked, "nothing is pulled for it"
+    for title in ("\x0b", "a\x1b[2J", "x" * 201):
+        wrong = uncovered.cli("attach", "SO-1", "--item", "pathology", "--title", title, scan)
+        assert (wrong.code, "--title" in wrong.err) == (2, True)
     (listed,) = uncovered.cli("attach", request, "--list", "--json").json
     assert (listed["item"], listed["content_type"], listed["size"]) == (
         "coverage", "application/pdf", len(PDF),

@@ -141,6 +141,24 @@ def test_revoked_while_it_is_on_its_way(world: support.World) -> None:
     assert world.cli("transfer", "request.yaml").code in (0, 3)
 
 
+def test_an_edit_waits_while_the_packet_is_on_its_way(world: support.World) -> None:
+    """Consents are read for the request that is leaving, not for the one that comes after it."""
+    world.source.put(consent(world, "deny"))
+    review = {"record": "Consent/c1", "reviewed_by": "R. Example", "withhold": []}
+    world.request(consents=[review])
+    world.configure(release="auto", destination="attempts = 1\nbundle = { max_entries = 20 }")
+    world.destination.add_fault(
+        Fault("status", path=r"/fhir/?$", method="POST", status=503, skip=1)
+    )
+    assert world.cli("transfer", "request.yaml").code in (4, 7)
+    world.destination.clear_faults()
+    assert world.there()
+    world.request()  # nobody read that consent after all
+    ran = world.cli("transfer", "request.yaml", "--json")
+    assert "consent-changed" not in codes(ran), ran.out
+    assert [task["status"] for task in world.there("Task")] == ["requested"]
+
+
 def test_consents_are_read_again_in_pages_that_the_source_takes(tmp_path: Path) -> None:
     picky = Fault("status", path="[?&]_count=", status=400)
     with support.world(tmp_path, source={"faults": [picky]}) as world:
@@ -258,16 +276,16 @@ def test_what_is_denied_to_a_house_is_denied_to_parts_that_nothing_names(
         actor = {"actor": [{"role": role, "reference": {"reference": "Organization/holding"}}]}
         houses = [
             house("holding", "1932102084"),
-            house("region", "1518960434", "holding"),
-            house("clinic", "1164425534", "region" if link == "part" else ""),
+            house("region", "1518960434", "holding" if link in ("part", "none") else ""),
+            house("clinic", "1164425534", "" if link == "none" else "region"),
         ]
         base = "https://home.example.org/fhir/" if link == "network" else ""
-        whole = {"reference": f"{base}Organization/region"}
+        whole = {"reference": f"{base}Organization/holding"}
         if link in ("organization", "network"):
             houses.append({
                 "resourceType": "OrganizationAffiliation", "id": "member", "active": True,
                 link: whole if link == "organization" else [whole],
-                "participatingOrganization": {"reference": f"{base}Organization/clinic"},
+                "participatingOrganization": {"reference": f"{base}Organization/region"},
             })  # fmt: skip
         planted = [*houses, consent(world, "deny", provision=actor)]
         for resource in planted:

@@ -38,7 +38,7 @@ def test_a_packet_of_an_older_program_is_authored_again(world: World) -> None:
     digest = world.cli("map", request, "--json").json["packet_hash"]
     [folder] = world.store.glob("cases/*")
     with CaseFile.open(folder) as case:
-        case.set_fact("envelope", None)
+        case.state.envelope = None
     ran = world.cli("export", request, "-o", "carry.zip")
     assert (ran.code, "`connector map REQUEST`" in ran.err) == (2, True)
     assert world.cli("map", request, "--json").json["packet_hash"] == digest
@@ -121,6 +121,27 @@ def test_a_transaction_is_refused_where_a_push_stands(world: World) -> None:
     world.cli("transfer", request)
     ran = world.cli("export", request, "--as", "transaction", "-o", "t.json")
     assert (ran.code, "was pushed" in ran.err) == (2, True), ran
+
+
+def test_a_transaction_names_what_a_receiver_may_refuse(world: World) -> None:
+    """A reference to a type that R4 does not allow there; counted, without the record's id."""
+    world.source.put(
+        {
+            "resourceType": "Procedure", "id": "odd", "status": "completed",
+            "subject": {"reference": f"Patient/{world.patient}"},
+            "code": {"text": "A walk"}, "performedDateTime": "2026-11-01",
+            "performer": [{"actor": {"reference": "Location/ward"}}],
+        }
+    )  # fmt: skip
+    world.source.put({"resourceType": "Location", "id": "ward", "name": "Ward"})
+    request = world.request(**WORDS, scope="whole-chart")
+    world.cli("map", request)
+    ran = world.cli("export", request, "--as", "transaction", "-o", "t.json")
+    assert ran.code == 3
+    assert "R4 does not allow Procedure.performer.actor -> Location (1)." in ran.err
+    assert "odd" not in ran.err
+    ran = world.cli("export", request, "--as", "document", "-o", "d.json")
+    assert (ran.code, ran.err) == (3, "")
 
 
 def test_a_transaction_refers_to_the_patient_whom_the_request_names(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,58 @@ def test_references_under_another_base(world: support.World) -> None:
     assert "absolute, under another base than base_url" in why["why"]
     assert "base_url" in why["what_to_do"]
     assert [task["status"] for task in world.there("Task")] == ["draft"]
+
+
+def marked(resource: Any) -> Any:
+    """As Medplum, and as a HAPI that others use: more in `meta`, tags with others' displays."""
+    if isinstance(resource, list):
+        return [marked(one) for one in resource]
+    if not isinstance(resource, dict):
+        return resource
+    found = {name: marked(value) for name, value in resource.items()}
+    if "versionId" in (meta := found.get("meta", {})):
+        for one in [*meta.get("tag", []), *meta.get("security", [])]:
+            one |= {"display": "Another's words", "userSelected": False}
+        meta |= {"project": "P", "author": {"reference": "ClientApplication/1"}}
+    return found
+
+
+def unversioned(resource: Any) -> Any:
+    """As a server that keeps no versions and tells none."""
+    text = re.sub(r'"(versionId|etag)": *"[^"]*", *|/_history/[0-9]+', "", json.dumps(resource))
+    return json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("shown", "headers", "way", "notes"),
+    [
+        (marked, True, "transaction", {"meta"}),
+        (unversioned, False, "transaction", {""}),
+        (lambda resource: resource, False, "single", {""}),
+    ],
+    ids=["more in meta", "no versions", "no headers, one by one"],
+)
+def test_a_server_of_other_habits(
+    world: support.World, shown: Any, headers: bool, way: str, notes: set[str]
+) -> None:
+    """What is brought there is verified and announced, and all of it can be taken back."""
+
+    def hook(asked: Asked) -> Given:
+        given = asked.forward(asked.body)
+        kept = given.headers if headers else {}
+        if not given.body:
+            return given._replace(headers=kept)
+        return Given(given.status, json.dumps(shown(json.loads(given.body))).encode(), kept)
+
+    with Relay(world.destination, hook) as relay:
+        world.configure(destination=f'way = "{way}"', destination_url=relay.base_url)
+        ran = world.cli("transfer", world.request(), "--json")
+        assert (ran.code, ran.json["state"]) == (3, "verified"), ran.err
+        assert {line["note"] for line in proof(world)} == notes
+        assert [task["status"] for task in world.there("Task")] == ["requested"]
+        if way == "single":  # a hundred deletions, one by one, show nothing new
+            return
+        assert world.cli("verify", "SO-1").code == 3
+        done = world.cli("recall", "SO-1", "--by", "A. Person", "--json", stdin="wrong team")
+    assert (done.code, done.json["state"]) == (0, "recalled")
+    assert world.there() == []

@@ -74,7 +74,7 @@ def test_who_was_merged_in_the_middle_is_asked_for_anew_and_the_words_say_so(
         told = ran.json["reasons"][0]
         assert (ran.code, told["code"]) == (5, "patient")
         assert words in told["why"]
-        assert "new request_id" in told["what_to_do"]
+        assert "in the request. Where something has left already" in told["what_to_do"]
         assert "connector cancel" in told["what_to_do"]
         world.source.clear_faults()
         world.source.put(merged)
@@ -87,6 +87,7 @@ def test_who_was_merged_in_the_middle_is_asked_for_anew_and_the_words_say_so(
 def test_a_source_that_is_the_destination_is_told(world: support.World) -> None:
     world.configure(destination_url=world.source_url + "/")
     assert "they are one server" in refused(world, "transfer", world.request())
+    assert "FAIL both environment: source and destination have" in world.cli("doctor").out
     world.configure(destination_url=world.source_url.replace("http://", "HTTP://"))
     assert "they are one server" in refused(world, "transfer", world.request())
 

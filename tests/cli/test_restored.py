@@ -158,3 +158,29 @@ def test_taken_back_since_the_backup(world: support.World, how: str, theirs: boo
     ended = say(world, "wrong team", how, "SO-1", "--by", "A. Person", "--json")
     assert (ended.code, ended.json["state"]) == (taken.code, taken.json["state"]), ended
     assert {f"{r['resourceType']}/{r['id']}": r for r in world.there()} == stood
+
+
+@pytest.mark.parametrize("lost", ["folder", "emptied"])
+def test_what_was_taken_back_is_not_sent_again_because_its_file_is_gone(
+    world: support.World, lost: str
+) -> None:
+    """A recall after a wrong disclosure stays one, as long as the ledger is there."""
+    request = world.request()
+    assert world.cli("recall", request, stdin="wrong team").code == 2  # not "recalled, 0 of 0"
+    assert world.cli("transfer", request).code == 3
+    assert world.cli("recall", request, stdin="wrong team").code == 0
+    (folder,) = (world.store / "cases").iterdir()
+    (world.folder / "kept.json").write_bytes((folder / "receipt.json").read_bytes())
+    if lost == "folder":
+        shutil.rmtree(folder)
+    else:
+        for path in folder.glob("case.db*"):
+            path.write_bytes(b"")
+        assert "the case's file is empty" in world.cli("status").out
+    world.destination.requests.clear()
+    ran = world.cli("sync", ".")
+    assert ran.code == 2
+    assert "this case was recalled, and its case file is not there any more" in ran.out
+    assert not world.written()
+    again = world.cli("recall", request, "--receipt", "kept.json", stdin="wrong team")
+    assert again.code == 0, again

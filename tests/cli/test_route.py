@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from connector.store.casefile import CaseFile
+from connector.store.state import required
 from tests import support
 from tests.sandbox_parts import Sandbox
 
@@ -104,10 +106,10 @@ def test_a_case_of_an_older_program_is_adopted_and_asks_for_its_approval_again(
     digest = approved(world, request)
     with sqlite3.connect(case_file(world)) as db:
         db.execute(
-            "UPDATE fact SET value = json_remove(value, '$.source', '$.destination')"
-            " WHERE name = 'identity'"
+            "UPDATE state SET value = json_remove(value, '$.source', '$.destination')"
+            " WHERE name = 'route'"
         )
-        db.execute("UPDATE fact SET value = json_remove(value, '$.for') WHERE name = 'approval'")
+        db.execute("UPDATE state SET value = json_remove(value, '$.for') WHERE name = 'approval'")
     held = world.cli("transfer", request, "--json")
     assert (held.code, held.json["state"]) == (5, "awaiting-approval")
     assert held.json["adopted_at"]
@@ -194,3 +196,16 @@ def test_what_was_brought_for_one_patient_does_not_go_with_another(world: suppor
     request = world.request()
     assert world.cli("transfer", request, "--json").json["state"] == "verified"
     assert world.cli("attach", request, "--list", "--json").json == []
+
+
+def test_an_approval_of_the_future_is_none(world: support.World) -> None:
+    """Given while a clock was wrong, it would not grow old."""
+    world.configure(release="manual")
+    world.request()
+    hash_now = world.cli("transfer", "request.yaml", "--dry-run", "--json").json["packet_hash"]
+    assert world.cli("approve", "SO-1", "--hash", f" {hash_now.upper()}").code == 0
+    with CaseFile.open(next((world.store / "cases").iterdir())) as case:
+        approval = required(case.state.approval)
+        case.state.approval = {**approval, "at": "2098-01-01T00:00:00Z"}
+    assert world.cli("transfer", "request.yaml", "--json").json["state"] == "awaiting-approval"
+    assert not world.written()

@@ -173,7 +173,8 @@ def test_a_kept_allergy_holds_and_the_patient_can_not_be_kept(office: Office) ->
     office.chart({"resourceType": "AllergyIntolerance", "id": "a", "patient": SUBJECT,
                   "code": {"text": "x"}})  # fmt: skip
     assert office.cli("map", "request.yaml").code == 3
-    office.cli("release", "request.yaml", "AllergyIntolerance/a", "--keep", stdin="asked")
+    ran = office.cli("release", "request.yaml", "AllergyIntolerance/a", "--keep", stdin="asked")
+    assert "--undo" in ran.out, "no authorization opens what a person keeps"
     shown = office.cli("show", "request.yaml", "--json").json
     assert shown["held_by"][0]["rule"] == "person-keeps"
     assert shown["reasons"][0]["code"] == "withheld-safety"

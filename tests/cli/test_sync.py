@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests import support
+from tests.sandbox_parts import Fault
 
 
 def folder_of_twelve(world: support.World) -> Path:
@@ -161,3 +162,19 @@ def test_a_due_that_can_not_be_read_stops_no_other_case(world: support.World) ->
         db.execute("UPDATE ledger_case SET due = '1-01-02T00:00:00Z'")  # of an older program
     assert world.cli("status").code == 0
     assert world.cli("sync", folder).code == 3
+
+
+def test_an_edit_while_it_is_on_its_way_waits_and_that_is_told(world: support.World) -> None:
+    world.configure(destination="attempts = 1\nbundle = { max_entries = 20 }")
+    world.destination.add_fault(
+        Fault("status", path=r"/fhir/?$", method="POST", status=503, skip=1)
+    )
+    folder = world.request("requests/a.yaml").parent
+    assert world.cli("sync", folder).code == 7
+    world.request("requests/a.yaml", question="And radiotherapy?")
+    assert "the edited request is taken up when" in world.cli("sync", folder).out
+    assert world.cli("show", "SO-1", "--json").json["edit_waits"] is True
+    world.destination.clear_faults()
+    world.cli("sync", folder)
+    (line,) = world.cli("sync", folder, "--json").json["requests"]
+    assert (line["edit_waits"], line["update"]["number"]) == (False, 1)

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import requests
 
 from connector.fhir.systems import TAG
 from connector.store.casefile import CaseFile
+from connector.store.values import Withdrawal
 from tests import support
 from tests.push.conftest import dangling
 from tests.sandbox_parts import Quirks
@@ -300,7 +301,7 @@ def test_every_way_of_writing_takes_back(tmp_path: Path, way: str, write: str) -
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("how", ["cancel", "recall"])
-def test_killed_at_any_step_and_run_on(tmp_path: Path, how: str) -> None:
+def test_killed_at_any_step_and_run_on(tmp_path: Path, how: Literal["cancel", "recall"]) -> None:
     stride = 1 if support.EVERY_STEP else 41
     log, number = tmp_path / "steps.txt", 0
     steps = [""]
@@ -313,8 +314,9 @@ def test_killed_at_any_step_and_run_on(tmp_path: Path, how: str) -> None:
             theirs = one(world, "Task")
             [path] = world.store.glob("cases/*")
             with CaseFile.open(path) as case:
-                made = {"how": how, "by": "A. Person", "at": "2026-11-22T00:00:00Z", "reason": "x"}
-                case.set_fact("withdrawal", made)
+                case.state.withdrawal = Withdrawal(
+                    how=how, by="A. Person", at="2026-11-22T00:00:00Z", reason="x"
+                )
             step = steps[number]
             if step:
                 assert world.cli("transfer", "SO-1", failpoint=step).code == 137, step

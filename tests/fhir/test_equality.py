@@ -6,6 +6,7 @@ from connector.fhir.equality import Verdict, relation
 from connector.fhir.lossless import UndecodableError
 
 EQUAL, PRECISION, DIFFERS = Verdict.EQUAL, Verdict.PRECISION_CHANGED, Verdict.DIFFERS
+FORM = Verdict.FORM_CHANGED
 
 
 def div(inner: str) -> str:
@@ -28,7 +29,18 @@ def div(inner: str) -> str:
         ('"meta":{"profile":["p"]}', '"meta":{"profile":["q","p"]}', EQUAL),
         ('"meta":{"security":[{"code":"R"}]}',
          '"meta":{"security":[{"code":"R"},{"code":"X"}]}', EQUAL),
+        ('"meta":{"tag":[{"system":"s","code":"a"}]}',
+         '"meta":{"tag":[{"system":"s","code":"a","display":"A","userSelected":false}]}', EQUAL),
+        ('"a":1', '"a":1,"meta":{"project":"p","author":{"reference":"Practitioner/1"}}', FORM),
+        ('"a":1.50', '"a":1.5,"meta":{"project":"p"}', PRECISION),
+        ('"meta":{"extension":[{"url":"x"}]}',
+         '"meta":{"extension":[{"url":"y"},{"url":"x"}]}', FORM),
         # what it may not
+        ('"meta":{"extension":[{"url":"x"}]}', '"meta":{"extension":[{"url":"y"}]}', DIFFERS),
+        ('"meta":{"security":[{"system":"s","code":"R"}]}',
+         '"meta":{"security":[{"system":"t","code":"R"}]}', DIFFERS),
+        ('"a":1', '"a":2,"meta":{"project":"p"}', DIFFERS),
+        ('"a":1', '"a":1,"meta":"p"', DIFFERS),
         ('"meta":{"tag":[{"code":"a"}]}', '"meta":{"tag":[{"code":"b"}]}', DIFFERS),
         ('"meta":{"tag":[{"code":"a"}]}', '"a":1', DIFFERS),
         ('"meta":{"security":[{"code":"R"}]}', '"meta":{}', DIFFERS),

@@ -92,7 +92,7 @@ def put(case: CaseFile, *resources: dict[str, Any] | bytes) -> None:
             resource = decode(body) if isinstance(item, bytes) else item
             row = chart.Record(resource["resourceType"], resource["id"], "1", sha256(body), body)
             chart.put_record(case, row, "test")
-    case.set_fact("source_patient", "p")
+    case.state.source_patient = "p"
 
 
 def put_target(case: CaseFile, reference: str, key: str, status: str = "had") -> None:
@@ -131,7 +131,7 @@ def put_chart(case: CaseFile, path: Path) -> None:
                 token = f"{item.get('system')}|{item.get('value')}"
                 put_target(case, f"{resource['resourceType']}?identifier={token}", key)
             if resource["resourceType"] == "Patient":
-                case.set_fact("source_patient", resource["id"])
+                case.state.source_patient = resource["id"]
 
 
 def run(

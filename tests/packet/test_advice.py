@@ -64,7 +64,7 @@ def test_surgery_is_seen_in_the_chart_unless_the_request_says(
 def whole(case: CaseFile, *more: dict[str, Any], **fields: Any) -> str:
     patient = next(r["id"] for r in chart() if r["resourceType"] == "Patient")
     put(case, *chart(), *more)
-    case.set_fact("source_patient", patient)
+    case.state.source_patient = patient
     return run(case, request(hinge=["DiagnosticReport/demo-knee-xray-report"], **fields)).advice
 
 

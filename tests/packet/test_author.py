@@ -14,6 +14,7 @@ from connector.packet.ruleset.rules import Template
 from connector.request import Organization, Telecom
 from connector.store import packet
 from connector.store.casefile import CaseFile
+from connector.store.state import required
 
 from .charts import AS_OF, DESTINATION, SOURCE, put, request, resources, run
 
@@ -162,10 +163,10 @@ def test_shared_actors_keep_their_id_from_case_to_case(case: CaseFile) -> None:
 
 def test_the_owner_is_a_placeholder_only_where_the_destination_has_one(case: CaseFile) -> None:
     run(case)
-    assert case.fact("owner_entry") is None
+    assert case.state.owner_entry is None
     assert only(case, "Task")["owner"] == {"display": "The receiving team"}
     run(case, destination=DESTINATION.model_copy(update={"owner": "Organization/123"}))
-    placeholder = {"reference": case.fact("owner_entry"), "display": "The receiving team"}
+    placeholder = {"reference": required(case.state.owner_entry), "display": "The receiving team"}
     assert only(case, "Task")["owner"] == placeholder
     assert only(case, "ServiceRequest")["performer"] == [placeholder]
     assert packet.entry(case, *placeholder["reference"].split("/")) is None
@@ -208,7 +209,7 @@ def test_an_owner_by_identifier_is_told_by_it_too(case: CaseFile) -> None:
     run(case, destination=DESTINATION.model_copy(update={"owner": "urn:oid:1.2|away"}))
     owner = only(case, "Task")["owner"]
     assert owner["identifier"] == {"system": "urn:oid:1.2", "value": "away"}
-    assert owner["reference"] == case.fact("owner_entry")
+    assert owner["reference"] == case.state.owner_entry
 
 
 def test_a_composition_that_updates_another_names_it(case: CaseFile) -> None:

@@ -24,7 +24,7 @@ def demo(case: CaseFile, leave_out: list[str]) -> Outline:
     put(case, *(r for r in chart() if f"{r['resourceType']}/{r['id']}" not in leave_out))
     value, lines = yamlfile.read(DEMO / "request.yaml")
     wanted = yamlfile.load(Request, value, lines, "request.yaml")
-    case.set_fact("source_patient", wanted.patient.id)
+    case.state.source_patient = wanted.patient.id
     return run(case, wanted)
 
 

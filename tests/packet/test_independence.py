@@ -182,6 +182,16 @@ def test_an_npi_by_any_name_of_its_system(case: CaseFile, system: str) -> None:
         {"performer": [{"display": "Dr. Kim Jones, MD"}]},
         {"performer": [{"reference": "Practitioner/9", "display": "JONES, K."}]},
         {"note": [{"authorString": "Jones Kim", "text": "x"}]},
+        {
+            "contained": [
+                {
+                    "resourceType": "Practitioner",
+                    "id": "c",
+                    "name": [{"text": "Dr. med. Kim JONES"}],
+                }
+            ],
+            "performer": [{"reference": "#c"}],
+        },
         {"performer": [{"type": "Practitioner", "identifier": {"system": NPI, "value": THEIRS}}]},
     ],
 )
@@ -189,6 +199,37 @@ def test_a_physician_wherever_a_record_names_them(case: CaseFile, more: dict[str
     put(case, {"resourceType": "Observation", "id": "o", "status": "final", **more})
     performer = {"practitioner": {"family": "Jones", "given": "Kim", "npi": THEIRS}}
     assert len(told(case, performer)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "element", "count"),
+    [
+        ("PractitionerRole", {"organization": {"display": "The Far Clinic, Inc."}}, 1),
+        ("Observation", {"performer": [{"identifier": {"system": NPI, "value": THEIRS}}]}, 1),
+        ("Observation", {"performer": [{"display": "Far Away Clinic"}]}, 0),
+        ("Observation", {"code": {"coding": [{"code": "1", "display": "Far Clinic"}]}}, 0),
+        # asked, or permitted to know
+        ("ServiceRequest", {"performer": [{"display": "Far Clinic"}]}, 0),
+        ("Consent", {"organization": [{"display": "Far Clinic"}]}, 0),
+    ],
+)
+def test_a_house_that_a_reference_names_by_name_or_number(
+    case: CaseFile, name: str, element: dict[str, Any], count: int
+) -> None:
+    put(case, {"resourceType": name, "id": "o", "status": "draft", **element})
+    assert len(told(case, at("Far Clinic", THEIRS))) == count
+
+
+@pytest.mark.parametrize(("name", "count"), [("Consent", 0), ("Encounter", 1)])
+def test_a_house_that_is_only_permitted_to_know_has_not_treated(
+    case: CaseFile, name: str, count: int
+) -> None:
+    to = {"reference": "Organization/o"}
+    said = {"provision": {"type": "permit", "actor": [{"reference": to}]}, "serviceProvider": to}
+    del said["serviceProvider" if name == "Consent" else "provision"]
+    record = {"resourceType": name, "id": "r", "status": "draft", "patient": {}, **said}
+    put(case, organization("o", "Far Clinic", **npi(THEIRS)), record)
+    assert len(told(case, at("Far Clinic", THEIRS))) == count
 
 
 @pytest.mark.parametrize(

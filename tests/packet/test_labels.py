@@ -247,9 +247,9 @@ def test_a_label_of_a_binary_is_one_of_the_record_that_attaches_it(case: CaseFil
     document = {"resourceType": "DocumentReference", "id": "d", "status": "current",
                 "subject": SUBJECT, "content": [{"attachment": {"url": "Binary/1"}}]}  # fmt: skip
     put_attachment(case, "Binary/1", b"Canary7Q", "text/plain")
-    case.set_fact("binaries", {"Binary/1": {"security": [SUD], "context": None}})
+    case.state.binaries = {"Binary/1": {"security": [SUD], "context": None}}
     assert withheld(case, document) == {"DocumentReference/d": "release-part-2"}
-    case.set_fact("binaries", {"Binary/1": {"security": [], "context": "Condition/c"}})
+    case.state.binaries = {"Binary/1": {"security": [], "context": "Condition/c"}}
     found = withheld(case, document, condition(**labelled(SUD)))
     assert found["DocumentReference/d"] == "release-part-2"
 

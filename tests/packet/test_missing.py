@@ -27,7 +27,7 @@ def demo(case: CaseFile, resources: list[Resource], **changes: Any) -> Outline:
     named: dict[str, Any] = {"condition": None, "first_opinion": [], "hinge": [], "include": []}
     wanted = yamlfile.load(Request, {**value, **named, **changes}, lines, "request.yaml")
     put(case, *resources)
-    case.set_fact("source_patient", wanted.patient.id)
+    case.state.source_patient = wanted.patient.id
     return run(case, wanted)
 
 

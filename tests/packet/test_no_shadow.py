@@ -94,14 +94,14 @@ def test_no_byte_and_no_shadow(
     shutil.copytree(pulled[path.name], tmp_path / "with")
     shutil.copytree(pulled[path.name], tmp_path / "without")
     with CaseFile.open(tmp_path / "with") as case, CaseFile.open(tmp_path / "without") as other:
-        patient = case.fact("source_patient")
+        patient = case.state.source_patient
         wanted = request(patient={"id": patient}, scope="whole-chart", **REACHED)
         record = chart.record(case, kind, record_id)
         assert record is not None
         labelled = decode(record.body)
         labelled.setdefault("meta", {}).setdefault("security", []).append(SUD)
         put(case, labelled)
-        case.set_fact("source_patient", patient)
+        case.state.source_patient = patient
         try:
             outline = run(case, wanted)
         except Held as held:
@@ -128,10 +128,10 @@ def _remove(case: CaseFile, gone: set[str]) -> None:
         resource = decode(record.body)
         if f"{record.type}/{record.id}" not in gone and cut(resource, withheld):
             left.append(resource)
-    patient = case.fact("source_patient")
+    patient = case.state.source_patient
     put(case, *map(encode, left))
     with case.commit():
         for key in gone:
             case.execute("DELETE FROM record WHERE type = ? AND id = ?", key.split("/"))
             case.execute("DELETE FROM target WHERE type = ? AND id = ?", key.split("/"))
-    case.set_fact("source_patient", patient)
+    case.state.source_patient = patient

@@ -6,6 +6,7 @@ import pytest
 from connector.errors import Held, UsageError
 from connector.fhir.lossless import encode
 from connector.store.casefile import CaseFile
+from connector.store.state import required
 
 from .charts import PATIENT, carried, put, request, resources, run
 
@@ -180,7 +181,7 @@ def test_what_leaves_under_part_2_says_so(case: CaseFile, tmp_path: Path) -> Non
     for kind in ("Composition", "ServiceRequest", "Task", "Consent"):
         labels = {label["code"] for label in resources(case, kind)[-1]["meta"]["security"]}
         assert "NORDSCLCD" in labels, kind
-    assert {"NORDSCLCD"} <= {label["code"] for label in case.fact("envelope")["labels"]}
+    assert {"NORDSCLCD"} <= {label["code"] for label in required(case.state.envelope)["labels"]}
     assert b"R. Example" not in b"".join(map(encode, resources(case)))
 
 

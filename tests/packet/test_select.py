@@ -214,7 +214,7 @@ def test_an_unknown_case_type_is_a_usage_error(case: CaseFile) -> None:
 
 def test_a_chart_without_its_patient_is_refused(tmp_path: Path) -> None:
     case = CaseFile.open(tmp_path)
-    case.set_fact("source_patient", "p")
+    case.state.source_patient = "p"
     with pytest.raises(SourceFailed):
         run(case)
     put(case, PATIENT | {"meta": SUD})
@@ -239,7 +239,7 @@ def test_a_record_that_is_no_json_stays_and_is_a_gap(case: CaseFile) -> None:
 def test_a_second_map_replaces_the_first(case: CaseFile) -> None:
     put(case, condition("c"))
     first = run(case)
-    assert run(case).packet_hash == first.packet_hash == case.fact("packet_hash")
+    assert run(case).packet_hash == first.packet_hash == case.state.packet_hash
     run(case, request(exclude=["Condition/c"]))
     assert not resources(case, "Condition")
-    assert case.fact("packet_hash") != first.packet_hash
+    assert case.state.packet_hash != first.packet_hash

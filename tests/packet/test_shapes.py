@@ -50,7 +50,7 @@ def put(case: CaseFile, resources: Iterable[Any]) -> None:
                 continue
             row = chart.Record(seen.type, seen.id, seen.version, sha256(body), body)
             chart.put_record(case, row, "test")
-    case.set_fact("source_patient", r4.PATIENT)
+    case.state.source_patient = r4.PATIENT
 
 
 def mapped(*resources: Any) -> dict[str, bytes]:

@@ -155,6 +155,7 @@ def test_ten_thousand_targets_of_which_half_are_withheld(case: CaseFile) -> None
                 "resourceType": "Observation",
                 "id": str(n),
                 **seen,
+                "valueInteger": n % 2,
                 **(labelled("SUD") if n % 2 else {}),
             }
             for n in range(10_000)
@@ -282,6 +283,22 @@ def test_a_copy_without_its_label_is_withheld_too(case: CaseFile) -> None:
     assert b"Canary7Q" not in packet(case)
 
 
+def test_a_copy_under_another_number_and_without_a_time_is_withheld_too(case: CaseFile) -> None:
+    """Two equal ones of a day may be two events, and are not merged: one tells the other."""
+    problem = {
+        "resourceType": "Condition", "subject": SUBJECT, "code": {"text": "Canary7Q"},
+        "recordedDate": "2026-09-01",
+    }  # fmt: skip
+    number = {"identifier": [{"system": "urn:x", "value": "7"}]}
+    put(
+        case, problem | {"id": "one"} | labelled("SUD"), problem | {"id": "two"} | number,
+        problem | {"id": "other", "code": {"text": "knee"}},
+    )  # fmt: skip
+    found = rules(run(case, WHOLE))
+    assert found.get("Condition/two") == "release-same"
+    assert "Condition/other" not in found
+
+
 def test_a_guess_from_codes_is_off_and_says_what_it_is(case: CaseFile) -> None:
     coding = {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "F10.20"}
     subject = {"resourceType": "Condition", "id": "unlabelled", "subject": SUBJECT}
@@ -337,7 +354,7 @@ def test_no_byte_of_what_is_withheld_is_in_the_packet(
         ]
         put(case, record)
     patient = next(r["id"] for r in RECORDS if r["resourceType"] == "Patient")
-    case.set_fact("source_patient", patient)
+    case.state.source_patient = patient
     outline = run(case, request(patient={"id": patient}, scope="whole-chart"))
     sent = packet(case)
     assert outline.counts["withheld"] >= len(chosen)

@@ -116,7 +116,7 @@ def read(folder: Path) -> Pulled:
 
 def complete(folder: Path) -> bool:
     with CaseFile.open(folder) as case:
-        return bool(case.fact("pull_complete"))
+        return bool(case.state.pull_complete)
 
 
 def chart_of(name: str) -> Chart:

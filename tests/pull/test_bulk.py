@@ -128,7 +128,7 @@ def test_a_long_wait_parks_and_the_same_export_is_waited_for(tmp_path: Path) -> 
 
 def its_time_comes(folder: Path) -> None:
     with CaseFile.open(folder) as case:
-        case.set_fact("export", {**case.fact("export"), "until": "2026-01-01T00:00:00Z"})
+        case.state.export = {**case.state.export, "until": "2026-01-01T00:00:00Z"}
 
 
 def test_an_absurd_time_to_come_back_is_bounded_and_told(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_an_export_that_can_not_be_deleted_is_told_and_tried_again(tmp_path: Pat
         with CaseFile.open(tmp_path) as case:  # another pull, as `connector pull` asks for
             chart.begin_again(case, "2026-01-01T00:00:00Z")
             forget_export(case)
-            case.set_fact("pull_complete", None)
+            case.state.pull_complete = None
         server.clear_faults()
         assert pull(tmp_path, settings, id="pat").gaps == []
         assert server.exports == []

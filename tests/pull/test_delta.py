@@ -20,7 +20,7 @@ LATER = datetime.now(UTC) + timedelta(days=2)
 def pull_again(folder: Path, server: Sandbox, since: datetime = LATER, **settings: Any) -> Pulled:
     with CaseFile.open(folder) as case, case.commit():
         chart.begin_again(case, since.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        case.set_fact("pull_complete", None)
+        case.state.pull_complete = None
     server.requests.clear()
     return pull(folder, source(server.base_url, **settings), id="pat")
 

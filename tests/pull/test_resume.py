@@ -107,7 +107,7 @@ def test_ended_after_each_commit_in_turn(tmp_path: Path) -> None:
         server.delete("Condition/c3")
         with CaseFile.open(tmp_path / "first") as case, case.commit():
             chart.begin_again(case, "2020-01-01T00:00:00Z")
-            case.set_fact("pull_complete", None)
+            case.state.pull_complete = None
         for folder in ended_after_each_commit(tmp_path, server.base_url, tmp_path / "first"):
             pulled = pull(folder, settings, id="pat")
             assert "Condition/new" in pulled.records

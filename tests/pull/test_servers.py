@@ -138,7 +138,7 @@ def test_why_a_known_server_refuses_is_told(tmp_path: Path) -> None:
 
 def filled(folder: Path) -> dict[str, str]:
     with CaseFile.open(folder) as case:
-        return dict(case.fact("filled", {}))
+        return dict(case.state.filled)
 
 
 def test_a_failed_search_is_filled_by_everything(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def desk_of(tmp_path: Path, sandbox: Sandbox) -> Iterator[Callable[..., Desk]]:
             desk = open_desk(tmp_path, options.pop("url", sandbox.base_url), **options)
             stack.callback(desk.ledger.close)
             stack.callback(desk.case.close)
-            if desk.case.fact("packet_hash") is None:
+            if desk.case.state.packet_hash is None:
                 put_packet(desk.case, chart() if records is None else records, owner)
             return desk
 

@@ -16,6 +16,7 @@ from connector.settings import Destination, Source
 from connector.store import packet
 from connector.store.casefile import CaseFile
 from connector.store.ledger import Ledger
+from connector.store.state import required
 
 SOURCE_ID = uuid.UUID("11111111-2222-4333-8444-555555555555")
 DESTINATION_ID = uuid.UUID("99999999-2222-4333-8444-555555555555")
@@ -80,8 +81,8 @@ def put_packet(
     owner_entry = f"Organization/{derived_id(SOURCE_ID, 'Organization', 'destination-owner')}"
     authored = _authored(local, owner_entry if owner else None, request_id)
     with case.commit():
-        case.set_fact("source_patient", "p1")
-        case.set_fact("owner_entry", owner_entry if owner else None)
+        case.state.source_patient = "p1"
+        case.state.owner_entry = owner_entry if owner else None
     return packet.replace_packet(
         case,
         [],
@@ -220,7 +221,7 @@ def push_all(desk: push.Desk, now: str = NOW) -> dict[str, Any]:
     push.deliver(desk)
     push.read_back(desk)
     push.announce(desk, now)
-    return push.receipt(desk, desk.case.fact("packet_hash"), now)
+    return push.receipt(desk, required(desk.case.state.packet_hash), now)
 
 
 class AsBatch(Endpoint):

@@ -157,7 +157,7 @@ def test_half_an_announcement_is_made_whole(desk_of: DeskOf, sandbox: Sandbox) -
     assert Half.announcements == 2
     assert one(sandbox, "ServiceRequest")["meta"]["versionId"] == "2"
     assert one(sandbox, "Task")["status"] == "requested"
-    assert desk.case.fact("announced_at") == NOW
+    assert desk.case.state.announced_at == NOW
 
 
 def test_an_announcement_keeps_its_own_moment(desk_of: DeskOf, sandbox: Sandbox) -> None:
@@ -170,7 +170,7 @@ def test_an_announcement_keeps_its_own_moment(desk_of: DeskOf, sandbox: Sandbox)
     sandbox.requests.clear()
     push.announce(desk_of(), LATER)
     assert writes(sandbox) == 0
-    assert desk.case.fact("announced_at") == one(sandbox, "Task")["lastModified"] == NOW
+    assert desk.case.state.announced_at == one(sandbox, "Task")["lastModified"] == NOW
 
 
 def test_a_server_that_alters_the_announcement_is_told(desk_of: DeskOf, sandbox: Sandbox) -> None:
@@ -185,7 +185,7 @@ def test_a_server_that_alters_the_announcement_is_told(desk_of: DeskOf, sandbox:
     for _ in range(2):
         with pytest.raises((ReadBackDiffers, Held)):
             push.announce(desk, NOW)
-    assert desk.case.fact("announced_at") is None
+    assert desk.case.state.announced_at is None
 
 
 @pytest.mark.parametrize(

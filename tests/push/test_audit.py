@@ -105,7 +105,7 @@ def test_people_and_authorization(desk_of: DeskOf) -> None:
             " ('Consent', 'c', 'authored', 'Consent', ?, ?)",
             (sha256(json.dumps(consent).encode()), json.dumps(consent).encode()),
         )
-    desk.case.set_fact("approval", {"hash": desk.case.fact("packet_hash"), "by": "Dr Roe"})
+    desk.case.state.approval = {"hash": desk.case.state.packet_hash, "by": "Dr Roe"}
     resolve(desk)
     deliver(desk)
     event = events(desk)[0]

@@ -45,7 +45,7 @@ def test_a_row_of_the_table(row: Row) -> None:
 
 def test_the_table_is_read_to_its_end() -> None:
     rows = list(table())
-    assert len({row.situation for row in rows}) == len(rows) == 76
+    assert len({row.situation for row in rows}) == len(rows) == 78
     assert rows[-1].situation.startswith("test data")
 
 

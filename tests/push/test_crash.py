@@ -35,7 +35,7 @@ def child(folder: str, url: str, write: str, way: str, failpoint: str, log: str)
     desk = open_desk(
         Path(folder), url, write=write, way=way, bundle={"max_entries": 4}, connections=1
     )
-    if desk.case.fact("packet_hash") is None:
+    if desk.case.state.packet_hash is None:
         put_packet(desk.case, [*circle(5), *chart(1)])  # a circle that does not fit into one write
     arm(failpoint, log)
     push_all(desk)

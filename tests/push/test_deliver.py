@@ -127,8 +127,12 @@ def test_a_deletion_that_the_server_hides_is_told_by_its_history(desk_of: DeskOf
                 push_all(desk)
             assert held.value.code == "deleted"
             assert {one["status"] for one in hiding.resources("Task")} <= {"draft"}
-        taken_back = {"how": "recall", "by": "A. Person", "reason": "x", "at": NOW}
-        desk.case.set_fact("withdrawal", taken_back)
+        desk.case.state.withdrawal = {
+            "how": "recall",
+            "by": "A. Person",
+            "reason": "x",
+            "at": NOW,
+        }
         assert {row.fate for row in push.recall(desk, NOW)} == {"deleted"}
         assert hiding.resources() == []
 
@@ -278,8 +282,9 @@ def test_numbers_go_on_above_what_either_store_holds(desk_of: DeskOf) -> None:
     desk = desk_of()
     push_all(desk)
     last = max(row.write_no for row in delivery.deliveries(desk.case))
-    assert intend(desk, ()) > last
+    number = intend(desk, ())
+    assert number > last
     with desk.ledger._begin() as db:  # a ledger of the day before
         db.exec_driver_sql("DELETE FROM ledger_write")
     assert desk.ledger.next_write_no(desk.handle) == 1
-    assert intend(desk, ()) == last + 1
+    assert intend(desk, ()) == number + 1

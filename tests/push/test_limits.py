@@ -13,6 +13,7 @@ from connector.fhir.lossless import decode, encode
 from connector.push import Desk
 from connector.push.evidence.receipt_check import check
 from connector.store import delivery, export, gaps
+from connector.store.state import required
 from tests.push.conftest import STRATEGIES, TRANSACTIONS, assert_whole, kinds, writes
 from tests.push.packets import Resource, chart, observation, push_all
 from tests.push.test_deliver import assert_circle_closed, circle
@@ -159,7 +160,7 @@ def test_a_limit_found_on_the_way_holds_for_the_rest(desk_of: DeskOf) -> None:
         assert_whole(other, Observation=60)
         refused = desk.case.rows("SELECT write_no FROM answer WHERE status = 413")
         assert len(refused) <= 2  # 20, 10, then fives
-        assert desk.case.fact("limits")["entries"] <= 8
+        assert required(desk.case.state.limits)["entries"] <= 8
 
 
 def test_who_the_server_names_is_sent_alone(desk_of: DeskOf, sandbox: Sandbox) -> None:

@@ -18,6 +18,7 @@ from connector.push import Desk, signed, verify
 from connector.push.evidence import receipt_check, receipt_digest
 from connector.push.evidence.receipt import VERSION, Receipt, Signing, receipt
 from connector.store import export, packet
+from connector.store.state import required
 from tests.push.packets import NOW, push_all
 from tests.sandbox_parts import Sandbox
 from tests.schemas import schemas
@@ -46,9 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, bytes]
 
 def test_what_it_says(desk_of: DeskOf, sandbox: Sandbox) -> None:
     desk = desk_of()
-    desk.case.set_fact(
-        "approval", {"hash": desk.case.fact("packet_hash"), "by": "Dr Roe", "at": NOW}
-    )
+    desk.case.state.approval = {"hash": desk.case.state.packet_hash, "by": "Dr Roe", "at": NOW}
     values = push_all(desk)
     Receipt.model_validate(values)
     jsonschema.validate(values, schemas()["receipt.schema.json"])
@@ -68,7 +67,7 @@ def test_what_it_says(desk_of: DeskOf, sandbox: Sandbox) -> None:
 
 def test_an_approval_of_another_packet_is_not_told(desk_of: DeskOf) -> None:
     desk = desk_of()
-    desk.case.set_fact("approval", {"hash": "another", "by": "Dr Roe", "at": NOW})
+    desk.case.state.approval = {"hash": "another", "by": "Dr Roe", "at": NOW}
     assert push_all(desk)["by"]["approved_by"] is None
 
 
@@ -80,7 +79,7 @@ def test_one_digit_changed_at_the_destination_is_in_it(desk_of: DeskOf, sandbox:
     sandbox.put(changed)
     with pytest.raises(ReadBackDiffers):
         verify(desk)
-    values = receipt(desk, desk.case.fact("packet_hash"), NOW)
+    values = receipt(desk, required(desk.case.state.packet_hash), NOW)
     differing = [line for line in values["resources"] if line["status"] == "differs"]
     assert [line["there"] for line in differing] == [f"Observation/{changed['id']}"]
     assert differing[0]["sha256_sent"] != differing[0]["sha256_read"]

@@ -32,7 +32,7 @@ def case(tmp_path: Path, sandbox: Sandbox) -> Iterator[OpenCase]:
             desk = open_desk(tmp_path, url, handle=handle, **options)
             stack.callback(desk.ledger.close)
             stack.callback(desk.case.close)
-            desk.case.set_fact("as_of", as_of)
+            desk.case.state.as_of = as_of
             put_packet(desk.case, records, request_id=f"SO-{number}")
             return desk
 

@@ -40,7 +40,7 @@ def test_what_was_before_is_read_again(
     tmp_path: Path, sandbox: Sandbox, looks: int, lost: bool
 ) -> None:
     first = open_desk(tmp_path, sandbox.base_url, handle="abcdef012341")
-    first.case.set_fact("as_of", "2026-11-22T00:00:00Z")
+    first.case.state.as_of = "2026-11-22T00:00:00Z"
     wrong = [observation(0, code={"text": "wrong"}), *chart()[1:]]
     put_packet(first.case, wrong, request_id="SO-1")
     push_all(first)
@@ -49,7 +49,7 @@ def test_what_was_before_is_read_again(
     with Relay(sandbox, hook := Stale(old, looks, lost)) as relay:
         lag_s = 60 if looks == 3 else 0
         desk = open_desk(tmp_path, relay.base_url, handle="abcdef012342", search_lag_s=lag_s)
-        desk.case.set_fact("as_of", LATER)
+        desk.case.state.as_of = LATER
         corrected = [observation(0, code={"text": "corrected"}), *chart()[1:]]
         put_packet(desk.case, corrected, request_id="SO-2")
         if looks > 3:

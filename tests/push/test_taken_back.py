@@ -1,7 +1,7 @@
 """Cancel and recall at the desk: no Task of theirs is written, whoever asks; killed and run on."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -38,8 +38,8 @@ def letter(desk: Desk) -> Entry:
     return Entry(0, "Task", str(body["id"]), "authored", "CancellationTask", "", encode(body))
 
 
-def decided(desk: Desk, how: str) -> Desk:
-    desk.case.set_fact("withdrawal", {"how": how, "by": "A. Person", "reason": "x", "at": LATER})
+def decided(desk: Desk, how: Literal["cancel", "recall"]) -> Desk:
+    desk.case.state.withdrawal = {"how": how, "by": "A. Person", "reason": "x", "at": LATER}
     return desk
 
 
@@ -52,7 +52,7 @@ def test_the_write_function_refuses_a_task_beyond_requested(
     sandbox.put(one(sandbox, "Task") | {"status": status})
     theirs, before = one(sandbox, "Task"), writes(sandbox)
     for kind in ("transaction", "single"):
-        desk.case.set_fact("way", kind)
+        desk.case.state.way = kind
         place = f"Task/{theirs['id']}"
         write = Write("urn:uuid:x", "PUT", place, encode(theirs | {"status": "draft"}), {})
         with pytest.raises(Held, match="theirs by now"):

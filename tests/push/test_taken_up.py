@@ -43,7 +43,7 @@ def test_what_is_taken_up_at_once_was_told(
     with Relay(sandbox, hook) as relay:
         desk = desk_of(url=relay.base_url, way=way)
         proof = push_all(desk)
-        assert desk.case.fact("announced_at") == NOW
+        assert desk.case.state.announced_at == NOW
         [line] = [x for x in proof["resources"] if x["packet"].startswith("Task/")]
         assert (line["status"], line["note"]) == ("verified", "taken up there already")
         sandbox.requests.clear()
@@ -97,7 +97,7 @@ def test_what_never_shows_is_not_announced(desk_of: DeskOf, sandbox: Sandbox) ->
         desk = desk_of(url=relay.base_url)
         with pytest.raises(DestinationRefused, match="said to be done, and it is not"):
             push_all(desk)
-        assert desk.case.fact("announced_at") is None
+        assert desk.case.state.announced_at is None
     assert json.dumps(one(sandbox, "Task")["status"]) == '"requested"'
     push.announce(desk_of(), NOW)
     assert one(sandbox, "Task")["meta"]["versionId"] == "2"

@@ -13,6 +13,7 @@ from connector.errors import DestinationRefused, Held
 from connector.push import Desk, unknown_outcome
 from connector.push.records import write_only
 from connector.store import delivery
+from connector.store.state import required
 from tests.push.conftest import TRANSACTIONS, assert_whole, one, writes
 from tests.push.packets import NOW, chart, open_desk, put_packet
 from tests.sandbox_parts import Fault, Quirks, Sandbox
@@ -37,7 +38,7 @@ def blind(tmp_path: Path, sandbox: Sandbox) -> Iterator[DeskOf]:
             desk = open_desk(tmp_path, options.pop("url", sandbox.base_url), **options)
             stack.callback(desk.ledger.close)
             stack.callback(desk.case.close)
-            if desk.case.fact("packet_hash") is None:
+            if desk.case.state.packet_hash is None:
                 put_packet(desk.case, chart() if records is None else records)
             return desk
 
@@ -75,7 +76,7 @@ def test_all_of_it_is_accepted_and_nothing_but_the_patient_is_read(
     assert set(statuses(desk)) == {"accepted"}
     push.account(desk)
     assert [(r.event, r.outcome) for r in desk.ledger.disclosures()][-1] == ("announce", "accepted")
-    values = push.receipt(desk, desk.case.fact("packet_hash"), NOW)
+    values = push.receipt(desk, required(desk.case.state.packet_hash), NOW)
     there = {f"{r['resourceType']}/{r['id']}": r for r in sandbox.resources()}
     for line in values["resources"]:
         assert line["status"] == "accepted"
@@ -169,7 +170,7 @@ def test_one_of_which_nobody_knows_is_asked_of_people(
     if said == "arrived":
         write_only.announce(desk, NOW)
         assert writes(sandbox) == before
-        assert desk.case.fact("announced_at") == NOW
+        assert desk.case.state.announced_at == NOW
         assert set(statuses(desk)) == {"accepted"}
         return
     with pytest.raises(Held) as held:  # it was there after all: nothing is written over it

@@ -56,7 +56,7 @@ def line(hapi: HapiPair) -> Iterator[Toxiproxy]:
 def pushed(folder: Path, base_url: str, **options: Any) -> None:
     desk = open_desk(folder, base_url, **(IMPATIENT | options))
     try:
-        if desk.case.fact("packet_hash") is None:
+        if desk.case.state.packet_hash is None:
             put_packet(desk.case, [*circle(12), *chart()])
         push_all(desk)
     finally:

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from connector.case import State
 from connector.store import answers, chart, packet
 from connector.store.casefile import SCHEMA_VERSION, CaseFile
 from connector.store.content import put_content
@@ -67,6 +68,8 @@ def test_a_file_of_the_first_schema_opens_with_what_it_knew(tmp_path: Path) -> N
     with closing(sqlite3.connect(tmp_path / "case.db")) as db:
         db.executescript(
             """
+            CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+            INSERT INTO fact VALUES ('state', '"held"'), ('told', '{"said": "arrived"}');
             CREATE TABLE item (
               seq INTEGER PRIMARY KEY, item TEXT NOT NULL, need TEXT NOT NULL, kind TEXT NOT NULL,
               why TEXT NOT NULL, ask TEXT NOT NULL, evidence TEXT NOT NULL) STRICT;
@@ -90,5 +93,7 @@ def test_a_file_of_the_first_schema_opens_with_what_it_knew(tmp_path: Path) -> N
                 ("plan", True),
             ]
             assert answers.supplied(case) == []
+            assert case.state.status is State.HELD
+            assert case.state.unknown_outcome_said == {"said": "arrived"}
             law = packet.Decision("Condition", "1", "withheld", "release-part-2", "law")
             assert packet.decisions(case) == [law]

@@ -35,7 +35,7 @@ def mode(path: Path) -> int:
 def test_only_the_owner_can_read_a_case(tmp_path: Path) -> None:
     folder = tmp_path / "cases" / "one"
     with CaseFile.open(folder) as case:
-        case.set_fact("name", CANARY)
+        case.state.request_file = CANARY
         write_private(folder / "packet.json", b"{}")
         assert mode(folder) == 0o700
         files = {path.name: mode(path) for path in folder.iterdir()}
@@ -43,66 +43,66 @@ def test_only_the_owner_can_read_a_case(tmp_path: Path) -> None:
     assert set(files.values()) == {0o600}
 
 
-def test_facts_are_kept_and_forgotten(tmp_path: Path) -> None:
+def test_values_are_kept_and_forgotten(tmp_path: Path) -> None:
     with CaseFile.open(tmp_path) as case:
-        case.set_fact("a", {"x": [1, None, "é"]})
-        case.set_fact("b", 1)
-        case.set_fact("b", None)
+        case.state.request = {"x": [1, None, "é"]}
+        case.state.fence = 1
+        case.state.fence = None
     with CaseFile.open(tmp_path) as case:
-        assert case.fact("a") == {"x": [1, None, "é"]}
-        assert case.fact("b") is None
-        assert case.fact("b", "default") == "default"
+        assert case.state.request == {"x": [1, None, "é"]}
+        assert case.state.fence is None
+        assert case.state.revision == 0
 
 
 def test_a_step_that_breaks_leaves_nothing(case: CaseFile) -> None:
     def step() -> None:
         with case.commit():
-            case.set_fact("a", 2)
-            case.set_fact("b", 2)
+            case.state.packet_hash = "2"
+            case.state.as_of = "2"
             raise KeyError
 
-    case.set_fact("a", 1)
+    case.state.packet_hash = "1"
     with pytest.raises(KeyError):
         step()
-    assert (case.fact("a"), case.fact("b")) == (1, None)
-    case.set_fact("b", 3)
-    assert case.fact("b") == 3
+    assert (case.state.packet_hash, case.state.as_of) == ("1", None)
+    case.state.as_of = "3"
+    assert case.state.as_of == "3"
 
 
 def test_a_step_inside_a_step_is_part_of_it(case: CaseFile) -> None:
     def step() -> None:
         with case.commit():
             with case.commit():
-                case.set_fact("inner", 1)
+                case.state.fence = 1
             raise KeyError
 
     with pytest.raises(KeyError):
         step()
-    assert case.fact("inner") is None
+    assert case.state.fence is None
     with case.commit(), case.commit():
-        case.set_fact("inner", 2)
-    assert case.fact("inner") == 2
+        case.state.fence = 2
+    assert case.state.fence == 2
 
 
 def test_nobody_else_sees_half_a_step(case: CaseFile) -> None:
     with CaseFile.open(case.folder) as other:
         with case.commit():
-            case.set_fact("a", 1)
-            assert other.fact("a") is None
-        assert other.fact("a") == 1
+            case.state.packet_hash = "1"
+            assert other.state.packet_hash is None
+        assert other.state.packet_hash == "1"
 
 
-@pytest.mark.parametrize(("step", "kept"), [("commit.before", None), ("commit.after", 1)])
+@pytest.mark.parametrize(("step", "kept"), [("commit.before", None), ("commit.after", "1")])
 def test_a_killed_process_leaves_the_whole_step_or_nothing(
-    tmp_path: Path, step: str, kept: int | None
+    tmp_path: Path, step: str, kept: str | None
 ) -> None:
     program = (
         "import sys; from pathlib import Path\n"
         "from connector.store.casefile import CaseFile\n"
         "case = CaseFile.open(Path(sys.argv[1]))\n"
         "with case.commit():\n"
-        "    case.set_fact('a', 1)\n"
-        "    case.set_fact('b', 1)\n"
+        "    case.state.packet_hash = '1'\n"
+        "    case.state.as_of = '1'\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program, tmp_path],
@@ -111,29 +111,29 @@ def test_a_killed_process_leaves_the_whole_step_or_nothing(
     )
     assert ended.returncode == EXIT_KILLED
     with CaseFile.open(tmp_path) as case:
-        assert (case.fact("a"), case.fact("b")) == (kept, kept)
+        assert (case.state.packet_hash, case.state.as_of) == (kept, kept)
 
 
 def test_threads_take_turns(case: CaseFile) -> None:
     def count_up(_: int) -> None:
         for _ in range(20):
             with case.commit():
-                case.set_fact("count", case.fact("count", 0) + 1)
+                case.state.revision = case.state.revision + 1
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(count_up, range(4)))
-    assert case.fact("count") == 80
+    assert case.state.revision == 80
 
 
 def test_a_thread_waits_for_the_step_of_another(case: CaseFile) -> None:
-    seen: list[int | None] = []
-    reader = threading.Thread(target=lambda: seen.append(case.fact("a")))
+    seen: list[str | None] = []
+    reader = threading.Thread(target=lambda: seen.append(case.state.packet_hash))
     with case.commit():
-        case.set_fact("a", 1)
+        case.state.packet_hash = "1"
         reader.start()
-        case.set_fact("a", 2)
+        case.state.packet_hash = "2"
     reader.join()
-    assert seen == [2]
+    assert seen == ["2"]
 
 
 def test_several_processes_may_open_a_new_case_at_once(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_several_processes_may_open_a_new_case_at_once(tmp_path: Path) -> None:
         "import sys; from pathlib import Path\n"
         "from connector.store.casefile import CaseFile\n"
         "print(flush=True); sys.stdin.readline()\n"
-        "CaseFile.open(Path(sys.argv[1])).set_fact(sys.argv[2], 1)\n"
+        "CaseFile.open(Path(sys.argv[1])).state.revision = int(sys.argv[2])\n"
     )
     runs = [
         subprocess.Popen(
@@ -150,7 +150,7 @@ def test_several_processes_may_open_a_new_case_at_once(tmp_path: Path) -> None:
             stdout=subprocess.PIPE,
             text=True,
         )
-        for n in range(3)
+        for n in (1, 2, 3)
     ]
     for run in runs:
         assert run.stdout is not None
@@ -163,16 +163,16 @@ def test_several_processes_may_open_a_new_case_at_once(tmp_path: Path) -> None:
         run.communicate()
     assert [run.returncode for run in runs] == [0, 0, 0]
     with CaseFile.open(tmp_path) as case:
-        assert [case.fact(str(n)) for n in range(3)] == [1, 1, 1]
+        assert case.state.revision in (1, 2, 3)
 
 
 def test_rows_may_be_written_while_others_are_read(case: CaseFile) -> None:
     with case.commit():
-        case.executemany("INSERT INTO fact VALUES (?, '0')", ((str(n),) for n in range(500)))
+        case.executemany("INSERT INTO state VALUES (?, '0')", ((str(n),) for n in range(500)))
     seen = 0
-    for (name,) in case.stream("SELECT name FROM fact ORDER BY name"):
+    for _ in case.stream("SELECT name FROM state ORDER BY name"):
         if seen % 50 == 0:
-            case.set_fact(name, seen)
+            case.execute("UPDATE state SET value = '1' WHERE name = ?", (str(seen),))
         seen += 1
     assert seen == 500
 
@@ -197,7 +197,7 @@ def test_a_file_that_is_no_case_is_refused(tmp_path: Path) -> None:
         "INSERT INTO gap VALUES (?1, ?1, ?1, ?1)",  # no integer
         "INSERT INTO target VALUES (?1, ?1, ?1, ?1)",  # no such status
         "INSERT INTO entry (type, id, origin, source, sha256, body) VALUES (?1,?1,?1,?1,?1,x'')",
-        "INSERT INTO fact VALUES (?1, NULL)",
+        "INSERT INTO state VALUES (?1, NULL)",
         "INSERT INTO nowhere VALUES (?1)",
     ],
 )
@@ -209,8 +209,8 @@ def test_an_error_tells_nothing_of_the_content(case: CaseFile, sql: str) -> None
 
 def test_forgotten_content_is_gone_from_the_file(tmp_path: Path) -> None:
     with CaseFile.open(tmp_path) as case:
-        case.set_fact("name", CANARY)
-        case.set_fact("name", None)
+        case.state.request_file = CANARY
+        case.state.request_file = None
     assert CANARY.encode() not in (tmp_path / "case.db").read_bytes()
 
 

@@ -61,7 +61,9 @@ def test_an_older_file_kept_words(tmp_path: Path, what: str) -> None:
         db.executescript(
             "DROP TABLE gap; CREATE TABLE gap (what TEXT NOT NULL, kind TEXT NOT NULL,"
             " why TEXT NOT NULL, expected INTEGER NOT NULL DEFAULT 0,"
-            " PRIMARY KEY (what, kind)) STRICT; PRAGMA user_version = 8"
+            " PRIMARY KEY (what, kind)) STRICT; DROP TABLE state;"
+            " CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
+            " PRAGMA user_version = 8"
         )
         db.execute("INSERT INTO gap VALUES (?, 'failed', 'HTTP 500; HTTP 502', 1)", (what,))
     for _ in range(2):

@@ -64,7 +64,7 @@ def test_a_new_packet_takes_the_place_of_the_old(case: CaseFile) -> None:
     put(case, ONE, TWO)
     digest = put(case, TWO)
     assert [entry.id for entry in packet.entries(case)] == ["b"]
-    assert case.fact("packet_hash") == digest == packet.packet_hash(case)
+    assert case.state.packet_hash == digest == packet.packet_hash(case)
 
 
 def test_a_packet_that_breaks_leaves_the_old_one(case: CaseFile) -> None:
@@ -72,7 +72,7 @@ def test_a_packet_that_breaks_leaves_the_old_one(case: CaseFile) -> None:
     with pytest.raises(ConnectorError):
         put(case, TWO, TWO)
     assert [entry.id for entry in packet.entries(case)] == ["a"]
-    assert case.fact("packet_hash") == digest
+    assert case.state.packet_hash == digest
 
 
 def test_the_hash_tells_any_other_content_and_nothing_else(case: CaseFile) -> None:

@@ -12,6 +12,7 @@ from connector.store.casefile import CaseFile
 from connector.store.chart import Record
 from connector.store.packet import Decision, Item
 from connector.store.standing import standing
+from connector.store.values import Obstacle
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PRESENT = Item("allergies", "required", ItemKind.PRESENT, "", "", "AllergyIntolerance/1", True)
@@ -40,9 +41,9 @@ def verified(case: CaseFile, *items: Item) -> None:
     delivery.intend(case, 1, sent)
     delivery.settle(case, [(*key, f"1{key[1]}", "1") for key in sent])
     delivery.read_back(case, [(*key, "verified", "h", "h", "1", "") for key in sent])
-    case.set_fact("state", State.VERIFIED)
-    case.set_fact("needed_by", "2026-12-01")
-    case.set_fact("announced_at", "2026-11-22T12:00:00Z")
+    case.state.status = State.VERIFIED
+    case.state.needed_by = "2026-12-01"
+    case.state.announced_at = "2026-11-22T12:00:00Z"
 
 
 def test_a_case_that_is_done(case: CaseFile) -> None:
@@ -113,14 +114,14 @@ def test_which_gaps_count(case: CaseFile, kind: str, expected: bool, code: int) 
 
 def test_a_case_that_came_too_late_stays_late(case: CaseFile) -> None:
     verified(case, PRESENT)
-    case.set_fact("needed_by", "2026-11-01")
+    case.state.needed_by = "2026-11-01"
     assert standing(case, NOW).as_json()["exit_code"] == 11
 
 
 def test_what_stopped_a_case_is_told_with_what_to_do(case: CaseFile) -> None:
-    obstacle = {"exit_code": 5, "code": "two-patients", "why": "two", "what_to_do": "choose"}
-    case.set_fact("state", State.HELD)
-    case.set_fact("obstacle", obstacle)
+    obstacle = Obstacle(exit_code=5, code="two-patients", why="two", what_to_do="choose")
+    case.state.status = State.HELD
+    case.state.obstacle = obstacle
     stands = standing(case, NOW).as_json()
     assert (stands["exit_code"], stands["reasons"]) == (5, [obstacle])
 

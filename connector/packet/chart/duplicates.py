@@ -65,6 +65,37 @@ def same_records(case: CaseFile, links: Links, rows: Mapping[str, Row]) -> Group
     return [group for key, group in sorted(found.items()) if key not in stands_for]
 
 
+class Copies:
+    """The records of a chart that say the same as another, be they one event or two.
+
+    What is withheld is told by an equal record, also where two equal ones are not merged.
+    """
+
+    def __init__(self, case: CaseFile, links: Links, rows: Mapping[str, Row]) -> None:
+        self._case, self._links, self._rows = case, links, rows
+        self._alike: dict[object, list[str]] = defaultdict(list)
+        for row in rows.values():
+            if row.type not in _APART:
+                self._alike[_looks(row)].append(row.key)
+        self._groups: dict[str, list[str]] = {}  # key → all that say the same, itself too
+
+    def of(self, key: str) -> list[str]:
+        """Keys of the others that are equal to a record but for ids, numbers, `meta`, narrative."""
+        alike = self._alike.get(_looks(self._rows[key]), [])
+        if len(alike) > 1 and key not in self._groups:
+            by_content: dict[str | None, list[str]] = defaultdict(list)
+            for other in alike:
+                by_content[self._content(other)].append(other)
+            by_content.pop(None, None)
+            self._groups |= {k: group for group in by_content.values() for k in group}
+        return self._groups.get(key, [])
+
+    def _content(self, key: str) -> str | None:
+        resource = body(self._case, key) or {}
+        said = {name: v for name, v in resource.items() if name not in ("identifier", "text")}
+        return _hash(said, self._links, {}) if said else None
+
+
 def merge(
     groups: Groups, rows: dict[str, Row], barred: dict[str, Decision], named: Iterable[str]
 ) -> dict[str, str]:
@@ -137,6 +168,10 @@ def _content(case: CaseFile, links: Links, row: Row, stands_for: Mapping[str, st
     resource = body(case, row.key)
     if resource is None or not _one_event(resource, row):
         return None
+    return _hash(resource, links, stands_for)
+
+
+def _hash(resource: dict[str, Any], links: Links, stands_for: Mapping[str, str]) -> str | None:
     resource.pop("meta", None)
     try:
         for node in objects(resource):

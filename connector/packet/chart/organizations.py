@@ -1,10 +1,12 @@
 """The organisations of a chart: which are one and the same, and which are part of which."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...fhir.lossless import UndecodableError, decode
+from ...fhir.references import objects
 from ...fhir.shapes import items, objects_in
 from ...request import Organization
 from ...store import chart
@@ -13,6 +15,9 @@ from ..record.links import Links, identifier_token
 from .organization_names import Name, names
 from .practitioners import npis
 
+_DISPLAY = re.compile(rb'"display"\s*:\s*"((?:[^"\\]|\\.)*)"')
+# Who is named in these is asked, or permitted to know, and has not treated the patient by that.
+_ASKED = frozenset({"Appointment", "Consent", "CommunicationRequest", "ServiceRequest", "Task"})
 _DEPTH_MAX = 20  # of a partOf chain
 
 
@@ -92,6 +97,54 @@ def body(resource: Mapping[str, Any], above: frozenset[str] = frozenset()) -> Bo
 def keys_of(some: Sequence[Body], there: Mapping[str, Body]) -> frozenset[str]:
     """The keys of the organisations of the chart that are one of `some`."""
     return frozenset(key for key, one in there.items() if any(one.same(each) for each in some))
+
+
+def mentioned(case: CaseFile, some: Sequence[Body]) -> bool:
+    """Whether a reference of the chart means one of `some`, by a number or by its name alone.
+
+    Not one that only says whom something is asked of.
+    """
+    numbers = frozenset().union(*(one.npis for one in some))
+    wanted = frozenset().union(*(one.names for one in some))
+    known: dict[bytes, bool] = {}  # texts repeat: whether each is one of these names
+
+    def called(text: bytes) -> bool:
+        if text not in known:
+            known[text] = not wanted.isdisjoint(names(text.decode("utf-8", "replace")))
+        return known[text]
+
+    for record in chart.records(case):
+        if record.type in _ASKED or record.type == "Organization":  # that is looked at by `same`
+            continue
+        written = any(called(found[1]) for found in _DISPLAY.finditer(record.body))
+        if not written and not any(number.encode() in record.body for number in numbers):
+            continue
+        try:
+            nodes = [node for node in objects(decode(record.body)) if "code" not in node]
+        except UndecodableError:
+            continue
+        for node in nodes:
+            if not numbers.isdisjoint(npis(node.get("identifier"))):
+                return True
+            if written and not wanted.isdisjoint(names(node.get("display"))):
+                return True
+    return False
+
+
+def only_asked(case: CaseFile, links: Links, keys: frozenset[str]) -> frozenset[str]:
+    """Those of the organisations `keys` that stand in the chart only because they are asked."""
+    asked, other = {key for key in keys if "#" in key}, set[str]()  # contained in a Consent
+    ids = [key.partition("/")[2].encode() for key in keys - asked]
+    for record in chart.records(case) if ids else ():
+        if not any(id_ in record.body for id_ in ids):
+            continue
+        try:
+            nodes = list(objects(decode(record.body)))
+        except UndecodableError:
+            continue
+        named = {links.key(text) for n in nodes if isinstance(text := n.get("reference"), str)}
+        (asked if record.type in _ASKED else other).update(keys & named)
+    return frozenset(asked - other)
 
 
 def above(keys: Iterable[str], there: Mapping[str, Body]) -> frozenset[str]:

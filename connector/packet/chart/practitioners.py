@@ -20,11 +20,14 @@ _CONTAINED = b'"Practitioner"'
 _TITLES = frozenset(["dr", "md", "prof", "phd", "do", "np", "pa", "rn", "mr", "mrs", "ms", "med"])
 
 
+_Name = tuple[tuple[str, ...], tuple[str, ...]]
+
+
 class Found(NamedTuple):
     """How a chart names somebody: by which NPIs and names (family, given names, folded)."""
 
     npis: frozenset[str]
-    names: frozenset[tuple[tuple[str, ...], tuple[str, ...]]]
+    names: frozenset[_Name]
 
 
 def resembles(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
@@ -78,12 +81,23 @@ def in_chart(case: CaseFile, like: Practitioner) -> Iterator[Found]:
         for node in objects(value):
             if node.get("resourceType") == "Practitioner":
                 yield names_of(node)
+                yield Found(names_of(node).npis, frozenset(_in_one_piece(node, like)))
             elif numbered and (found := npis(node.get("identifier"))):
                 yield Found(found, frozenset())
             elif written and "code" not in node:
                 for said in (words(node.get(name)) for name in _WRITTEN):
                     if _called(like, said):
                         yield Found(frozenset(), frozenset({(family, _given(said, family))}))
+
+
+def _in_one_piece(node: dict[str, Any], like: Practitioner) -> Iterator[_Name]:
+    """The name of a Practitioner that has it as `text` alone, where it may be that of `like`."""
+    names, family = node.get("name"), words(like.family)
+    for name in names if isinstance(names, list) else []:
+        if isinstance(name, dict) and not name.get("family"):
+            said = words(name.get("text"))
+            if _called(like, said):
+                yield family, _given(said, family)
 
 
 def _called(like: Practitioner, said: tuple[str, ...]) -> bool:

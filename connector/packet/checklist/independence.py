@@ -15,7 +15,16 @@ from ...loopback import is_loopback
 from ...request import Practitioner, Request
 from ...settings import Destination, Source
 from ...store.casefile import CaseFile
-from ..chart.organizations import Body, above, keys_of, named, of_chart, of_type
+from ..chart.organizations import (
+    Body,
+    above,
+    keys_of,
+    mentioned,
+    named,
+    of_chart,
+    of_type,
+    only_asked,
+)
 from ..chart.practitioners import Found, in_chart, resembles
 from ..record.links import Links
 
@@ -89,10 +98,11 @@ def _organizations(
     if _any_same(theirs, ours):
         yield "The receiving organisation is the one that asks or that keeps the records."
         return
+    known = keys_of(theirs, there)
     with_theirs, with_ours = _with_above(theirs, there), _with_above(ours, there)
     if _any_same(with_theirs, with_ours):
         yield "The receiving organisation and the one that asks belong together (partOf)."
-    elif _any_same(theirs, list(there.values())):
+    elif (known - only_asked(case, links, known)) or mentioned(case, theirs):
         yield "The receiving organisation, or one of its name, has records in the patient's chart."
 
 

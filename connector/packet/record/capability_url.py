@@ -27,6 +27,11 @@ _HEADER = re.compile(
     r"""["'\\]*\s*[:=]\s*["'\\]*([^\s"'<>\\,;]{6,})""",
     re.I,
 )
+_PASSWORD = re.compile(
+    r"\b(?:password|passcode|passphrase|passwort|kennwort|contrase(?:ñ|n)a|mot de passe)\b"
+    r"""["'\\]*\s*(?:[:=]|is\b|ist\b|es\b|est\b)\s*["'\\]*([^\s"'<>\\,;]{4,})""",
+    re.I,
+)
 _IDENTIFIER = re.compile(r"[0-9.]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+=]+")
 _RUN = re.compile(r"[A-Z]*[a-z]+|[A-Z]+|[0-9]+")
@@ -120,12 +125,13 @@ def is_mixed(word: str) -> bool:
 
 
 def credentials(text: str) -> Iterator[str]:
-    """Keys in a text: `Bearer` or `Basic` and what follows, a value of `X-API-Key:`, a JWT."""
+    """Keys in a text: what follows `Bearer`, `Basic`, `X-API-Key:`, `Password:`; a JWT."""
     for found in _BEARER.finditer(text):
         scheme, word = found[1].lower(), found[2]
         if _is_basic(word) if scheme == "basic" else _is_no_word(word):
             yield found[0]
     yield from (found[1] for found in _HEADER.finditer(text))
+    yield from (word for found in _PASSWORD.finditer(text) if _is_no_word(word := found[1]))
     yield from (found[0] for found in JWT.finditer(text))
 
 

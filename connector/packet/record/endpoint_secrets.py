@@ -30,7 +30,23 @@ _MASKED = {
 }
 _ADDRESS = re.compile(rb"""://[^\s"'<>\\]+""")
 _ESCAPED = re.compile(rb"%[0-9A-Fa-f]{2}")
-_MARKS = (b'"endpoint"', b"?", b"@", b"shlink", b"eyj", b"bearer", b"basic ", b"key", b"token")
+_MARKS = (
+    b'"endpoint"',
+    b"?",
+    b"@",
+    b"shlink",
+    b"eyj",
+    b"bearer",
+    b"basic ",
+    b"key",
+    b"token",
+    b"passw",
+    b"passc",
+    b"passp",
+    b"kennwort",
+    b"contrase",
+    b"de passe",
+)
 _WORD = re.compile(r"""[^\s"'<>\\]+""")
 _SHORT = 12  # characters: a shorter key is looked for as a word
 # Strings that are names and no addresses; those that only look so, where only sure signs count.

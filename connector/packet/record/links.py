@@ -31,7 +31,7 @@ class Links:
         self._contents = dict(case.rows("SELECT url, sha256 FROM attachment WHERE status = 'had'"))
 
         # What the pull step noted of Binary resources that came as such (binary.html).
-        self._binaries: dict[str, dict[str, Any]] = case.fact("binaries", {})
+        self._binaries: dict[str, dict[str, Any]] = case.state.binaries
 
     def labels(self, url: object) -> list[dict[str, Any]]:
         """Security labels of the Binary at `url` (as written), as its source gave them."""

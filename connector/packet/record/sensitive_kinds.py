@@ -4,6 +4,7 @@ Nothing that a rule should rest on alone: release/heuristic.yaml says what comes
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -34,6 +35,8 @@ class Guesses:
         self._exact: dict[tuple[str, str], set[str]] = {}
         self._begun: dict[str, list[tuple[str, str]]] = {}
         words: dict[str, set[str]] = {}
+        self._not_meant = [_whole(phrase) for phrase in file.not_meant]
+        self._no_words = file.no_words
         for rule in file.rules:
             for system, codes in rule.codes.items():
                 for code in codes:
@@ -43,11 +46,11 @@ class Guesses:
                     else:
                         self._exact.setdefault((system, plain), set()).add(rule.id)
             for word in rule.words:
-                words.setdefault(word.casefold(), set()).add(rule.id)
+                words.setdefault(_folded(word), set()).add(rule.id)
         self._codes = {code for _, code in self._exact}
         starts = sorted({start for begun in self._begun.values() for start, _ in begun})
         self._starts = tuple(starts)
-        self._words = words
+        self._words = [(word.rstrip("*"), _whole(word), ids) for word, ids in words.items()]
 
     def of(self, resource_type: str, body: bytes) -> frozenset[str]:
         """Ids of the rules that the bytes of a record come under."""
@@ -55,11 +58,17 @@ class Guesses:
         if any(self._may_be(code) for code in set(_CODE.findall(body))):
             for node in objects(decode(body)):
                 found |= self._coded(node)
-        text = b" ".join(_WORDS.findall(body)).decode("utf-8", "replace").casefold()
-        for word, ids in self._words.items():
-            if word in text and not ids <= found and _stands_in(word, text):
-                found |= ids
+        if resource_type not in self._no_words:
+            found |= self._worded(b" ".join(_WORDS.findall(body)).decode("utf-8", "replace"))
         return frozenset(found) if found else _NOTHING
+
+    def _worded(self, text: str) -> set[str]:
+        text = _folded(text)
+        there = [(whole, ids) for word, whole, ids in self._words if word in text]
+        if there:
+            for phrase in self._not_meant:
+                text = phrase.sub(" ", text)
+        return {id_ for whole, ids in there if whole.search(text) for id_ in ids}
 
     def _may_be(self, code: bytes) -> bool:
         plain = _plain(code.decode("utf-8", "replace"))
@@ -143,8 +152,20 @@ def _rules(file: Heuristic) -> Iterator[Suspicion | Minors]:
         yield file.minors
 
 
-def _stands_in(word: str, text: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
+def _whole(word: str) -> re.Pattern[str]:
+    """Finds a word, a phrase, or with a `*` the beginning of a word, in a folded text."""
+    end = "" if word.endswith("*") else r"(?!\w)"
+    return re.compile(rf"(?<!\w){re.escape(_folded(word).rstrip('*'))}{end}")
+
+
+def _folded(text: str) -> str:
+    """In small letters, without accents; JSON may have them escaped."""
+    if "\\u" in text:
+        text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), text)
+    text = text.casefold()
+    if text.isascii():
+        return text
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
 def _plain(code: str) -> str:

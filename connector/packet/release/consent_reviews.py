@@ -29,7 +29,7 @@ def content_hash(body: bytes) -> str:
 
 def bind(case: CaseFile, reviews: Iterable[ConsentReview]) -> dict[str, tuple[str, str]]:
     """Each review with what it is of. `Held` if a consent is not any more what was reviewed."""
-    known = case.fact("consent_reviews", {})
+    reviewed = case.state.consent_reviews
     found = {}
     for number, review in enumerate(reviews, 1):
         consent = chart.record(case, *review.record.split("/", 1))
@@ -37,7 +37,7 @@ def bind(case: CaseFile, reviews: Iterable[ConsentReview]) -> dict[str, tuple[st
             sha256(review.model_dump_json().encode()),
             content_hash(consent.body if consent else b""),
         )
-        before = known.get(review.record)
+        before = reviewed.get(review.record)
         if before and before[0] == now[0] and before[1] != now[1]:
             raise Held(
                 "consent-changed",

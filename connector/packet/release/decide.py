@@ -137,7 +137,7 @@ class Barrier:
                 decision,
                 "withheld-safety",
                 f"withheld by a release rule ({why.rule}), and not to be missed: {safety.reason}",
-                "Obtain the patient's authorization for it, or send this case on another way.",
+                _remedy(why.rule),
             )
         return decision
 
@@ -219,6 +219,17 @@ def is_safety(safety: Safety, row: Row, at: datetime) -> bool:
     if any_means(safety.worded, row) and stands_in(safety.words, row.title):
         return True
     return not safety.kinds.isdisjoint(row.kinds) and row.status not in _OVER
+
+
+def _remedy(rule: str) -> str:
+    """What a person can do about a record not to be missed, by the rule that withholds it."""
+    if rule == KEPT:
+        way = "Take back that it is kept (`connector release CASE Type/id --undo`)"
+    elif rule.startswith("consent"):
+        way = "Ask the patient: a consent at the source that lets it go, or a review of it"
+    else:
+        way = "Obtain the patient's authorization for it"
+    return f"`connector show` names the record. {way}, or send this case on another way."
 
 
 def _stays(row: Row | Unreadable, rule: str, reason: str) -> Decision:

@@ -7,10 +7,10 @@ from ...fhir.references import plain_names
 from ...request import Request
 from ...store import chart
 from ...store.casefile import CaseFile
-from ..chart.duplicates import Groups
+from ..chart.duplicates import Copies, Groups
 from ..chart.index import Row, body
 from ..record.belongs_to import ENCOUNTER
-from ..record.links import own_identifiers
+from ..record.links import Links, own_identifiers
 from ..ruleset.release_rules import EncounterNotes
 from .mentions import Mentions, telling_word
 from .shadows import Tellers
@@ -24,6 +24,7 @@ class Relations:
     def __init__(
         self,
         case: CaseFile,
+        links: Links,
         rows: Mapping[str, Row],
         places: Mapping[str, tuple[str, ...]],
         same: Groups,
@@ -39,6 +40,8 @@ class Relations:
                 for container in containers:
                     self._within[container].append(key)
         self._copies = {key: group for group in same for key in group}
+        self._equal = Copies(case, links, rows)
+        self._given: set[str] = set()
         self._by_content: dict[str, list[str]] = defaultdict(list)
         self._notes: dict[str, list[str]] = defaultdict(list)
         self._referrers: dict[str, list[str]] = defaultdict(list)
@@ -58,6 +61,14 @@ class Relations:
         self.owners = _owners(case, rows)
         for key, named in _named(case, rows, self.owners):
             self._referrers[named].append(key)
+
+    def equal_to(self, key: str) -> Iterable[str]:
+        """Records that say the same, be they of another event; of each group once."""
+        if key in self._given:
+            return ()
+        group = self._equal.of(key)
+        self._given.update(group)
+        return group
 
     def same_as(self, key: str) -> Iterable[str]:
         """Copies of a record, and records with an attachment of it."""

@@ -57,7 +57,7 @@ def spread(
     reasons |= {notes.id: notes.reason} if notes else {}
     told = {mappings.shadows.id, *([notes.id] if notes else ())}  # words that may tell
     followed = {NEEDS, *told}  # not withheld for themselves
-    web = Relations(case, rows, places, same, notes, request)
+    web = Relations(case, links, rows, places, same, notes, request)
     withheld.owners = web.owners
     while fresh:
         names = {name: key for key in fresh for name in withheld.add(key, body(case, key))}
@@ -76,6 +76,7 @@ def spread(
             if notes and not _about_itself(barred[key], rows[key], notes):
                 take(web.notes_beside(key), notes.id, key)
             if barred[key].rule not in followed and (resource := body(case, key)):
+                take(web.equal_to(key), SAME, key)
                 take(tellers.taken(resource), mappings.shadows.id, key)
             for order in tellers.orders(body(case, key) or {}):
                 if all(k in withheld for k in web.done_on(order, tellers)):

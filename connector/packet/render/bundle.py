@@ -15,6 +15,7 @@ from ...fhir.lossless import decode, encode
 from ...fhir.references import spans, splice
 from ...store import packet
 from ...store.casefile import CaseFile
+from ...store.state import required
 
 Kind = Literal["transaction", "document", "message"]
 # What a kind has to begin with, by the names of our templates (R4 bdl-11, bdl-12).
@@ -31,7 +32,7 @@ def render(case: CaseFile, kind: Kind) -> Iterator[bytes]:
     Every reference between its entries is their `fullUrl`. Raises `UsageError` for a message
     whose sender or receiver can't be reached.
     """
-    envelope = case.fact("envelope")
+    envelope = case.state.envelope
     if envelope is None:
         raise ConnectorError("internal: a Bundle is made of a packet")
     rows = case.rows("SELECT type, id, origin, source FROM entry ORDER BY seq")
@@ -41,7 +42,7 @@ def render(case: CaseFile, kind: Kind) -> Iterator[bytes]:
         ours = _subject(case)
         urls[ours] = theirs
         rows = [row for row in rows if f"{row[0]}/{row[1]}" != ours]
-    yield _head(envelope, kind, case.fact("packet_hash"))
+    yield _head(envelope, kind, required(case.state.packet_hash))
     first = True
     for resource_type, resource_id, body in _bodies(case, kind, header, rows):
         yield b"\n" if first else b",\n"
@@ -60,9 +61,9 @@ def _patient_there(case: CaseFile) -> str | None:
     A transaction then refers to it, as a push does, and creates no other. `UsageError` where the
     request names it by an identifier that was not looked up yet.
     """
-    if found := case.fact("destination_patient"):
+    if found := case.state.destination_patient:
         return str(found)
-    asked = (case.fact("request") or {}).get("destination_patient") or {}
+    asked = (case.state.request or {}).get("destination_patient") or {}
     if asked.get("identifier"):
         raise UsageError(
             "the request names the patient at the destination by an identifier, and a file can't"
@@ -81,7 +82,7 @@ def _subject(case: CaseFile) -> str:
 def must_be_sendable(case: CaseFile, kind: str) -> None:
     """`UsageError` if the packet can't be made into this kind, whatever its records are."""
     if kind == "message":
-        _header(case.fact("envelope"))
+        _header(required(case.state.envelope))
 
 
 def _head(envelope: dict[str, Any], kind: Kind, digest: str) -> bytes:

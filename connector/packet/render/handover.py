@@ -11,6 +11,7 @@ from typing import IO, Literal
 
 from ...errors import UsageError
 from ...store.casefile import CaseFile
+from ...store.state import required
 from .bundle import render
 from .files import put_files
 
@@ -58,7 +59,7 @@ def _folder(case: CaseFile, folder: Path) -> None:
 
 def _zip(case: CaseFile, path: Path) -> None:
     # The case's own time, in UTC: a zip holds the time of each file, and ours has no other clock.
-    when = datetime.fromisoformat(case.fact("envelope")["timestamp"]).astimezone(UTC)
+    when = datetime.fromisoformat(required(case.state.envelope)["timestamp"]).astimezone(UTC)
 
     with _private(path) as out, zipfile.ZipFile(out, "w") as archive:
 

@@ -15,6 +15,8 @@ from .content_rules import Programme, Terminology
 from .file import F, Read, contents, model_of, once, read, wrong
 from .mappings import Mappings
 from .release_rules import (
+    KEYED,
+    NEAR,
     ConsentTerms,
     EndpointSecrets,
     Heuristic,
@@ -160,16 +162,18 @@ class _Loader:
             self._place(minors.id, found.place("minors", "id"))
             if unknown := sorted(minors.of - ids):
                 raise wrong(found.place("minors", "of"), f"{unknown[0]}: no such rule")
-        for kind in found.file.modes:
+        for kind, mode in found.file.modes.items():
             if kind not in self._kinds(found.file):
                 raise wrong(found.place("modes", kind), f"{kind}: no such kind")
+            if kind in (NEAR, KEYED) and mode == "withhold":
+                raise wrong(found.place("modes", kind), f"{kind}: `tell` or `hold`")
         return found.file
 
     def _kinds(self, guess: Heuristic) -> set[str]:
         """What the dry run calls the sensitive kinds, labelled or guessed."""
         labelled = {each.tell for each in self._labels().lists if each.tell}
         minors = {guess.minors.kind} if guess.minors else set()
-        return labelled | minors | {rule.kind for rule in guess.rules}
+        return {NEAR, KEYED} | labelled | minors | {rule.kind for rule in guess.rules}
 
     def _labels(self) -> LabelTerms:
         found = self._one(LabelTerms, "release/labels.yaml")

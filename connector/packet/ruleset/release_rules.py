@@ -6,7 +6,7 @@ from pydantic import Field
 
 from ...request import Model, Text
 from .examples import RuleExample
-from .rules import Element, File, Mode
+from .rules import Element, File
 
 
 class Withhold(Model):
@@ -104,11 +104,16 @@ class LabelTerms(File):
     examples: tuple[RuleExample, ...] = ()
 
 
+# Told as a sensitive kind is, though no rule of heuristic.yaml guesses at it.
+NEAR, KEYED = "near what is withheld", "a key of the source in a document"
+
+
 class Suspicion(Model):
     """Records of one sensitive kind, by what they look like.
 
     `codes`: by the name of a system in the file; a `*` at the end stands for any more characters.
-    `words`: in a text, title or display, as whole words.
+    `words`: in a text, title or display, as whole words, with or without accents; with a `*` at the
+    end also the beginning of one.
     """
 
     id: Text
@@ -130,6 +135,9 @@ class Minors(Model):
     of: frozenset[Text]
 
 
+Mode = Literal["tell", "hold", "withhold"]
+
+
 class Heuristic(File):
     """release/heuristic.yaml: a guess at what a source may have left unlabelled."""
 
@@ -137,6 +145,8 @@ class Heuristic(File):
     modes: dict[Text, Mode] = Field(default_factory=dict)  # of a kind, where it is another
     caveat: Text
     systems: dict[Text, tuple[Text, ...]]
+    not_meant: tuple[Text, ...] = ()  # phrases in which words are about something else
+    no_words: frozenset[Text] = frozenset()  # types whose words are about something else
     rules: tuple[Suspicion, ...]
     minors: Minors | None = None
     examples: tuple[RuleExample, ...] = ()

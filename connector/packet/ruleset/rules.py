@@ -172,9 +172,6 @@ class Advice(File):
     examples: tuple[RuleExample, ...] = ()
 
 
-Mode = Literal["tell", "hold", "withhold"]
-
-
 class Section(Model):
     """One section of the Composition. `code`: LOINC. `text`: words of ours, never empty."""
 

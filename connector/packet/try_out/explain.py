@@ -33,15 +33,15 @@ def explain(
 
     Raises `UsageError` if nothing was decided yet, or no such record is in the chart.
     """
-    made = packet.decisions(case) if case.fact("mapped") else packet.undone(case)
-    held_by = case.fact("held_by", [])
-    if not (case.fact("mapped") or held_by):
+    made = packet.decisions(case) if case.state.mapped_with else packet.undone(case)
+    held_by = case.state.held_by
+    if not (case.state.mapped_with or held_by):
         raise UsageError("the case has no packet yet", "Author it first: `connector map REQUEST`.")
     by_key = {_key(decision): decision for decision in made}
     decisions = [d for d in made if wanted in (None, d.type, _key(d))]
     if not decisions and (wanted or not held_by):
         decisions = [_undecided(case, wanted)]
-    request = Request.model_validate(case.fact("request"))
+    request = Request.model_validate(case.state.request)
     listed = mappings.checklist(request.case_type, programme)
 
     def where(rule: str) -> str | None:
@@ -51,9 +51,9 @@ def explain(
     ruled = {ruling.record: ruling for ruling in rulings(case)}
     return {
         "case": case.folder.name,
-        "packet": case.fact("mapped") is not None,
+        "packet": case.state.mapped_with is not None,
         "held_by": held_by,
-        "same_set": case.fact("mapped") in (None, mappings.identity),
+        "same_set": case.state.mapped_with in (None, mappings.identity),
         "rules": [
             {**_of(rule), "where": where(rule.rule), "records": number}
             for rule, number in _rules(decisions)
@@ -80,7 +80,7 @@ def explain(
 def _undecided(case: CaseFile, wanted: str | None) -> Decision:
     """A record on which nothing was decided when the case was held. `UsageError` if not there."""
     resource_type, _, resource_id = (wanted or "").partition("/")
-    if case.fact("mapped") or not chart.record(case, resource_type, resource_id):
+    if case.state.mapped_with or not chart.record(case, resource_type, resource_id):
         raise UsageError(
             "no such record in the chart of this case",
             "Name it as the source does (Type/id), or a type.",

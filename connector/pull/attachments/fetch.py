@@ -190,9 +190,9 @@ def note_labels(pull: Gathering, url: str, labels: Any, context: Any) -> None:
     kept = dicts(labels)
     said = {"security": kept, "context": named if isinstance(named, str) else None}
     with pull.case.commit():
-        before = pull.case.fact("binaries", {})
+        before = pull.case.state.binaries
         if url in before or kept or said["context"]:
-            pull.case.set_fact("binaries", before | {url: said})
+            pull.case.state.binaries = before | {url: said}
 
 
 def _downloaded(download: Callable[[str], Answer], content_type: str) -> Answer:

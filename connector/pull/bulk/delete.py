@@ -24,7 +24,7 @@ def remembered(state: dict[str, Any]) -> dict[str, Any]:
 
 def forget(case: CaseFile) -> None:
     """Let the next run ask for another export; what lies at the source still is remembered."""
-    case.set_fact("export", remembered(case.fact("export", {}) or {}))
+    case.state.export = remembered(case.state.export or {})
 
 
 def delete(pull: Pull, state: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def delete(pull: Pull, state: dict[str, Any]) -> dict[str, Any]:
     done = {name: value for name, value in state.items() if name not in ("status", "left")}
     if left:
         done["left"] = left
-    pull.case.set_fact("export", done)
+    pull.case.state.export = done
     return done
 
 

@@ -43,7 +43,7 @@ def export(pull: Pull) -> None:
     Raises `Waiting` when the export takes long (another run goes on waiting), and `SourceFailed`
     when there is none, or one that isn't of this patient alone.
     """
-    state: dict[str, Any] = pull.case.fact("export", {})
+    state: dict[str, Any] = pull.case.state.export
     if state.get("stranger"):
         _abandon(pull, state)
     if state.get("finished"):
@@ -58,14 +58,14 @@ def export(pull: Pull) -> None:
     try:
         listed = manifest(pull, _wait(pull, state), state["status"])
     except Unusable as error:  # nothing to come back to
-        pull.case.set_fact("export", remembered(delete(pull, state)))
+        pull.case.state.export = remembered(delete(pull, state))
         raise SourceFailed(str(error), _ANOTHER_WAY) from None
     state["types"] = sorted({file.type for file in listed.files} & TYPES)
     try:
         fetch(pull, listed, state)
     except Stranger:
         state["stranger"] = True
-        pull.case.set_fact("export", state)
+        pull.case.state.export = state
         _abandon(pull, state)
     if not listed.files:
         state["problems"].append(["export", GapKind.FAILED, _EMPTY])
@@ -73,7 +73,7 @@ def export(pull: Pull) -> None:
     with pull.case.commit():
         for what, kind, why in state["problems"]:
             pull.gap(Wanted(what), GapKind(kind), why)
-        pull.case.set_fact("export", state)
+        pull.case.state.export = state
     tell(pull, delete(pull, state))
     _drop_gaps(pull)
 
@@ -107,7 +107,7 @@ def _drop_gaps(pull: Pull) -> None:
 
 def not_too_early(case: CaseFile) -> None:
     """Raise `Waiting` again where the server said when to come back, and it is not yet then."""
-    state: dict[str, Any] = case.fact("export", {}) or {}
+    state: dict[str, Any] = case.state.export or {}
     until = state.get("until")
     if until is not None and "status" in state and _stamp(datetime.now(UTC)) < until:
         raise Waiting(_STILL, until)
@@ -116,7 +116,7 @@ def not_too_early(case: CaseFile) -> None:
 def _exported_types(case: CaseFile) -> frozenset[str]:
     """The types of which the export listed a file, or brought a record."""
     rows = case.rows("SELECT DISTINCT type FROM record WHERE query = ?", (QUERY,))
-    listed = (case.fact("export", {}) or {}).get("types", [])
+    listed = (case.state.export or {}).get("types", [])
     return frozenset([*listed, *(name for (name,) in rows)])
 
 
@@ -124,9 +124,9 @@ def _begin(pull: Pull, before: dict[str, Any]) -> dict[str, Any]:
     """Start an export: the intent is kept before it leaves, the address of its status after."""
     state = remembered(before)
     request = start(pull)
-    pull.case.set_fact("export", {**state, "begun": True})
+    pull.case.state.export = {**state, "begun": True}
     state["status"] = _kick_off(pull, request, state)
-    pull.case.set_fact("export", state)
+    pull.case.state.export = state
     return state
 
 
@@ -147,7 +147,7 @@ def _kick_off(pull: Pull, begin: Start, before: dict[str, Any]) -> str:
         if answer.status == 202 and "content-location" in answer.headers:
             return answer.headers["content-location"]
         if 400 <= answer.status < 500:
-            pull.case.set_fact("export", before)
+            pull.case.state.export = before
         try:
             _pause(pull.source, attempt, answer, what)
         except Unusable as error:
@@ -176,7 +176,7 @@ def _wait(pull: Pull, state: dict[str, Any]) -> Answer:
         after_s, beyond = _asked_s(answer, polls, pull.settings.backoff_s)
         if after_s > longest_s or waited_s > longest_s * _PATIENCE:
             until = _stamp(datetime.now(UTC) + timedelta(seconds=after_s))
-            pull.case.set_fact("export", {**state, "until": until})
+            pull.case.state.export = {**state, "until": until}
             raise Waiting(f"{_STILL}; {_ABSURD}" if beyond else _STILL, until)
         pull.tell("export is being prepared")
         time.sleep(after_s)
@@ -224,7 +224,7 @@ def _abandon(pull: Pull, state: dict[str, Any]) -> None:
     with pull.case.commit():
         pull.case.execute("DELETE FROM record WHERE query = ?", (QUERY,))
     state = delete(pull, state)
-    pull.case.set_fact("export", remembered(state))
+    pull.case.state.export = remembered(state)
     done = "could not be deleted" if "status" in state or state.get("left") else "is deleted"
     raise SourceFailed(
         f"the export holds records of other patients: it was stopped and {done} at the source",

@@ -146,7 +146,7 @@ def _fetch(pull: Pull, source: Endpoint, file: File, state: dict[str, Any]) -> N
                 for wanted, kind, why in told.gaps()
             ]
             state["done"].append(sha256(file.url.encode()))
-            pull.case.set_fact("export", state)
+            pull.case.state.export = state
     pull.tell(f"{name} {count} exported")
 
 

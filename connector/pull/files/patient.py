@@ -25,8 +25,8 @@ _T = TypeVar("_T")
 _TWO = "the files hold two patients under this id"
 
 _CHECK = (
-    "Look at the files: which Patient is meant? Name that id in a request with a new request_id;"
-    " `connector cancel` ends this one."
+    "Look at the files: which Patient is meant? Name that id in the request. Where something"
+    " has left already, ask anew under a new request_id; `connector cancel` ends this one."
 )
 
 

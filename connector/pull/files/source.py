@@ -50,7 +50,7 @@ def pull_files(
     `pull_complete`. Raises `Held` (which patient) or `SourceFailed` (nothing there to read).
     """
     broken = any(gap.kind in MENDABLE for gap in gaps.of(case))
-    if case.fact("pull_complete") and not broken:
+    if case.state.pull_complete and not broken:
         return
     assert settings.files is not None
     given = Files(settings.files, settings.page_bytes_max)
@@ -80,8 +80,8 @@ def pull_files(
 def _gather(gathering: Gathering, given: Files, register: Register, chosen: Chosen) -> None:
     case, patient, told = gathering.case, chosen.record, Told()
     with case.commit():
-        case.set_fact("pull_complete", None)
-        case.set_fact("source_patient", patient.id)
+        case.state.pull_complete = None
+        case.state.source_patient = patient.id
         chart.reopen_failed(case)
         chart.keep_only(case, ())  # the files are read from the beginning each time
         chart.put_record(case, patient, QUERY)
@@ -109,7 +109,7 @@ def _gather(gathering: Gathering, given: Files, register: Register, chosen: Chos
         for gap in told.gaps():
             gathering.gap(*gap)
         chart.compare_with_earlier(case)
-        case.set_fact("pull_complete", True)
+        case.state.pull_complete = True
 
 
 def _close(gathering: Gathering, register: Register, chosen: Chosen) -> None:

@@ -11,9 +11,6 @@ from ..context import Pull
 from ..lookup import carries, find
 from ..records import ANOTHER_PATIENT, Problem
 
-# fact: those that were read and are another patient's, by `Type/id` and as they were referred to
-_OTHERS = "others_encounters"
-_ASKED = "asked_encounters"  # fact: those named by an identifier alone that were asked for
 _ASKED_MAX = 500
 _ELEMENTS = ("encounter", "context", "partOf")
 _WHY = Problem(GapKind.FAILED, "a record of another patient's encounter came back")
@@ -22,7 +19,7 @@ _WHY = Problem(GapKind.FAILED, "a record of another patient's encounter came bac
 def note(pull: Pull, *names: str) -> None:
     """Keep in mind that an encounter, by whatever names, is another patient's."""
     with pull.case.commit():
-        pull.case.set_fact(_OTHERS, sorted({*pull.case.fact(_OTHERS, []), *names}))
+        pull.case.state.others_encounters = sorted({*pull.case.state.others_encounters, *names})
 
 
 def look_up(pull: Pull) -> None:
@@ -30,7 +27,7 @@ def look_up(pull: Pull) -> None:
 
     What the source does not find, or can't be asked for, stays unknown.
     """
-    asked = set(pull.case.fact(_ASKED, []))
+    asked = set(pull.case.state.asked_encounters)
     wanted = {name for name in _logical(pull) if name not in asked}
     for name in sorted(wanted)[: max(0, _ASKED_MAX - len(asked))]:
         kind, _, token = name.partition("?identifier=")
@@ -45,7 +42,7 @@ def look_up(pull: Pull) -> None:
             if said and all(one is ANOTHER_PATIENT for one in said):
                 note(pull, name)
         with pull.case.commit():
-            pull.case.set_fact(_ASKED, sorted({*pull.case.fact(_ASKED, []), name}))
+            pull.case.state.asked_encounters = sorted({*pull.case.state.asked_encounters, name})
 
 
 def _logical(pull: Pull) -> set[str]:
@@ -62,7 +59,7 @@ def drop(pull: Pull) -> None:
 
     What brought them counts as failed, so that a later run asks once more.
     """
-    others, bases = set(pull.case.fact(_OTHERS, [])), pull.bases()
+    others, bases = set(pull.case.state.others_encounters), pull.bases()
     waiting = sorted(others)
     while waiting:
         for kind, id_, query in _mentioning(pull, re.split("[/|=]", waiting.pop())[-1]):

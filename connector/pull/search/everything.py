@@ -74,8 +74,8 @@ def _perhaps_in_part(pull: Pull, what: str) -> None:
 def _filled(pull: Pull, what: str, how: str, kinds: Sequence[GapKind] = BROKEN) -> None:
     with pull.case.commit():
         if sum(gaps.drop(pull.case, (Wanted.of_query(what),), kind) for kind in kinds):
-            filled = pull.case.fact("filled", {})
-            pull.case.set_fact("filled", {**filled, what: how})
+            filled = pull.case.state.filled
+            pull.case.state.filled = {**filled, what: how}
 
 
 def _is_done(pull: Pull, key: str) -> bool:

@@ -11,13 +11,12 @@ from ...fhir.types import TYPES
 from ...gap import GapKind
 from ...store import chart
 from ...store.chart import Query, Record
-from ..context import SOURCE_BASES, Pull
+from ..context import Pull
 from ..outcomes import missing
 from ..plan import EVERYTHING
 from ..records import ABOUT_NO_PATIENT, ANOTHER_PATIENT, UNNAMED, UNREADABLE, Came, Problem
 from .bound import base_of_own, honoured, of_another
 
-_UNBOUND = "unbound_queries"  # fact: those whose first page did not say what it honoured
 # `$everything` may rightly hold these of others whom the chart refers to.
 _RELATED = ("Patient", "RelatedPerson")
 _UNCLEAR = (UNNAMED, ABOUT_NO_PATIENT)
@@ -69,7 +68,7 @@ def sift(pull: Pull, query: Query, page: bundle.Page, first: bool) -> Sifted:
 
 def _came(pull: Pull, query: Query, page: bundle.Page, first: bool) -> Came | None:
     """What binds the records of a page to the patient; None if its server passed over that."""
-    unbound = pull.case.fact(_UNBOUND, [])
+    unbound = pull.case.state.unbound_queries
     if not first:
         if of_another(query.url, page.self_url):
             return None
@@ -79,8 +78,8 @@ def _came(pull: Pull, query: Query, page: bundle.Page, first: bool) -> Came | No
         return None
     if (said is not True) != (query.key in unbound):
         with pull.case.commit():
-            kept = {*pull.case.fact(_UNBOUND, []), query.key}
-            pull.case.set_fact(_UNBOUND, sorted(kept - ({query.key} if said else set())))
+            kept = {*pull.case.state.unbound_queries, query.key}
+            pull.case.state.unbound_queries = sorted(kept - ({query.key} if said else set()))
     return Came.SEARCHED if said else Came.UNBOUND
 
 
@@ -104,7 +103,7 @@ def _bases(pull: Pull, page: bundle.Page) -> tuple[str, ...]:
     if other is None or other in known or len(known) > 1:
         return known
     with pull.case.commit():
-        pull.case.set_fact(SOURCE_BASES, [other])
+        pull.case.state.source_bases = [other]
     return (*known, other)
 
 

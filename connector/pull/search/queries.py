@@ -196,7 +196,7 @@ def _commit(
         pull.tally.resources([record.type for record in records])
         if query.key == EVERYTHING:
             seen = seen_types(pull.case) | {record.type for record in records}
-            pull.case.set_fact("everything_types", sorted(seen))
+            pull.case.state.everything_types = sorted(seen)
         for problem in problems:
             pull.gap(Wanted.of_query(query.key), *problem)
         if broken:
@@ -239,7 +239,7 @@ def _address(pull: Pull, url: str, next_url: str) -> str:
 
 def seen_types(case: CaseFile) -> set[str]:
     """The types that `$everything` returned at least one record of."""
-    return set(case.fact("everything_types", []))
+    return set(case.state.everything_types)
 
 
 def _gap_of_broken_off(pull: Pull, query: Query, problem: Problem) -> None:

@@ -95,7 +95,7 @@ def _kind(desk: Desk, row: Row) -> dict[str, Any]:
 def _details(desk: Desk, row: Row) -> list[dict[str, str]]:
     values = {
         "case": desk.handle,
-        "packet-hash": str(desk.case.fact("packet_hash")),
+        "packet-hash": str(desk.case.state.packet_hash),
         "resources": str(row.resources),
         "rejected": str(row.rejected),
         **auditfile.as_details(row),

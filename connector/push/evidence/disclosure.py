@@ -53,7 +53,7 @@ def account(desk: Desk) -> None:
     for word in ("accepted", "differs"):
         if any(row.status == word for row in rows):
             outcome = word
-    event: Event = "announce" if desk.case.fact("announced_at") else "deliver"
+    event: Event = "announce" if desk.case.state.announced_at else "deliver"
     if number(desk.case):
         event = "update"
     told = _told(desk, event, outcome, standing, rejected)
@@ -71,8 +71,8 @@ def conclude(desk: Desk, event: Event, resources: int, rejected: int = 0) -> Non
 
 def approver(desk: Desk) -> str | None:
     """Who let this very packet leave; None where no person had to."""
-    approval = desk.case.fact("approval") or {}
-    same = approval.get("hash") == desk.case.fact("packet_hash")
+    approval = desk.case.state.approval or {}
+    same = approval.get("hash") == desk.case.state.packet_hash
     return str(approval["by"]) if approval and same else None
 
 
@@ -93,10 +93,10 @@ def _told(desk: Desk, event: Event, outcome: Outcome, resources: int, rejected: 
 
 def _decided(desk: Desk, event: Event) -> str | None:
     if event in ("cancel", "recall"):
-        made = desk.case.fact("withdrawal")
+        made = desk.case.state.withdrawal
         return str(made["by"]) if made else since.last_by(desk.case)
     if event == "remove":  # of copies: whoever said so
-        said = desk.case.fact("doubles", [])
+        said = desk.case.state.duplicates_decided
         return str(said[-1]["by"]) if said else None
     return approver(desk)
 

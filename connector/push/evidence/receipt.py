@@ -118,11 +118,11 @@ def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
         "case": desk.handle,
         "packet_hash": packet_hash,
         "verified_at": verified_at,
-        "announced_at": desk.case.fact("announced_at"),
+        "announced_at": desk.case.state.announced_at,
         "update": number(desk.case),
-        "told_at": desk.case.fact("told_at"),
+        "told_at": desk.case.state.told_at,
         "kind": desk.kind,
-        "response": desk.case.fact("response"),
+        "response": desk.case.state.response,
         "file": _file(desk),
         "by": {"operator": desk.operator, "approved_by": approver(desk)},
         "source": _place(desk.source),
@@ -172,7 +172,7 @@ def signed(proof: bytes, signing: Signing) -> bytes:
 
 
 def _file(desk: Desk) -> dict[str, str] | None:
-    kept = desk.case.fact("file")
+    kept = desk.case.state.file
     return kept and {name: kept[name] for name in ("name", "sha256")}
 
 

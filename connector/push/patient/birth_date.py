@@ -20,6 +20,12 @@ def partial(patient: dict[str, Any]) -> str | None:
     return born if isinstance(born, str) and _DATE.fullmatch(born) else None
 
 
+def slipped(one: str, other: str) -> bool:
+    """Whether one birth date may have been taken for the other: one of its `slips`, or a digit."""
+    digits = sum(a != b for a, b in zip(one, other, strict=False))
+    return other in slips(one) or (len(one) == len(other) and digits == 1)
+
+
 def slips(born: str) -> list[str]:
     """The days that are taken for `born` by mistake: a day apart, two digits or day and month
     exchanged. Empty if `born` is no day.

@@ -61,7 +61,7 @@ def judge(desk: Desk, own: packet.Entry, candidate: Candidate) -> Judged:
     if named != ("Patient", candidate.id):
         raise Held("identity", "the patient named is not at the destination", CHOOSE)
     ours = decode(own.body)
-    on = str(desk.case.fact("as_of") or "")
+    on = str(desk.case.state.as_of or "")
     # Of a record that we created nothing need be known twice; only a number may contradict it.
     ours_there = own.id in tags_of(theirs) and same_demographics(ours, theirs)
     differs = contradictions if ours_there else different_person

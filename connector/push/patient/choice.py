@@ -48,7 +48,7 @@ def listing(desk: Desk, own: packet.Entry, judged: Iterable[Judged]) -> list[dic
                 "seen": seen(own, records),
             }
         )
-    desk.case.set_fact("patient_listing", {"asked": _asked(desk), "rows": rows})
+    desk.case.state.patient_listing = {"asked": _asked(desk), "rows": rows}
     return rows
 
 
@@ -57,7 +57,7 @@ def choose(desk: Desk, chosen: str, by: str, at: str) -> None:
 
     Raises `UsageError` if it was not listed or can't be chosen. The next `resolve` acts on it.
     """
-    shown = desk.case.fact("patient_listing")
+    shown = desk.case.state.patient_listing
     if shown is None or shown["asked"] != _asked(desk):
         raise UsageError("nobody has looked at the records yet", _LOOK)
     rows = {row["patient"]: row for row in shown["rows"]}
@@ -70,12 +70,12 @@ def choose(desk: Desk, chosen: str, by: str, at: str) -> None:
             "Have the record corrected by those who keep it, or choose another.",
         )
     made = {"by": by, "at": at, "asked": shown["asked"], **row}
-    desk.case.set_fact("patient_choices", [*desk.case.fact("patient_choices", []), made])
+    desk.case.state.patient_choices = [*desk.case.state.patient_choices, made]
 
 
 def current(desk: Desk) -> dict[str, Any] | None:
     """The decision in force: the last one, unless the request names another record since."""
-    made = desk.case.fact("patient_choices", [])
+    made = desk.case.state.patient_choices
     last: dict[str, Any] | None = made[-1] if made else None
     return last if last and last["asked"] == _asked(desk) else None
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from ...fhir.shapes import dicts
 from ...fhir.systems import ACT_REASON
-from .birth_date import birth_date, differs, slips
-from .human_name import Name, alike, first_alike, kin, names, same, swapped
+from .birth_date import birth_date, differs, slipped
+from .human_name import Name, alike, first_alike, kin, misspelt, names, same, swapped
 from .identifiers import contradictions, shared
 
 _UNNAMED = Name((), (), "", "", frozenset(), ())
@@ -47,9 +47,9 @@ def out_of_use(ours: dict[str, Any], theirs: dict[str, Any], *, production: bool
     `production`, labelled as test data.
     """
     reasons = []
-    if theirs.get("active") is False:
+    if theirs.get("active") not in (None, True):
         reasons.append("active (the record there is inactive)")
-    if any(link.get("type") == "replaced-by" for link in dicts(theirs.get("link"))):
+    if any(link.get("type") == "replaced-by" for link in _listed(theirs.get("link"))):
         reasons.append("link (the record there is replaced by another)")
     if _deceased(theirs) and not _deceased(ours):
         reasons.append("deceased (there, but not here)")
@@ -63,17 +63,26 @@ def same_demographics(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return all(read(one) == read(other) for read in (names, birth_date, gender))
 
 
-def near(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
+def near(ours: dict[str, Any], theirs: dict[str, Any], *, by_family: bool = True) -> bool:
     """Whether somebody whom a search by name and birth date finds may be the patient.
 
     Servers search by the beginning of a name, or by its sound, or pass over a parameter: who has
-    another family name and another given name is somebody else who was born that day.
+    another family name and another given name is somebody else who was born that day. `by_family`:
+    the search named the family name; who was found without it has one that is nearly ours.
     """
-    exact = theirs.get("birthDate") not in slips(str(ours.get("birthDate")))
+    here, there = str(ours.get("birthDate")), str(theirs.get("birthDate"))
+    exact = here.startswith(there) or there.startswith(here)  # as far as both are known
+    if not (exact or slipped(here, there)):
+        return False
     return any(
         swapped(one, other)
         or (kin(one, other) and (exact or first_alike(one, other)))
-        or (exact and bool(one.given and other.given) and first_alike(one, other))
+        or (
+            exact
+            and bool(one.given and other.given)
+            and first_alike(one, other)
+            and (by_family or misspelt(one, other))
+        )
         for one in names(ours)
         for other in names(theirs) or {_UNNAMED}
     )
@@ -133,16 +142,21 @@ def _perhaps_twins(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
 def _order(patient: dict[str, Any]) -> str:
     """Which of a multiple birth (R4 Patient.multipleBirth[x]); empty: none, or nothing is said."""
     order = patient.get("multipleBirthInteger")
-    if isinstance(order, int) and not isinstance(order, bool):
+    if order is not None:
         return str(order)
-    return _ONE_OF_THEM if patient.get("multipleBirthBoolean") is True else ""
+    return "" if patient.get("multipleBirthBoolean") in (None, False) else _ONE_OF_THEM
 
 
 def _deceased(patient: dict[str, Any]) -> bool:
-    return patient.get("deceasedBoolean") is True or "deceasedDateTime" in patient
+    return patient.get("deceasedBoolean") not in (None, False) or "deceasedDateTime" in patient
 
 
 def _is_test_data(patient: dict[str, Any]) -> bool:
     meta = patient.get("meta")
-    labels = dicts(meta.get("security")) if isinstance(meta, dict) else []
+    labels = _listed(meta.get("security")) if isinstance(meta, dict) else []
     return any((one.get("system"), one.get("code")) == (ACT_REASON, "HTEST") for one in labels)
+
+
+def _listed(value: Any) -> list[dict[str, Any]]:
+    """Objects in a list, or one without it: a converter from XML writes a list of one so."""
+    return [value] if isinstance(value, dict) else dicts(value)

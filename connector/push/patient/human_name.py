@@ -10,7 +10,7 @@ import re
 import unicodedata
 from typing import Any, NamedTuple
 
-from ...fhir.names import words
+from ...fhir.names import folded, in_word, words
 from ...fhir.shapes import dicts, texts
 
 NEWBORN = "given (a placeholder, as for a newborn)"
@@ -40,25 +40,39 @@ _PLAIN = str.maketrans(
 )
 _DIGRAPHS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
 APOSTROPHES = "'`\u2019\u2018\u00b4\u02bc\u02bb"
-_BETWEEN = re.compile(rf"[^\w{APOSTROPHES}]+")  # an apostrophe does not end a word
 
+_SLIP_MIN = 3  # of letters: Li and Lu are two names
 _SEX = "(boy|girl|male|female)"
-# In any part of a name; in a given name; then as the whole of family or given, or a word of them.
+# In any part of a name; in a given name; as the whole of it; then as the whole of family or given,
+# or a word of them; as both together.
 _BABY = re.compile(rf"baby|baby[a-d\d]|.*baby({_SEX}|of|\d).*|newborn.*|infant{_SEX}?|infantof.*")
 _GIVEN = re.compile(
     rf"({_SEX}|twin|triplet|zwilling|bb|bg|nb|rn)[a-d\d]?|neonat.*|neugeborene[rs]?|saugling"
     r"|bebe|nouveaune|reciennacid[oa]|recemnascid[oa]|fo?etus|madchen|knabe"
 )
+_CHILD = re.compile(
+    r"(child|kind|daughter|sohn|tochter|hij[oa]|fils|fille|gar[cç]on|jongen|meisje|zoon|dochter"
+    r"|bambin[oa]|figli[oa]|filh[oa]|menin[oa]|niñ[oa]|bebek|bayi|unborn|младенец|новорожд\w+"
+    r"|新生児|赤ちゃん|ベビー|婴儿|嬰兒)\W*[a-d\d]?"
+    r"|(baby|boy|girl|child|infant|twin|son|daughter|[bsd])\s*(/\s*o|of)\b.*"
+    r"|(hij[oa]|filh[oa]|fils|fille|figli[oa]|rn|bb) d[eiu]\b.*|bayi\s.*"
+)
 _ANONYMOUS = re.compile(
     r"anon|anonym.*|anonim[oa]|unk|unknown.*|unbekannt.*|inconnue?|desconocid[oa]|desconhecid[oa]"
     r"|onbekend|sconosciut[oa]|unidentified.*|unnamed|noname.*|nn|null|undefined|redacted"
-    r"|withheld|masked|notgiven|notknown|x{2,}|nfn|nln|fnu|lnu|trauma.*"
+    r"|withheld|masked|notgiven|notknown|x{2,}|nfn|nln|fnu|lnu|trauma(?!nn?$).*"
+    r"|okand|ukendt|ukjent|tuntematon|nieznan[ya]|неизвестн\w*|匿名|不明|none|tbd|deidentified"
 )
 _TESTED = re.compile(
     r"z{2,}.*|[zx]?test(er|ing|person|fall|user|data|case|pat(ient)?)?\d*"
     r"|patient(in|test)?\d*|dummy.*|fake|donotuse.*|mustermann|musterfrau"
+    r"|(fhir|api|qa|uat|smoke|load)test|testy|testerson|prueba|teste|essai|paciente\d*"
 )
-_DOE = re.compile(r"(john(ny)?|jan(i?e)|richard)(doe|roe)")
+_DOE = re.compile(
+    r"(john(ny)?|jan(i?e)|richard)[a-z]?(doe|roe)|(john|jane)q?public|joe(bloggs|public)|noname"
+    r"|nomennescio"
+)
+_TOON = re.compile(r"(mickey|minnie)mouse|(donald|daisy)duck")
 
 
 class Name(NamedTuple):
@@ -109,6 +123,11 @@ def kin(one: Name, other: Name) -> bool:
     return bool(set(one.family) & set(other.family) or one.ways_of_family & other.ways_of_family)
 
 
+def misspelt(one: Name, other: Name) -> bool:
+    """Whether two family names are one slip of the pen apart."""
+    return any(_slipped(a, b) for a in one.ways_of_family for b in other.ways_of_family)
+
+
 def first_alike(one: Name, other: Name) -> bool:
     """Whether the first given names are the same, or one of them is unknown or an initial."""
     if not (one.ways_of_given and other.ways_of_given):
@@ -126,15 +145,16 @@ def _name(name: dict[str, Any]) -> Name:
     written = name.get("family")
     family, after_family = _without_generation(written if isinstance(written, str) else "")
     given, after_given = _without_generation(" ".join(texts(name.get("given"))))
+    _, after_text = _without_generation(text if isinstance(text := name.get("text"), str) else "")
     suffix = words(" ".join(texts(name.get("suffix"))))
     generations = [_AS_SUFFIX[word] for word in suffix if word in _AS_SUFFIX]
     return Name(
         words(family),
         words(given),
-        next(filter(None, [*generations, after_family, after_given]), ""),
+        next(filter(None, [*generations, after_family, after_given, after_text]), ""),
         _stands_in(family, given, [*words(" ".join(texts(name.get("prefix")))), *suffix]),
         ways(family),
-        tuple(filter(None, map(ways, _BETWEEN.split(given)))),
+        tuple(filter(None, map(ways, _split(given)))),
     )
 
 
@@ -146,26 +166,42 @@ def _without_generation(text: str) -> tuple[str, str]:
 def _stands_in(family: str, given: str, marks: list[str]) -> str:
     of_family, of_given = (_parts(text) for text in (family, given))
     every = of_family | of_given
-    if any(map(_TESTED.fullmatch, every)):
+    both = _bare(given) + _bare(family), _bare(family) + _bare(given)
+    if any(map(_TESTED.fullmatch, every)) or any(map(_TOON.fullmatch, both)):
         return TEST
-    if any(map(_ANONYMOUS.fullmatch, every)) or _DOE.fullmatch(_bare(given) + _bare(family)):
+    if any(map(_ANONYMOUS.fullmatch, every)) or any(map(_DOE.fullmatch, both)):
         return NOBODY
     if any(map(_BABY.fullmatch, every.union(marks))) or any(map(_GIVEN.fullmatch, of_given)):
         return NEWBORN
-    return ""
+    return NEWBORN if _CHILD.fullmatch(given.casefold().strip(" .,-")) else ""
 
 
 def _parts(text: str) -> set[str]:
     """A name as one word, and its words."""
-    folded = text.casefold()
-    return {_bare(part) for part in (folded, *_BETWEEN.split(folded))} - {""}
+    return {_bare(part) for part in (text, *_split(text))} - {""}
+
+
+def _split(text: str) -> list[str]:
+    """The words of a text; an apostrophe does not end one."""
+    return "".join(c if in_word(c) or c in APOSTROPHES else " " for c in text).split()
 
 
 def _bare(text: str) -> str:
-    """Letters and digits alone; a modifier letter (U+02BC, an apostrophe) is neither."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    plain = (c for c in decomposed if c.isalnum() and unicodedata.category(c) != "Lm")
+    """Letters and digits alone; U+02BC is a letter for Unicode, and an apostrophe here."""
+    plain = (c for c in folded(text) if in_word(c) and c not in APOSTROPHES)
     return "".join(plain).translate(_PLAIN)
+
+
+def _slipped(one: str, other: str) -> bool:
+    """Whether a letter is another one, or too many, or two are exchanged."""
+    short, long = sorted((one, other), key=len)
+    apart = (at for at, (a, b) in enumerate(zip(short, long, strict=False)) if a != b)
+    at = next(apart, len(short))
+    a, b = short[at:], long[at:]
+    if len(a) < len(b):
+        return len(short) >= _SLIP_MIN and a == b[1:]
+    exchanged = a[:2] == b[1::-1] and a[2:] == b[2:]
+    return len(short) >= _SLIP_MIN and bool(a) and (a[1:] == b[1:] or exchanged)
 
 
 def _crossed(one: Name, other: Name) -> bool:

@@ -95,7 +95,7 @@ def _same(one: str, other: str) -> bool:
 def _systems(patient: dict[str, Any], on: str) -> dict[str, set[_Number]]:
     found: dict[str, set[_Number]] = {}
     for item in dicts(patient.get("identifier")):
-        value, codes = _text(item.get("value")), codes_of(item)
+        value, codes = _number(item.get("value")), codes_of(item)
         if value:
             number = _Number(
                 " ".join(value.split()).casefold(),
@@ -131,6 +131,11 @@ def codes_of(identifier: dict[str, Any]) -> set[str]:
     kind = identifier.get("type")
     codings = dicts(kind.get("coding")) if isinstance(kind, dict) else []
     return {str(coding.get("code")) for coding in codings}
+
+
+def _number(value: Any) -> str:
+    """A value as written; one that stands there as a JSON number contradicts like any other."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
 
 
 def _text(value: Any) -> str:

@@ -1,8 +1,8 @@
 """What a destination is asked before a Patient is created: who there may be the patient. Pure.
 
-Each question names a family name and a birth date, so that as few strangers as possible are
-told to us, and uses no more of the search than every server has: one family name, dates separated
-by commas, `given` where it is offered. docs/identity.md lists them.
+Each question names a name and a birth date, so that as few strangers as possible are told to us,
+and uses no more of the search than every server has: one family name, dates separated by commas,
+`given` where it is offered. docs/identity.md lists them.
 """
 
 import re
@@ -35,11 +35,16 @@ def questions(patient: dict[str, Any], *, given: bool = True) -> list[dict[str, 
         for name in named
         for spelling in [*_spellings(name["family"]), *_exchanged(name)]
     ]
-    near = ",".join(slips(born))
-    for name in named if near else []:
-        first = _given(name)[:1]
+    near, year = ",".join(slips(born)), born[:4]
+    for name in named:
+        family, first = {"family": escaped(name["family"])}, _given(name)[:1]
         narrowed = {"given": escaped(first[0])} if given and first else {}
-        asked.append({"family": escaped(name["family"]), **narrowed, "birthdate": near})
+        if near:
+            asked.append({**family, **narrowed, "birthdate": near})
+        if narrowed:
+            asked.append({**narrowed, "birthdate": born})
+        if narrowed and year != born:
+            asked.append({**family, **narrowed, "birthdate": year})
     return [one for at, one in enumerate(asked) if one not in asked[:at]]
 
 

@@ -34,9 +34,9 @@ def resolve(desk: Desk) -> None:
         own = desk.patient()
         patient = _patient(desk, own, statement)
     with desk.case.commit():
-        desk.case.set_fact("owner", owner)
-        desk.case.set_fact("destination_patient", patient and f"Patient/{patient['id']}")
-        desk.case.set_fact("patient_resolved", True)
+        desk.case.state.owner = owner
+        desk.case.state.destination_patient = f"Patient/{patient['id']}" if patient else None
+        desk.case.state.patient_resolved = True
         # What a stopped run adopted counts no more, and neither does its intent to create when
         # the patient turns out to be registered there by now.
         theirs = patient is not None and own.id not in tags_of(patient)
@@ -72,7 +72,7 @@ def candidates(desk: Desk) -> list[Judged]:
 
 def settle_way(desk: Desk) -> None:
     """Settle how writes travel there, where that is not known yet (a case made from a receipt)."""
-    if desk.case.fact("way") is None:
+    if desk.case.state.way is None:
         _preflight(desk)
 
 
@@ -83,7 +83,7 @@ def _preflight(desk: Desk) -> capability.Capability:
             f"the destination speaks FHIR {statement.fhir_version[:20]!r}, not R4 (4.0)",
             "Ask for its R4 base URL and correct base_url.",
         )
-    desk.case.set_fact("way", way_of(desk.settings, statement))
+    desk.case.state.way = way_of(desk.settings, statement)
     return statement
 
 

@@ -115,23 +115,25 @@ class _Search:
         wide = self.wide or may_create(self.desk)
         yield from self._matches(certain_only=not wide)
         if self.wide or (wide and not found):
+            others = [one for one in searchable(self.ours) if one not in self._identifiers()]
+            yield from self._carriers(others, "has another identifier of the patient's", sure=False)
             yield from self._nearby()
 
-    def _carriers(self, identifiers: list[Identifier], how: str) -> Iterator[Candidate]:
+    def _carriers(
+        self, identifiers: list[Identifier], how: str, *, sure: bool = True
+    ) -> Iterator[Candidate]:
+        if len(identifiers) > QUESTIONS_MAX:
+            self.unknown.append("the patient has more identifiers than are asked for")
         if identifiers:
             self.tell()
-        for patient in carriers(self.desk, "Patient", identifiers, "identity"):
-            yield Candidate(patient["id"], how, True)
+        for patient in carriers(self.desk, "Patient", identifiers[:QUESTIONS_MAX], "identity"):
+            yield Candidate(patient["id"], how, sure)
 
     def _identifiers(self) -> list[Identifier]:
-        """Those in the configured systems; all, before one is created."""
+        """Those in the configured systems; all, if there are none and one may be created."""
         known = searchable(self.ours)
         asked = [item for item in known if item[0] in self.desk.settings.match_systems]
-        if not asked and (self.wide or may_create(self.desk)):
-            asked = known
-        if len(asked) > QUESTIONS_MAX:
-            self.unknown.append("the patient has more identifiers than are asked for")
-        return asked[:QUESTIONS_MAX]
+        return asked or (known if self.wide or may_create(self.desk) else [])
 
     def _matches(self, *, certain_only: bool) -> Iterator[Candidate]:
         enough = match_operation.weight(self.ours) >= match_operation.WEIGHT_MIN
@@ -158,7 +160,7 @@ class _Search:
         for parameters in asked[:QUESTIONS_MAX]:
             self.tell()
             for patient in self._born(parameters):
-                if near(self.ours, patient):
+                if near(self.ours, patient, by_family="family" in parameters):
                     yield Candidate(patient["id"], _found_by(parameters, self.ours), False)
 
     def _is_nobody(self) -> bool:
@@ -189,6 +191,8 @@ class _Search:
 
 
 def _found_by(parameters: dict[str, str], ours: dict[str, Any]) -> str:
+    if "family" not in parameters:
+        return "has the same given name and birth date, and nearly the same family name"
     if parameters["birthdate"] != ours.get("birthDate"):
         return "has the same name and nearly the same birth date"
     return "has nearly the same name and the same birth date"

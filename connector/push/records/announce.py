@@ -62,7 +62,7 @@ def announce(desk: Desk, now: str) -> None:
     `Held` (`theirs`) if somebody changed one of the two, `ReadBackDiffers`, `DestinationRefused`,
     `Waiting`.
     """
-    begun = desk.case.fact("announcing")
+    begun = desk.case.state.announcing
     if begun is None:
         everything_is_there(desk)
     at = begun["at"] if begun else now
@@ -231,7 +231,7 @@ def _write(desk: Desk, at: str, signals: list[Signal]) -> Heard:
     """One try."""
 
     def holds() -> int:
-        desk.case.set_fact("announcing", {"at": at})
+        desk.case.state.announcing = {"at": at}
         return intend(desk, ())
 
     keys = [signal.key for signal in signals]

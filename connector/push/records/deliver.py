@@ -23,7 +23,7 @@ def deliver(desk: Desk, progress: Progress = silent) -> None:
     each entry has a row in `delivery`, `sent` or `rejected`; rejected ones are gaps as well. Call
     `resolve` before. Raises `DestinationRefused`, `Waiting`, `Held`, `LockHeld`.
     """
-    if not desk.case.fact("patient_resolved"):
+    if not desk.case.state.patient_resolved:
         raise ConnectorError("internal: nothing is sent before the patient is resolved")
     for entry in packet.drafts(desk.case):
         packet.announced(entry)  # raises where one is not a draft

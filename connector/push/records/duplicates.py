@@ -26,7 +26,6 @@ _WORDS = {
     True: "other records there refer to copies of ours",
     False: "the destination can't be asked what refers to copies of ours",
 }
-_FACT = "copies_kept"  # the case fact with the places of copies that somebody let stand
 
 
 class Double(NamedTuple):
@@ -49,10 +48,10 @@ def look(desk: Desk) -> list[Double]:
     try:
         found = tagged(desk, held, strict=False)
     except Answered:
-        desk.case.set_fact(delivery.COPIES_UNSEEN, True)
+        desk.case.state.copies_unseen = True
         return []
-    desk.case.set_fact(delivery.COPIES_UNSEEN, None)
-    kept = set(desk.case.fact(_FACT, []))
+    desk.case.state.copies_unseen = None
+    kept = set(desk.case.state.duplicates_kept)
     return [
         Double(key, stands, copies)
         for key, places in sorted(found.items())
@@ -78,10 +77,10 @@ def say(desk: Desk, answer: str, by: str, at: str) -> None:
     with at_destination():
         found = look(desk)
         said = {"said": answer, "by": by, "at": at, "copies": sum(len(d.copies) for d in found)}
-        desk.case.set_fact("doubles", [*desk.case.fact("doubles", []), said])
+        desk.case.state.duplicates_decided = [*desk.case.state.duplicates_decided, said]
         if answer == "keep":
             copies = {place for one in found for place in one.copies}
-            desk.case.set_fact(_FACT, sorted({*desk.case.fact(_FACT, []), *copies}))
+            desk.case.state.duplicates_kept = sorted({*desk.case.state.duplicates_kept, *copies})
             return
         settle(desk)
         with desk.turn:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from ...fhir.equality import Verdict, comparable, relation
 from ...fhir.lossless import UndecodableError, canonical, decode, encode, sha256
+from ...fhir.record import with_identity
 from ...store import packet
 from ...store.packet import announced, drafts
 from ..session import LETTER, REQUEST, TASK, Desk, key_of
@@ -112,6 +113,14 @@ def _without(body: bytes, names: Collection[str]) -> bytes:
     if not names:
         return body
     return encode({name: value for name, value in decode(body).items() if name not in names})
+
+
+def content_sha256(body: bytes) -> str:
+    """As `canonical_sha256`, without what a server keeps in `meta` for itself.
+
+    So what was read is compared with what we meant to write, not with what was read.
+    """
+    return canonical_sha256(with_identity(body, None, ()))
 
 
 def canonical_sha256(body: bytes) -> str:

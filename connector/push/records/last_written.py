@@ -69,7 +69,7 @@ def weigh(
         canonical_sha256(first) if first is not None else None,
         row.note == STOOD,
         handle,
-        desk.case.fact("as_of") or "",
+        desk.case.state.as_of or "",
     )
     verdict = whose(there, ours, known, keyed)
     anothers = known is not None and known.handle != handle

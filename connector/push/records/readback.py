@@ -51,7 +51,7 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
             _must_be_new(reader.stale)
             _hold(found)
         settle(desk)
-        if desk.case.fact("unclear_write"):
+        if desk.case.state.unclear_write:
             duplicates.hold(desk)
     _complain(found)
 
@@ -66,7 +66,7 @@ def verify(desk: Desk, progress: Progress = silent) -> None:
     """
     check_again(desk)
     rows = delivery.deliveries(desk.case, "sent", "accepted", *ARRIVED, "differs")
-    expected = Expected(desk, desk.case.fact("told_at") or desk.case.fact("announced_at"))
+    expected = Expected(desk, desk.case.state.told_at or desk.case.state.announced_at)
     aside = {key: WORKFLOW.get(name, ()) for key, name in expected.signals.items()}
     with at_destination():
         reader = _Reader(desk, expected, progress, aside)

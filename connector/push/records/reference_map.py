@@ -26,7 +26,7 @@ class Addresses:
         self._renewed = update.renewed(desk.case)
         absent = delivery.deliveries(desk.case, "rejected", "removed")
         self.lost = {f"{row.type}/{row.id}" for row in absent}
-        if (theirs := desk.case.fact("owner")) and (ours := desk.case.fact("owner_entry")):
+        if (theirs := desk.case.state.owner) and (ours := desk.case.state.owner_entry):
             self.places[ours] = theirs
 
     def render(

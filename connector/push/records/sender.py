@@ -191,7 +191,7 @@ class Courier:
     def _left(self, units: list[Unit], heard: Heard) -> list[Unit]:
         """What of `units` is still to be sent, by what stands there after an unclear answer."""
         if heard.kind is Kind.UNCLEAR:
-            self._desk.case.set_fact("unclear_write", True)
+            self._desk.case.state.unclear_write = True
             refused = heard.status == 429  # then nothing of it was done
             self._look_for(units, Patience(0) if refused else self._patience())
         return self._open(units)

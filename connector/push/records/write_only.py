@@ -49,7 +49,7 @@ def announce(desk: Desk, now: str) -> None:
     Sets the case fact `announced_at`. Raises `Held` (`theirs` if one was changed, `unclear` if it
     can't be known whether it is out), `DestinationRefused`, `Waiting`.
     """
-    begun = desk.case.fact("announcing")
+    begun = desk.case.state.announcing
     if begun is None:
         everything_is_there(desk)
     check_again(desk)
@@ -182,7 +182,7 @@ class _Announcement:
     def _keep(self, **changes: Any) -> None:
         self._begun |= changes
         with self._desk.case.commit():
-            self._desk.case.set_fact("announcing", self._begun)
+            self._desk.case.state.announcing = self._begun
             if not self._begun["now"]:
                 unknown_outcome.settled(self._desk)
 

@@ -20,7 +20,7 @@ from ...store.disclosures import Event
 from ..evidence.disclosure import conclude
 from ..patient.resolve import check_again
 from ..records.deliver import settle as settle_delivery
-from ..records.expected import WORKFLOW, Expected, canonical_sha256, judge
+from ..records.expected import WORKFLOW, Expected, content_sha256, judge
 from ..records.reference_map import Addresses
 from ..session import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
 from ..wire.find import find, read, version_of
@@ -128,25 +128,25 @@ def _signals(desk: Desk) -> list[_Signal]:
         if not isinstance(resource, dict):
             raise UndecodableError("not a resource")
         ours = row.version is not None and version_of(resource) == row.version
-        ours = ours or canonical_sha256(body) in known
+        ours = ours or content_sha256(body) in known
         found.append(_Signal(row, resource, ours))
     return found
 
 
 def _known_content(desk: Desk) -> set[str]:
     """What a write of ours whose answer was never heard may have made of the two."""
-    known = set(desk.case.fact("taken_back", []))
-    begun = desk.case.fact("announcing")
+    known = set(desk.case.state.cancel_contents)
+    begun = desk.case.state.announcing
     if begun is not None:
         announced = Expected(desk, begun["at"])
-        known |= {canonical_sha256(announced.of(key)) for key in announced.signals}
+        known |= {content_sha256(announced.of(key)) for key in announced.signals}
     return known
 
 
 def _remember(desk: Desk, writes: list[Write]) -> None:
     """Before they leave: by their content they are known for ours, if no answer comes."""
-    made = [canonical_sha256(write.body) for write in writes]
-    desk.case.set_fact("taken_back", sorted({*desk.case.fact("taken_back", []), *made}))
+    made = [content_sha256(write.body) for write in writes]
+    desk.case.state.cancel_contents = sorted({*desk.case.state.cancel_contents, *made})
 
 
 def _ended(signal: _Signal, at: str) -> Write:
@@ -195,7 +195,7 @@ def _read_letter(desk: Desk, letter: packet.Entry) -> None:
             "Ask the people who run the destination what changes such records.",
         )
     abort = {"id": letter.id, "target_id": place.id, "version": reading.version}
-    desk.case.set_fact("abort", abort)
+    desk.case.state.abort = abort
 
 
 def _keep_versions(desk: Desk, signals: list[_Signal]) -> None:

@@ -22,7 +22,7 @@ from ...store.recalled import Recalled
 from ..evidence.disclosure import conclude
 from ..patient.resolve import settle_way
 from ..records.deliver import settle as settle_delivery
-from ..records.expected import canonical_sha256
+from ..records.expected import canonical_sha256, content_sha256
 from ..session import TASK, Desk, at_destination
 from ..wire.find import read, resource, version_of
 from ..wire.limits import limits_of
@@ -155,6 +155,7 @@ class _Ours:
         self.rows = _rows(desk, self._others)
         self._known = desk.known(f"{row.type}/{row.id}" for row in self.rows)
         self._before = {(row.type, row.id): row.fate for row in recalled.recalled(desk.case)}
+        self._ended = frozenset(desk.case.state.cancel_contents)  # what ending them made of them
 
     def was_going(self, row: Delivery) -> bool:
         """Whether it is we who deleted what is not there any more."""
@@ -177,7 +178,8 @@ class _Ours:
             return ""  # our own mark, of an earlier run
         version = version_of(resource(body))
         if version is None:
-            return "" if row.read_sha256 == content else CHANGED
+            ended = content_sha256(body) in self._ended
+            return "" if ended or content == row.read_sha256 else CHANGED
         versions = {row.version, *self._others.recalled.get(place, ())}
         if known := self._known.get(f"{row.type}/{row.id}"):
             versions.add(known.version)
@@ -209,7 +211,7 @@ def _rows(desk: Desk, others: Elsewhere) -> list[Delivery]:
         for row in delivery.deliveries(desk.case)
         if row.write_no > 0 or f"{row.type}/{row.target_id}" in others.recalled
     ]
-    abort = desk.case.fact("abort")
+    abort = desk.case.state.abort
     if abort is None:
         return rows
     place = abort["target_id"], abort["version"]

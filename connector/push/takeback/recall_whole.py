@@ -44,7 +44,7 @@ def recall(desk: Desk, at: str, progress: Progress = silent) -> list[Recalled]: 
     with desk.case.commit():
         unknown_outcome.settled(desk)
         recalled.keep(desk.case, fates)
-        desk.case.set_fact("doubt", _ask() if remaining else None)
+        desk.case.state.unknown_outcome = _ask() if remaining else None
     settle(desk)
     conclude(desk, "recall", len(fates) - remaining, remaining)
     return fates
@@ -66,18 +66,18 @@ def _by_kind(
         rows = [row for row in delivery.deliveries(desk.case) if row.write_no > 0]
         places = [(row, f"{row.type}/{row.target_id or '?'}") for row in rows]
         return [Recalled(row.type, row.id, place, "remains", _UNREAD) for row, place in places]
-    name = str((desk.case.fact("message") or {}).get("name") or desk.case.fact("packet_hash"))
-    place = (desk.case.fact("whole") or {}).get("place", desk.kind)
+    name = str((desk.case.state.message or {}).get("name") or desk.case.state.packet_hash)
+    place = desk.case.state.whole["place"] if desk.case.state.whole else desk.kind
     why = _MESSAGE if desk.kind == "message" else _UNREAD
     return [Recalled(document.BUNDLE, name, place, "remains", why)]
 
 
 def _document(desk: Desk, delete: Callable[[str], str]) -> Recalled | None:
     """None: it never arrived."""
-    kept = desk.case.fact("whole") or document.looked_for(desk)
+    kept = desk.case.state.whole or document.looked_for(desk)
     if kept is None:
         return None
-    place, name = kept["place"], str(desk.case.fact("packet_hash"))
+    place, name = kept["place"], str(desk.case.state.packet_hash)
     before = {row.place: row.fate for row in recalled.recalled(desk.case)}.get(place)
     there, version = read_version(desk, place)
     if not there:
@@ -91,7 +91,7 @@ def _document(desk: Desk, delete: Callable[[str], str]) -> Recalled | None:
 
 def _delete(desk: Desk, place: str) -> str:
     """Delete it in the version that was read. Why it still stands; empty: it is gone."""
-    name = str(desk.case.fact("packet_hash"))
+    name = str(desk.case.state.packet_hash)
     recalled.keep(desk.case, [Recalled(document.BUNDLE, name, place, "going", "")])
 
     def due() -> list[Write]:
@@ -110,8 +110,8 @@ def _delete(desk: Desk, place: str) -> str:
 
 
 def _file(desk: Desk, unlink: Callable[[Path], None]) -> Recalled:
-    kept = desk.case.fact("file") or {}
-    name = str(kept.get("name") or desk.case.fact("packet_hash"))
+    kept = desk.case.state.file or {}
+    name = str(kept.get("name") or desk.case.state.packet_hash)
     stands = folder.look(desk, kept)
     if stands is None:
         return Recalled(document.BUNDLE, name, name, "remains", _TAKEN)

@@ -130,13 +130,13 @@ class Removal:
         if wanted is None:
             self.fate(place, "remains", why)
             return []
-        emptied = with_identity(encode(wanted), str(resource["id"]), ())
+        emptied = encode(wanted)
         if canonical_sha256(emptied) == canonical_sha256(body):
             self.fate(place, "marked", why)
         elif version_of(resource) != self.versions[place]:
             self.fate(place, "remains", CHANGED)
         else:
-            return [emptied]
+            return [with_identity(emptied, str(resource["id"]), ())]
         return []
 
     def _deletion(self, place: str) -> Write:

@@ -70,8 +70,8 @@ def not_taken(desk: Desk, words: str, what_to_do: str) -> DestinationRefused:
     with desk.case.commit():
         for write_no in {row.write_no for row in delivery.deliveries(desk.case, "intended")}:
             delivery.take_back(desk.case, write_no)
-        desk.case.set_fact("sending", None)
-        desk.case.set_fact("kind", None)
+        desk.case.state.sending = None
+        desk.case.state.kind = None
     return DestinationRefused(f"push: {words}", what_to_do)
 
 

@@ -13,6 +13,7 @@ from ...errors import DestinationRefused, Held, ReadBackDiffers
 from ...fhir.bundle import Write, entries
 from ...fhir.lossless import UndecodableError, decode, members
 from ...store import delivery
+from ...store.state import required
 from ...store.update import announced
 from ..patient.resolve import check_again
 from ..records.expected import Reading, judge
@@ -39,7 +40,7 @@ def deliver(desk: Desk, document: Whole, now: str) -> None:
         settle(desk, None if desk.reads else "to be sent again")
         with desk.turn:
             place = _find(desk, document.identifier) or _until_there(desk, document)
-        desk.case.set_fact("whole", {"place": place.reference, "version": place.version})
+        desk.case.state.whole = {"place": place.reference, "version": place.version}
         if desk.reads:
             delivery.take(desk.case, "sent", place.version)
             compare(desk, document)
@@ -57,7 +58,7 @@ def verify(desk: Desk, document: Whole) -> None:
 
 def compare(desk: Desk, document: Whole) -> None:
     """Compare every entry, by its `fullUrl`, with what stands there. `ReadBackDiffers`."""
-    stands = desk.case.fact("whole")
+    stands = required(desk.case.state.whole)
     body = read(desk, stands["place"])
     written = {f"{r.type}/{r.id}" for r in delivery.deliveries(desk.case) if r.write_no > 0}
     version = version_of(_head(body)) if body is not None else None
@@ -83,7 +84,7 @@ def compare(desk: Desk, document: Whole) -> None:
 
 def looked_for(desk: Desk) -> dict[str, Any] | None:
     """Place and version of a document that may have been sent without an answer being heard."""
-    identifier = desk.case.fact("document")
+    identifier = desk.case.state.document
     place = _find(desk, (identifier[0], identifier[1])) if identifier else None
     return {"place": place.reference, "version": place.version} if place else None
 
@@ -114,7 +115,7 @@ def _find(desk: Desk, identifier: tuple[str, str]) -> Place | None:
 
 def _until_there(desk: Desk, document: Whole) -> Place:
     check_again(desk)
-    desk.case.set_fact("document", list(document.identifier))
+    desk.case.state.document = list(document.identifier)
     condition = {"ifNoneExist": "identifier={}|{}".format(*document.identifier)}
     kept = condition if desk.settings.write == "conditional" else {}
     write = Write("", "POST", BUNDLE, document.body, kept)

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from ...errors import DestinationRefused, ReadBackDiffers
 from ...store import delivery
+from ...store.state import required
 from ...store.update import announced
 from .. import unknown_outcome
 from ..session import Desk
@@ -46,7 +47,7 @@ def deliver(
             file.put()
     with desk.case.commit():
         unknown_outcome.settled(desk)
-        desk.case.set_fact("whole", {"place": file.name, "version": None})
+        desk.case.state.whole = {"place": file.name, "version": None}
         _mark(desk, *file.proved)
         announced(desk.case, now)
 
@@ -56,7 +57,7 @@ def verify(desk: Desk) -> None:
 
     One that is not there any more was taken, as it should be: its rows say so.
     """
-    found = look(desk, desk.case.fact("file"))
+    found = look(desk, required(desk.case.state.file))
     same = found is None or found[1]
     note = "" if found else "not in the folder any more: whoever watches it took it"
     _mark(desk, "verified" if same else "differs", note)
@@ -77,10 +78,10 @@ class _File:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.proved = ("verified", "")  # status and note
-        self.name = f"{desk.case.fact('packet_hash')}.zip"
+        self.name = f"{desk.case.state.packet_hash}.zip"
         folder = _folder(desk)
         self._target, self._part = folder / self.name, folder / f".{self.name}"
-        kept = desk.case.fact("file") or {}
+        kept = desk.case.state.file or {}
         self._kept: dict[str, Any] = kept if kept.get("name") == self.name else {}
 
     def was_put(self) -> bool:
@@ -143,7 +144,7 @@ class _File:
     def _keep(self, kept: dict[str, Any]) -> None:
         self._kept = kept
         with self._desk.case.commit():
-            self._desk.case.set_fact("file", kept or None)
+            self._desk.case.state.file = kept or None
             unknown_outcome.settled(self._desk)
 
 

@@ -64,7 +64,7 @@ def ready(desk: Desk, message: Whole) -> int:
 
     Raises `DestinationRefused` if it takes no messages at all, or has refused this one for good.
     """
-    kept = desk.case.fact("message") or {}
+    kept = desk.case.state.message or {}
     if kept.get("fatal") and kept["name"] == message.name:
         raise _fatal(kept["fatal"])
     with at_destination():
@@ -104,7 +104,7 @@ class _Sending:
         self._clock = clock
         [(key, _), *_] = message.entries()
         self._id = key.partition("/")[2]
-        kept = desk.case.fact("message") or {}
+        kept = desk.case.state.message or {}
         same = kept.get("name") == message.name
         self._kept: dict[str, Any] = kept if same else {"name": message.name}
 
@@ -193,7 +193,7 @@ class _Sending:
         with desk.case.commit():
             bundle.accept(desk, self._message, None, note)
             self._keep(open=False)
-            desk.case.set_fact("response", response and {"message": self._id, **response})
+            desk.case.state.response = response and {"message": self._id, **response}
             announced(desk.case, self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
             unknown_outcome.settled(desk)
 
@@ -206,7 +206,7 @@ class _Sending:
     def _keep(self, **changes: Any) -> None:
         self._kept |= changes
         with self._desk.case.commit():
-            self._desk.case.set_fact("message", self._kept)
+            self._desk.case.state.message = self._kept
             if not self._kept.get("open"):
                 unknown_outcome.settled(self._desk)
 

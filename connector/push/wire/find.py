@@ -52,7 +52,7 @@ def by_tag(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
 
     Raises `Held` (`doubled`), unless somebody said of the copies that they may stand.
     """
-    kept = set(desk.case.fact("copies_kept", []))
+    kept = set(desk.case.state.duplicates_kept)
     found: dict[str, Place] = {}
     for key, places in tagged(desk, keys).items():
         left = [place for place in places if place.reference not in kept] or places

@@ -32,7 +32,7 @@ def limits_of(desk: Desk) -> Limits:
     limits = Limits(bundle.max_entries, bundle.max_megabytes * 1_000_000, way != "transaction")
     if way == "single":
         limits.entries = 1
-    if learned := desk.case.fact("limits"):
+    if learned := desk.case.state.limits:
         limits.entries = min(limits.entries, learned["entries"])
         limits.bytes = min(limits.bytes, learned["bytes"])
     return limits
@@ -41,4 +41,4 @@ def limits_of(desk: Desk) -> Limits:
 def learn(desk: Desk, limits: Limits, keys: Sequence[str], sizes: Mapping[str, int]) -> None:
     """A write of `keys` was too much: halve the limits, and remember that for this case."""
     limits.shrink(len(keys), sum(sizes[key] for key in keys))
-    desk.case.set_fact("limits", {"entries": limits.entries, "bytes": limits.bytes})
+    desk.case.state.limits = {"entries": limits.entries, "bytes": limits.bytes}

@@ -13,8 +13,6 @@ from ...fhir.lossless import UndecodableError, decode
 from ..session import Desk, parts
 from .find import Place
 
-_FACT = "risen"  # the case fact with what rose again
-
 
 def look(desk: Desk, places: Mapping[str, Place]) -> None:
     """Look whether any of `places`, new by a PUT of ours, is a deleted record that rose again.
@@ -29,13 +27,13 @@ def look(desk: Desk, places: Mapping[str, Place]) -> None:
         deleted = pool.map(lambda place: _deleted_before(desk, place), later.values())
         found = sorted(key for key, was in zip(later, deleted, strict=True) if was)
     if found:
-        desk.case.set_fact(_FACT, [*(desk.case.fact(_FACT) or []), *found])
+        desk.case.state.undeleted = [*(desk.case.state.undeleted or []), *found]
         hold(desk)
 
 
 def hold(desk: Desk) -> None:
     """Raise `Held` (`deleted`) if a deleted record has risen by a write of this case."""
-    if found := desk.case.fact(_FACT):
+    if found := desk.case.state.undeleted:
         raise _held(found)
 
 

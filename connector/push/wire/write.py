@@ -42,10 +42,13 @@ def intend(
 ) -> int:
     """Say in the case file that the next write holds `keys` (`Type/<derived id>`). Its number.
 
-    Above all that the ledger and the case file hold: one may have been put back to an earlier day.
+    Above all that the ledger and the case file ever held: one may have been put back to an earlier
+    day.
     `lacking`: those of them that leave without references to the keys named.
     """
-    number = max(desk.ledger.next_write_no(desk.handle), delivery.next_write_no(desk.case))
+    there = desk.ledger.next_write_no(desk.handle), delivery.next_write_no(desk.case)
+    number: int = max(*there, desk.case.state.last_write + 1)
+    desk.case.state.last_write = number
     missing = {parts(key): others for key, others in (lacking or {}).items()}
     delivery.intend(desk.case, number, map(parts, keys), missing)
     return number
@@ -177,7 +180,7 @@ def begin(
 def hand_over(desk: Desk) -> None:
     """Tell that the whole packet is about to be written for others to carry: call just before."""
     settle_exports(desk, "not known")  # of a run that ended meanwhile
-    content = str(desk.case.fact("packet_hash"))
+    content = str(desk.case.state.packet_hash)
     begin(desk, EXPORT, content, "export", packet.count(desk.case))
 
 

@@ -1,6 +1,6 @@
 """Check both ends before anything is needed of them. Reads only; asks for no patient's data."""
 
-from ...config import Config, same_environment
+from ...config import Config, same_environment, two_ends
 from ...errors import Exit, UsageError
 from ...packet import Mappings
 from ...pull import types_of_chart
@@ -38,6 +38,7 @@ def examine(
 def _environments(source: Source, destination: Destination) -> Check:
     try:
         same_environment(source, destination)
+        two_ends(source, destination)
     except UsageError as error:
         return Check("both", "environment", False, str(error), error.what_to_do, Exit.USAGE)
     return Check("both", "environment", True, f"{source.environment} to {destination.environment}")
