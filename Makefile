@@ -2,11 +2,12 @@
 PYTHON := .venv/bin/python
 PARALLEL := -n auto --dist worksteal
 
-.PHONY: help setup demo test test-deep soak fuzz test-install test-real bench
+.PHONY: help setup demo test test-deep mutants soak fuzz test-install test-real bench
 help:
 	@echo "make demo          a transfer between two embedded FHIR servers, start to receipt"
 	@echo "make test          style, types, layers and the quick tests"
 	@echo "make test-deep     what takes long, and runs killed at every step"
+	@echo "make mutants       the program with one named fault at a time: each has to be noticed"
 	@echo "make test-install  wheel, sdist and editable install, each in an empty environment"
 	@echo "make soak          deliveries killed at random steps over a bad line, for ten minutes"
 	@echo "make fuzz          foreign input of every sort over the whole way, for two minutes"
@@ -28,6 +29,10 @@ test: setup
 # What takes long, and runs killed at every step (`make test` takes one in so many).
 test-deep: setup
 	CONNECTOR_EVERY_STEP=1 $(PYTHON) -m pytest $(PARALLEL) --timeout=1800 -m "deep or sweep" --durations=10
+
+# WORD="sync late" make mutants: only those in whose name one of the words stands.
+mutants: setup
+	$(PYTHON) -m tests.mutants $(WORD)
 
 # Deliveries killed at random steps over a bad line. MINUTES=60 make soak
 soak: setup

@@ -133,6 +133,33 @@ def test_what_can_not_be_worked_on_is_told_with_its_file_and_how_late(
     assert (line["due_at"], line["missed"]) == ("2020-01-02T00:00:00Z", True)
 
 
+def test_a_request_that_can_not_be_prepared_is_told_by_the_code(world: support.World) -> None:
+    folder = world.request("requests/a.yaml", destination="gone").parent
+    ran = world.cli("sync", folder, "--json")
+    (line,) = ran.json["requests"]
+    assert "[destinations.gone]" in line["error"]
+    assert (line["exit_code"], ran.json["exit_code"], ran.code) == (2, 2, 2)
+
+
+def test_a_file_that_is_no_request_is_told_by_the_code(world: support.World) -> None:
+    folder = world.folder / "requests"
+    folder.mkdir()
+    (folder / "a.yaml").write_text("request_id: [")
+    ran = world.cli("sync", folder, "--json")
+    assert (ran.json["exit_code"], ran.code) == (2, 2)
+
+
+def test_what_nothing_was_delivered_of_in_time_is_told_before_what_is_held(
+    world: support.World,
+) -> None:
+    world.request("requests/late.yaml", request_id="late", source="gone", needed_by="2020-01-01")
+    nobody = {"identifier": "urn:x|none"}
+    folder = world.request("requests/held.yaml", request_id="held", patient=nobody).parent
+    ran = world.cli("sync", folder, "--json")
+    assert [line["exit_code"] for line in ran.json["requests"]] == [11, 5]
+    assert (ran.json["exit_code"], ran.code) == (11, 11)
+
+
 def test_a_case_whose_file_is_gone_is_told_before_it_is_late(world: support.World) -> None:
     """A folder that is not mounted, a file that was renamed away: nobody works on the case."""
     world.configure(release="manual")

@@ -1,16 +1,12 @@
-"""The mutations: what each breaks, where, and the tests that are to notice it."""
+"""The mutations, the never-rules first (docs/architecture.md)."""
 
-from typing import NamedTuple
+from .mutant import Mutant
+from .network import NETWORK
+from .person import PERSON
+from .release import RELEASE
+from .told import TOLD
+from .write import WRITE
 
+__all__ = ["MUTANTS", "Mutant"]
 
-class Mutant(NamedTuple):
-    """`was` stands once in the file at `path`, and `becomes` takes its place."""
-
-    name: str
-    path: str
-    was: str
-    becomes: str
-    tests: str  # arguments of pytest
-
-
-MUTANTS: tuple[Mutant, ...] = ()
+MUTANTS: tuple[Mutant, ...] = (*PERSON, *WRITE, *TOLD, *RELEASE, *NETWORK)

@@ -65,6 +65,7 @@ def test_an_endpoint_goes_without_address_and_header(case: CaseFile, *, containe
     there = carried(case, "ImagingStudy/s")
     there = there["contained"][0] if contained else carried(case, "Endpoint/e")
     assert there["_address"]["extension"][0]["valueCode"] == "masked"
+    assert "header" not in there
     assert there["identifier"][0]["value"] == "archive-1"
     assert b"1.2.3.4" in sent
 

@@ -63,6 +63,23 @@ def test_an_expected_gap_is_told_as_expected(tmp_path: Path) -> None:
         assert pull(tmp_path, settings, id="pat").gap("Goal").expected
 
 
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        (r"/CarePlan\?", {"CarePlan": False}),
+        (r"/(Goal|CarePlan)\?", {"CarePlan, Goal": False}),  # told as one
+        (r"/Goal\?", {"Goal": True}),
+    ],
+)
+def test_only_a_gap_that_is_listed_whole_is_expected(
+    tmp_path: Path, broken: str, told: dict[str, bool]
+) -> None:
+    with small(*THINGS, faults=[Fault("status", path=broken, status=404)]) as server:
+        settings = source(server.base_url, expected_gaps=("Goal", "Immunization"))
+        found = pull(tmp_path, settings, id="pat").gaps
+    assert {gap.what: gap.expected for gap in found} == told
+
+
 def test_a_source_that_refuses_every_search_fails(tmp_path: Path) -> None:
     refused = Fault("status", path=r"\?", status=403)
     with small(*THINGS, faults=[refused]) as server, pytest.raises(SourceFailed):
@@ -236,6 +253,17 @@ def test_everything_broken_off_is_a_gap_of_what_searches_do_not_bring(
         ("Condition", "failed"),
         ("Patient/$everything", "failed"),
     }
+
+
+def test_everything_broken_off_is_a_gap_of_what_no_search_can_bring(tmp_path: Path) -> None:
+    quirks = Quirks(types=frozenset({"Patient", "Condition"}))
+    broken = Fault("status", path=r"_getpages", status=500)
+    wanted = frozenset({"Condition", "Goal"})
+    many = (condition(f"c{n}") for n in range(30))
+    with small(*many, quirks=quirks, faults=[broken]) as server:
+        settings = source(server.base_url, pull="everything", page_size=20)
+        pulled = pull(tmp_path, settings, wanted, id="pat")
+    assert ("Goal", "failed") in {(g.what, g.kind) for g in pulled.gaps}
 
 
 def test_pages_that_end_in_themselves_or_in_a_circle(tmp_path: Path) -> None:

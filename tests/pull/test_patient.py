@@ -116,6 +116,14 @@ def test_an_unknown_id_is_held_and_not_repeated(tmp_path: Path) -> None:
     assert "4711" not in str(held.value)
 
 
+def test_another_record_than_was_asked_for_is_held(tmp_path: Path) -> None:
+    other = Fault("status", path="/Patient/one$", status=200, body=encode({**ONE, "id": "two"}))
+    with small(ONE, condition("c", "two"), faults=[other]) as server, pytest.raises(Held) as held:
+        pull(tmp_path, source(server.base_url), id="one")
+    assert held.value.code == "patient"
+    assert read(tmp_path).records == {}
+
+
 def test_a_case_keeps_its_patient(tmp_path: Path) -> None:
     with small(ONE, faults=[Fault("status", path="Condition", status=403)]) as server:
         pull(tmp_path, source(server.base_url), id="pat")
