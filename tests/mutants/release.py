@@ -91,7 +91,7 @@ RELEASE = (
     ),
     Mutant(
         "release: a reference to a withheld record stays",
-        "connector/packet/release/redact.py",
+        "connector/packet/release/withheld.py",
         "if key := self._links.key(reference):\n                return key in self._keys",
         "if key := self._links.key(reference):\n                return False",
         "tests/packet/test_cut.py::test_a_withheld_record_is_known_however_it_is_named",
@@ -99,7 +99,7 @@ RELEASE = (
     Mutant(
         "release: a string that names a withheld record stays",
         "connector/packet/release/redact.py",
-        "if name in _OWN or not self._withheld.named_in(value):",
+        "if name in OWN or not self._withheld.named_in(value):",
         "if True:",
         "tests/packet/test_shadows.py::test_no_other_name_of_it_stands_anywhere",
     ),
@@ -142,14 +142,14 @@ RELEASE = (
     Mutant(
         "release: an approval holds for another packet",
         _ROUTE,
-        '"hash": case.fact("packet_hash"),',
+        '"hash": case.state.packet_hash,',
         "",
         "tests/cli/test_transfer.py::test_an_edited_request_needs_approval_again",
     ),
     Mutant(
         "release: an approval holds for another destination",
         _ROUTE,
-        '"for": case.fact("identity"),',
+        '"for": case.state.route,',
         "",
         "tests/cli/test_route.py"
         "::test_a_case_of_an_older_program_is_adopted_and_asks_for_its_approval_again",
@@ -157,7 +157,7 @@ RELEASE = (
     Mutant(
         "release: another packet is approved than the one that was seen",
         "connector/transfer.py",
-        'if desk.case.fact("packet_hash") != digest:',
+        "if desk.case.state.packet_hash != digest:",
         "if False:",
         "tests/cli/test_transfer.py::test_a_dry_run_sends_nothing_and_shows_the_hash_to_approve",
     ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...fhir.gate import required
 from ...fhir.references import objects
-from .withheld import OWN, Withheld, _local
+from .withheld import OWN, Withheld, local_names
 
 # Elements that R4 allows only with at least one of these in them: invariants app-1, apr-1, cmp-1,
 # con-1, con-2, pat-1, rqg-1, which the models don't know.
@@ -70,20 +70,20 @@ class _Cutting:
         self._gone: set[str] = set()  # `#id` of contained resources that went
 
     def cut(self, resource: dict[str, Any]) -> None:
-        before = set(_local(resource))
+        before = set(local_names(resource))
         gone = -1
         while gone != len(self._gone):  # what pointed to a contained resource that went, goes too
             gone = len(self._gone)
             if self._goes(resource, (resource["resourceType"],)):
                 raise UncuttableError
         # R4 dom-3: a contained resource is there for a reference to it.
-        orphans = before - set(_local(resource))
+        orphans = before - set(local_names(resource))
         while orphans:
             kept = [c for c in resource.get("contained", ()) if f"#{c.get('id')}" not in orphans]
             if "contained" in resource:
                 _put(resource, "contained", kept)
             before -= orphans
-            orphans = before - set(_local(resource))
+            orphans = before - set(local_names(resource))
 
     def _goes(self, node: dict[str, Any], place: Place) -> bool:
         """Cut inside `node`; whether `node` itself has to go."""

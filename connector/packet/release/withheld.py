@@ -103,7 +103,7 @@ class Withheld:
         return bool(types) and (not isinstance(resource_type, str) or resource_type in types)
 
 
-def _local(resource: dict[str, Any]) -> Iterator[str]:
+def local_names(resource: dict[str, Any]) -> Iterator[str]:
     """References of a record to what it contains."""
     for node in objects(resource):
         if isinstance(reference := node.get("reference"), str) and reference.startswith("#"):
