@@ -1,4 +1,9 @@
-"""The map step: assess, select, withhold, author. See `map_case` and mappings/README.md."""
+"""The map step: assess, select, withhold, author. See `map_case` and mappings/README.md.
+
+In: the chart and gaps of the case file, the request, the mapping set, `as_of`. Out: the packet, its
+hash, and a decision for every record: pulled = selected + not selected + withheld + entered in
+error + merged. The same in gives the same bytes out. Never leaked: what is withheld does not show.
+"""
 
 from .author.cancellation import cancellation
 from .author.news import Revision

@@ -18,7 +18,7 @@ from ...store.chart import Record
 from ..context import Pull
 from ..gaps import kind_of
 from ..input.not_taken import Place, Told, Untaken
-from ..outcomes import missing
+from ..operation_outcome import missing
 from ..records import NAMES_ANOTHER, NO_PATIENT, UNREADABLE, Problem
 
 QUERY = "$export"

@@ -12,7 +12,7 @@ from ...fhir.record import peek
 from ...fhir.references import parse
 from ...fhir.shapes import as_dict
 from ..bases import base_of
-from ..versions import moment, updated
+from ..last_updated import moment, updated
 
 Json = bytes | msgspec.Raw
 

@@ -15,7 +15,7 @@ from ...fhir.references import Kind, literal, parse, tidy
 from ...fhir.shapes import objects_in
 from ...store.chart import Record
 from ..bases import base_of
-from ..versions import updated
+from ..last_updated import updated
 
 Standing = Literal["new", "same", "older", "contradicts"]
 Where = tuple[str, str, int]  # in the files (files_told.Place)

@@ -17,7 +17,7 @@ from ...fhir.references import parse
 from ...fhir.types import TYPES
 from ...gap import FILES, GapKind
 from ..bases import base_of
-from ..outcomes import missing
+from ..operation_outcome import missing
 from ..records import Problem
 from .history import Deleted, Json, latest, said_of
 from .not_taken import Place, Untaken

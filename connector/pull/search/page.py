@@ -12,7 +12,7 @@ from ...gap import GapKind
 from ...store import chart
 from ...store.chart import Query, Record
 from ..context import Pull
-from ..outcomes import missing
+from ..operation_outcome import missing
 from ..plan import EVERYTHING
 from ..records import ABOUT_NO_PATIENT, ANOTHER_PATIENT, UNNAMED, UNREADABLE, Came, Problem
 from .bound import base_of_own, honoured, of_another
