@@ -11,7 +11,8 @@ from typing import IO
 
 from . import packet, regularfile, transfer
 from .errors import UsageError
-from .job import Job, iso, stated
+from .instant import instant
+from .job import Job, stated
 from .ours import must_not_be_ours
 from .request import unreadable
 from .store import answers
@@ -80,7 +81,7 @@ def waive(job: Job, item: str, by: str, reason: str) -> Standing:
     """Do without an item: it no longer counts as missing. The reason stays in the case file."""
     _known(job, item)
     example = "echo 'the slides were lost' | connector waive CASE ITEM --by NAME"
-    waiver = answers.Waiver(item, by, stated(reason, example), iso(job.clock()))
+    waiver = answers.Waiver(item, by, stated(reason, example), instant(job.clock()))
     return transfer.amend(job, lambda case: answers.waive(case, waiver))
 
 

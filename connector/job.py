@@ -12,21 +12,21 @@ from typing import Any
 from pydantic import ValidationError
 
 from . import packet, push
-from .case import State, may_follow
 from .config import Config, same_environment, two_ends
 from .endpoint import Endpoint
 from .errors import ConnectorError, UsageError
 from .fhir.ids import case_handle
+from .instant import instant
 from .progress import Progress, silent
 from .pull import types_of_chart
 from .request import Request
 from .settings import Destination, Source, base
-from .store import route, shown
+from .store import route, shown, transitions
 from .store.casefile import CaseFile
 from .store.disclosures import Anchor
 from .store.ledger import Ledger
 from .store.lock import only_one
-from .store.state import CaseState, required
+from .store.state import required
 from .store.update import has_left, possible, told
 
 _log = logging.getLogger("connector.anchor")
@@ -106,7 +106,7 @@ def at_work(job: Job, *, lost: bool = False) -> Iterator[push.Desk]:
             if not lost:
                 _must_not_have_ended(job, case, ledger)
             request = accept(job, case)
-            fence = ledger.take(job.handle, *ids, iso(job.request.due_at))
+            fence = ledger.take(job.handle, *ids, instant(job.request.due_at))
             case.take(fence)
             if job.file is not None:
                 case.state.request_file = str(job.file.absolute())
@@ -176,7 +176,7 @@ def accept(job: Job, case: CaseFile) -> Request:
     except ValidationError:  # what an older program took and this one refuses: it was edited
         standing = job.request.model_copy(update={"question": ""})
     if standing.model_dump(mode="json") == wanted:
-        case.state.forget(CaseState.edit_waits)
+        transitions.edit_waits(case, False)
         return job.request
     if has_left(case) and standing.destination_patient != job.request.destination_patient:
         raise UsageError(
@@ -184,23 +184,18 @@ def accept(job: Job, case: CaseFile) -> Request:
             "Put it back as it was; if it was wrong, `connector recall` the packet and ask anew.",
         )
     if case.state.sending and not told(case):
-        case.state.edit_waits = True
+        transitions.edit_waits(case, True)
         return standing
     with case.commit():
-        case.state.forget(CaseState.edit_waits)
-        case.state.request = wanted
-        case.state.needed_by = job.request.due
+        transitions.take_request(case, wanted, job.request.due)
         edited(case)
     return job.request
 
 
 def _open(job: Job, case: CaseFile) -> None:
     wanted = job.request.model_dump(mode="json")
-    with case.commit():
-        case.state.request = wanted
-        case.state.route = route.route(wanted["patient"], job.source, job.destination)
-        case.state.needed_by = job.request.due
-        case.state.status = State.OPENED
+    ends = route.route(wanted["patient"], job.source, job.destination)
+    transitions.open_case(case, wanted, ends, job.request.due)
 
 
 def begin_anew(job: Job, case: CaseFile, *, same_patient: bool) -> None:
@@ -219,9 +214,7 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
     frozen = required(case.state.route)
     if "source" not in frozen:  # an older program froze ids only
         frozen = {**now, **frozen}
-        with case.commit():
-            case.state.route = frozen
-            case.state.adopted_at = iso(job.clock())
+        transitions.adopt(case, frozen, instant(job.clock()))
     if frozen == now:
         return True
     for end in ("source", "destination"):
@@ -250,16 +243,16 @@ def _same_route(job: Job, case: CaseFile, patient: dict[str, Any]) -> bool:
                 "If it is the same server under a new name, add the old address to `formerly` of"
                 f" the {end}; if it is another one, give it another section and `id`.",
             )
-    case.state.route = now
+    transitions.move(case, now)
     return True
 
 
 def edited(case: CaseFile) -> None:
     """Say that the packet is to be made anew; one that was told gets an update."""
-    case.state.forget(CaseState.mapped_with)
+    transitions.remap(case)
     if told(case):
         updatable(case)
-        case.state.edited = True
+        transitions.edit(case)
 
 
 def updatable(case: CaseFile) -> None:
@@ -271,14 +264,6 @@ def updatable(case: CaseFile) -> None:
         )
 
 
-def enter(case: CaseFile, state: State) -> None:
-    """Bring a case into `state`, if the table of states lets it go there."""
-    now = case.state.status
-    if not may_follow(now, state):
-        raise ConnectorError(f"internal: a case can't go from {now} to {state}")
-    case.state.status = state
-
-
 def stated(reason: str, example: str) -> str:
     """A reason as a person wrote it, without white space around. `UsageError` if it is none."""
     reason = reason.strip()
@@ -288,8 +273,3 @@ def stated(reason: str, example: str) -> str:
             f"For example: {example}",
         )
     return reason
-
-
-def iso(moment: datetime) -> str:
-    """A FHIR instant in UTC, to the second."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

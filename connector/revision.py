@@ -6,15 +6,15 @@ packet. Only then `as_of` moves and the packet gets a number, a summary and a le
 """
 
 from . import packet
-from .case import State
-from .job import Job, enter, iso
+from .instant import instant
+from .job import Job
 from .progress import Progress, silent
 from .pull import forget_export
 from .request import Request
-from .store import chart, export, since, update
+from .store import chart, export, since, transitions, update
 from .store.casefile import CaseFile
 from .store.packet import LETTER, authored
-from .store.state import CaseState, required
+from .store.state import required
 from .store.values import Open
 
 
@@ -35,16 +35,11 @@ def begin(job: Job, case: CaseFile, *, pull: bool) -> None:
                 settled=False,
                 state=case.state.status,
             )
-            case.state.forget(CaseState.sending, CaseState.announcing, CaseState.edited)
         if pull:
-            found = {**found, "as_of": iso(job.clock())}
+            found = {**found, "as_of": instant(job.clock())}
             chart.begin_again(case, required(case.state.pulled_at or case.state.as_of))
-            case.state.pulled_at = found["as_of"]
-            case.state.forget(CaseState.pull_complete, CaseState.filled, CaseState.everything_types)
             forget_export(case)
-        case.state.forget(CaseState.mapped_with)
-        case.state.update = found
-        enter(case, State.OPENED if pull else State.PULLED)
+        transitions.begin_update(case, found, pull=pull)
 
 
 def settle(case: CaseFile) -> bool:
@@ -54,37 +49,19 @@ def settle(case: CaseFile) -> bool:
     with case.commit():
         # That a record was taken back is told also where the packet had it no more.
         if case.state.packet_hash != found["before"] or since.taken_back_in(case, found["number"]):
-            case.state.update = {**found, "settled": True}
-            case.state.asked_at = case.state.asked_at or case.state.as_of
-            case.state.as_of = found["as_of"] or case.state.as_of
-            case.state.revision = found["number"]
+            transitions.settle_update(case, found)
             return True
         update.drop_former(case, all_known=True)
-        case.state.sending = True
-        case.state.forget(CaseState.update)
-        # What did not stand as it should is read again.
-        was = State(found["state"])
-        enter(case, was if was is State.VERIFIED else State.DELIVERED)
+        transitions.drop_update(case, found)
         return False
-
-
-def renumber(case: CaseFile) -> None:
-    """Give the open update the next number: another one was told under the one it has."""
-    found = update.opened(case)
-    assert found is not None
-    with case.commit():
-        case.state.update = {**found, "number": found["number"] + 1}
-        case.state.revision = found["number"] + 1
-        case.state.forget(CaseState.mapped_with)
 
 
 def told(case: CaseFile) -> None:
     """The packet as it is now was announced: what an update kept for that is done with."""
     with case.commit():
-        case.state.request_told = case.state.request
+        transitions.tell(case)
         update.keep_told(case)
         update.drop_former(case, all_known=True)
-        case.state.forget(CaseState.update)
 
 
 def make(job: Job, case: CaseFile, progress: Progress = silent) -> packet.Outline:

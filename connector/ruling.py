@@ -2,7 +2,8 @@
 
 from . import packet, transfer
 from .errors import UsageError
-from .job import Job, iso, stated
+from .instant import instant
+from .job import Job, stated
 from .store import chart
 from .store import packet as kept
 from .store.casefile import CaseFile
@@ -19,7 +20,7 @@ def release(job: Job, record: str, by: str, reason: str) -> Standing:
 
     What stands behind the rule that is lifted may withhold it all the same: then nothing changes.
     """
-    decision = Ruling(record, "release", by, stated(reason, _EXAMPLE), iso(job.clock()))
+    decision = Ruling(record, "release", by, stated(reason, _EXAMPLE), instant(job.clock()))
     before = _now(job, record)
     if before is None or before.outcome not in ("withheld", "held"):
         raise UsageError(
@@ -42,7 +43,7 @@ def release(job: Job, record: str, by: str, reason: str) -> Standing:
 
 def keep(job: Job, record: str, by: str, reason: str) -> Standing:
     """Keep one record here. An allergy or the like that is kept holds the case."""
-    decision = Ruling(record, "keep", by, stated(reason, _EXAMPLE), iso(job.clock()))
+    decision = Ruling(record, "keep", by, stated(reason, _EXAMPLE), instant(job.clock()))
 
     def change(case: CaseFile) -> None:
         if record == f"Patient/{case.state.source_patient}":

@@ -13,7 +13,8 @@ from . import packet, revision
 from .endpoint import Endpoint
 from .errors import Held, SourceFailed, UsageError, Waiting
 from .fhir.lossless import UndecodableError, decode
-from .job import Job, iso
+from .instant import instant
+from .job import Job
 from .pull import consents_now, keep_consents, types_of_chart
 from .store import chart
 from .store import since as kept
@@ -40,13 +41,13 @@ def look(job: Job, case: CaseFile) -> None:
 def note(job: Job, case: CaseFile) -> None:
     """Keep what the map step just found of an update: what it withholds and what stands there."""
     later = kept.noted(case).get("runs_out")
-    kept.note(case, iso(job.clock()), _now(job, case), say=None, runs_out=later)
+    kept.note(case, instant(job.clock()), _now(job, case), say=None, runs_out=later)
 
 
 def held(job: Job, case: CaseFile, error: Held) -> None:
     """Keep that an update may not leave, and what therefore stands there that may not."""
     later, records = kept.noted(case).get("runs_out"), _of_held(job, case, error)
-    kept.note(case, iso(job.clock()), records, say=None, code=error.code, runs_out=later)
+    kept.note(case, instant(job.clock()), records, say=None, code=error.code, runs_out=later)
 
 
 def delivered(job: Job, case: CaseFile) -> None:
@@ -55,7 +56,7 @@ def delivered(job: Job, case: CaseFile) -> None:
     records = _now(job, case)
     with case.undone():
         later = _runs_out(job, case, says)
-    kept.note(case, iso(job.clock()), records, say=says, runs_out=later)
+    kept.note(case, instant(job.clock()), records, say=says, runs_out=later)
 
 
 def _now(job: Job, case: CaseFile) -> list[Standing]:
@@ -83,7 +84,7 @@ def say(job: Job, case: CaseFile, at: str) -> str:
 
 def _judge(job: Job, case: CaseFile, found: list[Record] | None) -> None:
     """Map once more with these consents, see what is withheld, and undo all of it."""
-    now, before = iso(job.clock()), kept.noted(case)
+    now, before = instant(job.clock()), kept.noted(case)
     with case.undone():
         if found is not None:
             keep_consents(case, found)
@@ -123,7 +124,7 @@ def _bounds(job: Job, case: CaseFile) -> Iterator[str]:
             found |= set(_moments(decode(record.body)))
         except (UndecodableError, RecursionError):
             continue
-    return (iso(at) for at in sorted(found) if at > job.clock())
+    return (instant(at) for at in sorted(found) if at > job.clock())
 
 
 def _moments(value: object) -> Iterator[datetime]:

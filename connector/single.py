@@ -12,9 +12,10 @@ from . import push
 from .errors import UsageError
 from .fhir.ids import derived_id
 from .fhir.references import spans
-from .job import Job, iso, stated
+from .instant import instant
+from .job import Job, stated
 from .push import binaries
-from .store import delivery, since, update
+from .store import delivery, since, transitions, update
 from .store.casefile import CaseFile
 from .store.recalled import Recalled
 
@@ -49,11 +50,10 @@ def decide(job: Job, desk: push.Desk, ruling: Ruling) -> None:
     reason = stated(ruling.reason, "echo 'consent revoked' | connector recall CASE --record T/id")
     again = under_way(case, ruling)
     with case.commit():
-        since.decide(case, how, records, by=ruling.by, reason=reason, at=iso(job.clock()))
+        since.decide(case, how, records, by=ruling.by, reason=reason, at=instant(job.clock()))
         if not (ruling.keep or again):
             # They are in no packet from now on; that makes an update.
-            case.state.mapped_with = None
-            case.state.edited = True
+            transitions.edit(case)
 
 
 def go_on(job: Job, desk: push.Desk) -> None:

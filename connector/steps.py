@@ -16,12 +16,13 @@ from .endpoint import Endpoint
 from .errors import Held, ReadBackDiffers, SourceFailed, UsageError, Waiting
 from .fhir.lossless import encode
 from .gap import MENDABLE
-from .job import Job, accept, enter, iso, updatable
+from .instant import instant
+from .job import Job, accept, updatable
 from .ours import must_not_be_ours
 from .pull import keep_consents, pull_chart, pull_files, types_of_chart
-from .store import delivery, export, gaps, route, update
+from .store import delivery, export, gaps, route, transitions, update
 from .store.casefile import CaseFile
-from .store.state import CaseState, required
+from .store.state import required
 
 # A packet that began to leave is finished without its source for so long after it was asked.
 _CONSENTS_STAND = timedelta(days=1)
@@ -90,16 +91,14 @@ def _pull(job: Job, desk: push.Desk) -> None:
     broken = any(gap.kind in MENDABLE and not gap.expected for gap in gaps.of(case))
     if case.state.pull_complete and not broken:
         if case.state.status is State.OPENED:
-            enter(desk.case, State.PULLED)  # a run ended just before this
+            transitions.enter(desk.case, State.PULLED)  # a run ended just before this
         return
     if case.state.as_of is None:
-        with case.commit():
-            case.state.as_of = iso(job.clock())
-            case.state.pulled_at = case.state.as_of
-    case.state.forget(CaseState.mapped_with)
+        transitions.pull_as_of(case, instant(job.clock()))
+    transitions.remap(case)
     with case.rebuildable():
         _gather(job, case)
-    enter(desk.case, State.PULLED)
+    transitions.enter(desk.case, State.PULLED)
 
 
 def _gather(job: Job, case: CaseFile) -> None:
@@ -136,14 +135,12 @@ def author(job: Job, desk: push.Desk) -> None:
     try:
         packet.must_be_sendable(case, desk.kind)
     except UsageError:
-        case.state.forget(
-            CaseState.mapped_with
-        )  # what lacks may stand in the request or in the configuration
+        transitions.remap(case)  # what lacks may stand in the request or in the configuration
         raise
     now = job.clock()
     times = now - timedelta(days=job.destination.approval_days), now + timedelta(days=1)
-    free = job.destination.release == "auto" or route.approved(case, *map(iso, times))
-    enter(desk.case, State.READY if free else State.UNAPPROVED)
+    free = job.destination.release == "auto" or route.approved(case, *map(instant, times))
+    transitions.enter(desk.case, State.READY if free else State.UNAPPROVED)
 
 
 def _judge_consents_again(job: Job, desk: push.Desk) -> None:
@@ -160,22 +157,22 @@ def _settle_number(job: Job, desk: push.Desk) -> None:
     """Number an update after those that were told there, also since this store's backup."""
     case = desk.case
     while update.opened(case) and not case.state.sending and push.number_taken(desk):
-        revision.renumber(case)
+        transitions.renumber_update(case)
         author(job, desk)
 
 
 def _read_consents_again(job: Job, case: CaseFile) -> None:
-    now, found = iso(job.clock()), since.read_consents(job, case)
+    now, found = instant(job.clock()), since.read_consents(job, case)
     with case.commit():
         changed = found is not None and keep_consents(case, found)
         case.state.consents_at = now
         if changed or case.state.consents_say != since.say(job, case, now):
-            case.state.forget(CaseState.mapped_with)
+            transitions.remap(case)
 
 
 def _consents_must_stand(job: Job, desk: push.Desk) -> None:
     """Raise `Held` if the consents say something else than when the packet began to leave."""
-    case, now = desk.case, iso(job.clock())
+    case, now = desk.case, instant(job.clock())
     try:
         found = since.read_consents(job, case)
     except SourceFailed:
@@ -215,10 +212,8 @@ def _map(job: Job, case: CaseFile) -> None:
     if told_before:
         since.note(job, case)
     export.packet(case)
-    with case.commit():
-        told = {**asdict(outline), "withheld": [d._asdict() for d in outline.withheld]}
-        case.state.outline = told
-        case.state.mapped_with = job.mappings.identity
+    told = {**asdict(outline), "withheld": [d._asdict() for d in outline.withheld]}
+    transitions.mapped(case, job.mappings.identity, told)
 
 
 def _push(job: Job, desk: push.Desk) -> None:
@@ -229,9 +224,7 @@ def _push(job: Job, desk: push.Desk) -> None:
             push.resolve(desk)
         send = _way(job, desk)
         with case.commit():
-            enter(desk.case, State.SENDING)
-            case.state.sending = True
-            case.state.kind = desk.kind
+            transitions.leave(case, desk.kind)
             update.drop_former(case, all_known=False)
         send()
     revision.told(case)
@@ -242,7 +235,7 @@ def _push(job: Job, desk: push.Desk) -> None:
 
 def _way(job: Job, desk: push.Desk) -> Callable[[], None]:
     """How the packet of this case travels. Raises what makes it impossible before it leaves."""
-    now = iso(job.clock())
+    now = instant(job.clock())
     if desk.kind == "files":
         write = partial(packet.write, desk.case, "files")
         document = partial(packet.render, desk.case, "document")
@@ -263,7 +256,7 @@ def _whole(desk: push.Desk) -> push.Whole:
 
 def _in_writes(job: Job, desk: push.Desk) -> None:
     """Record by record, then announced."""
-    now = iso(job.clock())
+    now = instant(job.clock())
     again = update.opened(desk.case) is not None
     if again:
         push.catch_up(desk, job.progress)
@@ -274,7 +267,7 @@ def _in_writes(job: Job, desk: push.Desk) -> None:
         push.read_back(desk, job.progress)
     else:
         push.write_only.accept(desk)
-    enter(desk.case, State.DELIVERED)
+    transitions.enter(desk.case, State.DELIVERED)
     announce = push.announce if desk.reads else push.write_only.announce
     announce(desk, now)
 
@@ -282,8 +275,10 @@ def _in_writes(job: Job, desk: push.Desk) -> None:
 def _arrived(case: CaseFile) -> None:
     """Announced, and proved as far as the destination lets it be."""
     if case.state.status is State.SENDING:
-        enter(case, State.DELIVERED)
-    enter(case, State.ACCEPTED if delivery.deliveries(case, "accepted") else State.VERIFIED)
+        transitions.enter(case, State.DELIVERED)
+    transitions.enter(
+        case, State.ACCEPTED if delivery.deliveries(case, "accepted") else State.VERIFIED
+    )
 
 
 def verify(job: Job, desk: push.Desk) -> None:
@@ -326,6 +321,6 @@ def _receipt(job: Job, desk: push.Desk) -> Iterator[None]:
 
 def _write_receipt(job: Job, desk: push.Desk, key: push.Signing | None) -> None:
     push.account(desk)
-    values = push.receipt(desk, required(desk.case.state.packet_hash), iso(job.clock()))
+    values = push.receipt(desk, required(desk.case.state.packet_hash), instant(job.clock()))
     proof = encode(values) + b"\n"
     export.receipt(desk.case, proof, push.signed(proof, key) if key else None)

@@ -16,13 +16,14 @@ from .errors import (
     UsageError,
     Waiting,
 )
-from .job import Job, at_work, begin_anew, edited, enter, iso
+from .instant import instant
+from .job import Job, at_work, begin_anew, edited
 from .pull import forget_export
 from .push import Found
-from .store import chart, route, update
+from .store import chart, route, transitions, update
 from .store.casefile import CaseFile
 from .store.standing import Standing, standing
-from .store.state import CaseState, required
+from .store.state import required
 from .store.values import Obstacle
 
 _STATE_OF: tuple[tuple[type[ConnectorError], State], ...] = (
@@ -58,15 +59,8 @@ def pull_again(job: Job) -> Standing:
         elif untouched and desk.case.state.pull_complete:
             with desk.case.commit():
                 chart.begin_again(desk.case, required(desk.case.state.as_of))
-                desk.case.state.forget(
-                    CaseState.pull_complete,
-                    CaseState.mapped_with,
-                    CaseState.as_of,
-                    CaseState.filled,
-                    CaseState.everything_types,
-                )
                 forget_export(desk.case)
-            enter(desk.case, State.OPENED)
+                transitions.pull_anew(desk.case)
         return _attempt(job, desk, State.PULLED, lambda: steps.go_on(job, desk, State.PULLED))
 
 
@@ -99,9 +93,9 @@ def approve(job: Job, digest: str, by: str) -> Standing:
                 "Look at it again: `connector transfer REQUEST --dry-run` shows the hash.",
             )
         route.must_be_whole(desk.case)
-        route.approve(desk.case, by, iso(job.clock()))
+        route.approve(desk.case, by, instant(job.clock()))
         if desk.case.state.status is State.UNAPPROVED:
-            enter(desk.case, State.READY)
+            transitions.enter(desk.case, State.READY)
         # It was approved: that is what was asked for. What else there is to say stays in `reasons`.
         return replace(standing(desk.case, job.clock(), State.READY), exit_code=Exit.DELIVERED)
 
@@ -127,7 +121,7 @@ def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
         if not case.state.pull_complete:
             return standing(case, job.clock())
         if case.state.status is State.OPENED:
-            enter(case, State.PULLED)  # a run ended just before this
+            transitions.enter(case, State.PULLED)  # a run ended just before this
         return _attempt(job, desk, State.READY, lambda: steps.author(job, desk))
 
 
@@ -170,7 +164,7 @@ def reconcile(job: Job, receipts: Sequence[Path], *, said: bool) -> tuple[Standi
             found.extend(push.reconcile(desk, hashes, said=said))
             if case.state.status is State.HELD:
                 begun = State.SENDING if case.state.sending else State.READY
-                enter(case, State.DELIVERED if update.told(case) else begun)
+                transitions.enter(case, State.DELIVERED if update.told(case) else begun)
 
         return _attempt(job, desk, State.VERIFIED, look), found
 
@@ -233,16 +227,14 @@ def _not_taken_back(case: CaseFile) -> None:
 def _attempt(job: Job, desk: push.Desk, goal: State, step: Callable[[], None]) -> Standing:
     case = desk.case
     try:
-        case.state.forget(CaseState.obstacle, CaseState.back_at, CaseState.held_by)
+        transitions.resume(case)
         step()
     except (Waiting, Held, SourceFailed, DestinationRefused, ReadBackDiffers) as error:
         state = next(state for kind, state in _STATE_OF if isinstance(error, kind))
-        with case.commit():
-            case.state.obstacle = _obstacle(error)
-            causes = error.held_by if isinstance(error, Held) else ()
-            case.state.held_by = [cause._asdict() for cause in causes] or None
-            case.state.back_at = error.until if isinstance(error, Waiting) else None
-            enter(desk.case, state)
+        causes = error.held_by if isinstance(error, Held) else ()
+        until = error.until if isinstance(error, Waiting) else None
+        held_by = [cause._asdict() for cause in causes]
+        transitions.stop(case, state, _obstacle(error), held_by, until)
     if case.state.status in AT_REST:
         push.settle_writes(desk)
     stands = standing(case, job.clock(), goal)

@@ -12,12 +12,13 @@ from . import packet, push
 from .case import State
 from .errors import Held, UsageError
 from .fhir.lossless import encode
-from .job import Job, enter, iso, stated
+from .instant import instant
+from .job import Job, stated
 from .push.evidence import receipt_check
-from .store import delivery, export
+from .store import delivery, export, transitions
 from .store.casefile import CaseFile
 from .store.recalled import Recalled
-from .store.state import CaseState, required
+from .store.state import required
 from .store.update import has_left
 from .store.values import Withdrawal
 
@@ -48,10 +49,8 @@ def decide(job: Job, case: CaseFile, decision: Decision) -> None:
         _must_be_cancellable(job, case)
     example = f"echo 'wrong team' | connector {decision.how} CASE --by NAME"
     reason = stated(decision.reason, example)
-    at = iso(job.clock())
-    with case.commit():
-        case.state.withdrawal = {"how": decision.how, "by": decision.by, "at": at, "reason": reason}
-        case.state.forget(CaseState.withdrawn)
+    at = instant(job.clock())
+    transitions.withdraw(case, decision.how, decision.by, at, reason)
 
 
 def _must_be_cancellable(job: Job, case: CaseFile) -> None:
@@ -79,8 +78,8 @@ def go_on(job: Job, desk: push.Desk) -> None:
         left = []
         if has_left(case):
             left = _cancel(job, desk, made) if made["how"] == "cancel" else _recall(job, desk, made)
-        case.state.withdrawn = {"left": left}
-    enter(case, _DONE[made["how"]])
+        transitions.withdrawn(case, left)
+    transitions.enter(case, _DONE[made["how"]])
 
 
 def outlook(desk: push.Desk) -> list[Recalled]:
@@ -159,10 +158,7 @@ def from_receipt(job: Job, case: CaseFile, path: Path) -> None:
                     _place(case, line)
         else:
             _whole(case, values)
-        case.state.kind = values["kind"]
-        case.state.packet_hash = values["packet_hash"]
-        case.state.announced_at = values["announced_at"]
-        case.state.sending = True
+        transitions.restore(case, values["kind"], values["packet_hash"], values["announced_at"])
 
 
 def _whole(case: CaseFile, values: dict[str, Any]) -> None:

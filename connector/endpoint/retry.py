@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from ..errors import Waiting
+from ..instant import instant
 
 # RFC 9110 15: what may pass by itself. 501 and 505 never do.
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -43,7 +44,7 @@ class Park:
 
     def waiting(self, what: str, role: str) -> Waiting:
         """To be raised. `role`: who asked."""
-        until = self.until.strftime("%Y-%m-%dT%H:%M:%SZ")
+        until = instant(self.until)
         more = " (Retry-After is more than a day: asked again after one)" if self.beyond else ""
         return Waiting(f"{what}: the {role} asks us to come back{more}", until)
 

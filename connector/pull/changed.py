@@ -14,6 +14,7 @@ from urllib.parse import quote
 from ..endpoint import Answer
 from ..errors import EndpointError
 from ..gap import broken_types
+from ..instant import instant
 from ..store import chart, gaps
 from ..store.chart import Query, Record
 from .context import Pull
@@ -30,7 +31,7 @@ def moment(answer: Answer) -> str:
         told = parsedate_to_datetime(answer.headers.get("date", "")).astimezone(UTC)
     except ValueError:
         told = datetime.now(UTC) - _GUARD
-    return told.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return instant(told)
 
 
 def ask_again(pull: Pull, since: str) -> bool:

@@ -13,7 +13,7 @@ from ..fhir.about import SEVERAL_PEOPLE
 from ..fhir.subject import person
 from ..fhir.whose import Whose
 from ..settings import Source
-from ..store import chart
+from ..store import chart, records
 from ..store.casefile import CaseFile
 from ..store.chart import Record
 from .files.closure import QUERY
@@ -50,15 +50,15 @@ def consents_now(case: CaseFile, settings: Source, source: Endpoint | None) -> l
 def keep_consents(case: CaseFile, found: Iterable[Record]) -> bool:
     """Put what was read in place of what the chart has, in `case.commit()`. True if it differs."""
     now = {record.id: record for record in found}
-    files = case.row("SELECT 1 FROM record WHERE query = ?", (QUERY,)) is not None
+    files = bool(records.types(case, QUERY))
     new = [record for record in now.values() if not chart.holds(case, record)]
     for record in new:
         chart.put_record(case, record, QUERY if files else CONSENT)
     # One that came as what another record refers to is no match of the search.
     gone = [
-        str(id_)
-        for id_, query in case.rows("SELECT id, query FROM record WHERE type = ?", (CONSENT,))
-        if id_ not in now and (query in (EVERYTHING, QUERY) or str(query).startswith(CONSENT))
+        id_
+        for id_, query in records.of_type(case, CONSENT)
+        if id_ not in now and (query in (EVERYTHING, QUERY) or query.startswith(CONSENT))
     ]
     for id_ in gone:
         chart.drop_record(case, CONSENT, id_)

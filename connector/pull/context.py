@@ -9,6 +9,7 @@ from ..fhir.capability import Capability
 from ..gap import GapKind, Wanted
 from ..progress import Progress, Tally
 from ..settings import Source
+from ..store import chart
 from ..store.casefile import CaseFile
 from ..store.chart import Query
 from .gaps import Missing, Unfound, report
@@ -75,9 +76,8 @@ class Pull(Gathering):
 
     def tell(self, note: str) -> None:
         """Report progress in queries. `note`: FHIR names and numbers only."""
-        found = self.case.row("SELECT count(*), total(status <> 'open') FROM query")
-        total, done = found or (0, 0)
-        self.progress("pull", int(done), int(total), note, self.tally.figures())
+        done, total = chart.progress(self.case)
+        self.progress("pull", done, total, note, self.tally.figures())
 
     def still_there(self, error: EndpointError) -> None:
         """After no answer came: return if only that request is broken.

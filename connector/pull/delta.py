@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, quote, urlencode
 
 from ..errors import EndpointError
-from ..store import chart
+from ..instant import instant
+from ..store import chart, records
 from ..store.chart import Query
 from .context import Pull
 from .lookup import ask, count, page_of, peek_of
@@ -20,7 +21,6 @@ from .lookup import ask, count, page_of, peek_of
 UPDATED = "_lastUpdated"
 _GUARD = timedelta(days=1)  # clocks differ, and some servers drop the offset
 _FAR = "2999-01-01T00:00:00Z"
-_HELD = "SELECT id FROM record WHERE query = ?"
 _LONG_AGO = "1900-01-01T00:00:00Z"
 
 
@@ -33,7 +33,7 @@ def narrowed(pull: Pull, since: str, queries: Iterable[Query]) -> list[Query]:
     fit = {query.key for query in planned if _may(pull, query.key)}
     if not fit or not _works(pull):
         return planned
-    after = (datetime.fromisoformat(since) - _GUARD).strftime("%Y-%m-%dT%H:%M:%SZ")
+    after = instant(datetime.fromisoformat(since) - _GUARD)
     why = "only what changed since the pull before, with a day's guard"
     return [
         replace(narrow(pull, query, after), why=f"{query.why}; {why}")
@@ -99,7 +99,7 @@ def _agrees(pull: Pull, query: Query) -> bool:
 
     Compared by ids where they fit on one page, else by their number.
     """
-    held = {str(id_) for (id_,) in pull.case.rows(_HELD, (query.key,))}
+    held = records.ids(pull.case, query.key)
     if len(held) < pull.settings.page_size:
         ids = _ids(pull, query)
         if ids is not None:

@@ -12,7 +12,7 @@ from ..fhir import base64binary
 from ..fhir.attachments import attachment_nodes, checksums
 from ..fhir.lossless import decode, encode, sha256
 from ..fhir.systems import TAG
-from ..store import packet
+from ..store import ahead, packet
 from ..store.casefile import CaseFile
 
 BINARY = "Binary"
@@ -26,46 +26,38 @@ def open_up(case: CaseFile, entry: packet.Entry) -> dict[str, int]:
         for number, node in enumerate(_with_data(decode(entry.body)))
     }
     with case.commit():
-        case.executemany(
-            "INSERT OR IGNORE INTO parcel VALUES (?, ?, ?, ?)",
-            (
-                (key.partition("/")[2], entry.type, entry.id, number)
-                for number, key in enumerate(found)
-            ),
-        )
+        ids = [key.partition("/")[2] for key in found]
+        ahead.add(case, ((id_, entry.type, entry.id, number) for number, id_ in enumerate(ids)))
     return found
 
 
 def opened(case: CaseFile) -> dict[str, list[str]]:
     """`Type/<derived id>` of an entry → keys of its Binaries, in the order of its attachments."""
     found: dict[str, list[str]] = {}
-    for i, t, owner in case.rows("SELECT id, type, entry_id FROM parcel ORDER BY number"):
+    for i, t, owner, _ in ahead.listed(case):
         found.setdefault(f"{t}/{owner}", []).append(f"{BINARY}/{i}")
     return found
 
 
 def binary(case: CaseFile, resource_id: str) -> packet.Entry | None:
     """A Binary in packet form by its derived id."""
-    row = case.row("SELECT type, entry_id, number FROM parcel WHERE id = ?", (resource_id,))
-    owner = packet.entry(case, row[0], row[1]) if row else None
+    row = ahead.found(case, resource_id)
+    owner = packet.entry(case, row[1], row[2]) if row else None
     if row is None or owner is None:
         return None
-    node = list(_with_data(decode(owner.body)))[row[2]]
-    patient = case.row(
-        "SELECT id FROM entry WHERE type = 'Patient' AND origin = 'carried' AND source = ?",
-        (f"Patient/{case.state.source_patient}",),
-    )
+    node = list(_with_data(decode(owner.body)))[row[3]]
+    patient = packet.key_of_carried(case, f"Patient/{case.state.source_patient}")
     resource = {
         "resourceType": BINARY,
         "id": resource_id,
         "meta": {"tag": [{"system": TAG, "code": resource_id}]},
         "contentType": node.get("contentType") or _UNKNOWN_TYPE,
         # Who may see the patient may see it (R4 binary.html, securityContext).
-        **({"securityContext": {"reference": f"Patient/{patient[0]}"}} if patient else {}),
+        **({"securityContext": {"reference": patient}} if patient else {}),
         "data": node["data"],
     }
     body = encode(resource)
-    name = f"{owner.source}#{row[2]}"
+    name = f"{owner.source}#{row[3]}"
     return packet.Entry(0, BINARY, resource_id, owner.origin, name, sha256(body), body)
 
 

@@ -58,13 +58,10 @@ class Desk:
 
     def patient(self) -> packet.Entry:
         """The packet's own Patient: the source's, in packet form."""
-        found = self.case.row(
-            "SELECT type, id FROM entry WHERE origin = 'carried' AND source = ?",
-            (f"Patient/{self.case.state.source_patient}",),
-        )
-        if found is None:
+        key = packet.key_of_carried(self.case, f"Patient/{self.case.state.source_patient}")
+        if key is None:
             raise ConnectorError("internal: the packet holds no Patient")
-        return self.entry("/".join(found))
+        return self.entry(key)
 
     def source_patient(self) -> str | None:
         """The id of the patient at the source. A case made from a receipt knows the request's."""

@@ -159,7 +159,8 @@ _CHANGES = {
     8: "CREATE TABLE gap_now _GAP;"
     "INSERT INTO gap_now SELECT wanted(what), kind, json_array(why), expected FROM gap;"
     "DROP TABLE gap; ALTER TABLE gap_now RENAME TO gap;",
-    9: "INSERT OR REPLACE INTO state SELECT CASE name WHEN 'state' THEN 'status'"
+    9: "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
+    "INSERT OR REPLACE INTO state SELECT CASE name WHEN 'state' THEN 'status'"
     " WHEN 'mapped' THEN 'mapped_with' WHEN 'identity' THEN 'route'"
     " WHEN 'doubt' THEN 'unknown_outcome' WHEN 'told' THEN 'unknown_outcome_said'"
     " WHEN 'doubts' THEN 'unknown_outcomes' WHEN 'doubles' THEN 'duplicates_decided'"

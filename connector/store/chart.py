@@ -58,6 +58,12 @@ def queries(case: CaseFile, status: str | None = None) -> list[Query]:
     return [Query(*row) for row in rows]
 
 
+def progress(case: CaseFile) -> tuple[int, int]:
+    """How many queries are not open any more, and how many there are."""
+    found = case.row("SELECT total(status <> 'open'), count(*) FROM query")
+    return (int(found[0]), int(found[1])) if found else (0, 0)
+
+
 def commit_page(
     case: CaseFile,
     key: str,

@@ -33,6 +33,7 @@ _COLUMNS = "type, id, write_no, target_id, version, sent_sha256, read_sha256, st
 
 # Statuses of what was read back as it was to arrive.
 ARRIVED = ("verified", "form-changed", "precision-changed")
+_SETTLED = (*ARRIVED, "accepted", "rejected", "theirs", "removed")
 
 # The note of a resource that was there before we wrote: an earlier case brought it.
 STOOD = "stood there already"
@@ -117,6 +118,26 @@ def adopt(case: CaseFile, resource_type: str, resource_id: str, target_id: str) 
             " ON CONFLICT (type, id) DO UPDATE SET target_id = excluded.target_id",
             (resource_type, resource_id, target_id),
         )
+
+
+def forget(case: CaseFile, resource_type: str, resource_id: str, *, also_sent: bool) -> None:
+    """Forget a resource that was adopted, or (`also_sent`) whatever became of it. In a commit."""
+    case.execute(
+        "DELETE FROM delivery WHERE type = ? AND id = ? AND (write_no = 0 OR ?)",
+        (resource_type, resource_id, also_sent),
+    )
+
+
+def settled(case: CaseFile) -> bool:
+    """Whether every entry, and all that went ahead, arrived or is known not to."""
+    marks = ", ".join("?" * len(_SETTLED))
+    missing = case.row(
+        "SELECT count(*) FROM entry LEFT JOIN delivery USING (type, id)"  # noqa: S608 - marks
+        f" WHERE coalesce(delivery.status, '') NOT IN ({marks})",
+        _SETTLED,
+    )
+    sql = f"SELECT count(*) FROM delivery WHERE status NOT IN ({marks})"  # noqa: S608 - marks
+    return (missing, case.row(sql, _SETTLED)) == ((0,), (0,))
 
 
 def reject(case: CaseFile, resource_type: str, resource_id: str, note: str) -> None:

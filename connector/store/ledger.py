@@ -30,6 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..deadline import FIRST, due_at
 from ..errors import ConnectorError, LockHeld, UsageError
 from ..failpoint import reach
+from ..instant import instant
 from . import audited, auditfile, disclosures, ledgerkey, written
 from .database import engine_for
 from .disclosures import Anchor, Break, Disclosure, Row
@@ -446,4 +447,4 @@ def _keyed_by(key: bytes) -> Callable[[str], str]:
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return instant(datetime.now(UTC))

@@ -153,6 +153,17 @@ def entries(case: CaseFile, origin: str | None = None) -> Iterator[Entry]:
     )
 
 
+def heads(case: CaseFile) -> list[tuple[str, str, str, str]]:
+    """Type, derived id, origin and source of every entry, in order."""
+    rows = case.rows("SELECT type, id, origin, source FROM entry ORDER BY seq")
+    return [(str(t), str(i), str(origin), str(source)) for t, i, origin, source in rows]
+
+
+def keys(case: CaseFile) -> list[tuple[str, str]]:
+    """Type and derived id of every entry, in order."""
+    return [(t, i) for t, i, _, _ in heads(case)]
+
+
 def count(case: CaseFile) -> int:
     """How many entries the packet has."""
     found = case.row("SELECT count(*) FROM entry")
@@ -191,6 +202,14 @@ def authored(case: CaseFile, name: str) -> Entry | None:
 def key_of_authored(case: CaseFile, name: str) -> str | None:
     """`Type/<derived id>` of the authored entry made by the template called `name`."""
     found = case.row("SELECT type, id FROM entry WHERE origin = 'authored' AND source = ?", (name,))
+    return "/".join(found) if found else None
+
+
+def key_of_carried(case: CaseFile, source: str) -> str | None:
+    """`Type/<derived id>` of the entry made of a record (`Type/id` at the source)."""
+    found = case.row(
+        "SELECT type, id FROM entry WHERE origin = 'carried' AND source = ?", (source,)
+    )
     return "/".join(found) if found else None
 
 

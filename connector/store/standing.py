@@ -9,6 +9,7 @@ from ..case import Facts, State, exit_codes
 from ..deadline import day_ends, due_at, span, zone_of
 from ..errors import Exit
 from ..gap import BROKEN, ItemKind
+from ..instant import instant
 from . import chart, coverage, delivery, gaps, packet, recalled, since
 from .casefile import CaseFile
 from .state import required
@@ -167,7 +168,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         independence_unseen=outline.get("independence_unseen", []),
         needed_by=case.state.needed_by,
         meeting=need.meeting,
-        due_at=need.due.isoformat(timespec="seconds").replace("+00:00", "Z") if need.due else None,
+        due_at=instant(need.due) if need.due else None,
         missed=facts.missed,
         late_minutes=_late_minutes(facts),
         closed=_closed(case),

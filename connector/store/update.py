@@ -30,13 +30,6 @@ def told(case: CaseFile) -> bool:
     return bool(case.state.announced_at) and opened(case) is None
 
 
-def announced(case: CaseFile, at: str) -> None:
-    """Say that the packet as it is now was announced. `at`: FHIR dateTime."""
-    with case.commit():
-        case.state.announced_at = case.state.announced_at or at
-        case.state.told_at = at
-
-
 def possible(case: CaseFile) -> bool:
     """Whether a packet that was told can get an update: if it stands there as records we read."""
     row = case.row("SELECT count(*) FROM delivery WHERE status = 'accepted'")

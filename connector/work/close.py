@@ -8,7 +8,9 @@ from pathlib import Path
 from ..case import exit_codes
 from ..config import Config
 from ..errors import UsageError
-from ..job import iso, stated
+from ..instant import instant
+from ..job import stated
+from ..store import transitions
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
 from ..store.lock import only_one
@@ -25,7 +27,7 @@ def close(config: Config, folder: Path, by: str, reason: str, now: datetime) -> 
     """
     reason = stated(reason, "echo 'the meeting was called off' | connector close CASE --by NAME")
     with _alone(config, folder) as (case, said):
-        case.state.closed = {"by": by, "at": iso(now), "reason": reason}
+        transitions.close(case, by, instant(now), reason)
         said(CLOSED, 0)
         return standing(case, now)
 
@@ -35,7 +37,7 @@ def reopen(config: Config, folder: Path, now: datetime) -> Standing:
     with _alone(config, folder) as (case, said):
         if case.state.closed is None:
             raise UsageError("the case is not closed", "`connector show CASE` says how it stands.")
-        case.state.closed = None
+        transitions.reopen(case)
         facts = facts_of(case, now)
         said(facts.state.value, int(exit_codes(facts)[0]))
         return standing(case, now)
@@ -50,7 +52,7 @@ def _alone(config: Config, folder: Path) -> Iterator[tuple[CaseFile, Callable[[s
             ends = case.state.route or {}
             ids = ends.get("source_id", ""), ends.get("destination_id", "")
             due = need_of(case).due or datetime.now(UTC)
-            fence = ledger.take(folder.name, *ids, iso(due))
+            fence = ledger.take(folder.name, *ids, instant(due))
             case.take(fence)
             yield case, lambda state, code: ledger.set_state(folder.name, fence, state, code)
         finally:

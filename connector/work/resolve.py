@@ -7,11 +7,12 @@ from .. import push
 from ..case import State
 from ..errors import UsageError
 from ..fhir.lossless import decode
-from ..job import Job, at_work, enter, iso
+from ..instant import instant
+from ..job import Job, at_work
+from ..store import transitions
 from ..store.casefile import CaseFile
 from ..store.private import write_private
 from ..store.standing import Standing, standing
-from ..store.state import CaseState
 from ..store.update import told
 from ..view.patients import side_by_side, title
 
@@ -68,16 +69,14 @@ def choose(job: Job, chosen: str, by: str) -> Standing:
         case, code = desk.case, "identity"
         if case.state.unknown_outcome:
             code = "unclear"
-            push.unknown_outcome.say(desk, chosen, by, iso(job.clock()))
+            push.unknown_outcome.say(desk, chosen, by, instant(job.clock()))
         elif case.state.stopped_by == "doubled":
             code = "doubled"
-            push.duplicates.say(desk, chosen, by, iso(job.clock()))
+            push.duplicates.say(desk, chosen, by, instant(job.clock()))
         else:
-            push.choice.choose(desk, chosen, by, iso(job.clock()))
+            push.choice.choose(desk, chosen, by, instant(job.clock()))
         if case.state.stopped_by == code:
-            with case.commit():
-                case.state.forget(CaseState.obstacle)
-                enter(case, _before_the_hold(case))
+            transitions.decided(case, _before_the_hold(case))
         return standing(case, job.clock(), State.READY)
 
 

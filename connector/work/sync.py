@@ -11,7 +11,8 @@ from .. import packet, report, transfer
 from ..config import Config
 from ..errors import ConnectorError, Exit, UsageError, precedence, unforeseen, worst
 from ..fhir.ids import case_handle
-from ..job import case_folder, iso, prepare
+from ..instant import instant
+from ..job import case_folder, prepare
 from ..progress import Progress
 from ..request import Request
 from ..store.lock import only_one
@@ -141,7 +142,7 @@ def _failed(
     code = worst([error.exit, *late], precedence(missed=missed, many=True))
     line = {"file": path.name, "request_id": request.request_id, **_problem(error)}
     meeting = request.meeting.start if request.meeting else None
-    need = {"needed_by": request.due, "meeting": meeting, "due_at": iso(request.due_at)}
+    need = {"needed_by": request.due, "meeting": meeting, "due_at": instant(request.due_at)}
     line |= {"exit_code": int(code), "missed": missed, **need}
     run.tell(line, code, counts=not done, missed=missed)
 

@@ -7,7 +7,8 @@ from typing import Any
 from ..case import exit_codes
 from ..config import Config
 from ..errors import ConnectorError, unforeseen
-from ..job import case_folder, iso
+from ..instant import instant
+from ..job import case_folder
 from ..store.casefile import CaseFile
 from ..store.ledger import CaseRow, Ledger
 from ..store.standing import end_of, facts_of, need_of
@@ -34,7 +35,7 @@ def _line(folder: Path, row: CaseRow, now: datetime) -> dict[str, Any]:
         "destination": None,
         "needed_by": row.due,
         "meeting": None,
-        "due_at": iso(row.due_at),
+        "due_at": instant(row.due_at),
         "state": row.state,
         "missed": False,
         "closed": row.state == "closed",

@@ -14,6 +14,7 @@ from ...fhir.attachments import attachment_nodes
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import objects
 from ...fhir.shapes import dicts
+from ...store import records
 from ...store.casefile import CaseFile
 from ..ruleset.change import Note
 from ..ruleset.release_rules import EndpointSecrets
@@ -76,11 +77,8 @@ class Secrets:
     @classmethod
     def of(cls, case: CaseFile, rule: EndpointSecrets) -> "Secrets":
         """Those of a chart: of every Endpoint in it, contained or not."""
-        bodies = case.rows(
-            "SELECT body FROM record WHERE type = 'Endpoint'"
-            " OR instr(body, CAST('\"Endpoint\"' AS BLOB))"
-        )
-        return cls(rule, (found for (body,) in bodies for found in _endpoints(body)))
+        bodies = records.endpoints(case)
+        return cls(rule, (found for body in bodies for found in _endpoints(body)))
 
     def are_in(self, data: bytes) -> bool:
         """Whether there is something to mask in a record."""

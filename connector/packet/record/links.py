@@ -7,6 +7,7 @@ from ...fhir import base64binary
 from ...fhir.lossless import sha256
 from ...fhir.references import Kind, Target, parse
 from ...fhir.shapes import objects_in
+from ...store import attachments, records, targets
 from ...store.casefile import CaseFile
 
 _NOTHING = sha256(b"")
@@ -20,15 +21,10 @@ class Links:
 
     def __init__(self, case: CaseFile, base_url: str) -> None:
         self._base_url = base_url
-        self._here = {f"{t}/{i}" for t, i in case.rows("SELECT type, id FROM record")}
-        self._resolved = {
-            reference: f"{t}/{i}"
-            for reference, t, i in case.rows(
-                "SELECT reference, type, id FROM target WHERE status = 'had'"
-            )
-        }
+        self._here = frozenset(records.keys(case))
+        self._resolved = targets.resolved(case)
         self._keys: dict[str, str | None] = {}
-        self._contents = dict(case.rows("SELECT url, sha256 FROM attachment WHERE status = 'had'"))
+        self._contents = attachments.contents(case)
 
         # What the pull step noted of Binary resources that came as such (binary.html).
         self._binaries: dict[str, dict[str, Any]] = case.state.binaries

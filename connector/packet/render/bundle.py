@@ -35,7 +35,7 @@ def render(case: CaseFile, kind: Kind) -> Iterator[bytes]:
     envelope = case.state.envelope
     if envelope is None:
         raise ConnectorError("internal: a Bundle is made of a packet")
-    rows = case.rows("SELECT type, id, origin, source FROM entry ORDER BY seq")
+    rows = packet.heads(case)
     header = _header(envelope) if kind == "message" else None
     urls = {f"{name}/{new_id}": f"urn:uuid:{new_id}" for name, new_id, _, _ in rows}
     if kind == "transaction" and (theirs := _patient_there(case)):

@@ -62,7 +62,7 @@ def put_files(case: CaseFile, new: Open) -> None:
 
 def _attachments(case: CaseFile, new: Open) -> Iterator[dict[str, str]]:
     number = 0
-    for resource_type, resource_id in case.rows("SELECT type, id FROM entry ORDER BY seq"):
+    for resource_type, resource_id in packet.keys(case):
         entry = packet.entry(case, resource_type, resource_id)
         if entry is None or b'"data"' not in entry.body:
             continue

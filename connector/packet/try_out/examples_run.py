@@ -17,6 +17,7 @@ from ...fhir.lossless import UndecodableError, decode, encode, sha256
 from ...fhir.references import objects
 from ...store import chart
 from ...store.casefile import CaseFile
+from ...store.records import drop_all
 from ..author.composition import in_order, ordered, section_of
 from ..author.templates import author
 from ..carry import terms
@@ -82,7 +83,7 @@ class Bench:
         """The records as the rules see them. `UsageError` for what is no FHIR resource."""
         keys = []
         with self.case.commit():
-            self.case.execute("DELETE FROM record")
+            drop_all(self.case)
             for number, record in enumerate(records):
                 if "resourceType" not in record:
                     raise UsageError("the record has no resourceType", "Say of what type it is.")

@@ -20,6 +20,7 @@ from ...fhir.references import literal
 from ...fhir.shapes import dicts
 from ...fhir.whose import Whose
 from ...gap import GapKind
+from ...store import attachments as kept
 from ...store import chart
 from ...store.content import put_content
 from ..context import Gathering, Pull
@@ -62,8 +63,8 @@ class _Had(NamedTuple):
 
 def fetch_open(pull: Pull) -> None:
     """Fetch every attachment not settled yet. Raises `Waiting` or `SourceFailed`."""
-    rows = pull.case.rows("SELECT url, type, id FROM attachment WHERE status = 'open' ORDER BY url")
-    pull.workers.each(lambda row: _settle_unless_stopping(pull, *row), rows)
+    addresses = kept.unsettled(pull.case)
+    pull.workers.each(lambda row: _settle_unless_stopping(pull, *row), addresses)
 
 
 def _settle_unless_stopping(pull: Pull, url: str, resource_type: str, resource_id: str) -> None:
@@ -78,7 +79,7 @@ def settle(pull: Gathering, fetch: Fetch, url: str, resource_type: str, resource
     stated = [a for a in attachments(record.body) if a["url"] == url] if record else []
     if not stated:  # the record was replaced meanwhile and has no such attachment any more
         with pull.case.commit():
-            pull.case.execute("DELETE FROM attachment WHERE url = ?", (url,))
+            kept.drop(pull.case, url)
         return
     # Beside the case file, as private as that, and without a name: a crash leaves nothing.
     with tempfile.TemporaryFile(dir=pull.case.folder) as file:
@@ -90,7 +91,7 @@ def settle(pull: Gathering, fetch: Fetch, url: str, resource_type: str, resource
             result = result.doubt
         else:
             with pull.case.commit():
-                pull.case.execute("UPDATE attachment SET status = 'gap' WHERE url = ?", (url,))
+                kept.give_up(pull.case, url)
     places = attachment_places(record.body, url) if record else []
     where = f"{resource_type}/{resource_id} {places[0] if places else ''}".rstrip()
     pull.missing.add("attachment", f"of {resource_type}", *result, where)
@@ -99,10 +100,7 @@ def settle(pull: Gathering, fetch: Fetch, url: str, resource_type: str, resource
 def _keep(pull: Gathering, url: str, had: _Had, file: IO[bytes]) -> None:
     with pull.case.commit():
         put_content(pull.case, had.sha256, had.size, file)
-        pull.case.execute(
-            "UPDATE attachment SET status = 'had', content_type = ?, sha256 = ? WHERE url = ?",
-            (had.content_type, had.sha256, url),
-        )
+        kept.had(pull.case, url, had.content_type, had.sha256)
 
 
 def _content(

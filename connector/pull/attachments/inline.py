@@ -8,7 +8,7 @@ from ...fhir.attachments import attachment_nodes
 from ...fhir.embedded import documents, names_another
 from ...fhir.lossless import decode
 from ...gap import GapKind, Wanted
-from ...store import chart
+from ...store import chart, records
 from ..context import Gathering
 
 _NO_BASE64 = "what it holds is no base64, so nobody can open it"
@@ -18,9 +18,7 @@ _ANOTHERS = "a document inside a record is of another patient: the record is not
 
 def tell(pull: Gathering) -> None:
     """Tell of each that is not base64, or not as FHIR R4 has it. Looks at the whole chart."""
-    hint = "instr(body, CAST('\"data\"' AS BLOB)) > 0"
-    rows = pull.case.rows(f"SELECT type, id, query FROM record WHERE {hint}")  # noqa: S608 - ours
-    for *key, query in rows:
+    for *key, query in records.mentioning(pull.case, '"data"'):
         record = chart.record(pull.case, *key)
         assert record is not None
         value = decode(record.body)

@@ -24,7 +24,7 @@ def remembered(state: dict[str, Any]) -> dict[str, Any]:
 
 def forget(case: CaseFile) -> None:
     """Let the next run ask for another export; what lies at the source still is remembered."""
-    case.state.export = remembered(case.state.export or {})
+    case.state.export = remembered(case.state.export)
 
 
 def delete(pull: Pull, state: dict[str, Any]) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from ...fhir.capability import Capability
 from ...fhir.lossless import encode, sha256
 from ...fhir.types import TYPES
 from ...gap import GapKind, Wanted
+from ...instant import instant
 from ...request import PatientChoice
 from ...settings import Source
-from ...store import gaps
+from ...store import gaps, records
 from ...store.casefile import CaseFile
 from ...store.chart import Record
 from ..context import Pull
@@ -107,17 +108,15 @@ def _drop_gaps(pull: Pull) -> None:
 
 def not_too_early(case: CaseFile) -> None:
     """Raise `Waiting` again where the server said when to come back, and it is not yet then."""
-    state: dict[str, Any] = case.state.export or {}
+    state: dict[str, Any] = case.state.export
     until = state.get("until")
-    if until is not None and "status" in state and _stamp(datetime.now(UTC)) < until:
+    if until is not None and "status" in state and instant(datetime.now(UTC)) < until:
         raise Waiting(_STILL, until)
 
 
 def _exported_types(case: CaseFile) -> frozenset[str]:
     """The types of which the export listed a file, or brought a record."""
-    rows = case.rows("SELECT DISTINCT type FROM record WHERE query = ?", (QUERY,))
-    listed = (case.state.export or {}).get("types", [])
-    return frozenset([*listed, *(name for (name,) in rows)])
+    return frozenset(case.state.export.get("types", [])) | records.types(case, QUERY)
 
 
 def _begin(pull: Pull, before: dict[str, Any]) -> dict[str, Any]:
@@ -154,10 +153,6 @@ def _kick_off(pull: Pull, begin: Start, before: dict[str, Any]) -> str:
             raise SourceFailed(f"the export was not started: {error}", _ANOTHER_WAY) from None
 
 
-def _stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _wait(pull: Pull, state: dict[str, Any]) -> Answer:
     """Ask for the status until the export is ready."""
     status = state["status"]
@@ -175,7 +170,7 @@ def _wait(pull: Pull, state: dict[str, Any]) -> Answer:
         polls += 1
         after_s, beyond = _asked_s(answer, polls, pull.settings.backoff_s)
         if after_s > longest_s or waited_s > longest_s * _PATIENCE:
-            until = _stamp(datetime.now(UTC) + timedelta(seconds=after_s))
+            until = instant(datetime.now(UTC) + timedelta(seconds=after_s))
             pull.case.state.export = {**state, "until": until}
             raise Waiting(f"{_STILL}; {_ABSURD}" if beyond else _STILL, until)
         pull.tell("export is being prepared")
@@ -222,7 +217,7 @@ def _pause(source: Endpoint, attempt: int, answer: Answer, what: str) -> float:
 def _abandon(pull: Pull, state: dict[str, Any]) -> None:
     """Forget what the export brought, have it deleted there, and say why."""
     with pull.case.commit():
-        pull.case.execute("DELETE FROM record WHERE query = ?", (QUERY,))
+        records.drop_query(pull.case, QUERY)
     state = delete(pull, state)
     pull.case.state.export = remembered(state)
     done = "could not be deleted" if "status" in state or state.get("left") else "is deleted"

@@ -7,7 +7,7 @@ from ...fhir.about import SEVERAL_PEOPLE
 from ...fhir.references import Kind, parse, tidy
 from ...fhir.subject import Person
 from ...gap import GapKind
-from ...store import chart
+from ...store import attachments, chart, targets
 from ...store.chart import Record
 from ..attachments import fetch
 from ..attachments.binary import unwrapped
@@ -28,22 +28,17 @@ def resolve(gathering: Gathering, register: Register, person: Person) -> bool:
     """Settle every open reference among the files. True if that brought a record."""
     case, brought = gathering.case, False
     with case.commit():
-        for (reference,) in case.rows("SELECT reference FROM target WHERE status = 'open'"):
+        for reference, _, _ in targets.unsettled(case):
             target = _target(gathering, register, reference, person)
             if isinstance(target, Problem):
-                case.execute("UPDATE target SET status = 'gap' WHERE reference = ?", (reference,))
+                targets.give_up(case, reference)
                 role = parse(reference, base_of(reference) or "").type or "elsewhere"
                 gathering.missing.add(role, "referenced", *target)
             elif target.type in gathering.never_types:
-                case.execute("DELETE FROM target WHERE reference = ?", (reference,))
+                targets.drop(case, reference)
             else:
                 brought |= _bring(gathering, register, target)
-                for name in {reference, f"{target.type}/{target.id}"}:
-                    case.execute(
-                        "INSERT INTO target VALUES (?, ?, ?, 'had') ON CONFLICT (reference)"
-                        " DO UPDATE SET type = excluded.type, id = excluded.id, status = 'had'",
-                        (name, *target),
-                    )
+                targets.had(case, {reference, f"{target.type}/{target.id}"}, *target)
     return brought
 
 
@@ -80,8 +75,7 @@ def _bring(gathering: Gathering, register: Register, key: Key) -> bool:
 
 def attach(gathering: Gathering, register: Register) -> None:
     """Attachments that the files hold as Binary resources."""
-    rows = gathering.case.rows("SELECT url, type, id FROM attachment WHERE status = 'open'")
-    for row in rows:
+    for row in attachments.unsettled(gathering.case):
         fetch.settle(gathering, partial(_binary, gathering, register), *row)
 
 

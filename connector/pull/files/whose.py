@@ -72,7 +72,7 @@ class Taking:
     def settle(self) -> None:
         """Decide of what can be decided only when all was read."""
         for key, place in self._register.visits():
-            self._gathering.case.execute("DELETE FROM record WHERE type = ? AND id = ?", key)
+            chart.drop_record(self._gathering.case, *key)
             self._told.add(Untaken(_OF_THEIR_VISIT, Place(*place), key.type))
         for key, _, why in self._register.unnamed():
             body = self._register.body(key)

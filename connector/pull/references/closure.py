@@ -11,14 +11,12 @@ from ...fhir import references
 from ...fhir.attachments import attachments as attachments_of
 from ...fhir.lossless import members
 from ...fhir.references import Kind, parse
-from ...store import chart
+from ...store import attachments, chart, targets
 from ..compartment import OWN_TYPES
 from ..context import Gathering, Pull
 from .targets import resolve_open
 
 _BATCH = 500  # records walked in one transaction
-_OWN = ", ".join("?" * len(OWN_TYPES))
-_REACHED = "EXISTS (SELECT 1 FROM target WHERE reference = record.type || '/' || record.id)"
 
 
 def close(pull: Pull) -> None:
@@ -39,37 +37,27 @@ def follow(pull: Gathering, resolve: Callable[[], bool]) -> None:
 def forget_unreached(pull: Gathering) -> None:
     """Drop the records that are neither the patient's own nor referred to by the chart."""
     with pull.case.commit():
-        pull.case.execute(
-            f"DELETE FROM record WHERE closed = 0 AND type NOT IN ({_OWN})",  # noqa: S608 - marks
-            sorted(OWN_TYPES),
-        )
+        targets.drop_unreached(pull.case, OWN_TYPES)
 
 
 def _walk(pull: Gathering) -> None:
-    sql = (
-        "SELECT type, id FROM record WHERE closed = 0"  # noqa: S608 - marks and our own words
-        f" AND (type IN ({_OWN}) OR {_REACHED}) LIMIT {_BATCH}"
-    )
     bases = pull.bases()
-    while keys := pull.case.rows(sql, sorted(OWN_TYPES)):
-        targets: set[tuple[str, str, str]] = set()
-        attachments: set[tuple[str, str, str]] = set()
+    while keys := targets.unwalked(pull.case, OWN_TYPES, _BATCH):
+        named: set[targets.Target] = set()
+        addresses: set[attachments.Address] = set()
         for resource_type, resource_id in keys:
             record = chart.record(pull.case, resource_type, resource_id)
             assert record is not None
-            targets.update(_targets(pull, resource_type, record.body, bases))
-            attachments.update(
+            named.update(_targets(pull, resource_type, record.body, bases))
+            addresses.update(
                 (attachment["url"], resource_type, resource_id)
                 for attachment in attachments_of(record.body)
                 if "data" not in attachment
             )
         with pull.case.commit():
-            pull.case.executemany("INSERT OR IGNORE INTO target VALUES (?, ?, ?, 'open')", targets)
-            pull.case.executemany(
-                "INSERT OR IGNORE INTO attachment (url, type, id, status) VALUES (?, ?, ?, 'open')",
-                attachments,
-            )
-            pull.case.executemany("UPDATE record SET closed = 1 WHERE type = ? AND id = ?", keys)
+            targets.add(pull.case, named)
+            attachments.add(pull.case, addresses)
+            targets.walked(pull.case, keys)
 
 
 def _targets(

@@ -13,7 +13,7 @@ from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import objects, parse
 from ...fhir.shapes import as_dict, dicts, objects_in
 from ...gap import GapKind, Wanted
-from ...store import chart
+from ...store import chart, targets
 from ...store.casefile import CaseFile
 from ...store.chart import Record
 from ..context import Gathering, Pull
@@ -103,21 +103,13 @@ def _bring(
                 if not chart.has_record(case, record.type, record.id):
                     chart.put_record(case, record, str(_PARTS))
                 # Nothing refers to it: it is kept all the same, and what it refers to is followed.
-                case.execute(
-                    "INSERT OR IGNORE INTO target VALUES (?, ?, ?, 'had')",
-                    (f"{record.type}/{record.id}", record.type, record.id),
-                )
+                targets.keep(case, record.type, record.id)
         steps = [key for key in dict.fromkeys(steps) if key not in named]
 
 
 def _named(case: CaseFile, *bases: str) -> set[str]:
     """The keys of the organisations to which a Consent of the chart denies something."""
-    had = {
-        str(reference): f"{t}/{i}"
-        for reference, t, i in case.rows(
-            "SELECT reference, type, id FROM target WHERE status = 'had' AND type = ?", (HOUSE,)
-        )
-    }
+    had = targets.resolved(case, HOUSE)
     found: set[str] = set()
     for record in chart.of_type(case, "Consent"):
         for node in objects(_decoded(record.body)):

@@ -6,7 +6,7 @@ from ...errors import EndpointError
 from ...fhir.about import ENCOUNTERS, encounters
 from ...fhir.references import Kind, parse
 from ...gap import GapKind, Wanted
-from ...store import chart
+from ...store import chart, records, targets
 from ..context import Pull
 from ..lookup import carries, find
 from ..records import ANOTHER_PATIENT, Problem
@@ -46,10 +46,8 @@ def look_up(pull: Pull) -> None:
 
 
 def _logical(pull: Pull) -> set[str]:
-    hint = "instr(body, CAST('\"identifier\"' AS BLOB)) AND ("
-    hint += " OR ".join(f"instr(body, CAST('\"{n}\"' AS BLOB))" for n in _ELEMENTS) + ")"
     found: set[str] = set()
-    for (body,) in pull.case.rows(f"SELECT body FROM record WHERE {hint}"):  # noqa: S608 - ours
+    for body in records.bodies_with(pull.case, "identifier", _ELEMENTS):
         found.update(name for name in encounters(body) if "?identifier=" in name)
     return {name for name in found if name.partition("?")[0] in ENCOUNTERS}
 
@@ -62,27 +60,18 @@ def drop(pull: Pull) -> None:
     others, bases = set(pull.case.state.others_encounters), pull.bases()
     waiting = sorted(others)
     while waiting:
-        for kind, id_, query in _mentioning(pull, re.split("[/|=]", waiting.pop())[-1]):
+        for kind, id_, query in records.mentioning(pull.case, re.split("[/|=]", waiting.pop())[-1]):
             record = chart.record(pull.case, kind, id_)
             found = encounters(record.body) if record else []
-            targets = [parse(named, *bases) for named in found]
-            named = {*found, *(t.local for t in targets if t.kind is Kind.LOCAL)}
+            parsed = [parse(named, *bases) for named in found]
+            named = {*found, *(t.local for t in parsed if t.kind is Kind.LOCAL)}
             if named.isdisjoint(others):
                 continue
             if kind in ENCOUNTERS:  # what is part of it is no more the patient's than it is
                 others.add(f"{kind}/{id_}")
                 waiting.append(f"{kind}/{id_}")
             with pull.case.commit():
-                pull.case.execute("DELETE FROM record WHERE type = ? AND id = ?", (kind, id_))
-                pull.case.execute(
-                    "UPDATE target SET status = 'gap' WHERE type = ? AND id = ?", (kind, id_)
-                )
+                chart.drop_record(pull.case, kind, id_)
+                targets.lost(pull.case, kind, id_)
                 chart.fail_query(pull.case, query)
                 pull.gap(Wanted(kind), *_WHY)
-
-
-def _mentioning(pull: Pull, id_: str) -> list[tuple[str, str, str]]:
-    rows = pull.case.rows(
-        "SELECT type, id, query FROM record WHERE instr(body, CAST(? AS BLOB))", (id_,)
-    )
-    return [(str(kind), str(key), str(query)) for kind, key, query in rows]

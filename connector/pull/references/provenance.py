@@ -8,7 +8,7 @@ none for records that came by `$everything` or by reference. This way works afte
 
 from urllib.parse import parse_qs, urlencode
 
-from ...store import chart
+from ...store import chart, records
 from ...store.chart import Query
 from ..context import Pull
 
@@ -36,12 +36,7 @@ def add_queries(pull: Pull) -> bool:
         return False
     batches = [q for q in chart.queries(pull.case) if q.key.startswith("Provenance?")]
     asked = {t for q in batches for t in _targets(q)}
-    marks = ", ".join("?" * len(DIRECTORY))
-    rows = pull.case.rows(
-        f"SELECT type || '/' || id FROM record WHERE type NOT IN ({marks}) ORDER BY type, id",  # noqa: S608
-        DIRECTORY,
-    )
-    fresh = [target for (target,) in rows if target not in asked]
+    fresh = [key for key in records.keys(pull.case, without=DIRECTORY) if key not in asked]
     size = pull.source.at_once(_BATCH, _TARGET_LENGTH)
     chart.add_queries(
         pull.case,

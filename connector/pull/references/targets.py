@@ -13,6 +13,7 @@ from ...errors import EndpointError
 from ...fhir.about import ENCOUNTERS, SEVERAL_PEOPLE
 from ...fhir.references import Kind, parse, tidy
 from ...gap import GapKind
+from ...store import targets
 from ...store.chart import Record, put_record
 from ..context import Pull
 from ..gaps import kind_of
@@ -75,31 +76,17 @@ def resolve_open(pull: Pull) -> bool:
 
 
 def _open(pull: Pull) -> list[_Row]:
-    rows = pull.case.rows("SELECT reference, type, id FROM target WHERE status = 'open'")
-    return sorted(_Row(*row) for row in rows)
+    return sorted(_Row(*row) for row in targets.unsettled(pull.case))
 
 
 def _settle_known(pull: Pull) -> None:
     """Settle what needs no asking: records that are there, and other spellings of a settled one."""
     with pull.case.commit():
-        pull.case.execute(
-            "UPDATE target SET status = 'had' WHERE status = 'open' AND EXISTS"
-            " (SELECT 1 FROM record WHERE record.type = target.type AND record.id = target.id)"
-        )
-        pull.case.execute(
-            "UPDATE target SET status = 'gap' WHERE status = 'open' AND EXISTS"
-            " (SELECT 1 FROM target AS plain WHERE plain.status = 'gap'"
-            " AND plain.reference = target.type || '/' || target.id)"
-        )
+        targets.settle_known(pull.case)
 
 
 def _tried(pull: Pull) -> int:
-    found = pull.case.row(
-        "SELECT (SELECT count(*) FROM record WHERE query = ?)"
-        " + (SELECT count(*) FROM target WHERE status = 'gap')",
-        (QUERY,),
-    )
-    return int(found[0]) if found else 0
+    return targets.tried(pull.case, QUERY)
 
 
 def _batches(pull: Pull, rows: list[_Row]) -> Iterable[list[_Row]]:
@@ -185,15 +172,11 @@ def _keep(pull: Pull, row: _Row, resource_id: str, body: bytes) -> None:
         return
     with pull.case.commit():
         put_record(pull.case, record, QUERY)
-        for reference in {row.reference, f"{record.type}/{record.id}"}:
-            pull.case.execute(
-                "INSERT INTO target VALUES (?, ?, ?, 'had') ON CONFLICT (reference)"
-                " DO UPDATE SET type = excluded.type, id = excluded.id, status = 'had'",
-                (reference, record.type, record.id),
-            )
+        names = {row.reference, f"{record.type}/{record.id}"}
+        targets.had(pull.case, names, record.type, record.id)
 
 
 def _give_up(pull: Pull, row: _Row, problem: Problem) -> None:
     with pull.case.commit():
-        pull.case.execute("UPDATE target SET status = 'gap' WHERE reference = ?", (row.reference,))
+        targets.give_up(pull.case, row.reference)
     pull.missing.add(row.type or "elsewhere", "referenced", *problem)

@@ -9,7 +9,7 @@ import uuid
 
 from ...errors import Answered, EndpointError
 from ...gap import GapKind, Wanted
-from ...store import chart, gaps
+from ...store import chart, gaps, records
 from ...store.casefile import CaseFile
 from ..context import Pull
 from ..lookup import ask, page_of
@@ -49,7 +49,7 @@ def says_nothing(case: CaseFile, name: str) -> frozenset[int]:
 
 
 def _says_so_of_nothing(pull: Pull, status: int) -> bool:
-    served = {t for (t,) in pull.case.rows("SELECT DISTINCT type FROM record WHERE query <> ''")}
+    served = records.types(pull.case)
     tried = [q for q in chart.queries(pull.case) if q.url.partition("?")[0] in served]
     for query in tried[:_ASKED_MAX]:
         if "?" not in query.url or "_id=" in query.url:

@@ -40,10 +40,7 @@ def resolve(desk: Desk) -> None:
         # What a stopped run adopted counts no more, and neither does its intent to create when
         # the patient turns out to be registered there by now.
         theirs = patient is not None and own.id not in tags_of(patient)
-        desk.case.execute(
-            "DELETE FROM delivery WHERE type = ? AND id = ? AND (write_no = 0 OR ?)",
-            (own.type, own.id, theirs),
-        )
+        delivery.forget(desk.case, own.type, own.id, also_sent=theirs)
         if patient is not None:
             delivery.adopt(desk.case, own.type, own.id, patient["id"])
 

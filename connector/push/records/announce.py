@@ -15,7 +15,8 @@ from ...fhir.bundle import Write
 from ...fhir.record import with_identity
 from ...store import delivery
 from ...store.packet import LETTER
-from ...store.update import announced, opened
+from ...store.transitions import announced
+from ...store.update import opened
 from ...store.written import Written
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination, parts
@@ -91,13 +92,7 @@ def announce(desk: Desk, now: str) -> None:
 
 def everything_is_there(desk: Desk) -> None:
     """Never half: the last guard, whoever calls in whatever order."""
-    settled = (*delivery.ARRIVED, "accepted", "rejected", "theirs", "removed")
-    missing = desk.case.row(
-        "SELECT count(*) FROM entry LEFT JOIN delivery USING (type, id)"  # noqa: S608
-        f" WHERE coalesce(delivery.status, '') NOT IN {settled}"
-    )
-    open_yet = desk.case.row(f"SELECT count(*) FROM delivery WHERE status NOT IN {settled}")  # noqa: S608
-    if (missing, open_yet) != ((0,), (0,)):
+    if not delivery.settled(desk.case):
         raise ConnectorError("internal: nothing is announced before everything is read back")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ...fhir.reference_order import reference_order
 from ...fhir.references import spans
-from ...store import update
+from ...store import packet, update
 from ...store.casefile import CaseFile
 from .. import binaries
 from ..session import key_of
@@ -48,9 +48,7 @@ def survey(case: CaseFile, bytes_max: float) -> Survey:
     """
     sizes: dict[str, int] = {}
     values: dict[str, set[str]] = {}
-    patients = {
-        f"{t}/{i}" for t, i in case.rows("SELECT type, id FROM entry WHERE type = 'Patient'")
-    }
+    patients = {f"{t}/{i}" for t, i in packet.keys(case) if t == "Patient"}
     renewed = update.renewed(case)
     for entry in update.outgoing(case):
         key = key_of(entry)

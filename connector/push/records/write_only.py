@@ -12,7 +12,7 @@ from ...fhir.record import with_identity
 from ...fhir.systems import TAG
 from ...store import delivery
 from ...store.delivery import STOOD, Delivery
-from ...store.update import announced
+from ...store.transitions import announced
 from .. import unknown_outcome
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination, parts

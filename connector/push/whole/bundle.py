@@ -11,7 +11,7 @@ from typing import Any
 from ...errors import DestinationRefused
 from ...fhir.bundle import entries
 from ...fhir.lossless import decode, members
-from ...store import delivery, packet
+from ...store import delivery, packet, transitions
 from ..records.expected import canonical_sha256
 from ..session import Desk, key_of, parts
 
@@ -70,8 +70,7 @@ def not_taken(desk: Desk, words: str, what_to_do: str) -> DestinationRefused:
     with desk.case.commit():
         for write_no in {row.write_no for row in delivery.deliveries(desk.case, "intended")}:
             delivery.take_back(desk.case, write_no)
-        desk.case.state.sending = None
-        desk.case.state.kind = None
+        transitions.come_back(desk.case)
     return DestinationRefused(f"push: {words}", what_to_do)
 
 

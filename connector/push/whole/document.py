@@ -14,7 +14,7 @@ from ...fhir.bundle import Write, entries
 from ...fhir.lossless import UndecodableError, decode, members
 from ...store import delivery
 from ...store.state import required
-from ...store.update import announced
+from ...store.transitions import announced
 from ..patient.resolve import check_again
 from ..records.expected import Reading, judge
 from ..session import Desk, at_destination, parts

@@ -16,7 +16,7 @@ from typing import IO, Any
 from ...errors import DestinationRefused, ReadBackDiffers
 from ...store import delivery
 from ...store.state import required
-from ...store.update import announced
+from ...store.transitions import announced
 from .. import unknown_outcome
 from ..session import Desk
 from ..wire.write import intend, put_file, settle

@@ -22,7 +22,8 @@ from ...errors import DestinationRefused, Waiting
 from ...fhir import capability
 from ...fhir.bundle import Write, entries
 from ...fhir.lossless import UndecodableError, decode
-from ...store.update import announced
+from ...instant import instant
+from ...store.transitions import announced
 from .. import unknown_outcome
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination
@@ -131,7 +132,7 @@ class _Sending:
         if not left:
             return
         if heard.kind is _Kind.NOT_NOW:
-            back = (self._clock().astimezone(UTC) + _BACK_AFTER).strftime("%Y-%m-%dT%H:%M:%SZ")
+            back = instant(self._clock() + _BACK_AFTER)
             raise Waiting(f"push: the message can't be processed now ({heard.words})", back)
         raise DestinationRefused(
             f"push: {heard.words}; the message may have arrived",
@@ -194,7 +195,7 @@ class _Sending:
             bundle.accept(desk, self._message, None, note)
             self._keep(open=False)
             desk.case.state.response = response and {"message": self._id, **response}
-            announced(desk.case, self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+            announced(desk.case, instant(self._clock()))
             unknown_outcome.settled(desk)
 
     def _may_repeat(self) -> bool:
