@@ -1,5 +1,7 @@
 """The shape of connector/, measured from its imports, and drawn: `python -m tests.house [SVG]`.
 
+`python -m tests.house --follow`: which modules of the push one record enters, which calls climb.
+
 A room is a module or package of connector/ that a layers contract in pyproject.toml names; a
 corridor is one inside `pull`, `packet` or `push`. An arrow runs from a module to one it imports;
 one that runs to a room above its own runs upwards. The floors of a corridor are the modules of its
@@ -16,6 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import grimp
+
+from tests import followed
 
 ROOT = Path(__file__).parent.parent
 _GRAPH = "connector"
@@ -66,6 +70,13 @@ class House:
             return False
         above, below = order.get(theirs[shared]), order.get(ours[shared])
         return above is not None and below is not None and above < below
+
+    def stands_above(self, module: str, other: str) -> bool:
+        """Whether `module` stands above: in a room above, or because it imports `other`."""
+        return module != other and (
+            self.is_upwards(other, module)
+            or self.graph.chain_exists(importer=module, imported=other)
+        )
 
     def corridors(self) -> list[Corridor]:
         """Every room and corridor, measured, in the order of their names."""
@@ -206,8 +217,27 @@ def _lines(module: str) -> int:
     return len(_path(module).with_suffix(".py").read_text().splitlines())
 
 
+def way(house: House) -> str:
+    """What one record enters on its way through the push, in order, and which calls climb."""
+    found = followed.through_the_push()
+    entered = followed.modules(found.handed)
+    climbing = followed.climbs(found.calls, house.stands_above)
+    return "\n".join(
+        [
+            *entered,
+            f"one record enters {len(entered)} modules of {followed.ROOM},"
+            f" its whole packet {len(followed.modules(found.calls))}",
+            *(f"{c.caller} {c.calling} -> {c.module} {c.function}" for c in climbing),
+            f"{len(climbing)} calls climb",
+        ]
+    )
+
+
 def main(arguments: list[str]) -> None:
     house = House()
+    if arguments == ["--follow"]:
+        sys.stdout.write(way(house) + "\n")
+        return
     sys.stdout.write(table(house.corridors()) + "\n")
     for path in arguments:
         Path(path).write_text(drawing(house))
