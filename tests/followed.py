@@ -4,7 +4,7 @@ A small packet with one Observation is resolved, delivered, read back, announced
 receipt, against the embedded sandbox, in this process, with every call watched. The record enters a
 module where a function is handed it, by its key or as its bytes, or hands it back. A call climbs
 if it runs to a module that stands above its caller's: in a corridor above by the layers contract,
-or one that imports the caller's. A generator is drawn from, so it is data and no call.
+or one that imports the caller's. A comprehension is no call; a generator is data, drawn from.
 """
 
 import inspect
@@ -17,10 +17,11 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from connector.fhir.ids import derived_id
-from connector.sandbox import Sandbox
 from tests.push import packets
+from tests.sandbox_parts import Sandbox
 
 ROOM = "connector.push"
+_COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")
 _RECORD = derived_id(packets.SOURCE_ID, "Observation", "o1")
 
 
@@ -87,7 +88,9 @@ def _watched(calls: dict[Call, None], handed: dict[Call, None]) -> Iterator[None
 
 
 def _is_call(frame: FrameType) -> bool:
-    return _is_inside(frame) and not frame.f_code.co_flags & inspect.CO_GENERATOR
+    code = frame.f_code
+    inner = code.co_flags & inspect.CO_GENERATOR or code.co_name in _COMPREHENSIONS
+    return _is_inside(frame) and not inner
 
 
 def _is_inside(frame: FrameType) -> bool:

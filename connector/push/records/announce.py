@@ -6,13 +6,11 @@ where they are still as we left them: once they are the receiving team's, the Co
 all. Reading them is what settles every answer, clear or not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
-from ...errors import ConnectorError, DestinationRefused, Held, ReadBackDiffers
-from ...fhir.bundle import Write
-from ...fhir.record import with_identity
+from ...errors import ConnectorError, DestinationRefused, ReadBackDiffers
 from ...store import delivery
 from ...store.packet import LETTER
 from ...store.transitions import announced
@@ -20,18 +18,14 @@ from ...store.update import opened
 from ...store.written import Written
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination, parts
+from ..wire.change import Change, Stands, Theirs, bring, held
 from ..wire.find import read, resource
 from ..wire.response import Heard
-from ..wire.retry import until_done
-from ..wire.search_lag import Patience
-from ..wire.write import intend, over, send, settle
+from ..wire.write import intend, send, settle
 from .already_announced import TAKEN_UP
 from .expected import ANNOUNCED_ASIDE, Expected, Reading, judge
 
-_OURS_YET: Literal["ours yet"] = "ours yet"
-_THEIRS: Literal["theirs"] = "theirs"
-_STALE: Literal["stale"] = "stale"  # our write was done, and what is read is from before it
-_Seen = Reading | Literal["ours yet", "theirs", "stale"]
+CHANGED = "the {type} was changed or removed at the destination before it was announced"
 _NOT_SO = "said to be done, and it is not"
 
 
@@ -53,6 +47,13 @@ class Signal:
     again: bool
     pending: bool = True
     before: str | None = None
+
+    @property
+    def change(self) -> Change:
+        """The write that announces, over the version that is ours."""
+        place = f"{parts(self.key)[0]}/{self.target_id}"
+        theirs = Theirs.LEAVE if self.again else Theirs.HOLD
+        return Change(self.key, place, self.version, self.wanted, theirs)
 
 
 def announce(desk: Desk, now: str) -> None:
@@ -117,39 +118,31 @@ def _until_told(desk: Desk, signals: dict[str, Signal], at: str) -> dict[str, Re
     """Write what is not out yet. Without transactions the Task, by which they see it, is last."""
     told: dict[str, Reading] = {}
 
-    def pending() -> list[Signal]:
+    def look(changes: Sequence[Change] = (), _: Heard | None = None) -> dict[Change, Stands]:
         nonlocal told
-        readings = _look(desk, signals)
-        told = {key: found for key, found in readings.items() if isinstance(found, Reading)}
-        if _THEIRS in readings.values():
+        seen = {key: _told(desk, signal) for key, signal in signals.items()}
+        told = {key: found for key, found in seen.items() if isinstance(found, Reading)}
+        if Stands.THEIRS in seen.values():
             _leave(desk, signals, [key for key in signals if key not in told])
-        return [signal for key, signal in signals.items() if key not in told]
+        return {one: _stands(seen[one.key], one.key in signals) for one in changes}
 
-    def left(sent: list[Signal], _heard: Heard) -> list[Signal]:
-        keys = {signal.key for signal in sent}
-        return [signal for signal in pending() if signal.key in keys]
-
+    look()
     # On a server whose transactions do not hold together one of them may be done already.
-    while todo := pending():
+    while todo := [signal.change for key, signal in signals.items() if key not in told]:
         now = todo if desk.way() == "transaction" else todo[:1]
-        undone, heard = until_done(desk, now, partial(_write, desk, at), left)
-        if undone:
-            raise not_announced(heard.words or _NOT_SO)
-        if desk.way() == "transaction":
-            break
+        brought = bring(desk, now, partial(_write, desk, at, signals), look, when=CHANGED)
+        if brought.left:
+            raise not_announced(brought.heard.words or _NOT_SO)
     return told
 
 
-def _look(desk: Desk, signals: dict[str, Signal]) -> dict[str, _Seen]:
-    """What each signal is by now; looked at again while the server shows what was before."""
-    patience = Patience(desk.settings.search_lag_s)
-    seen = {key: _told(desk, signal) for key, signal in signals.items()}
-    while _STALE in seen.values() and patience.again():
-        seen |= {k: _told(desk, signals[k]) for k, found in seen.items() if found is _STALE}
-    return seen
+def _stands(seen: Reading | Stands, ours: bool) -> Stands:
+    if isinstance(seen, Reading):
+        return Stands.DONE
+    return seen if ours else Stands.THEIRS
 
 
-def _told(desk: Desk, signal: Signal) -> _Seen:
+def _told(desk: Desk, signal: Signal) -> Reading | Stands:
     """The reading of a signal that is out; or that it is still as we left it; or theirs by now.
 
     Raises `Held` if a draft of ours was changed.
@@ -164,14 +157,14 @@ def _told(desk: Desk, signal: Signal) -> _Seen:
             return taken
         as_left = reading.read_sha256 == signal.left
         if reading.version == signal.version if signal.version is not None else as_left:
-            return _OURS_YET if signal.pending else reading
+            return Stands.OURS if signal.pending else reading
         if not signal.pending and signal.before is not None and reading.version == signal.before:
-            return _STALE
+            return Stands.BEFORE
         if signal.version is None and not signal.pending:
             return reading  # our own write, which the server did not store as sent
     if signal.again:
-        return _THEIRS
-    raise changed(resource_type)
+        return Stands.THEIRS
+    raise held(resource_type, CHANGED)
 
 
 def _taken_up(desk: Desk, signal: Signal, body: bytes) -> Reading | None:
@@ -194,16 +187,6 @@ def _taken_up(desk: Desk, signal: Signal, body: bytes) -> Reading | None:
     return reading._replace(version=signal.version, note=TAKEN_UP)
 
 
-def changed(resource_type: str) -> Held:
-    """Somebody was at it before us."""
-    return Held(
-        "theirs",
-        f"the {resource_type} was changed or removed at the destination before it was announced",
-        "Ask the people who run the destination what was changed and why; nothing was written"
-        " over it.",
-    )
-
-
 def not_announced(why: str) -> DestinationRefused:
     """The last write did not pass."""
     return DestinationRefused(
@@ -222,26 +205,17 @@ def _leave(desk: Desk, signals: dict[str, Signal], keys: list[str]) -> None:
         del signals[key]
 
 
-def _write(desk: Desk, at: str, signals: list[Signal]) -> Heard:
+def _write(desk: Desk, at: str, signals: dict[str, Signal], changes: list[Change]) -> Heard:
     """One try."""
 
     def holds() -> int:
         desk.case.state.announcing = {"at": at}
         return intend(desk, ())
 
-    keys = [signal.key for signal in signals]
-    heard = send(desk, list(map(put, signals)), "announce", keys, "announce", holds=holds)
-    for signal in signals:
-        if (place := heard.found.places.get(signal.key)) is not None:
-            signal.before, signal.pending = signal.version, False
-            signal.version = place.version
+    keys, writes = [one.key for one in changes], [one.write() for one in changes]
+    heard = send(desk, writes, "announce", keys, "announce", holds=holds)
+    for key, place in heard.found.places.items():
+        signal = signals[key]
+        signal.before, signal.pending = signal.version, False
+        signal.version = place.version
     return heard
-
-
-def put(signal: Signal) -> Write:
-    """The write that announces, over the version that is ours."""
-    resource_type = parts(signal.key)[0]
-    reference = f"{resource_type}/{signal.target_id}"
-    body = with_identity(signal.wanted, signal.target_id, ())
-    full_url = f"urn:uuid:{parts(signal.key)[1]}"
-    return Write(full_url, "PUT", reference, body, over(signal.version))

@@ -10,15 +10,15 @@ from itertools import chain
 from typing import Literal, NamedTuple
 
 from ...errors import Answered, Held, UsageError
-from ...fhir.bundle import Write
 from ...fhir.reference_order import reference_order
 from ...fhir.references import spans
 from ...store import delivery
 from ..evidence.disclosure import conclude
 from ..session import Desk, at_destination, parts
+from ..wire.change import Change, Theirs
 from ..wire.find import Place, doubled, made_once, read, resource, tagged, version_of
 from ..wire.response import Kind
-from ..wire.write import over, retract, settle
+from ..wire.write import retract, settle
 from .referrers import referrers
 
 Said = Literal["remove", "keep"]
@@ -118,9 +118,8 @@ def _remove(desk: Desk, found: list[Double]) -> Held | None:
     order = reference_order({place: refers[place] for place in refers if place not in needed})
     gone = 0
     for place in chain.from_iterable(reversed(order)):
-        name = f"urn:uuid:{keys[place].partition('/')[2]}"
-        removal = Write(name, "DELETE", place, b"", over(versions[place]))
-        heard = retract(desk, [removal], "remove")
+        removal = Change(keys[place], place, versions[place], None, Theirs.LEAVE)
+        heard = retract(desk, [removal.write()], "remove")
         if heard.kind is Kind.FORBIDDEN:
             break  # no other would pass either; they are told of again
         gone += heard.kind is Kind.DONE

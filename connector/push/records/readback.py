@@ -16,6 +16,7 @@ from ...store.update import left_behind
 from ...store.written import Written
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination
+from ..wire.change import Change
 from ..wire.find import read, resource, version_of
 from ..wire.read_many import AT_ONCE, shown
 from ..wire.search_lag import Patience
@@ -25,7 +26,7 @@ from .already_announced import already
 from .expected import WORKFLOW, Expected, Reading, canonical_sha256, judge
 from .last_written import weigh
 from .ownership import Whose
-from .revise import Revision, revise
+from .revise import revise
 
 
 def read_back(desk: Desk, progress: Progress = silent) -> None:
@@ -45,7 +46,7 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
             refused = revise(desk, older)
             again = {(one.row.type, one.row.id) for one in found if one.revision is not None}
             rows = [row for row in delivery.deliveries(desk.case) if (row.type, row.id) in again]
-            before = {one.key: one.place.version for one in older}
+            before = {one.key: one.version for one in older}
             reader = _Reader(desk, Expected(desk, None), progress, refused=refused, before=before)
             found += reader.read(rows)
             _must_be_new(reader.stale)
@@ -80,7 +81,7 @@ class _Finding(NamedTuple):
 
     row: Delivery
     whose: Whose
-    revision: Revision | None
+    revision: Change | None
     why: str = ""
 
 
@@ -116,7 +117,7 @@ class _Reader:
                 shown = self._shown(pool, some)
                 rest = [row for row in some if row not in shown]
                 bodies = pool.map(self._read, rest)
-                judged: list[tuple[Delivery, Reading, Whose | None, Revision | None]] = [
+                judged: list[tuple[Delivery, Reading, Whose | None, Change | None]] = [
                     (row, self._noted(row, shown[row]), None, None) for row in shown
                 ]
                 judged += [
@@ -167,7 +168,7 @@ class _Reader:
 
     def _judged(
         self, row: Delivery, body: bytes | None, missing: Collection[str] | None
-    ) -> tuple[Reading, Whose | None, Revision | None]:
+    ) -> tuple[Reading, Whose | None, Change | None]:
         key = f"{row.type}/{row.id}"
         if self.aside is not None and body is not None and _as_before(row, body):
             return self._proved(row, body), None, None
@@ -195,7 +196,7 @@ class _Reader:
                 verdict = Whose.ALTERED
                 reading = reading._replace(note=words or "")
             else:
-                revision = Revision.of(row, reading.version, wanted)
+                revision = Change(key, f"{row.type}/{row.target_id}", reading.version, wanted)
         return self._noted(row, reading), verdict, revision
 
     def _proved(self, row: Delivery, body: bytes) -> Reading:
@@ -212,7 +213,7 @@ class _Reader:
         return reading._replace(version=row.version or reading.version, note=note)
 
     def _keep(
-        self, judged: Iterable[tuple[Delivery, Reading, Whose | None, Revision | None]]
+        self, judged: Iterable[tuple[Delivery, Reading, Whose | None, Change | None]]
     ) -> None:
         desk, left = self.desk, (None, Whose.ALTERED)
         if self.aside is None:

@@ -4,6 +4,7 @@ Where each resource stands and in which version is what the answers told. An ans
 settled by the same conditional create again (If-None-Exist): the server looks itself.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...errors import DestinationRefused
@@ -16,10 +17,10 @@ from ...store.transitions import announced
 from .. import unknown_outcome
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination, parts
+from ..wire.change import Change, Stands, Theirs, bring, held
 from ..wire.response import Heard, Kind
-from ..wire.retry import until_done
 from ..wire.write import intend, send, settle
-from .announce import Signal, changed, everything_is_there, not_announced, put, signals_of
+from .announce import CHANGED, Signal, everything_is_there, not_announced, signals_of
 from .expected import Expected, canonical_sha256
 from .reference_map import Addresses
 
@@ -65,13 +66,13 @@ def _complete(desk: Desk, key: str) -> None:
     if row.status != "sent" or row.note == STOOD or row.version is None or row.target_id is None:
         return  # not known to be as we left it
     wanted = Expected(desk, None).of(key)
-    write = put(Signal(key, "", row.target_id, row.version, None, wanted, again=False))
-    _, heard = until_done(
+    change = Change(key, f"{row.type}/{row.target_id}", row.version, wanted, Theirs.LEAVE)
+    heard = bring(
         desk,
-        [write],
-        lambda writes: send(desk, writes, "push", [key]),
-        lambda writes, heard: [] if heard.kind is Kind.DONE else writes,
-    )
+        [change],
+        lambda _: send(desk, [change.write()], "push", [key]),
+        lambda _, heard: {change: Stands.DONE if heard.kind is Kind.DONE else Stands.OURS},
+    ).heard
     if heard.kind is not Kind.DONE:
         return  # an identifier stands in for that reference, as it left
     with desk.case.commit():
@@ -87,7 +88,7 @@ def _must_be_ours(desk: Desk, signal: Signal) -> None:
             "Without reading it can't be announced: have this account granted reading.",
         )
     if row.note == STOOD and signal.version != _FIRST:
-        raise changed(row.type)
+        raise held(row.type, CHANGED)
 
 
 class _Announcement:
@@ -125,33 +126,38 @@ class _Announcement:
                 self._write([signal])
 
     def _write(self, signals: list[Signal]) -> None:
-        left, heard = until_done(self._desk, signals, self._send, self._left)
-        if not left:
-            return
-        if heard.status in _STALE:
-            raise changed(" or the ".join(parts(signal.key)[0] for signal in signals))
-        raise not_announced(heard.words)
+        changes = [signal.change for signal in signals]
 
-    def _send(self, signals: list[Signal]) -> Heard:
-        desk, keys = self._desk, [signal.key for signal in signals]
+        def look(_: Sequence[Change], heard: Heard) -> dict[Change, Stands]:
+            self._look(signals, heard)
+            return dict.fromkeys(changes, Stands.DONE if heard.kind is Kind.DONE else Stands.OURS)
+
+        brought = bring(self._desk, changes, self._send, look)
+        if brought.left:
+            raise not_announced(brought.heard.words)
+
+    def _send(self, changes: list[Change]) -> Heard:
+        desk, keys = self._desk, [change.key for change in changes]
 
         def holds() -> int:
             self._keep(now=keys)
             return intend(desk, ())
 
-        return send(desk, list(map(put, signals)), "announce", keys, "announce", holds=holds)
+        writes = [change.write() for change in changes]
+        return send(desk, writes, "announce", keys, "announce", holds=holds)
 
-    def _left(self, signals: list[Signal], heard: Heard) -> list[Signal]:
-        if heard.kind is Kind.DONE:
+    def _look(self, signals: list[Signal], heard: Heard) -> None:
+        """What is known by an answer. Raises `Held` for what is theirs, or can't be known."""
+        if heard.kind is Kind.UNCLEAR:
+            self._still_drafts(signals)
+        elif heard.kind is not Kind.DONE:
+            self._keep(now=[])
+            if heard.status in _STALE:
+                raise held(" or the ".join(parts(signal.key)[0] for signal in signals), CHANGED)
+        else:
             for signal in signals:
                 signal.version = heard.found.places[signal.key].version
             self._out(signals)
-            return []
-        if heard.kind is Kind.UNCLEAR:
-            self._still_drafts(signals)
-        else:
-            self._keep(now=[])
-        return signals
 
     def _still_drafts(self, signals: list[Signal]) -> None:
         """Have the server look whether these stand in the version of our draft. Raises `Held`."""
@@ -163,7 +169,7 @@ class _Announcement:
             write = Write(f"urn:uuid:{derived}", "POST", resource_type, draft, condition)
             heard = send(desk, [write], "announce", [signal.key], "announce")
             if signal.key in heard.found.made:
-                raise changed(resource_type)  # it was removed; the new one is a draft of ours
+                raise held(resource_type, CHANGED)  # it was removed; the new one is a draft of ours
             stands = heard.found.places.get(signal.key)
             if heard.kind is not Kind.DONE or (stands and stands.version != signal.version):
                 raise unknown_outcome.in_doubt(desk, "the announcement")

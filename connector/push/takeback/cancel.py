@@ -23,10 +23,11 @@ from ..records.deliver import settle as settle_delivery
 from ..records.expected import WORKFLOW, Expected, content_sha256, judge
 from ..records.reference_map import Addresses
 from ..session import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
+from ..wire.change import Change, Theirs
 from ..wire.find import find, read, version_of
 from ..wire.response import Heard
 from ..wire.retry import until_done
-from ..wire.write import over, retract, settle
+from ..wire.write import retract, settle
 
 _OURS_YET = frozenset({"draft", "requested"})  # of a Task: nobody has taken it up
 
@@ -157,9 +158,10 @@ def _ended(signal: _Signal, at: str) -> Write:
         resource["statusReason"] = {"text": "Cancelled by the sender"}
         resource["lastModified"] = at
         resource.pop("businessStatus", None)  # it says where the work stands; there is none
-    place, version = f"{row.type}/{row.target_id}", version_of(resource)
-    body = with_identity(encode(resource), row.target_id, ())
-    return Write(f"urn:uuid:{row.id}", "PUT", place, body, over(version))
+    key, place, version = (
+        f"{row.type}/{row.id}", f"{row.type}/{row.target_id}", version_of(resource),
+    )  # fmt: skip
+    return Change(key, place, version, encode(resource), Theirs.BESIDE).write()
 
 
 def _letter(desk: Desk, letter: packet.Entry) -> list[Write]:

@@ -5,9 +5,9 @@ taken away by the people there: it is listed, and a person says when it is done.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from ...fhir.bundle import Write
 from ...progress import Progress, silent
 from ...store import delivery, recalled
 from ...store.recalled import Recalled
@@ -15,9 +15,9 @@ from .. import unknown_outcome
 from ..evidence.disclosure import conclude
 from ..session import Desk, at_destination
 from ..whole import document, folder
+from ..wire.change import Change, Stands, Theirs, bring
 from ..wire.find import read_version
-from ..wire.retry import until_done
-from ..wire.write import over, retract, settle
+from ..wire.write import retract, settle
 from .removal import CHANGED
 
 _TAKEN = "taken from the folder: only those who took it can remove it"
@@ -28,13 +28,13 @@ _REMOVED = "removed, as the people there say"
 
 def look(desk: Desk) -> list[Recalled]:
     """What a recall would do. Writes nothing there."""
-    return _by_kind(desk, lambda _: "", lambda _: None)
+    return _by_kind(desk, lambda *_: "", lambda _: None)
 
 
 def recall(desk: Desk, at: str, progress: Progress = silent) -> list[Recalled]:  # noqa: ARG001
     """Take away what can be; what became of it, also kept in the case. As `recall.recall`."""
     said = unknown_outcome.told_if_any(desk)
-    fates = _by_kind(desk, lambda place: _delete(desk, place), Path.unlink)
+    fates = _by_kind(desk, partial(_delete, desk), Path.unlink)
     if said == "absent":
         fates = [
             fate._replace(fate="gone", why=_REMOVED) if fate.fate == "remains" else fate
@@ -55,7 +55,7 @@ def _ask() -> dict[str, str]:
 
 
 def _by_kind(
-    desk: Desk, delete: Callable[[str], str], unlink: Callable[[Path], None]
+    desk: Desk, delete: Callable[[str, str | None], str], unlink: Callable[[Path], None]
 ) -> list[Recalled]:
     if desk.kind == "files":
         return [_file(desk, unlink)]
@@ -72,7 +72,7 @@ def _by_kind(
     return [Recalled(document.BUNDLE, name, place, "remains", why)]
 
 
-def _document(desk: Desk, delete: Callable[[str], str]) -> Recalled | None:
+def _document(desk: Desk, delete: Callable[[str, str | None], str]) -> Recalled | None:
     """None: it never arrived."""
     kept = desk.case.state.whole or document.looked_for(desk)
     if kept is None:
@@ -85,28 +85,31 @@ def _document(desk: Desk, delete: Callable[[str], str]) -> Recalled | None:
         return Recalled(document.BUNDLE, name, place, "deleted" if ours else "gone", "")
     if version is None or version != kept["version"]:
         return Recalled(document.BUNDLE, name, place, "remains", CHANGED)
-    words = delete(place)
+    words = delete(place, version)
     return Recalled(document.BUNDLE, name, place, "remains" if words else "deleted", words)
 
 
-def _delete(desk: Desk, place: str) -> str:
+def _delete(desk: Desk, place: str, version: str | None) -> str:
     """Delete it in the version that was read. Why it still stands; empty: it is gone."""
     name = str(desk.case.state.packet_hash)
     recalled.keep(desk.case, [Recalled(document.BUNDLE, name, place, "going", "")])
+    change = Change(f"{document.BUNDLE}/{name}", place, version, None, Theirs.REMAIN)
 
-    def due() -> list[Write]:
-        there, version = read_version(desk, place)
-        deletion = Write(f"urn:uuid:{name}", "DELETE", place, b"", over(version))
-        return [deletion] if there else []
+    def look(*_: object) -> dict[Change, Stands]:
+        there, now = read_version(desk, place)
+        stands = Stands.OURS if now == version else Stands.THEIRS
+        return {change: stands if there else Stands.DONE}
 
     with desk.turn:
-        writes = due()
-        if not writes:
-            return ""
-        left, heard = until_done(
-            desk, writes, lambda some: retract(desk, some, "recall"), lambda *_: due()
+        brought = bring(
+            desk,
+            [change],
+            lambda some: retract(desk, [one.write() for one in some], "recall"),
+            look,
         )
-    return f"not deleted: {heard.words}" if left else ""
+    if brought.theirs:
+        return CHANGED
+    return f"not deleted: {brought.heard.words}" if brought.left else ""
 
 
 def _file(desk: Desk, unlink: Callable[[Path], None]) -> Recalled:

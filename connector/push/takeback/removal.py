@@ -7,20 +7,18 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ...errors import DestinationRefused
-from ...fhir.bundle import Write
 from ...fhir.lossless import decode, encode
 from ...fhir.mistake import entered_in_error
-from ...fhir.record import with_identity
 from ...store import recalled
 from ...store.delivery import Delivery
 from ...store.elsewhere import elsewhere
 from ...store.recalled import Recalled
 from ..records.expected import canonical_sha256
 from ..session import TASK, Desk
+from ..wire.change import Change, Stands, Theirs, bring
 from ..wire.find import read, resource, version_of
-from ..wire.response import Kind
-from ..wire.retry import until_done
-from ..wire.write import over, retract
+from ..wire.response import Heard, Kind
+from ..wire.write import retract
 
 CHANGED = "changed at the destination"
 SHARED = "another case brought it too"
@@ -72,79 +70,79 @@ class Removal:
         """What the destination won't let go is found by halves and marked."""
         if not places:
             return
-        places, heard = until_done(
-            self._desk,
-            places,
-            lambda some: retract(self._desk, list(map(self._deletion, some)), "recall"),
-            lambda some, _: self._left(some),
-        )
-        if places and heard.kind is Kind.UNCLEAR:
-            raise _unfinished(heard.words)
-        if len(places) == 1:
-            self._mark(places[0], f"not deleted: {heard.words}")
-            self.keep(places)
-        elif places:
-            middle = (len(places) + 1) // 2
-            self._delete(places[:middle])
-            self._delete(places[middle:])
+        changes = [self._change(place, None) for place in places]
+        brought = bring(self._desk, changes, self._send, self._stand)
+        left, words = [change.place for change in brought.left], brought.heard.words
+        if left and brought.heard.kind is Kind.UNCLEAR:
+            raise _unfinished(words)
+        if len(left) == 1:
+            self._mark(left[0], f"not deleted: {words}")
+            self.keep(left)
+        elif left:
+            middle = (len(left) + 1) // 2
+            self._delete(left[:middle])
+            self._delete(left[middle:])
 
-    def _left(self, places: list[str]) -> list[str]:
-        """Those of `places` that still stand as they were; the fates of the others."""
+    def _send(self, changes: list[Change]) -> Heard:
+        return retract(self._desk, [change.write() for change in changes], "recall")
+
+    def _stand(self, changes: Sequence[Change], _: Heard) -> dict[Change, Stands]:
+        """What is still there of what was to go; the fates of the others."""
         desk = self._desk
         with ThreadPoolExecutor(desk.settings.connections) as pool:
-            bodies = list(pool.map(lambda place: read(desk, place), places))
-        left = []
-        for place, body in zip(places, bodies, strict=True):
+            bodies = list(pool.map(lambda change: read(desk, change.place), changes))
+        seen = {}
+        for change, body in zip(changes, bodies, strict=True):
             if body is None:
-                self.fate(place, "deleted")
-            elif version_of(resource(body)) == self.versions[place]:
-                left.append(place)
+                seen[change] = Stands.DONE
+                self.fate(change.place, "deleted")
+            elif version_of(resource(body)) == change.version:
+                seen[change] = Stands.OURS
             else:
-                self.fate(place, "remains", CHANGED)
-        self.keep([place for place in places if place not in left])
-        return left
+                seen[change] = Stands.THEIRS
+                self.fate(change.place, "remains", CHANGED)
+        self.keep([change.place for change in changes if seen[change] is not Stands.OURS])
+        return seen
 
     def _mark(self, place: str, why: str) -> None:
-        bodies = self._to_mark(place, why)
-        if not bodies:
+        change, _ = self._emptied(place, why)
+        if change is None:
             return
-        left, heard = until_done(
-            self._desk,
-            bodies,
-            lambda some: retract(self._desk, [self._write("PUT", place, *some)], "recall"),
-            lambda *_: self._to_mark(place, why),
+        brought = bring(
+            self._desk, [change], self._send, lambda *_: {change: self._emptied(place, why)[1]}
         )
-        if left and heard.kind is Kind.UNCLEAR:
-            raise _unfinished(heard.words)
-        if left:
-            self.fate(place, "remains", f"not marked: {heard.words}")
+        if brought.left and brought.heard.kind is Kind.UNCLEAR:
+            raise _unfinished(brought.heard.words)
+        if brought.left:
+            self.fate(place, "remains", f"not marked: {brought.heard.words}")
 
-    def _to_mark(self, place: str, why: str) -> list[bytes]:
-        """The form of a resource that says it was entered in error; none if its fate is known."""
+    def _emptied(self, place: str, why: str) -> tuple[Change | None, Stands]:
+        """The change by which a resource says that it was entered in error; None: its fate is said.
+
+        It stands as we left it, or the other is why not.
+        """
         body = read(self._desk, place)
         if body is None:
             self.fate(place, "deleted")
-            return []
-        resource = decode(body)
-        wanted = None if self.rows[place].type == TASK else entered_in_error(resource)
+            return None, Stands.DONE
+        found = decode(body)
+        wanted = None if self.rows[place].type == TASK else entered_in_error(found)
         if wanted is None:
             self.fate(place, "remains", why)
-            return []
+            return None, Stands.THEIRS
         emptied = encode(wanted)
         if canonical_sha256(emptied) == canonical_sha256(body):
             self.fate(place, "marked", why)
-        elif version_of(resource) != self.versions[place]:
+            return None, Stands.DONE
+        if version_of(found) != self.versions[place]:
             self.fate(place, "remains", CHANGED)
-        else:
-            return [with_identity(emptied, str(resource["id"]), ())]
-        return []
+            return None, Stands.THEIRS
+        return self._change(place, emptied), Stands.OURS
 
-    def _deletion(self, place: str) -> Write:
-        return self._write("DELETE", place, b"")
-
-    def _write(self, method: str, place: str, body: bytes) -> Write:
-        name = f"urn:uuid:{self.rows[place].id}"
-        return Write(name, method, place, body, over(self.versions[place]))
+    def _change(self, place: str, wanted: bytes | None) -> Change:
+        row = self.rows[place]
+        key = f"{row.type}/{row.id}"
+        return Change(key, place, self.versions[place], wanted, Theirs.REMAIN)
 
 
 def _unfinished(words: str) -> DestinationRefused:
