@@ -3,7 +3,7 @@
 The types are those of the R4 (4.0.1) patient compartment (compartmentdefinition-patient.html); the
 parameters those of the R4 search parameter registry that take a Patient. Left out on purpose:
 Patient, Group, Person and Schedule (they would lead to other people), and Provenance (its patient
-parameter finds only what was said about the Patient resource itself; see provenance.py).
+parameter finds only what was said about the Patient resource itself; see references/provenance.py).
 """
 
 _BY_PATIENT = (

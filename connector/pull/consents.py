@@ -78,7 +78,7 @@ def _of_server(
         except (Answered, Forbidden, NotFhir) as error:
             status = error.status if isinstance(error, Answered) else None
             if url == first != plain and status in DEMANDS:
-                url = first = plain  # it may take no such `_count` (pagesize.py)
+                url = first = plain  # it may take no such `_count` (page_size.py)
                 continue
             if url == first and status in says_nothing:
                 return

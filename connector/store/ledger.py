@@ -4,21 +4,14 @@ SQLAlchemy Core, one code path for SQLite (default) and PostgreSQL. Hashes are k
 with a key kept beside the store: a leaked ledger can't be matched against known content.
 """
 
-import hashlib
-import hmac
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import (
-    Column,
     Connection,
-    Integer,
-    MetaData,
-    String,
-    Table,
     false,
     func,
     insert,
@@ -28,57 +21,18 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..deadline import FIRST, due_at
-from ..errors import ConnectorError, LockHeld, UsageError
+from ..errors import ConnectorError, LockHeld
 from ..failpoint import reach
 from ..instant import instant
-from . import audited, auditfile, disclosures, ledgerkey, written
+from . import audited, auditfile, disclosures, written
 from .database import engine_for
 from .disclosures import Anchor, Break, Disclosure, Row
+from .ledger_tables import bring_up, cases, keyed_by, turns, writes
 from .ledgerkey import LedgerKey
 from .lock import only_one
 from .written import Known, Written
 
-SCHEMA_VERSION = 3  # 1: without the disclosure log; 2: without knowing its own key
 EXPORT = "EXPORT"  # in place of a method of HTTP: written for others to carry
-_BRING_UP = 0x5EC0D  # one process at a time makes or brings up the tables
-
-_metadata = MetaData()
-_schema = Table("ledger_schema", _metadata, Column("version", Integer, nullable=False))
-_cases = Table(
-    "ledger_case",
-    _metadata,
-    Column("handle", String(12), primary_key=True),
-    Column("source_id", String(36), nullable=False),
-    Column("destination_id", String(36), nullable=False),
-    Column("due", String(40), nullable=False),
-    Column("state", String(24), nullable=False),
-    Column("exit_code", Integer, nullable=False),
-    Column("fence", Integer, nullable=False),
-    Column("updated_at", String(20), nullable=False),
-)
-_writes = Table(
-    "ledger_write",
-    _metadata,
-    Column("handle", String(12), primary_key=True),
-    Column("write_no", Integer, primary_key=True),
-    Column("method", String(8), nullable=False),
-    Column("content_hmac", String(64), nullable=False),
-    Column("entries", Integer, nullable=False),
-    Column("fence", Integer, nullable=False),
-    Column("intended_at", String(20), nullable=False),
-    Column("answered_at", String(20)),
-    Column("status", Integer),
-    Column("outcome", String(40)),
-)
-# Who writes at a destination: the number goes up with every turn taken there.
-_turns = Table(
-    "ledger_turn",
-    _metadata,
-    Column("destination_id", String(36), primary_key=True),
-    Column("number", Integer, nullable=False),
-)
-
-
 # How a case ends by a person's word: the event of its disclosures → its state.
 _ENDED = {"recall": "recalled", "cancel": "cancelled", "close": "closed"}
 
@@ -121,7 +75,7 @@ class Ledger:
         key = LedgerKey(key_file)
         try:
             with self._begin() as db:
-                self._key = _bring_up(db, key)
+                self._key = bring_up(db, key)
         except ConnectorError:
             self.close()
             raise
@@ -137,10 +91,10 @@ class Ledger:
         """
         with self._begin() as db:
             changed = db.execute(
-                update(_cases)
-                .where(_cases.c.handle == handle)
+                update(cases)
+                .where(cases.c.handle == handle)
                 .values(
-                    fence=_cases.c.fence + 1,
+                    fence=cases.c.fence + 1,
                     due=due,
                     destination_id=destination_id,  # a corrected one, while nothing has left
                     updated_at=_now(),
@@ -148,7 +102,7 @@ class Ledger:
             )
             if changed.rowcount == 0:
                 db.execute(
-                    insert(_cases).values(
+                    insert(cases).values(
                         handle=handle,
                         source_id=source_id,
                         destination_id=destination_id,
@@ -159,7 +113,7 @@ class Ledger:
                         updated_at=_now(),
                     )
                 )
-            fence = db.execute(select(_cases.c.fence).where(_cases.c.handle == handle)).scalar_one()
+            fence = db.execute(select(cases.c.fence).where(cases.c.handle == handle)).scalar_one()
         return int(fence)
 
     def has_turn(self, destination_id: str) -> bool:
@@ -178,11 +132,11 @@ class Ledger:
         lock = self._folder / f"writing-{destination_id}.lock"
         with only_one(lock, "this destination", wait_s):
             with self._begin() as db:
-                row = _turns.c.destination_id == destination_id
-                mine = _turns.c.number + 1
-                if db.execute(update(_turns).where(row).values(number=mine)).rowcount == 0:
-                    db.execute(insert(_turns).values(destination_id=destination_id, number=1))
-                number = db.execute(select(_turns.c.number).where(row)).scalar_one()
+                row = turns.c.destination_id == destination_id
+                mine = turns.c.number + 1
+                if db.execute(update(turns).where(row).values(number=mine)).rowcount == 0:
+                    db.execute(insert(turns).values(destination_id=destination_id, number=1))
+                number = db.execute(select(turns.c.number).where(row)).scalar_one()
             self._turn = destination_id, int(number)
             try:
                 yield
@@ -220,9 +174,9 @@ class Ledger:
                 "status": None,
                 "outcome": None,
             }
-            where = (_writes.c.handle == handle) & (_writes.c.write_no == write_no)
-            if db.execute(update(_writes).where(where).values(values)).rowcount == 0:
-                db.execute(insert(_writes).values(handle=handle, write_no=write_no, **values))
+            where = (writes.c.handle == handle) & (writes.c.write_no == write_no)
+            if db.execute(update(writes).where(where).values(values)).rowcount == 0:
+                db.execute(insert(writes).values(handle=handle, write_no=write_no, **values))
             disclosures.append(db, self.keyed, handle, told, _now())
 
     def wrote(
@@ -301,8 +255,8 @@ class Ledger:
         """Keep what became of a write. `status` None: no answer; `outcome`: one of our words."""
         with self._begin() as db:
             db.execute(
-                update(_writes)
-                .where((_writes.c.handle == handle) & (_writes.c.write_no == write_no))
+                update(writes)
+                .where((writes.c.handle == handle) & (writes.c.write_no == write_no))
                 .values(status=status, outcome=outcome, answered_at=_now())
             )
 
@@ -321,8 +275,8 @@ class Ledger:
 
     def since_intended(self, handle: str, write_no: int) -> float:
         """Seconds since a write was intended; 0 where nobody knows (another clock, no row)."""
-        query = select(_writes.c.intended_at)
-        where = (_writes.c.handle == handle) & (_writes.c.write_no == write_no)
+        query = select(writes.c.intended_at)
+        where = (writes.c.handle == handle) & (writes.c.write_no == write_no)
         with self._begin() as db:
             at = db.execute(query.where(where)).scalar()
         return (
@@ -336,8 +290,8 @@ class Ledger:
         with self._begin() as db:
             self._check_fence(db, handle, fence)
             db.execute(
-                update(_cases)
-                .where(_cases.c.handle == handle)
+                update(cases)
+                .where(cases.c.handle == handle)
                 .values(state=state, exit_code=exit_code, updated_at=_now())
             )
 
@@ -347,7 +301,7 @@ class Ledger:
         Also by the log of disclosures, where the end was not reached yet.
         """
         with self._begin() as db:
-            state = db.execute(select(_cases.c.state).where(_cases.c.handle == handle)).scalar()
+            state = db.execute(select(cases.c.state).where(cases.c.handle == handle)).scalar()
         if state in _ENDED.values():
             return str(state)
         events = {row.event for row in self.disclosures(handle)}
@@ -357,22 +311,22 @@ class Ledger:
         """The number of the case's next write, from 1; never used before, even for a lost one."""
         with self._begin() as db:
             last = db.execute(
-                select(func.max(_writes.c.write_no)).where(_writes.c.handle == handle)
+                select(func.max(writes.c.write_no)).where(writes.c.handle == handle)
             ).scalar()
         return int(last or 0) + 1
 
     def cases(self) -> list[CaseRow]:
         """Every case, the nearest need first."""
         with self._begin() as db:
-            rows = [CaseRow(*row) for row in db.execute(select(_cases)).all()]
+            rows = [CaseRow(*row) for row in db.execute(select(cases)).all()]
         return sorted(rows, key=lambda row: (row.due_at, row.handle))
 
     def keyed(self, text: str) -> str:
         """The keyed hash under which something may be written here."""
-        return _keyed_by(self._key)(text)
+        return keyed_by(self._key)(text)
 
     def _check_fence(self, db: Connection, handle: str, fence: int) -> None:
-        query = select(_cases.c.fence).where(_cases.c.handle == handle).with_for_update()
+        query = select(cases.c.fence).where(cases.c.handle == handle).with_for_update()
         if db.execute(query).scalar() != fence:
             raise LockHeld(
                 "another run has taken over this case", "Let that one finish: `connector status`."
@@ -382,8 +336,8 @@ class Ledger:
         if self._turn is None:
             return
         destination_id, number = self._turn
-        row = _turns.c.destination_id == destination_id
-        query = select(_turns.c.number).where(row).with_for_update()
+        row = turns.c.destination_id == destination_id
+        query = select(turns.c.number).where(row).with_for_update()
         if db.execute(query).scalar() != number:
             raise LockHeld(
                 "another run writes at this destination by now", "Run the same command again."
@@ -409,41 +363,11 @@ class Ledger:
 def _settle(
     db: Connection, handle: str, outcome: str, *, exports: bool = False, unclear: bool = False
 ) -> None:
-    open_yet = _writes.c.answered_at.is_(None)
-    undecided = (_writes.c.outcome == "unclear") if unclear else false()
-    kind = _writes.c.method == EXPORT if exports else _writes.c.method != EXPORT
-    where = (_writes.c.handle == handle) & kind & (open_yet | undecided)
-    db.execute(update(_writes).where(where).values(outcome=outcome, answered_at=_now()))
-
-
-def _bring_up(db: Connection, key: LedgerKey) -> bytes:
-    """Make what is missing: everything in a new database, what came later in an older one.
-
-    Returns the ledger's key.
-    """
-    if db.dialect.name == "postgresql":  # on SQLite a transaction is alone from its beginning
-        db.execute(select(func.pg_advisory_xact_lock(_BRING_UP)))
-    _metadata.create_all(db)
-    written.metadata.create_all(db)
-    ledgerkey.metadata.create_all(db)
-    version = db.execute(select(_schema.c.version)).scalar()
-    if version is not None and version > SCHEMA_VERSION:
-        raise UsageError(
-            f"the ledger has schema {version}, this program knows {SCHEMA_VERSION}",
-            "Use the version of connector that wrote it.",
-        )
-    if version is None:
-        db.execute(insert(_schema).values(version=SCHEMA_VERSION))
-        disclosures.create(db)
-        return key.of_new_ledger(db, _keyed_by)
-    if version < SCHEMA_VERSION:
-        disclosures.create(db)
-        db.execute(update(_schema).values(version=SCHEMA_VERSION))
-    return key.of_ledger(db, _keyed_by, lambda keyed: disclosures.hashed_with(db, keyed))
-
-
-def _keyed_by(key: bytes) -> Callable[[str], str]:
-    return lambda text: hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    open_yet = writes.c.answered_at.is_(None)
+    undecided = (writes.c.outcome == "unclear") if unclear else false()
+    kind = writes.c.method == EXPORT if exports else writes.c.method != EXPORT
+    where = (writes.c.handle == handle) & kind & (open_yet | undecided)
+    db.execute(update(writes).where(where).values(outcome=outcome, answered_at=_now()))
 
 
 def _now() -> str:

@@ -2,40 +2,21 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Any
 
 from ..case import Facts, State, exit_codes
-from ..deadline import day_ends, due_at, span, zone_of
 from ..errors import Exit
 from ..gap import BROKEN, ItemKind
 from ..instant import instant
 from . import chart, coverage, delivery, gaps, packet, recalled, since
 from .casefile import CaseFile
+from .need import need_of
+from .reasons import late, reasons
 from .state import required
 from .update import number, opened
 
 _UNPROVED = ("sent", "accepted", "differs")
-
-# A sentence for each exit code; a more exact one stands in `obstacle` when a step was stopped.
-_WORDS = {
-    Exit.INCOMPLETE: "records are missing",
-    Exit.WAITING: "not finished: run it again",
-    Exit.HELD: "a person has to decide",
-    Exit.SOURCE_FAILED: "the source failed",
-    Exit.DESTINATION_REFUSED: "the destination refused",
-    Exit.DIFFERS: "what was read back differs from what was sent",
-}
-_CLOSE = "If nobody waits for them any more, a person ends the case: `connector close CASE`."
-_CALL = "Call the other team."
-
-_APPROVAL = {
-    "exit_code": int(Exit.HELD),
-    "code": "approval",
-    "why": "the packet waits for a person's approval",
-    "what_to_do": "Look at it: `connector transfer REQUEST --dry-run`; then"
-    " `connector approve CASE --hash HASH`.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +67,6 @@ class Standing:
         return {**values, "state": self.state.value, "exit_code": int(self.exit_code)}
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
-    """When a case's records are needed. All UTC but `zone`, in which days are counted."""
-
-    due: datetime | None
-    over: datetime | None  # from then on nobody needs what was delivered
-    zone: tzinfo
-    meeting: str | None
-
-
-def need_of(case: CaseFile) -> Need:
-    """From the request and its deadline as the case file has them."""
-    meeting = ((case.state.request or {}).get("meeting") or {}).get("start")
-    needed_by = case.state.needed_by
-    zone = zone_of(meeting or needed_by)
-    due = due_at(needed_by, zone) if needed_by else None
-    over = max(due, day_ends(meeting)) if due and meeting else due
-    return Need(due, over, zone, meeting)
-
-
 def facts_of(case: CaseFile, now: datetime) -> Facts:
     """Everything that the exit code of a case depends on, at `now` (UTC)."""
     return Facts(
@@ -136,7 +97,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         destination=end_of(case, "destination"),
         state=facts.state,
         exit_code=codes[0],
-        reasons=_reasons(case, codes, _late(facts, need), now),
+        reasons=reasons(case, codes, late(facts, need), now),
         held_by=[] if case.state.closed else case.state.held_by,
         counts=counts(case),
         coverage=coverage.totals(case),
@@ -218,42 +179,6 @@ def _ours_gone(case: CaseFile) -> int:
     return int(found[0]) if found else 0
 
 
-def _reasons(
-    case: CaseFile, codes: list[Exit], late: dict[str, Any], now: datetime
-) -> list[dict[str, Any]]:
-    """One for each code, in their order; where a step was stopped, in its own words."""
-    obstacle = None if case.state.closed else case.state.obstacle
-    reasons: list[dict[str, Any]] = [] if obstacle is None else [{**obstacle}]
-    if Exit.HELD in codes and case.state.status == State.UNAPPROVED:
-        reasons.append(_APPROVAL)
-    if Exit.HELD in codes and (number := len(since.undecided(case, now))):
-        reasons.append(_withheld_since(case, number))
-    told = {reason["exit_code"] for reason in reasons}
-    reasons += [
-        {"exit_code": int(code), "code": code.name.lower(), "why": _WORDS[code], "what_to_do": ""}
-        for code in codes
-        if code in _WORDS and int(code) not in told
-    ]
-    reasons += [late] if Exit.LATE in codes else []
-    if codes[0] is Exit.LATE:  # then nothing is said before it
-        reasons.sort(key=lambda reason: reason["exit_code"] != Exit.LATE)
-    return reasons
-
-
-def _late(facts: Facts, need: Need) -> dict[str, Any]:
-    """Exit code 11 in words."""
-    why, what_to_do = "the records are needed earlier than they can arrive", _CALL
-    if facts.due is not None and facts.missed:
-        ago = span(facts.due, facts.now, need.zone)
-        why, what_to_do = (
-            f"LATE by {ago}: nothing was delivered when it was needed",
-            (f"{_CALL} {_CLOSE}"),
-        )
-    elif facts.due is not None and facts.delivered_at is not None:
-        why = f"the records came {span(facts.due, facts.delivered_at, need.zone)} late"
-    return {"exit_code": int(Exit.LATE), "code": "late", "why": why, "what_to_do": what_to_do}
-
-
 def _late_minutes(facts: Facts) -> int | None:
     if facts.due is None or not (facts.missed or facts.delivered_at):
         return None
@@ -296,19 +221,6 @@ def _update(case: CaseFile) -> dict[str, Any] | None:
         return None
     at = None if found else case.state.told_at
     return {"number": found["number"] if found else told, "told_at": at}
-
-
-def _withheld_since(case: CaseFile, number: int) -> dict[str, Any]:
-    code = since.noted(case).get("code")
-    why = f"{number} of our records at the destination would be withheld now"
-    return {
-        "exit_code": int(Exit.HELD),
-        "code": "withheld-since",
-        "why": why + (f" (all that we brought: {code})" if code else ""),
-        "what_to_do": "`connector show CASE` lists them, with the rules. Take them back: `connector"
-        " recall CASE --record Type/id`, or all with `connector recall CASE`; or say that they may"
-        " stay: `connector recall CASE --record Type/id --keep`.",
-    }
 
 
 def _since(case: CaseFile, now: datetime) -> dict[str, Any] | None:

@@ -14,7 +14,8 @@ from ..store import transitions
 from ..store.casefile import CaseFile
 from ..store.ledger import Ledger
 from ..store.lock import only_one
-from ..store.standing import Standing, facts_of, need_of, standing
+from ..store.need import need_of
+from ..store.standing import Standing, facts_of, standing
 
 CLOSED = "closed"  # how the ledger calls it
 

@@ -11,7 +11,8 @@ from ..instant import instant
 from ..job import case_folder
 from ..store.casefile import CaseFile
 from ..store.ledger import CaseRow, Ledger
-from ..store.standing import end_of, facts_of, need_of
+from ..store.need import need_of
+from ..store.standing import end_of, facts_of
 
 
 def worklist(config: Config, now: datetime) -> list[dict[str, Any]]:

@@ -36,6 +36,17 @@ def test_a_module_that_is_named_is_there(read: Path) -> None:
     assert not [path for path in _PATH.findall(read.read_text()) if not stands(path)]
 
 
+def test_a_module_that_the_sources_name_is_there() -> None:
+    """By its path, or as seen from where it is named, or from the room around that."""
+    lost = {
+        f"{source.relative_to(ROOT)}: {path}"
+        for source in (ROOT / "connector").rglob("*.py")
+        for path in _PATH.findall(source.read_text())
+        if not any((at / path).exists() for at in (*source.parents[:2], *_BELOW))
+    }
+    assert not lost
+
+
 def test_a_room_that_is_named_is_there_and_each_is_named() -> None:
     told = page("architecture.md")
     rooms = {room.strip("/") for room in _ROOMS.findall(told)}

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from connector.case import State
 from connector.store import answers, chart, packet
-from connector.store.casefile import SCHEMA_VERSION, CaseFile
+from connector.store.casefile import CaseFile
 from connector.store.content import put_content
+from connector.store.schema import SCHEMA_VERSION
 
 ONE = answers.Supplied("notes", "a" * 64, "application/pdf", 3, "A note", "2026", "11506-3")
 

@@ -1,5 +1,6 @@
 """The case file: whole steps or none, for its owner only, and never in a message."""
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -14,8 +15,9 @@ import pytest
 
 from connector.errors import ConnectorError, UsageError
 from connector.failpoint import EXIT_KILLED
-from connector.store.casefile import SCHEMA_VERSION, CaseFile
+from connector.store.casefile import CaseFile
 from connector.store.private import write_private
+from connector.store.schema import SCHEMA_VERSION
 
 CANARY = "Zanzibar-8812"
 
@@ -219,3 +221,28 @@ def test_a_private_file_is_replaced_whole(tmp_path: Path) -> None:
     write_private(tmp_path / "receipt.json", b"2")
     assert [path.name for path in tmp_path.iterdir()] == ["receipt.json"]
     assert (tmp_path / "receipt.json").read_bytes() == b"2"
+
+
+def test_an_older_file_is_brought_up_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A fact that was held by name is a field of the state; what nobody reads is gone."""
+    CaseFile.open(tmp_path).close()
+    with sqlite3.connect(tmp_path / "case.db") as db:
+        db.executescript(
+            "DROP TABLE state; DROP TABLE gap; PRAGMA user_version = 8;"
+            "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
+        )
+        facts = {"state": "differs", "mapped": "m", "update": 1, "source_software": "x",
+                 "identity": {"patient": {}}, "doubts": []}  # fmt: skip
+        rows = ((name, json.dumps(value)) for name, value in facts.items())
+        db.executemany("INSERT INTO fact VALUES (?, ?)", rows)
+    with pytest.raises(ConnectorError, match="no such column"):
+        CaseFile.open(tmp_path)  # no table `gap`: damaged
+    with sqlite3.connect(tmp_path / "case.db") as db:
+        assert db.execute("SELECT count(*) FROM fact").fetchone() == (6,)
+        assert db.execute("PRAGMA user_version").fetchone() == (8,)
+        db.execute("CREATE TABLE gap (what TEXT, kind TEXT, why TEXT, expected INTEGER)")
+    with CaseFile.open(tmp_path) as case:
+        assert (case.state.status, case.state.mapped_with) == ("differs", "m")
+        assert (case.state.route, case.state.unknown_outcomes) == ({"patient": {}}, [])
+        assert case.rows("SELECT name FROM state WHERE name = 'source_software'") == []
+        assert case.row("SELECT 1 FROM sqlite_master WHERE name = 'fact'") is None

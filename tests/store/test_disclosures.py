@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.store.disclosures import Anchor, Disclosure
-from connector.store.ledger import SCHEMA_VERSION, Ledger
+from connector.store.ledger import Ledger
+from connector.store.ledger_tables import SCHEMA_VERSION
 
 HANDLE, OTHER = "0123456789ab", "ba9876543210"
 CONTEXT = multiprocessing.get_context("forkserver")

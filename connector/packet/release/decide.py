@@ -43,8 +43,8 @@ class Barrier:
     also of a type that never travels must not be named in a logical reference. What has to be
     withheld because of another record is found by `withhold.spread`.
 
-    `inherited`: labels that a record has from another (`belong.inherit`). `rulings`: what persons
-    decided of single records. `holds`: why the packet can't be without what was withheld.
+    `inherited`: labels that a record has from another (`inherited_labels.inherit`). `rulings`: what
+    persons decided of single records. `holds`: why the packet can't be without what was withheld.
     """
 
     def __init__(

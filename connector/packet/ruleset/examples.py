@@ -1,7 +1,7 @@
 """What an example in a mapping file looks like: something small, and what the rules make of it.
 
-`connector mappings check` runs them (`check.py`). Records in them may lack what no rule asks for.
-They are looked at as of 2026-01-01.
+`connector mappings check` runs them (try_out/check.py). Records in them may lack what no rule
+asks for. They are looked at as of 2026-01-01.
 """
 
 from typing import Any, Literal

@@ -1,6 +1,6 @@
 """The rules a mappings folder may hold, as typed values: one class per kind of file or rule.
 
-An unknown key or a wrong value is an error; `mappings.load` adds file and line.
+An unknown key or a wrong value is an error; `loading.load` adds file and line.
 """
 
 import re

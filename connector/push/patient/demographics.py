@@ -26,7 +26,7 @@ def different_person(ours: dict[str, Any], theirs: dict[str, Any], on: str = "")
     Compared are family and given (together, of any name's use; case, diacritics and punctuation
     set aside), the full birth date and the gender; missing on either side counts as not agreeing.
     Where birth date and gender agree and a number is shared, names are compared loosely
-    (naming.py). Numbers that contradict, a multiple birth and names that are nobody's are never
+    (human_name.py). Numbers that contradict, a multiple birth and names that are nobody's are never
     the same person. `on`: the day by which a number is no longer in use. The answer names
     elements, never their values.
     """

@@ -3,8 +3,8 @@
 Routes: a person's choice; the request names the record there; a Patient that an earlier packet of
 ours created; the one hit of a search by identifiers; the one that `$match` is certain of; else a
 new Patient, if that is allowed. Those that are asked have to agree. Whichever it is, the record is
-read and compared (compare.py), and any doubt holds the case for a person. The destination's own
-Patient is never written.
+read and compared (demographics.py), and any doubt holds the case for a person. The destination's
+own Patient is never written.
 """
 
 from typing import Any
