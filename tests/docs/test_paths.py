@@ -15,6 +15,7 @@ from tests.support import ROOT
 _PATH = re.compile(r"(?<![\w*.:/-])(?:\w[\w.-]*/)*\w+\.py\b")
 _ROOMS = re.compile(r"`((?:[a-z_]+/)+)`")
 _ROW = re.compile(r"^\| (?:\d+ \| )?[^|`]+ \| `([\w/]+\.py)` \| (.+) \|$", re.MULTILINE)
+_NAMED = re.compile(r"`(\w+)(?:/|\.py)`")
 _WAYS = ("One record", "One request", "One gap")
 _LONGEST_WAY = 10
 # A path is below the repository or below connector/.
@@ -54,6 +55,21 @@ def test_a_room_that_is_named_is_there_and_each_is_named() -> None:
     files = {Path(name).stem for name in _PATH.findall(told)}
     measured = {corridor.name.replace(".", "/") for corridor in house.House().corridors()}
     assert not measured - rooms - files - {"__main__"}
+
+
+def test_rooms_and_corridors_stand_in_the_order_of_the_contracts() -> None:
+    layers = house.House().layers
+    told = page("architecture.md").partition("\n## Rooms")[2].partition("\n## ")[0]
+    rooms, _, corridors = told.partition("\n### Corridors")
+    first = re.findall(r"^\| ([^|]+) \|", rooms, re.MULTILINE)
+    named = _NAMED.findall(" ".join(first))
+    order = layers["connector"]
+    assert {*named, "__main__"} == order.keys()
+    assert named == sorted(named, key=order.__getitem__)
+    for room in ("pull", "packet", "push"):
+        order = layers[f"connector.{room}"]
+        found = [name for name in re.findall(rf"`{room}/(\w+)/`", corridors) if name in order]
+        assert found == sorted(found, key=order.__getitem__)
 
 
 def test_a_corridor_says_what_it_is_for() -> None:
