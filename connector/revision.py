@@ -11,7 +11,7 @@ from .job import Job
 from .progress import Progress, silent
 from .pull import forget_export
 from .request import Request
-from .store import chart, export, since, transitions, update
+from .store import earlier, export, since, transitions, update
 from .store.casefile import CaseFile
 from .store.packet import LETTER, authored
 from .store.state import required
@@ -37,7 +37,7 @@ def begin(job: Job, case: CaseFile, *, pull: bool) -> None:
             )
         if pull:
             found = {**found, "as_of": instant(job.clock())}
-            chart.begin_again(case, required(case.state.pulled_at or case.state.as_of))
+            earlier.begin_again(case, required(case.state.pulled_at or case.state.as_of))
             forget_export(case)
         transitions.begin_update(case, found, pull=pull)
 

@@ -20,7 +20,7 @@ from .instant import instant
 from .job import Job, at_work, begin_anew, edited
 from .pull import forget_export
 from .push import Found
-from .store import chart, route, transitions, update
+from .store import earlier, route, transitions, update
 from .store.casefile import CaseFile
 from .store.standing import Standing, standing
 from .store.state import required
@@ -58,7 +58,7 @@ def pull_again(job: Job) -> Standing:
             begin_anew(job, desk.case, same_patient=True)  # no record of it can be believed
         elif untouched and desk.case.state.pull_complete:
             with desk.case.commit():
-                chart.begin_again(desk.case, required(desk.case.state.as_of))
+                earlier.begin_again(desk.case, required(desk.case.state.as_of))
                 forget_export(desk.case)
                 transitions.pull_anew(desk.case)
         return _attempt(job, desk, State.PULLED, lambda: steps.go_on(job, desk, State.PULLED))

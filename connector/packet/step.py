@@ -84,7 +84,7 @@ def map_case(
     """Make the packet of a pulled case and put it in place of the one before.
 
     `as_of`: the case's one clock, a FHIR instant. `asked_at`: what it was in the first packet;
-    empty: this is the first. Sets the facts `packet_hash` and `owner_entry`
+    empty: this is the first. Sets in the state: `packet_hash` and `owner_entry`
     (the reference that stands for the destination's own Organization, or None) and `envelope` (what
     a Bundle of the packet has around its entries).
 

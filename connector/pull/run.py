@@ -15,7 +15,7 @@ from ..mappingfiles import PACKAGED, MappingFiles
 from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Source
-from ..store import chart, gaps
+from ..store import chart, earlier, gaps
 from ..store.casefile import CaseFile
 from ..store.chart import Record
 from ..store.state import required
@@ -55,7 +55,7 @@ def pull_chart(
     """Bring the chart of the request's patient, and the gaps, into the case file.
 
     Idempotent and resumable: goes on where it was stopped, asks again what failed, and returns at
-    once when nothing is left to ask. Sets the facts `source_patient` and, at
+    once when nothing is left to ask. Sets, in its state, `source_patient` and, at
     the end, `pull_complete`. Raises `Held` (which patient), `SourceFailed` (no R4 server, or one
     that gives nothing) or `Waiting`; what was pulled until then is kept.
     """
@@ -150,7 +150,7 @@ def _open(pull: Pull, found: Found, began: str) -> None:
         if fresh or case.state.pull_began is None:
             case.state.pull_began = began
         if again:
-            chart.keep_only(case, (query.key for query in planned if delta.is_narrowed(query)))
+            earlier.keep_only(case, (query.key for query in planned if delta.is_narrowed(query)))
         case.state.source_patient = found.record.id
         # The gaps are about to be told anew. One on pages that are already stored would not be
         # found again, so that query starts over.
@@ -236,7 +236,7 @@ def _finish(pull: Pull, began: str) -> None:
     inline.tell(pull)
     with pull.case.commit():
         pull.missing.report(pull.case, pull.settings.expected_gaps)
-        chart.compare_with_earlier(pull.case)
+        earlier.compare_with_earlier(pull.case)
         pull.case.state.pull_began = began
         pull.case.state.pull_complete = True
     pull.tell("done")

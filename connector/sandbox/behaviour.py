@@ -35,6 +35,7 @@ class Behaviour:
     entry_limit: int | None = None
     body_limit: int = 100_000_000
     if_match: bool = True  # False: ignored
+    if_match_on_delete: bool = False  # HAPI ignores it there
     conditional_create: bool = True  # False: If-None-Exist is ignored
     update_create: Mapping[str, bool] | None = (
         None  # declared by type, and what is False answers 405

@@ -146,17 +146,12 @@ class _Writing:
     def stage(self, change: Change, target: _Target) -> Applied:
         """The version a change leads to. Raises `Refusal`."""
         if change.method == "DELETE":
+            if self._behaviour.if_match_on_delete:
+                self._must_be_current(change, target)
             return self._delete(target)
         if target.found and not target.writes:
             return Applied(200, target.found)
-        if (
-            change.if_match
-            and self._behaviour.if_match
-            and target.found
-            and number(change.if_match) != target.found.number
-        ):
-            text = f"Trying to update {target.reference}, but not its current version"
-            raise Refusal(self._behaviour.stale_status, "conflict", text)
+        self._must_be_current(change, target)
         assert change.resource is not None  # _target refused the others
         rewrite(change.resource, self._resolve, self._renamed)
         resource = self._behaviour.stored(change.resource)
@@ -164,6 +159,16 @@ class _Writing:
         if not target.found and not search.satisfies(version, target.query):
             raise Refusal(400, "processing", "The resource does not satisfy its conditional URL")
         return Applied(200 if target.found else 201, version)
+
+    def _must_be_current(self, change: Change, target: _Target) -> None:
+        if (
+            change.if_match
+            and self._behaviour.if_match
+            and target.found
+            and number(change.if_match) != target.found.number
+        ):
+            text = f"Trying to write over {target.reference}, but not its current version"
+            raise Refusal(self._behaviour.stale_status, "conflict", text)
 
     def _delete(self, target: _Target) -> Applied:
         if target.found is None:

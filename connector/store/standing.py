@@ -9,14 +9,13 @@ from ..case import Facts, State, exit_codes
 from ..errors import Exit
 from ..gap import BROKEN, ItemKind
 from ..instant import instant
-from . import chart, coverage, delivery, gaps, packet, recalled, since
+from . import coverage, delivery, earlier, gaps, packet, recalled, since
 from .casefile import CaseFile
 from .need import need_of
+from .outcomes import counts
 from .reasons import late, reasons
 from .state import required
 from .update import number, opened
-
-_UNPROVED = ("sent", "accepted", "differs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
             {"what": g.what, "kind": g.kind, "why": g.why, "expected": g.expected}
             for g in gaps.of(case)
         ],
-        changes=[{"type": t, "how": how, "records": n} for t, how, n in chart.changes(case)],
+        changes=[{"type": t, "how": how, "records": n} for t, how, n in earlier.changes(case)],
         advice=outline.get("advice"),
         independence=outline.get("independence", []),
         independence_unseen=outline.get("independence_unseen", []),
@@ -148,35 +147,6 @@ def standing(case: CaseFile, now: datetime, goal: State = State.VERIFIED) -> Sta
         packet=_file(case, "packet.json"),
         receipt=_file(case, "receipt.json"),
     )
-
-
-def counts(case: CaseFile) -> dict[str, int]:
-    """pulled = selected + not_selected + withheld + entered_in_error + merged; what became of it.
-
-    `accepted`: taken, and nothing there can be read. `theirs`: sent once, changed or deleted there
-    before an update, and left so.
-    """
-    decided = dict(case.rows("SELECT outcome, count(*) FROM decision GROUP BY outcome"))
-    placed = dict(
-        case.rows("SELECT status, count(*) FROM delivery WHERE write_no > 0 GROUP BY status")
-    )
-    arrived = sum(placed.get(status, 0) for status in delivery.ARRIVED)
-    return {
-        "pulled": chart.count_records(case),
-        **{name.replace("-", "_"): decided.get(name, 0) for name in packet.OUTCOMES},
-        "sent": arrived + sum(placed.get(status, 0) for status in _UNPROVED),
-        "accepted": placed.get("accepted", 0),
-        "verified": arrived,
-        "theirs": placed.get("theirs", 0) + placed.get("removed", 0) - _ours_gone(case),
-    }
-
-
-def _ours_gone(case: CaseFile) -> int:
-    """How many resources we took away ourselves, one by one."""
-    found = case.row(
-        "SELECT count(*) FROM delivery WHERE status = 'removed' AND note = ?", (since.TAKEN_BACK,)
-    )
-    return int(found[0]) if found else 0
 
 
 def _late_minutes(facts: Facts) -> int | None:

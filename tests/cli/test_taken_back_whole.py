@@ -8,6 +8,7 @@ import pytest
 
 from tests import support
 from tests.cli.test_message import TELECOM, receiver
+from tests.relay import Asked, Relay
 from tests.sandbox_parts import Fault, Quirks
 
 AS_DOCUMENT = 'bundle = { kind = "document" }'
@@ -48,6 +49,24 @@ def test_one_that_they_changed_stays(world: support.World) -> None:
     held = take_back(world, "recall")
     assert (held.code, held.json["reasons"][0]["code"]) == (5, "remains")
     assert len(world.there()) == 1
+
+
+def test_one_that_they_change_at_that_moment_stays(tmp_path: Path) -> None:
+    guarding = Quirks(if_match_on_delete=True)
+    with support.world(tmp_path, destination={"quirks": guarding}) as world:
+        changed = list[dict[str, Any]]()
+
+        def change(asked: Asked) -> None:
+            if b"DELETE" in asked.method.encode() + asked.body and not changed:
+                changed.extend(world.there())
+                world.destination.put({**changed[0], "language": "en"})
+
+        with Relay(world.destination, change) as relay:
+            world.configure(destination=AS_DOCUMENT, destination_url=relay.base_url)
+            world.cli("transfer", world.request())
+            held = take_back(world, "recall")
+        assert (held.code, held.json["reasons"][0]["code"]) == (5, "remains")
+        assert [bundle["language"] for bundle in world.there()] == ["en"]
 
 
 @pytest.mark.parametrize("kind", ["drop-after", "drop-before"])

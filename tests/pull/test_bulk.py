@@ -14,7 +14,7 @@ from connector.failpoint import EXIT_KILLED
 from connector.fhir.lossless import encode
 from connector.gap import GapKind
 from connector.pull import forget_export
-from connector.store import chart
+from connector.store import earlier
 from connector.store.casefile import CaseFile
 from tests.pull.support import (
     NAMES,
@@ -145,7 +145,7 @@ def test_an_export_that_can_not_be_deleted_is_told_and_tried_again(tmp_path: Pat
         gap = pull(tmp_path, settings, id="pat").gap("export")
         assert (gap.kind, "could not be deleted" in gap.why) == ("not-asked", True)
         with CaseFile.open(tmp_path) as case:  # another pull, as `connector pull` asks for
-            chart.begin_again(case, "2026-01-01T00:00:00Z")
+            earlier.begin_again(case, "2026-01-01T00:00:00Z")
             forget_export(case)
             case.state.pull_complete = None
         server.clear_faults()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connector.store import chart
+from connector.store import earlier
 from connector.store.casefile import CaseFile
 from tests.pull.support import Pulled, condition, pull, small, source
 from tests.sandbox_parts import Fault, Quirks, Sandbox
@@ -19,7 +19,7 @@ LATER = datetime.now(UTC) + timedelta(days=2)
 
 def pull_again(folder: Path, server: Sandbox, since: datetime = LATER, **settings: Any) -> Pulled:
     with CaseFile.open(folder) as case, case.commit():
-        chart.begin_again(case, since.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        earlier.begin_again(case, since.strftime("%Y-%m-%dT%H:%M:%SZ"))
         case.state.pull_complete = None
     server.requests.clear()
     return pull(folder, source(server.base_url, **settings), id="pat")
@@ -27,7 +27,7 @@ def pull_again(folder: Path, server: Sandbox, since: datetime = LATER, **setting
 
 def changes(folder: Path) -> list[tuple[str, str, int]]:
     with CaseFile.open(folder) as case:
-        return chart.changes(case)
+        return earlier.changes(case)
 
 
 def asked(server: Sandbox, name: str) -> list[str]:

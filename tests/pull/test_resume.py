@@ -10,7 +10,7 @@ import pytest
 
 from connector import failpoint
 from connector.failpoint import EXIT_KILLED
-from connector.store import chart
+from connector.store import earlier
 from connector.store.casefile import CaseFile
 from tests.pull.support import (
     chart_of,
@@ -106,7 +106,7 @@ def test_ended_after_each_commit_in_turn(tmp_path: Path) -> None:
         server.put(condition("new"))
         server.delete("Condition/c3")
         with CaseFile.open(tmp_path / "first") as case, case.commit():
-            chart.begin_again(case, "2020-01-01T00:00:00Z")
+            earlier.begin_again(case, "2020-01-01T00:00:00Z")
             case.state.pull_complete = None
         for folder in ended_after_each_commit(tmp_path, server.base_url, tmp_path / "first"):
             pulled = pull(folder, settings, id="pat")
@@ -114,7 +114,7 @@ def test_ended_after_each_commit_in_turn(tmp_path: Path) -> None:
             assert "Condition/c3" not in pulled.records
             assert pulled.gaps == []
             with CaseFile.open(folder) as case:
-                assert chart.changes(case) == DIFFERENT
+                assert earlier.changes(case) == DIFFERENT
             again += 1
         assert again > 20
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from connector.case import State
-from connector.store import answers, chart, packet
+from connector.store import answers, earlier, packet
 from connector.store.casefile import CaseFile
 from connector.store.content import put_content
 from connector.store.schema import SCHEMA_VERSION
@@ -52,7 +52,7 @@ def test_a_pull_that_begins_again_keeps_what_people_brought(case: CaseFile) -> N
     supply(case, ONE)
     with case.commit():
         put_content(case, "b" * 64, 1, io.BytesIO(b"x"))
-    chart.keep_only(case, ())
+    earlier.keep_only(case, ())
     assert contents(case) == [ONE.sha256]
 
 

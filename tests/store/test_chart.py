@@ -6,7 +6,7 @@ import pytest
 
 from connector.fhir.lossless import sha256
 from connector.gap import Gap, GapKind, read
-from connector.store import chart, gaps
+from connector.store import chart, earlier, gaps
 from connector.store.casefile import CaseFile
 from connector.store.chart import Query, Record
 
@@ -113,12 +113,12 @@ def test_what_failed_is_asked_again_from_the_beginning(planned: CaseFile) -> Non
 def test_another_pull_keeps_the_records_and_forgets_the_plan(planned: CaseFile) -> None:
     chart.commit_page(planned, "Observation", URL, [record("1")], 1, None)
     gaps.add(planned, Gap(read("Device"), GapKind("failed"), ("x",)))
-    chart.begin_again(planned, "2026-11-22T10:00:00Z")
+    earlier.begin_again(planned, "2026-11-22T10:00:00Z")
     assert chart.queries(planned) == []
     assert gaps.of(planned) == []
     assert not chart.page_seen(planned, "Observation", URL)
     assert chart.has_record(planned, "Observation", "1")
-    chart.keep_only(planned, [])
+    earlier.keep_only(planned, [])
     assert chart.count_records(planned) == 0
-    chart.compare_with_earlier(planned)
-    assert chart.changes(planned) == [("Observation", "disappeared", 1)]
+    earlier.compare_with_earlier(planned)
+    assert earlier.changes(planned) == [("Observation", "disappeared", 1)]

@@ -183,7 +183,7 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
 
 
 def note_labels(pull: Gathering, url: str, labels: Any, context: Any) -> None:
-    """Keep what a Binary says of who may see it, for the map step: the fact `binaries`."""
+    """Keep what a Binary says of who may see it, for the map step: `CaseState.binaries`."""
     named = context.get("reference") if isinstance(context, dict) else None
     kept = dicts(labels)
     said = {"security": kept, "context": named if isinstance(named, str) else None}

@@ -1,6 +1,6 @@
 """A bulk export of one patient: started, waited for, fetched, deleted at the server.
 
-What is kept of it between runs is the fact `export`: that it was begun, the address of its status
+What is kept of it between runs is `CaseState.export`: that it was begun, the address of its status
 (so that it can be waited for, and deleted, whatever happens to us) and the files that are committed
 already. One whose address never came can't be deleted: that is told. A line of another patient
 stops it: then the export is not what was asked for.

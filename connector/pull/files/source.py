@@ -17,7 +17,7 @@ from ...gap import MENDABLE, GapKind
 from ...progress import Progress, silent
 from ...request import Request
 from ...settings import Source
-from ...store import chart, gaps
+from ...store import chart, earlier, gaps
 from ...store.casefile import CaseFile
 from ...store.chart import Record
 from ..attachments import inline
@@ -46,7 +46,7 @@ def pull_files(
 ) -> None:
     """Bring the chart of the request's patient, and the gaps, from `settings.files`.
 
-    As `pull_chart` does from a server: idempotent; sets the facts `source_patient` and
+    As `pull_chart` does from a server: idempotent; sets, in its state, `source_patient` and
     `pull_complete`. Raises `Held` (which patient) or `SourceFailed` (nothing there to read).
     """
     broken = any(gap.kind in MENDABLE for gap in gaps.of(case))
@@ -83,7 +83,7 @@ def _gather(gathering: Gathering, given: Files, register: Register, chosen: Chos
         case.state.pull_complete = None
         case.state.source_patient = patient.id
         chart.reopen_failed(case)
-        chart.keep_only(case, ())  # the files are read from the beginning each time
+        earlier.keep_only(case, ())  # the files are read from the beginning each time
         chart.put_record(case, patient, QUERY)
     for name in chosen.names:
         register.call(name, Key("Patient", patient.id))
@@ -108,7 +108,7 @@ def _gather(gathering: Gathering, given: Files, register: Register, chosen: Chos
         gathering.missing.report(case, gathering.settings.expected_gaps)
         for gap in told.gaps():
             gathering.gap(*gap)
-        chart.compare_with_earlier(case)
+        earlier.compare_with_earlier(case)
         case.state.pull_complete = True
 
 

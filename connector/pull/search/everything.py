@@ -2,7 +2,7 @@
 
 A gap goes only if the other way really brought what is missing, and never if the server refused
 the search: `$everything` may give what that account may see, and no more. What was filled, and
-how, stays in the fact `filled` and is shown with the plan.
+how, stays in `CaseState.filled` and is shown with the plan.
 """
 
 from collections.abc import Sequence

@@ -24,7 +24,7 @@ from .search import asks_match, carriers, gather
 def resolve(desk: Desk) -> None:
     """Settle who the patient and who the owner are at the destination. Writes nothing there.
 
-    Sets the case facts `destination_patient` (`Patient/ID`, or None: to be created), `owner`
+    Sets in the state: `destination_patient` (`Patient/ID`, or None: to be created), `owner`
     (`Organization/ID` or None) and `patient_resolved`. Raises `Held` (`identity`, `owner`,
     `doubled`) and `DestinationRefused`.
     """

@@ -59,10 +59,9 @@ class Signal:
 def announce(desk: Desk, now: str) -> None:
     """Announce the packet, or the update, and read that back. `now`: FHIR dateTime with offset.
 
-    Sets the facts `announced_at` (the first packet's) and `told_at` (this one's); what was begun
-    earlier keeps its own moment. Raises
-    `Held` (`theirs`) if somebody changed one of the two, `ReadBackDiffers`, `DestinationRefused`,
-    `Waiting`.
+    Sets in the state: `announced_at` (the first packet's) and `told_at` (this one's); what was
+    begun earlier keeps its own moment. Raises `Held` (`theirs`) if somebody
+    changed one of the two, `ReadBackDiffers`, `DestinationRefused`, `Waiting`.
     """
     begun = desk.case.state.announcing
     if begun is None:

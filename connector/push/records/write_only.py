@@ -47,7 +47,7 @@ def accept(desk: Desk) -> None:
 def announce(desk: Desk, now: str) -> None:
     """Make ServiceRequest and Task visible, each over the version that an answer told.
 
-    Sets the case fact `announced_at`. Raises `Held` (`theirs` if one was changed, `unclear` if it
+    Sets in the state: `announced_at`. Raises `Held` (`theirs` if one was changed, `unclear` if it
     can't be known whether it is out), `DestinationRefused`, `Waiting`.
     """
     begun = desk.case.state.announcing
@@ -92,7 +92,7 @@ def _must_be_ours(desk: Desk, signal: Signal) -> None:
 
 
 class _Announcement:
-    """The last writes. `begun`, a case fact: since when, what is out, what was sent last."""
+    """The last writes. `_begun` (`announcing`): since when, what is out, what was sent last."""
 
     def __init__(self, desk: Desk, begun: dict[str, Any]) -> None:
         self._desk = desk

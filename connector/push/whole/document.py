@@ -33,7 +33,7 @@ _HEAD = ("type", "identifier", "timestamp")
 def deliver(desk: Desk, document: Whole, now: str) -> None:
     """Send the document unless it stands there, and read it back. `now`: FHIR dateTime.
 
-    Sets the case fact `announced_at`: it is visible as soon as it is there. Raises
+    Sets in the state: `announced_at`: it is visible as soon as it is there. Raises
     `DestinationRefused`, `ReadBackDiffers`, `Waiting`, `Held`.
     """
     with at_destination():

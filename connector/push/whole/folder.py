@@ -37,7 +37,7 @@ def deliver(
     """Put the packet there, unless it was. `write` makes the zip at a path; `document` renders
     its bundle.json once more, to compare with. `now`: FHIR dateTime.
 
-    Sets the case facts `file` (name, sha256) and `announced_at`. Raises `DestinationRefused`,
+    Sets in the state: `file` (name, sha256) and `announced_at`. Raises `DestinationRefused`,
     `ReadBackDiffers`, `Held` (`unclear`).
     """
     with _on_disk():
@@ -73,7 +73,7 @@ def look(desk: Desk, kept: dict[str, Any]) -> tuple[Path, bool] | None:
 
 
 class _File:
-    """The zip on its way. `_kept`, a case fact: its name and hash, and whether it was put."""
+    """The zip on its way. `_kept` (`state.file`): its name and hash, and whether it was put."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

@@ -82,7 +82,7 @@ def ready(desk: Desk, message: Whole) -> int:
 def deliver(desk: Desk, message: Whole, cache_min: int, clock: Callable[[], datetime]) -> None:
     """Send the message, unless it has arrived. `cache_min`: as `ready` says.
 
-    Sets the case facts `response` and `announced_at`. Raises `Held` (`unclear`, `identity`),
+    Sets in the state: `response` and `announced_at`. Raises `Held` (`unclear`, `identity`),
     `DestinationRefused`, `Waiting`.
     """
     sending = _Sending(desk, message, cache_min, clock)
@@ -94,7 +94,7 @@ def deliver(desk: Desk, message: Whole, cache_min: int, clock: Callable[[], date
 
 
 class _Sending:
-    """One message on its way. `_kept`, a case fact: under which ids it left, when first."""
+    """One message on its way. `_kept` (`state.message`): under which ids it left, when first."""
 
     def __init__(
         self, desk: Desk, message: Whole, cache_min: int, clock: Callable[[], datetime]

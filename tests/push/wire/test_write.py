@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector import push
-from connector.endpoint import Endpoint
+from connector.endpoint import Answer, Endpoint
 from connector.errors import LockHeld, UsageError
 from connector.fhir.bundle import Write
 from connector.push import Desk
@@ -106,6 +106,26 @@ def test_the_ledger_of_the_day_before_gives_no_number_twice_and_no_answer_is_ove
     desk.ledger.answer(desk.handle, again, 412, "refused")
     push.announce(desk, NOW)
     assert outcomes(desk)[again] == "refused"
+
+
+def test_the_intent_is_committed_before_a_byte_leaves(desk_of: DeskOf) -> None:
+    """Looked at by other connections, at the moment of sending: in the ledger and the case file."""
+    seen = list[tuple[list[int], int]]()
+
+    class Looking(Endpoint):
+        def write(self, *given: Any, **named: Any) -> Answer:
+            with closing(sqlite3.connect(desk.case.folder / "case.db")) as case:
+                sql = "SELECT max(write_no) FROM delivery WHERE status = 'intended'"
+                [(number,)] = case.execute(sql)
+            open_yet = [number for number, outcome in outcomes(desk).items() if outcome is None]
+            seen.append((open_yet, number))
+            return super().write(*given, **named)
+
+    desk = desk_of(bundle={"max_entries": 3}, endpoint=Looking)
+    push.resolve(desk)
+    push.deliver(desk)
+    assert [(open_yet == [number]) for open_yet, number in seen] == [True] * len(seen)
+    assert len(seen) > 1
 
 
 def test_a_write_takes_the_turn_by_itself(desk_of: DeskOf) -> None:
