@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -64,7 +64,7 @@ def ours(site: Site, store: str) -> tuple[list[Measure], Writes]:
             ledger=ledger,
             handle=job.handle,
             fence=ledger.take(job.handle, *ids, request.due),
-            connect=partial(Endpoint, job.destination, "destination"),
+            opens=cache(partial(Endpoint, job.destination, "destination")),
             settings=job.destination,
             request=request,
             source=job.source,

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from pydantic import ValidationError
@@ -110,13 +110,12 @@ def at_work(job: Job, *, lost: bool = False) -> Iterator[push.Desk]:
             case.take(fence)
             if job.file is not None:
                 case.state.request_file = str(job.file.absolute())
-            types = types_of_chart(job.mappings.never_types)
             yield push.Desk(
                 case=case,
                 ledger=ledger,
                 handle=job.handle,
                 fence=fence,
-                connect=partial(Endpoint, job.destination, "destination", types=types),
+                opens=_opened_once(job),
                 settings=job.destination,
                 request=request,
                 source=job.source,
@@ -138,6 +137,20 @@ def _must_not_have_ended(job: Job, case: CaseFile, ledger: Ledger) -> None:
             " gets a new request_id; `connector recall REQUEST --receipt FILE` takes back what may"
             " still stand there.",
         )
+
+
+def _opened_once(job: Job) -> Callable[[], Endpoint]:
+    """Opens the destination when it is first asked for; whichever thread asks, it is the same."""
+    lock, opened = Lock(), list[Endpoint]()
+
+    def opens() -> Endpoint:
+        with lock:
+            if not opened:
+                types = types_of_chart(job.mappings.never_types)
+                opened.append(Endpoint(job.destination, "destination", types=types))
+            return opened[0]
+
+    return opens
 
 
 def _end_of_log(job: Job, ledger: Ledger) -> Anchor | None:

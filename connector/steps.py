@@ -4,14 +4,14 @@ The only module that knows it. Every step leaves committed rows, so a case goes 
 rows say it is, whoever runs it and however the last run ended.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from . import packet, push, revision, since, single, withdraw
 from .case import ARRIVED, State
+from .channel import channel_of
 from .endpoint import Endpoint
 from .errors import Held, ReadBackDiffers, SourceFailed, UsageError, Waiting
 from .fhir.lossless import encode
@@ -220,56 +220,19 @@ def _push(job: Job, desk: push.Desk) -> None:
     case = desk.case
     route.must_be_whole(case)
     with _receipt(job, desk):
-        if desk.kind != "files":  # a folder can't be asked who the patient is
+        channel = channel_of(job, desk)
+        if channel.asks_patient:
             push.resolve(desk)
-        send = _way(job, desk)
+        channel.ready()
         with case.commit():
             transitions.leave(case, desk.kind)
             update.drop_former(case, all_known=False)
-        send()
+        if not channel.settle():
+            channel.put()
     revision.told(case)
     single.go_on(job, desk)
     since.delivered(job, case)
     _arrived(case)
-
-
-def _way(job: Job, desk: push.Desk) -> Callable[[], None]:
-    """How the packet of this case travels. Raises what makes it impossible before it leaves."""
-    now = instant(job.clock())
-    if desk.kind == "files":
-        write = partial(packet.write, desk.case, "files")
-        document = partial(packet.render, desk.case, "document")
-        return partial(push.folder.deliver, desk, write, document, now)
-    if desk.kind == "document":
-        return partial(push.document.deliver, desk, _whole(desk), now)
-    if desk.kind == "message":
-        message = _whole(desk)
-        cache_min = push.message.ready(desk, message)
-        return partial(push.message.deliver, desk, message, cache_min, job.clock)
-    return partial(_in_writes, job, desk)
-
-
-def _whole(desk: push.Desk) -> push.Whole:
-    assert desk.kind in ("document", "message")
-    return push.bundle.gather(desk, packet.render(desk.case, desk.kind))
-
-
-def _in_writes(job: Job, desk: push.Desk) -> None:
-    """Record by record, then announced."""
-    now = instant(job.clock())
-    again = update.opened(desk.case) is not None
-    if again:
-        push.catch_up(desk, job.progress)
-    push.deliver(desk, job.progress)
-    if again:
-        push.refresh(desk)
-    if desk.reads:
-        push.read_back(desk, job.progress)
-    else:
-        push.write_only.accept(desk)
-    transitions.enter(desk.case, State.DELIVERED)
-    announce = push.announce if desk.reads else push.write_only.announce
-    announce(desk, now)
 
 
 def _arrived(case: CaseFile) -> None:
@@ -285,7 +248,7 @@ def verify(job: Job, desk: push.Desk) -> None:
     """Read everything that was announced once more, and write the receipt anew."""
     with _receipt(job, desk):
         if desk.can_verify:
-            _look_again(job, desk)
+            channel_of(job, desk).verify()
     _arrived(desk.case)
 
 
@@ -293,15 +256,6 @@ def check(job: Job, desk: push.Desk) -> None:
     """Read everything again, and what the consents say by now of what stands there."""
     since.look(job, desk.case)
     verify(job, desk)
-
-
-def _look_again(job: Job, desk: push.Desk) -> None:
-    if desk.kind == "document":
-        push.document.verify(desk, _whole(desk))
-    elif desk.kind == "files":
-        push.folder.verify(desk)
-    else:
-        push.verify(desk, job.progress)
 
 
 @contextmanager

@@ -179,7 +179,7 @@ def recall_outlook(job: Job, receipt: Path | None = None) -> list[dict[str, str]
     with at_work(job, lost=receipt is not None) as desk:
         if receipt is not None:
             withdraw.from_receipt(job, desk.case, receipt)
-        fates = withdraw.outlook(desk)
+        fates = withdraw.outlook(job, desk)
     return [{"there": fate.place, "fate": fate.fate, "why": fate.why} for fate in fates]
 
 

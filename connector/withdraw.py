@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from . import packet, push
 from .case import State
+from .channel import channel_of
 from .errors import Held, UsageError
 from .fhir.lossless import encode
 from .instant import instant
@@ -82,11 +83,11 @@ def go_on(job: Job, desk: push.Desk) -> None:
     transitions.enter(case, _DONE[made["how"]])
 
 
-def outlook(desk: push.Desk) -> list[Recalled]:
+def outlook(job: Job, desk: push.Desk) -> list[Recalled]:
     """What a recall would do with each resource. Writes nothing there."""
     if not has_left(desk.case):
         return []
-    return push.look(desk) if desk.record_by_record else push.recall_whole.look(desk)
+    return channel_of(job, desk).remove("", only_look=True)
 
 
 def _cancel(job: Job, desk: push.Desk, made: Withdrawal) -> list[str]:
@@ -96,8 +97,7 @@ def _cancel(job: Job, desk: push.Desk, made: Withdrawal) -> list[str]:
 
 
 def _recall(job: Job, desk: push.Desk, made: Withdrawal) -> list[str]:
-    recall = push.recall if desk.record_by_record else push.recall_whole.recall
-    fates = recall(desk, made["at"], job.progress)
+    fates = channel_of(job, desk).remove(made["at"])
     export.recall(desk.case, _report(desk, made, fates))
     remaining = sum(fate.fate == "remains" for fate in fates)
     if remaining:

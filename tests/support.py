@@ -167,7 +167,7 @@ release = "{release}"
                 ),
             )
             process.start()
-            process.join(120)
+            process.join(1200)
             assert process.exitcode is not None, "the command did not end"
             return Ran(process.exitcode, *(Path(name).read_text() for name in names[1:]))
 

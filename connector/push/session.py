@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
 
 from ..endpoint import Endpoint
 from ..errors import Answered, ConnectorError, DestinationRefused, EndpointError
@@ -37,24 +36,24 @@ ENDED = {
 class Desk:
     """One case at one destination.
 
-    `connect`: opens the destination, which reads its secrets. `fence`: the number under which this
-    process may write. `operator`: who sends, for the log.
+    `fence`: the number under which this process may write. `opens`: gives the destination, the same
+    each time. `operator`: who sends, for the log.
     """
 
     case: CaseFile
     ledger: Ledger
     handle: str
     fence: int
-    connect: Callable[[], Endpoint]
+    opens: Callable[[], Endpoint]
     settings: Destination
     request: Request
     source: Source
     operator: str
 
-    @cached_property
+    @property
     def endpoint(self) -> Endpoint:
-        """The destination, opened when it is first asked: whoever asks nothing reads no secret."""
-        return self.connect()
+        """The destination, opened when first asked: who asks nothing reads no secret of it."""
+        return self.opens()
 
     def patient(self) -> packet.Entry:
         """The packet's own Patient: the source's, in packet form."""

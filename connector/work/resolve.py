@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 from .. import push
 from ..case import State
+from ..channel import channel_of
 from ..errors import UsageError
 from ..fhir.lossless import decode
 from ..instant import instant
@@ -31,7 +32,7 @@ def look(job: Job) -> tuple[list[dict[str, Any]], Standing]:
             raise UsageError(
                 "the case has no packet yet", "`connector transfer REQUEST --dry-run` first."
             )
-        if desk.kind == "files":
+        if not channel_of(job, desk).asks_patient:
             raise UsageError("a folder can't be asked who the patient is", "Look there yourself.")
         own = desk.patient()
         judged = push.candidates(desk)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -207,12 +208,16 @@ def open_desk(
         ledger=ledger,
         handle=handle,
         fence=fence,
-        connect=lambda: endpoint(settings, "destination"),
+        opens=partial(_same, endpoint(settings, "destination")),
         settings=settings,
         request=asked,
         source=source,
         operator="records-office",
     )
+
+
+def _same(endpoint: Endpoint) -> Endpoint:
+    return endpoint
 
 
 def push_all(desk: push.Desk, now: str = NOW) -> dict[str, Any]:

@@ -4,11 +4,9 @@ A document is deleted if it stands as we left it, a file if nobody took it. The 
 taken away by the people there: it is listed, and a person says when it is done.
 """
 
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from ...progress import Progress, silent
 from ...store import delivery, recalled
 from ...store.recalled import Recalled
 from .. import unknown_outcome
@@ -26,15 +24,18 @@ _UNREAD = "nothing may be read there: nobody can know whether it is ours to remo
 _REMOVED = "removed, as the people there say"
 
 
-def look(desk: Desk) -> list[Recalled]:
+Fates = Callable[[Desk, bool], list[Recalled]]  # what becomes of it; True: it is taken away now
+
+
+def look(desk: Desk, fates: Fates) -> list[Recalled]:
     """What a recall would do. Writes nothing there."""
-    return _by_kind(desk, lambda *_: "", lambda _: None)
+    return fates(desk, False)
 
 
-def recall(desk: Desk, at: str, progress: Progress = silent) -> list[Recalled]:  # noqa: ARG001
+def recall(desk: Desk, fates_of: Fates) -> list[Recalled]:
     """Take away what can be; what became of it, also kept in the case. As `recall.recall`."""
     said = unknown_outcome.told_if_any(desk)
-    fates = _by_kind(desk, partial(_delete, desk), Path.unlink)
+    fates = fates_of(desk, True)
     if said == "absent":
         fates = [
             fate._replace(fate="gone", why=_REMOVED) if fate.fate == "remains" else fate
@@ -54,29 +55,36 @@ def _ask() -> dict[str, str]:
     return {"what": "the recalled packet", "why": "only the people there can look, and remove it"}
 
 
-def _by_kind(
-    desk: Desk, delete: Callable[[str, str | None], str], unlink: Callable[[Path], None]
-) -> list[Recalled]:
-    if desk.kind == "files":
-        return [_file(desk, unlink)]
-    if desk.kind == "document" and desk.reads:
-        with at_destination():
-            return [fate] if (fate := _document(desk, delete)) else []
-    if desk.kind == "transaction":
-        rows = [row for row in delivery.deliveries(desk.case) if row.write_no > 0]
-        places = [(row, f"{row.type}/{row.target_id or '?'}") for row in rows]
-        return [Recalled(row.type, row.id, place, "remains", _UNREAD) for row, place in places]
-    name = str((desk.case.state.message or {}).get("name") or desk.case.state.packet_hash)
-    place = desk.case.state.whole["place"] if desk.case.state.whole else desk.kind
-    why = _MESSAGE if desk.kind == "message" else _UNREAD
-    return [Recalled(document.BUNDLE, name, place, "remains", why)]
+def unread(desk: Desk, going: bool) -> list[Recalled]:  # noqa: ARG001
+    """Records, where nothing may be read."""
+    rows = [row for row in delivery.deliveries(desk.case) if row.write_no > 0]
+    places = [(row, f"{row.type}/{row.target_id or '?'}") for row in rows]
+    return [Recalled(row.type, row.id, place, "remains", _UNREAD) for row, place in places]
 
 
-def _document(desk: Desk, delete: Callable[[str, str | None], str]) -> Recalled | None:
-    """None: it never arrived."""
-    kept = desk.case.state.whole or document.looked_for(desk)
-    if kept is None:
-        return None
+def message_of(desk: Desk, going: bool) -> list[Recalled]:  # noqa: ARG001
+    """A message."""
+    name = (desk.case.state.message or {}).get("name")
+    return [_remains(desk, name, _MESSAGE)]
+
+
+def _remains(desk: Desk, name: str | None, why: str) -> Recalled:
+    whole = desk.case.state.whole
+    place = whole["place"] if whole else desk.kind
+    known = str(name or desk.case.state.packet_hash)
+    return Recalled(document.BUNDLE, known, place, "remains", why)
+
+
+def document_of(desk: Desk, going: bool) -> list[Recalled]:
+    """A document; nothing if it never arrived."""
+    if not desk.reads:
+        return [_remains(desk, None, _UNREAD)]
+    with at_destination():
+        kept = desk.case.state.whole or document.looked_for(desk)
+        return [] if kept is None else [_document(desk, kept, going)]
+
+
+def _document(desk: Desk, kept: Mapping[str, Any], going: bool) -> Recalled:
     place, name = kept["place"], str(desk.case.state.packet_hash)
     before = {row.place: row.fate for row in recalled.recalled(desk.case)}.get(place)
     there, version = read_version(desk, place)
@@ -85,7 +93,7 @@ def _document(desk: Desk, delete: Callable[[str, str | None], str]) -> Recalled 
         return Recalled(document.BUNDLE, name, place, "deleted" if ours else "gone", "")
     if version is None or version != kept["version"]:
         return Recalled(document.BUNDLE, name, place, "remains", CHANGED)
-    words = delete(place, version)
+    words = _delete(desk, place, version) if going else ""
     return Recalled(document.BUNDLE, name, place, "remains" if words else "deleted", words)
 
 
@@ -112,14 +120,16 @@ def _delete(desk: Desk, place: str, version: str | None) -> str:
     return f"not deleted: {brought.heard.words}" if brought.left else ""
 
 
-def _file(desk: Desk, unlink: Callable[[Path], None]) -> Recalled:
+def file_of(desk: Desk, going: bool) -> list[Recalled]:
+    """A file in a folder, if nobody took it."""
     kept = desk.case.state.file or {}
     name = str(kept.get("name") or desk.case.state.packet_hash)
     stands = folder.look(desk, kept)
     if stands is None:
-        return Recalled(document.BUNDLE, name, name, "remains", _TAKEN)
+        return [Recalled(document.BUNDLE, name, name, "remains", _TAKEN)]
     path, same = stands
     if not same:
-        return Recalled(document.BUNDLE, name, name, "remains", CHANGED)
-    unlink(path)
-    return Recalled(document.BUNDLE, name, name, "deleted", "")
+        return [Recalled(document.BUNDLE, name, name, "remains", CHANGED)]
+    if going:
+        path.unlink()
+    return [Recalled(document.BUNDLE, name, name, "deleted", "")]

@@ -18,10 +18,10 @@ from ...store.transitions import announced
 from ..patient.resolve import check_again
 from ..records.expected import Reading, judge
 from ..session import Desk, at_destination, parts
+from ..wire import write
 from ..wire.find import Place, read, search, version_of
 from ..wire.response import Heard, Kind
 from ..wire.retry import until_done
-from ..wire.write import intend, send, settle
 from . import bundle
 from .bundle import Whole
 
@@ -30,16 +30,32 @@ BUNDLE = "Bundle"
 _HEAD = ("type", "identifier", "timestamp")
 
 
+def settle(desk: Desk, document: Whole, now: str) -> bool:
+    """Whether the document stands there, as an earlier run left it; then it is read back.
+
+    Sets and raises what `deliver` does.
+    """
+    with at_destination():
+        write.settle(desk, None if desk.reads else "to be sent again")
+        place = _find(desk, document.identifier)
+    if place is not None:
+        _arrived(desk, document, place, now)
+    return place is not None
+
+
 def deliver(desk: Desk, document: Whole, now: str) -> None:
-    """Send the document unless it stands there, and read it back. `now`: FHIR dateTime.
+    """Send the document, which does not stand there, and read it back. `now`: FHIR dateTime.
 
     Sets in the state: `announced_at`: it is visible as soon as it is there. Raises
     `DestinationRefused`, `ReadBackDiffers`, `Waiting`, `Held`.
     """
+    with at_destination(), desk.turn:
+        place = _until_there(desk, document)
+    _arrived(desk, document, place, now)
+
+
+def _arrived(desk: Desk, document: Whole, place: Place, now: str) -> None:
     with at_destination():
-        settle(desk, None if desk.reads else "to be sent again")
-        with desk.turn:
-            place = _find(desk, document.identifier) or _until_there(desk, document)
         desk.case.state.whole = {"place": place.reference, "version": place.version}
         if desk.reads:
             delivery.take(desk.case, "sent", place.version)
@@ -118,13 +134,13 @@ def _until_there(desk: Desk, document: Whole) -> Place:
     desk.case.state.document = list(document.identifier)
     condition = {"ifNoneExist": "identifier={}|{}".format(*document.identifier)}
     kept = condition if desk.settings.write == "conditional" else {}
-    write = Write("", "POST", BUNDLE, document.body, kept)
+    creation = Write("", "POST", BUNDLE, document.body, kept)
     going = bundle.going(desk)
     there: list[Place] = []
 
     def once(writes: list[Write]) -> Heard:
-        holds = partial(intend, desk, going)
-        heard = send(desk, writes, "push", [document.key], holds=holds, whole=len(going))
+        holds = partial(write.intend, desk, going)
+        heard = write.send(desk, writes, "push", [document.key], holds=holds, whole=len(going))
         if heard.kind not in (Kind.DONE, Kind.UNCLEAR):
             raise bundle.not_taken(desk, heard.words, _REFUSED)
         return heard
@@ -134,7 +150,7 @@ def _until_there(desk: Desk, document: Whole) -> Place:
         there.extend([found] if found else [])
         return [] if found else writes
 
-    _, heard = until_done(desk, [write], once, left)
+    _, heard = until_done(desk, [creation], once, left)
     if not there:
         raise DestinationRefused(
             f"push: {heard.words}; the document is not known to be there",

@@ -28,30 +28,6 @@ _MODE = 0o640  # who takes it reads it by the group of the folder
 _PIECE = 1 << 18
 
 
-def deliver(
-    desk: Desk,
-    write: Callable[[Path], None],
-    document: Callable[[], Iterable[bytes]],
-    now: str,
-) -> None:
-    """Put the packet there, unless it was. `write` makes the zip at a path; `document` renders
-    its bundle.json once more, to compare with. `now`: FHIR dateTime.
-
-    Sets in the state: `file` (name, sha256) and `announced_at`. Raises `DestinationRefused`,
-    `ReadBackDiffers`, `Held` (`unclear`).
-    """
-    with _on_disk():
-        file = _File(desk)
-        if not file.was_put():
-            file.make(write, document)
-            file.put()
-    with desk.case.commit():
-        unknown_outcome.settled(desk)
-        desk.case.state.whole = {"place": file.name, "version": None}
-        _mark(desk, *file.proved)
-        announced(desk.case, now)
-
-
 def verify(desk: Desk) -> None:
     """Compare the file with the one that was put there. `ReadBackDiffers`.
 
@@ -72,20 +48,55 @@ def look(desk: Desk, kept: dict[str, Any]) -> tuple[Path, bool] | None:
         return (path, _sha256(path) == kept["sha256"]) if path.is_file() else None
 
 
-class _File:
-    """The zip on its way. `_kept` (`state.file`): its name and hash, and whether it was put."""
+class File:
+    """The zip on its way. `_kept` (`state.file`): its name and hash, and whether it was put.
+
+    When it is there, sets in the state: `file` (name, sha256), `whole` and `announced_at`.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self.proved = ("verified", "")  # status and note
+        self._proved = ("verified", "")  # status and note
         self.name = f"{desk.case.state.packet_hash}.zip"
-        folder = _folder(desk)
+        with _on_disk():
+            folder = _folder(desk)
         self._target, self._part = folder / self.name, folder / f".{self.name}"
         kept = desk.case.state.file or {}
         self._kept: dict[str, Any] = kept if kept.get("name") == self.name else {}
 
-    def was_put(self) -> bool:
+    def was_put(self, now: str) -> bool:
         """Settle what an earlier run did. Raises `Held` if nobody can know, `ReadBackDiffers`."""
+        with _on_disk():
+            was = self._was_put()
+        if was:
+            self._arrived(now)
+        return was
+
+    def put(
+        self,
+        write: Callable[[Path], None],
+        document: Callable[[], Iterable[bytes]],
+        now: str,
+    ) -> None:
+        """Put the packet there. `write` makes the zip at a path; `document` renders its bundle.json
+        once more, to compare with. `now`: FHIR dateTime.
+
+        Raises `DestinationRefused`, `ReadBackDiffers`.
+        """
+        with _on_disk():
+            self._make(write, document)
+            self._put()
+        self._arrived(now)
+
+    def _arrived(self, now: str) -> None:
+        desk = self._desk
+        with desk.case.commit():
+            unknown_outcome.settled(desk)
+            desk.case.state.whole = {"place": self.name, "version": None}
+            _mark(desk, *self._proved)
+            announced(desk.case, now)
+
+    def _was_put(self) -> bool:
         desk = self._desk
         if not self._kept:
             return False
@@ -101,11 +112,11 @@ class _File:
             self._keep({})
             return False
         else:
-            self.proved = ("accepted", unknown_outcome.ARRIVED)
+            self._proved = ("accepted", unknown_outcome.ARRIVED)
         settle(desk)
         return True
 
-    def make(self, write: Callable[[Path], None], document: Callable[[], Iterable[bytes]]) -> None:
+    def _make(self, write: Callable[[Path], None], document: Callable[[], Iterable[bytes]]) -> None:
         """Write it under its hidden name, and read it back."""
         self._part.unlink(missing_ok=True)
         write(self._part)
@@ -115,7 +126,7 @@ class _File:
             if archive.testzip() is not None or _digest(file) != _digest_of(document()):
                 raise _differs()
 
-    def put(self) -> None:
+    def _put(self) -> None:
         """Give it its name: from here on it is theirs."""
         desk, sha256 = self._desk, _sha256(self._part)
         going = bundle.going(desk)

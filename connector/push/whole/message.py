@@ -79,22 +79,12 @@ def ready(desk: Desk, message: Whole) -> int:
     return statement.reliable_cache_min
 
 
-def deliver(desk: Desk, message: Whole, cache_min: int, clock: Callable[[], datetime]) -> None:
-    """Send the message, unless it has arrived. `cache_min`: as `ready` says.
+class Sending:
+    """One message on its way. `cache_min`: as `ready` says.
 
-    Sets in the state: `response` and `announced_at`. Raises `Held` (`unclear`, `identity`),
-    `DestinationRefused`, `Waiting`.
+    `_kept` (`state.message`): under which ids it left, when first. What arrives sets in the state:
+    `response` and `announced_at`.
     """
-    sending = _Sending(desk, message, cache_min, clock)
-    with at_destination():
-        if not sending.has_arrived():
-            check_again(desk)
-            with desk.turn:
-                sending.until_answered()
-
-
-class _Sending:
-    """One message on its way. `_kept` (`state.message`): under which ids it left, when first."""
 
     def __init__(
         self, desk: Desk, message: Whole, cache_min: int, clock: Callable[[], datetime]
@@ -127,8 +117,14 @@ class _Sending:
         return False
 
     def until_answered(self) -> None:
-        """Send it, and again where that can't make two of it."""
-        left, heard = until_done(self._desk, [self._message], self._send, self._left)
+        """Send it, and again where that can't make two of it.
+
+        Raises `Held` (`unclear`, `identity`), `DestinationRefused`, `Waiting`.
+        """
+        with at_destination():
+            check_again(self._desk)
+            with self._desk.turn:
+                left, heard = until_done(self._desk, [self._message], self._send, self._left)
         if not left:
             return
         if heard.kind is _Kind.NOT_NOW:

@@ -7,5 +7,5 @@ Never twice: the intent is committed, with its row of the log, before bytes leav
 one without an answer is settled by reading. Never over the receiver's work: a second write names
 the version that it replaces (If-Match), and no Task beyond `requested` is written. Never endless:
 tries are counted, and one write holds no more than the destination takes. Nothing else of the push
-sends bytes.
+sends bytes, tries again (`retry.py`) or writes over what stands there (`change.py`).
 """
