@@ -47,7 +47,7 @@ WRITE = (
     Mutant(
         "write: the Patient is not looked at again before a message",
         "connector/push/whole/message.py",
-        "check_again(desk)",
+        "check_again(self._desk)",
         "pass",
         "tests/cli/test_patient_again.py",
     ),

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -139,10 +140,10 @@ def test_a_write_takes_the_turn_by_itself(desk_of: DeskOf) -> None:
 
 
 def test_where_a_secret_cannot_be_read_nothing_is_intended(desk_of: DeskOf) -> None:
-    def without_secret(*_: Any, **__: Any) -> Endpoint:
+    def without_secret() -> Endpoint:
         raise UsageError("no secret")
 
-    desk = desk_of(endpoint=without_secret)
+    desk = replace(desk_of(), opens=without_secret)
     create = Write("", "POST", "Patient", b"{}", {})
     with pytest.raises(UsageError):
         exchange(desk, create, "create", "deliver", 1, partial(by_entries, []))
