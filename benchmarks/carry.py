@@ -21,7 +21,7 @@ from connector import packet
 from connector.fhir.lossless import decode, encode, sha256
 from connector.packet.carry.record import Carrier
 from connector.packet.record.links import Links
-from connector.packet.release.redact import Withheld
+from connector.packet.release.withheld import Withheld
 from connector.request import PatientChoice, Request
 from connector.settings import Destination, Source
 from connector.store import chart

@@ -222,8 +222,3 @@ def _toml_lines(text: str) -> Lines:
             key = tuple(part.strip(' "') for part in stripped.split("=", 1)[0].split("."))
             lines[(*table, *key)] = number
     return lines
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of connector.toml."""
-    return Config.model_json_schema()

@@ -17,8 +17,8 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from connector.fhir.ids import derived_id
-from connector.sandbox import Sandbox
 from tests.push import packets
+from tests.sandbox_parts import Sandbox
 
 ROOM = "connector.push"
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")

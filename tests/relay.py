@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from connector.sandbox import Sandbox
+from tests.sandbox_parts import Sandbox
 
 _PASSED = ("content-type", "accept", "if-none-exist", "if-match", "prefer", "cache-control")
 

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from connector.fhir.lossless import decode
-from connector.sandbox import Fault, Quirks, Sandbox
 from connector.sandbox.references import links
 from connector.sandbox.store import Version
 from connector.sandbox.terms import terms
 from tests import support
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 RELEASED = support.ROOT / "fixtures" / "released"
 PATIENT = "HTEST-1"

@@ -24,13 +24,13 @@ from connector.errors import ConnectorError
 from connector.failpoint import EXIT_KILLED, arm
 from connector.fhir.lossless import encode
 from connector.push.evidence.receipt_check import check
-from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store.ledger import Ledger
 from tests import support
 from tests.push.conftest import TRANSACTIONS, WHOLE, dangling, doubled, one
 from tests.push.packets import HANDLE, chart, observation, open_desk, push_all, put_packet
 from tests.push.test_deliver import circle
 from tests.push.test_limits import letter
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 RUNS_MAX = 60  # of one round: faults end, kills become fewer, so it has to end well before
 REFUSED = "not taken here"

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from connector.sandbox import Sandbox
+from tests.sandbox_parts import Sandbox
 
 ROOT = Path(__file__).parent.parent
 CHARTS = ROOT / "fixtures" / "charts"

@@ -14,7 +14,7 @@ from ..errors import Exit
 from ..store import anchors, auditfile, shown
 from ..store.ledger import Ledger
 from ..store.private import write_private
-from ..view import terminal
+from ..view import tables
 from . import common
 
 
@@ -112,7 +112,7 @@ def show(config_path: Path, case: str | None, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return 0
-    for line in terminal.disclosures(rows):
+    for line in tables.disclosures(rows):
         click.echo(line)
     return 0
 

@@ -22,6 +22,8 @@ from ..request import Request
 from ..store.casefile import CaseFile
 from ..store.standing import Standing
 from ..view import terminal
+from ..view.outline import independence
+from ..view.outline import outline as outline_lines
 from ..work.requests import read_request
 from .shown import REWIND
 
@@ -160,7 +162,7 @@ def tell(stands: Standing, as_json: bool, *, doubts: Doubts = "first") -> int:
     elif sys.stdout.isatty():
         tell_page(values)
     else:
-        for line in terminal.independence(values) if doubts == "all" else ():
+        for line in independence(values) if doubts == "all" else ():
             click.echo(line)
         if doubts != "first":
             values["independence"] = []
@@ -176,7 +178,7 @@ def tell_page(values: dict[str, Any]) -> None:
 
 def tell_outline(outline: dict[str, Any], stands: dict[str, Any]) -> None:
     """Print what would leave, to whom, under which rule, and the hash to approve."""
-    for line in terminal.outline(outline, stands, ids=sys.stdout.isatty()):
+    for line in outline_lines(outline, stands, ids=sys.stdout.isatty()):
         click.echo(line)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..config import load
-from ..view import terminal
+from ..view import tables
 from ..work.worklist import worklist
 from . import common
 
@@ -28,6 +28,6 @@ def command(config: Path, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return 0
-    for line in terminal.cases(rows, now):
+    for line in tables.cases(rows, now):
         click.echo(line)
     return 0

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..config import load
-from ..view import terminal
+from ..view import tables, terminal
 from ..work.sync import sync
 from . import common
 
@@ -52,5 +52,5 @@ def command(config: Path, folder: Path, news: bool, as_json: bool) -> int:
         values = {"exit_code": int(summary.exit_code), "requests": summary.lines}
         click.echo(json.dumps(values, indent=2))
     else:
-        click.echo(terminal.summary(summary.lines, int(summary.exit_code)))
+        click.echo(tables.summary(summary.lines, int(summary.exit_code)))
     return int(summary.exit_code)

@@ -12,6 +12,7 @@ import msgspec
 
 from .identifiers import pairs
 from .lossless import decode, members
+from .shapes import items
 
 # The one element of each type that holds whom it is about, where that may be a Patient.
 _SUBJECT = (
@@ -41,6 +42,7 @@ TAKE_PART = frozenset({"Appointment", "AppointmentResponse", "SupplyRequest"})
 # Of these one that names nobody is nobody's: a device of the ward, a report on a population.
 PERHAPS_NOBODYS = frozenset({"Device", "MeasureReport"})
 SEVERAL_PEOPLE = frozenset({"Group", "Person"})
+ENCOUNTERS = ("Encounter", "EpisodeOfCare")  # a record of one of these is of its patient
 OTHER_PEOPLE = frozenset({"Practitioner", "PractitionerRole", "RelatedPerson"})
 
 # Where to look, whatever the type is: whom it is about; then who takes part, where others than
@@ -89,14 +91,9 @@ def encounters(body: bytes) -> list[str]:
 
 def _logical(reference: Mapping[str, Any]) -> list[str]:
     stated = reference.get("type")
-    kinds = [stated] if isinstance(stated, str) else ["Encounter", "EpisodeOfCare"]
+    kinds = [stated] if isinstance(stated, str) else list(ENCOUNTERS)
     named = pairs(reference.get("identifier"))
     return [f"{kind}?identifier={s}|{v}" for kind in kinds for s, v in named if v]
-
-
-def items(value: Any) -> list[Any]:
-    """A value as a list: an element may come as one, wrongly or rightly."""
-    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def text(top: Mapping[str, msgspec.Raw], name: str) -> str:

@@ -5,7 +5,7 @@ import re
 
 _PLAIN = re.compile(r"[A-Za-z0-9+/]*")
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
-_OTHER_ALPHABET = str.maketrans("-_", "+/")
+FROM_URL_SAFE = str.maketrans("-_", "+/")
 
 
 def content(data: str) -> bytes | None:
@@ -15,7 +15,7 @@ def content(data: str) -> bytes | None:
     """
     begins = _DATA_URL.match(data)
     text = "".join((data[begins.end() :] if begins else data).split())
-    text = text.rstrip("=").translate(_OTHER_ALPHABET)
+    text = text.rstrip("=").translate(FROM_URL_SAFE)
     if len(text) % 4 == 1 or not _PLAIN.fullmatch(text):
         return None
     return base64.b64decode(text + "=" * (-len(text) % 4))

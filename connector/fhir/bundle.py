@@ -9,6 +9,7 @@ import msgspec
 from . import salvage
 from .lossless import UndecodableError, decode, elements, encode, unique_members
 from .record import labelled
+from .shapes import as_dict, dicts, items, objects_in
 
 _GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
 _GRADES = ("certain", "probable", "possible", "certainly-not")
@@ -115,7 +116,7 @@ def responses(body: bytes) -> list[dict[str, Any]]:
     if not (isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)):
         raise UndecodableError("a Bundle whose entries are no objects")
     told = (entry.get("response") for entry in entries)
-    return [response if isinstance(response, dict) else {} for response in told]
+    return [as_dict(response) for response in told]
 
 
 def _split(body: bytes) -> tuple[Mapping[str, _Json], Sequence[_Json]]:
@@ -137,8 +138,7 @@ def labels_of(top: Mapping[str, _Json]) -> list[Any]:
         meta = decode(top["meta"]) if "meta" in top else None
     except UndecodableError:
         return []
-    labels = meta.get("security") if isinstance(meta, dict) else None
-    return [x for x in labels if isinstance(x, dict)] if isinstance(labels, list) else []
+    return dicts(as_dict(meta).get("security"))
 
 
 def _under(entry: PageEntry, labels: list[Any]) -> PageEntry:
@@ -163,10 +163,10 @@ def _total(top: Mapping[str, _Json]) -> int | None:
 
 def _next(links: Any) -> str | None:
     # A converter from XML writes one link as an object instead of a list of one.
-    items = links if isinstance(links, list) else [links] if links is not None else []
-    if not all(isinstance(item, dict) for item in items):
+    listed = items(links)
+    if not all(isinstance(item, dict) for item in listed):
         raise UndecodableError("links that are no links")  # one of them may be the next page
-    following = [item.get("url") for item in items if item.get("relation") == "next"]
+    following = [item.get("url") for item in listed if item.get("relation") == "next"]
     if not following:
         return None
     if not (len(set(map(str, following))) == 1 and isinstance(following[0], str) and following[0]):
@@ -175,8 +175,8 @@ def _next(links: Any) -> str | None:
 
 
 def _self(links: Any) -> str | None:
-    for link in links if isinstance(links, list) else [links]:
-        if isinstance(link, dict) and link.get("relation") == "self":
+    for link in objects_in(links):
+        if link.get("relation") == "self":
             url = link.get("url")
             return url if isinstance(url, str) else None
     return None
@@ -200,9 +200,8 @@ def _entry(raw: _Json) -> PageEntry:
 
 
 def _grade(search: dict[str, Any]) -> str:
-    extensions = search.get("extension")
-    for extension in extensions if isinstance(extensions, list) else []:
-        if isinstance(extension, dict) and extension.get("url") == _GRADE:
+    for extension in dicts(search.get("extension")):
+        if extension.get("url") == _GRADE:
             code = extension.get("valueCode")
             return code if isinstance(code, str) and code in _GRADES else ""
     return ""

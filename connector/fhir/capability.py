@@ -5,6 +5,7 @@ from typing import Any
 
 from ..printable import printable
 from .lossless import UndecodableError, decode
+from .shapes import dicts, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,17 @@ def parse(body: bytes) -> Capability:
     if not isinstance(statement, dict) or statement.get("resourceType") != "CapabilityStatement":
         raise UndecodableError("not a CapabilityStatement")
     software = statement.get("software")
-    rest = next((r for r in _dicts(statement.get("rest")) if r.get("mode") == "server"), {})
-    resources = [r for r in _dicts(rest.get("resource")) if _is_type(r.get("type"))]
+    rest = next((r for r in dicts(statement.get("rest")) if r.get("mode") == "server"), {})
+    resources = [r for r in dicts(rest.get("resource")) if _is_type(r.get("type"))]
     operations = _names(rest.get("operation")) | {
         name for r in resources if r["type"] == "Patient" for name in _names(r.get("operation"))
     }
-    messaging = _dicts(statement.get("messaging"))
+    messaging = dicts(statement.get("messaging"))
     exports = [
         _canonical(operation.get("definition"))
         for r in resources
         if r["type"] == "Patient"
-        for operation in _dicts(r.get("operation"))
+        for operation in dicts(r.get("operation"))
         if str(operation.get("name")).lstrip("$") == "export"
     ]
     return Capability(
@@ -60,7 +61,7 @@ def parse(body: bytes) -> Capability:
         software=_text(software.get("name")) if isinstance(software, dict) else "",
         search={r["type"]: frozenset(_names(r.get("searchParam"))) for r in resources},
         operations=frozenset(name.lstrip("$") for name in operations),
-        interactions=frozenset(_text(i.get("code")) for i in _dicts(rest.get("interaction"))),
+        interactions=frozenset(_text(i.get("code")) for i in dicts(rest.get("interaction"))),
         update_create={
             r["type"]: r["updateCreate"]
             for r in resources
@@ -71,22 +72,14 @@ def parse(body: bytes) -> Capability:
         reliable_cache_min=max(map(_minutes, messaging), default=0),
         export=exports[0] if exports else "",
         may={
-            r["type"]: frozenset(str(i.get("code")) for i in _dicts(r.get("interaction")))
+            r["type"]: frozenset(str(i.get("code")) for i in dicts(r.get("interaction")))
             for r in resources
         },
-        refers={r["type"]: frozenset(_strings(r.get("searchRevInclude"))) for r in resources},
+        refers={r["type"]: frozenset(texts(r.get("searchRevInclude"))) for r in resources},
     )
 
 
 _MINUTES_MAX = 366 * 24 * 60
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _strings(value: Any) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def _minutes(messaging: dict[str, Any]) -> int:
@@ -109,4 +102,4 @@ def _canonical(value: Any) -> str:
 
 
 def _names(value: Any) -> set[str]:
-    return {item["name"] for item in _dicts(value) if isinstance(item.get("name"), str)}
+    return {item["name"] for item in dicts(value) if isinstance(item.get("name"), str)}

@@ -13,7 +13,8 @@ from . import base64binary
 from .lossless import UndecodableError, decode, encode
 from .recordtarget import may_name_people, patients
 from .references import tidy
-from .subject import Person, Whose
+from .subject import Person
+from .whose import Whose
 
 _DEPTH_MAX = 4  # of documents in one another
 BLANK = b"\xef\xbb\xbf \t\r\n"

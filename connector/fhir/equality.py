@@ -35,11 +35,6 @@ class Relation(NamedTuple):
     why: str = ""
 
 
-def compare(sent: bytes, read: bytes, base_url: str = "") -> Verdict:
-    """Whether what was read back is what was sent: the verdict of `relation`."""
-    return relation(sent, read, base_url).verdict
-
-
 def relation(sent: bytes, read: bytes, base_url: str = "") -> Relation:
     """How what was read back relates to what was sent. References must already be the receiver's.
 

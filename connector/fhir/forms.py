@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from . import base64binary
 from .references import local_part
 
 # Elements of type dateTime or instant in R4 that do not end in DateTime or Instant. None of these
@@ -36,7 +37,6 @@ _TIME = re.compile(
 )  # fmt: skip
 _BASE64 = re.compile(r"([A-Za-z0-9+/_-]*)(={0,2})", re.ASCII)
 _BREAKS = str.maketrans("", "", " \t\r\n")
-_URL_SAFE = str.maketrans("-_", "+/")
 
 
 class Form(StrEnum):
@@ -95,7 +95,7 @@ def _bytes(name: str, around: str, text: str) -> str | None:
     match = _BASE64.fullmatch(text.translate(_BREAKS))
     if match is None or len(match[1]) % 4 == 1:
         return None
-    digits = match[1].translate(_URL_SAFE)
+    digits = match[1].translate(base64binary.FROM_URL_SAFE)
     return base64.b64encode(base64.b64decode(digits + "=" * (-len(digits) % 4))).decode()
 
 

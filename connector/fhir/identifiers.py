@@ -3,6 +3,7 @@
 from typing import Any
 
 from .lossless import decode, members
+from .shapes import objects_in
 
 
 def identifiers(body: bytes) -> frozenset[tuple[str, str]]:
@@ -14,10 +15,8 @@ def identifiers(body: bytes) -> frozenset[tuple[str, str]]:
 def pairs(value: Any) -> list[tuple[str, str]]:
     """Of the `identifier` of a resource or a Reference, decoded: those with system and value."""
     found = []
-    for item in value if isinstance(value, list) else [value]:
-        system, number = (
-            (item.get("system"), item.get("value")) if isinstance(item, dict) else (None, None)
-        )
+    for item in objects_in(value):
+        system, number = item.get("system"), item.get("value")
         if isinstance(system, str) and isinstance(number, str) and system.strip():
             found.append((system.strip(), number.strip()))
     return found

@@ -3,8 +3,9 @@
 from copy import deepcopy
 from typing import Any
 
+from .attachments import attachment_nodes
 from .gate import required
-from .references import attachment_nodes, objects
+from .references import objects
 
 _ERROR = "entered-in-error"
 # Types whose `status` may say so (the required value sets of R4).

@@ -7,6 +7,8 @@ a terminal. Neither is ever repeated.
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from .shapes import as_dict
+
 # valueset-issue-type.html
 _CODES = """
     invalid structure required value invariant security login unknown expired forbidden suppressed
@@ -50,7 +52,7 @@ def codes(found: Iterable[Issue]) -> str:
 
 
 def _issue(one: Any) -> Issue:
-    said = one if isinstance(one, dict) else {}
+    said = as_dict(one)
     code = said.get("code")
     known = code if isinstance(code, str) and code in _KNOWN else ""
     return Issue(said.get("severity") not in _MILD, known)

@@ -5,10 +5,8 @@ list of fields is needed. Spans are byte offsets into the record, so that everyt
 a reference stays byte for byte what the source sent.
 """
 
-import base64
-import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -29,10 +27,6 @@ _LITERAL = re.compile(
 )
 _CONDITIONAL = re.compile(r"(?P<type>[A-Za-z]{2,})\?(?P<query>.+)\Z")
 _BLANK = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"  # what programs leave around a string
-# Attachment elements of R4 by the name of their member (datatypes.html#Attachment is used there).
-_ATTACHMENT_NAMES = r"attachment|presentedForm|photo|image|content|form|document|[a-z]\w*Attachment"
-_ATTACHMENT = re.compile(rf"(?:{_ATTACHMENT_NAMES})\Z")
-_ATTACHMENT_HINT = re.compile(rf'"(?:{_ATTACHMENT_NAMES})"\s*:'.encode())
 
 
 class Kind(Enum):
@@ -199,45 +193,6 @@ def make_logical(resource: Any, identifier: Callable[[str], dict[str, str] | Non
             node.setdefault("identifier", logical)
 
 
-def attachments(data: bytes) -> list[dict[str, Any]]:
-    """Every Attachment in a record that has a `url`, decoded."""
-    if b'"url"' not in data or not _ATTACHMENT_HINT.search(data):
-        return []
-    return [a for a in attachment_nodes(decode(data)) if isinstance(a.get("url"), str)]
-
-
-def attachment_places(data: bytes, url: str) -> list[str]:
-    """The paths of the Attachments with this `url` in a record: `content.attachment`."""
-    found: list[str] = []
-    stack: list[tuple[str, Any]] = [("", decode(data))]
-    while stack:
-        path, node = stack.pop()
-        if isinstance(node, list):
-            stack += [(path, item) for item in node]
-        elif isinstance(node, dict):
-            if _ATTACHMENT.match(path.rpartition(".")[2]) and node.get("url") == url:
-                found.append(path)
-            stack += [(f"{path}.{name}".lstrip("."), child) for name, child in node.items()]
-    return sorted(found)
-
-
-def checksums(content: bytes) -> dict[str, Any]:
-    """`size` and `hash` of an Attachment that holds `content`."""
-    # R4 Attachment.hash is SHA-1 by definition: a checksum, not a protection.
-    sha1 = hashlib.sha1(content, usedforsecurity=False).digest()
-    return {"size": len(content), "hash": base64.b64encode(sha1).decode("ascii")}
-
-
-def attachment_nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Every Attachment object inside a decoded resource."""
-    for node in objects(value):
-        for name, child in node.items():
-            if _ATTACHMENT.match(name):
-                for item in child if isinstance(child, list) else [child]:
-                    if isinstance(item, dict):
-                        yield item
-
-
 def objects(value: Any) -> Iterator[dict[str, Any]]:
     """Every JSON object inside a decoded value, itself included."""
     stack: list[Any] = [value]
@@ -264,53 +219,3 @@ def _base(url: str) -> tuple[str, str | None, int | None, str] | None:
     except ValueError:  # no address at all, so no server's
         return None
     return parts.scheme, parts.hostname, port, parts.path.rstrip("/").lower()
-
-
-def reference_order(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
-    """Groups of nodes in an order in which every reference points backwards or into its group.
-
-    `edges`: node → nodes it refers to (unknown ones are ignored). Groups are the strongly
-    connected components (Tarjan 1972, without recursion: charts have chains thousands long); a
-    group of more than one node is a reference cycle and has to be written together.
-    """
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    on_stack: set[str] = set()
-    stack: list[str] = []
-    groups: list[list[str]] = []
-    for root in edges:
-        if root in index:
-            continue
-        work = [(root, iter(edges[root]))]
-        index[root] = low[root] = len(index)
-        stack.append(root)
-        on_stack.add(root)
-        while work:
-            node, targets = work[-1]
-            for target in targets:
-                if target not in edges:
-                    continue
-                if target not in index:
-                    index[target] = low[target] = len(index)
-                    stack.append(target)
-                    on_stack.add(target)
-                    work.append((target, iter(edges[target])))
-                    break
-                if target in on_stack:
-                    low[node] = min(low[node], index[target])
-            else:
-                work.pop()
-                if work:
-                    parent = work[-1][0]
-                    low[parent] = min(low[parent], low[node])
-                if low[node] == index[node]:
-                    groups.append(_popped(stack, node))
-                    on_stack.difference_update(groups[-1])
-    return groups
-
-
-def _popped(stack: list[str], down_to: str) -> list[str]:
-    group = [stack.pop()]
-    while group[-1] != down_to:
-        group.append(stack.pop())
-    return group

@@ -20,6 +20,7 @@ TASK_INPUT = _own("task-input")  # mode | hinge-item | missing-item | sent-separ
 PLACER = _own("placer-identifier")  # system of the PLAC identifier when the source has none
 
 ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
+CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 NPI = "http://hl7.org/fhir/sid/us-npi"
 _NPI_NAMES = frozenset({NPI, "urn:oid:2.16.840.1.113883.4.6", "2.16.840.1.113883.4.6"})
 URI = "urn:ietf:rfc:3986"  # identifier-registry: the value is a URI

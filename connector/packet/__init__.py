@@ -1,15 +1,20 @@
-"""The map step: assess, select, withhold, author. See `map_case` and mappings/README.md."""
+"""The map step: assess, select, withhold, author. See `map_case` and mappings/README.md.
+
+In: the chart and gaps of the case file, the request, the mapping set, `as_of`. Out: the packet, its
+hash, and a decision for every record: pulled = selected + not selected + withheld + entered in
+error + merged. The same in gives the same bytes out. Never leaked: what is withheld does not show.
+"""
 
 from .author.cancellation import cancellation
 from .author.news import Revision
 from .checklist.answers import known_items
 from .record.dates import interval
 from .record.media_type import HEAD, media_type
-from .release.consents import consents_hash, consents_say
+from .release.consents import consents_say
 from .release.override import not_releasable
 from .render.bundle import must_be_sendable, render
 from .render.handover import Shape, write
-from .render.outline import Line, Outline, Tally
+from .render.outline import Line, Outline
 from .render.reference_targets import not_allowed
 from .ruleset.loading import load
 from .ruleset.mappings import Mappings
@@ -27,10 +32,8 @@ __all__ = [
     "Outline",
     "Revision",
     "Shape",
-    "Tally",
     "cancellation",
     "check",
-    "consents_hash",
     "consents_say",
     "explain",
     "interval",

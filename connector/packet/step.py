@@ -6,15 +6,12 @@ the chart: the first keeps a row per record, the second writes packet bodies as 
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from itertools import chain
-from typing import Any, Literal
+from typing import Literal
 
 from ..errors import Held, SourceFailed
-from ..fhir.identifiers import identifiers
 from ..fhir.ids import derived_id
-from ..gap import Gap, GapKind, Wanted
 from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Destination, Source
@@ -28,16 +25,18 @@ from ..store.rulings import rulings
 from ..store.update import former_hashes, vanished
 from . import bodies
 from .author.composition import sections
+from .author.confidentiality import high_water, notices_for
 from .author.news import News, Revision
-from .author.resources import Content, Writer, high_water, notices_for
+from .author.resources import Content, Writer
 from .carry.coverage import Coverage, Named
 from .carry.record import Carrier
 from .carry.rules_in_force import changing
-from .carry.subject_reference import LiteralSubject
+from .carry.subject_reference import subject_of
 from .chart.duplicates import merge, same_notes, same_records
 from .chart.index import Row, Unreadable, as_cut, body, read_rows
 from .chart.inherited_labels import inherit, resolved
 from .chart.match import Shelf
+from .chart.minors import mark_minors
 from .checklist.advice import Amount, advise
 from .checklist.answers import answers
 from .checklist.assess import Known, assess
@@ -50,20 +49,21 @@ from .record.attachment import Attached
 from .record.dates import interval
 from .record.endpoint_secrets import Secrets
 from .record.links import Links
-from .record.security_labels import Labels
-from .record.sensitive_kinds import hold_sensitive, kinds_that_leave, with_minors
+from .record.sensitive_kinds import hold_sensitive
 from .release.authorization import authorization, statement
-from .release.consents import consents_hash, gather
-from .release.decide import UNREADABLE, Barrier
+from .release.consent_reviews import consents_hash
+from .release.consents import gather
+from .release.decide import Barrier, tell_unreadable
 from .release.keys_in_documents import BY_TEXT, keyed
 from .release.near_withheld import BY_LINK, near
 from .release.redact import cut
 from .release.requested import must_travel, named
+from .release.sensitive import sensitive_kinds
 from .release.withhold import spread
 from .render.outline import Outline, outline
 from .ruleset.change import Rule
 from .ruleset.mappings import Mappings
-from .ruleset.rules import KEYED, NEAR
+from .ruleset.release_rules import KEYED, NEAR
 
 _FIRST = Revision()
 
@@ -102,7 +102,7 @@ def map_case(
     _has_patient(patient, rows)
     places = resolved(rows)
     inherited = inherit(rows, places)
-    _mark_minors(rows, patient, case, mappings, _instant(as_of))
+    mark_minors(rows, patient, case, mappings, _instant(as_of))
     # A consent is judged when the packet is about to leave, the rest as the chart was read.
     judged_at = max(_instant(as_of), _instant(case.state.consents_at or as_of))
     patient_id = patient.partition("/")[2]
@@ -159,10 +159,10 @@ def map_case(
         (NEAR, BY_LINK, near(leaving, rows, barred, mappings.selection.shared)),
         (KEYED, BY_TEXT, keyed(case, leaving, secrets)),
     ]
-    sensitive = _sensitive(leaving, for_a_person, mappings)
+    sensitive = sensitive_kinds(leaving, for_a_person, mappings)
     with _held_with(case, decided):
         hold_sensitive(sensitive, mappings.heuristic, request, barrier.released)
-    subject = _subject(case, source, patient)
+    subject = subject_of(case, source, patient)
     carrier = Carrier(
         links,
         source.id,
@@ -226,7 +226,7 @@ def map_case(
         bodies.update(writer, revision, news),
     )
     with case.commit():
-        _tell_unreadable(case, barred)
+        tell_unreadable(case, barred)
         digest = replace_packet(
             case, decided.values(), [finding.line() for finding in findings], entries
         )
@@ -293,48 +293,6 @@ def _held_with(case: CaseFile, decided: Mapping[str, Decision]) -> Iterator[None
     except Held:
         keep_undone(case, decided.values())
         raise
-
-
-def _mark_minors(
-    rows: dict[str, Row], patient: str, case: CaseFile, mappings: Mappings, at: datetime
-) -> None:
-    """Some kinds of record are of one more kind while the patient is a minor."""
-    minors = mappings.heuristic.minors
-    birth = str((body(case, patient) or {}).get("birthDate", ""))
-    for key, row in rows.items():
-        if row.kinds and (kinds := with_minors(row.kinds, minors, birth, at)) != row.kinds:
-            rows[key] = replace(row, kinds=kinds)
-
-
-def _sensitive(
-    leaving: Sequence[Row], besides: Sequence[tuple[str, str, list[str]]], mappings: Mappings
-) -> dict[str, Any]:
-    """The sensitive kinds that leave, for whoever decides. Never in the packet.
-
-    `besides`: kind, how it is known, and keys of what else that person has to see.
-    """
-    labels, heuristic = Labels(mappings.labels), mappings.heuristic
-    guessed = {row.key: row.kinds for row in leaving if row.kinds}
-    labelled = {row.key: labels.lists(row.labels) for row in leaving if row.labels}
-    kinds = kinds_that_leave(guessed, labelled, heuristic)
-    kinds += [
-        {"kind": kind, "by": by, "records": sorted(keys)} for kind, by, keys in besides if keys
-    ]
-    return {"kinds": kinds, "caveat": heuristic.caveat if kinds else ""}
-
-
-def _tell_unreadable(case: CaseFile, barred: dict[str, Decision]) -> None:
-    for decision in barred.values():
-        if decision.rule == UNREADABLE:
-            wanted = Wanted(decision.type, role="a record that can't be read")
-            gaps.add(case, Gap((wanted,), GapKind.FAILED, ("its JSON can't be decoded",)))
-
-
-def _subject(case: CaseFile, source: Source, patient: str) -> LiteralSubject:
-    resource_type, _, resource_id = patient.partition("/")
-    record = chart.record(case, resource_type, resource_id)
-    carried = identifiers(record.body) if record else frozenset()
-    return LiteralSubject(f"Patient/{derived_id(source.id, resource_type, resource_id)}", carried)
 
 
 def _attached(case: CaseFile, url: str) -> Attached | None:

@@ -1,4 +1,9 @@
-"""Pull one patient's whole chart from a FHIR server or files; say what could not be had."""
+"""Pull one patient's whole chart from a FHIR server or files; say what could not be had.
+
+In: the request, the source. Out, in the case file: records byte for byte, and a `Gap` for all that
+was wanted and not had. Never the wrong patient, never silent, never endless, never to a stranger;
+committed page by page, so that any run may end anywhere and the next goes on.
+"""
 
 from .bulk.delete import forget as forget_export
 from .consents import consents_now, keep_consents

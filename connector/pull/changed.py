@@ -39,9 +39,9 @@ def ask_again(pull: Pull, since: str) -> bool:
     planned = pull.searches()
     # What has a gap is asked anew by a later run.
     types = _changed(pull, since, planned) - broken_types(gaps.of(pull.case))
-    standing = [q for q in chart.queries(pull.case) if q.pages and _type(q) in types]
-    unasked = types - {_type(query) for query in standing}
-    for query in [*standing, *(query for query in planned if _type(query) in unasked)]:
+    standing = [q for q in chart.queries(pull.case) if q.pages and q.type in types]
+    unasked = types - {query.type for query in standing}
+    for query in [*standing, *(query for query in planned if query.type in unasked)]:
         why = f"{query.why}; again, as records changed during the pull"
         chart.add_queries(pull.case, [query])
         chart.ask_otherwise(pull.case, replace(narrow(pull, query, since), why=why))
@@ -67,7 +67,7 @@ def _changed(pull: Pull, since: str, planned: Iterable[Query]) -> set[str]:
         except EndpointError as error:
             pull.still_there(error)
 
-    wanted = [query for query in planned if _type(query) in pull.wanted_types]
+    wanted = [query for query in planned if query.type in pull.wanted_types]
     pull.workers.each(look, [q for q in wanted if UPDATED in narrow(pull, q, since).url])
     return types
 
@@ -82,7 +82,3 @@ def _news(pull: Pull, url: str) -> tuple[set[str], bool]:
         if isinstance(found, Record) and not chart.holds(pull.case, found):
             types.add(found.type)
     return types, page.next_url is None
-
-
-def _type(query: Query) -> str:
-    return query.key.partition("?")[0]

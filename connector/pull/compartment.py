@@ -42,4 +42,3 @@ BESIDE: dict[str, tuple[str, ...]] = {"Device": ("patient",), "Task": ("patient"
 OWN_TYPES = frozenset({"Patient", "Provenance", *COMPARTMENT, *BESIDE})
 
 # About several people at once: never pulled, whoever returns them or refers to them.
-SEVERAL_PEOPLE = frozenset({"Group", "Person"})

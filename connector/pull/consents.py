@@ -9,12 +9,13 @@ from urllib.parse import quote
 
 from ..endpoint import Endpoint
 from ..errors import Answered, EndpointError, Forbidden, Held, NotFhir, SourceFailed
-from ..fhir.subject import Whose, person
+from ..fhir.about import SEVERAL_PEOPLE
+from ..fhir.subject import person
+from ..fhir.whose import Whose
 from ..settings import Source
 from ..store import chart, records
 from ..store.casefile import CaseFile
 from ..store.chart import Record
-from .compartment import SEVERAL_PEOPLE
 from .files.closure import QUERY
 from .input.given import Files
 from .lookup import DEMANDS, ask, page_of

@@ -9,6 +9,7 @@ from ..fhir import bundle
 from ..fhir.lossless import UndecodableError, decode, members
 from ..fhir.outcome import codes, issues
 from ..fhir.record import Peek, peek
+from ..fhir.shapes import objects_in
 
 _PAGES_MAX = 20
 DEMANDS = (400, 422)  # answers to a search that lacks something, or has what the server won't take
@@ -31,9 +32,8 @@ def carries(body: bytes, token: str) -> bool:
     system, bar, value = token.rpartition("|")
     found = members(body).get("identifier")
     listed = decode(found) if found is not None else []
-    for item in listed if isinstance(listed, list) else [listed]:
-        has = isinstance(item, dict) and item.get("value") == value
-        if has and (not bar or (item.get("system") or "") == system):
+    for item in objects_in(listed):
+        if item.get("value") == value and (not bar or (item.get("system") or "") == system):
             return True
     return False
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from ..endpoint import Endpoint
 from ..errors import Answered, EndpointError, Held, SourceFailed
-from ..fhir.about import items
 from ..fhir.lossless import UndecodableError, decode, sha256
 from ..fhir.names import words
 from ..fhir.record import peek
 from ..fhir.references import Kind, Target, parse
+from ..fhir.shapes import items
 from ..request import PatientChoice
 from ..store.casefile import CaseFile
 from ..store.chart import Record

@@ -9,7 +9,8 @@ from ..fhir.about import SUBJECT, TAKE_PART
 from ..fhir.lossless import UndecodableError, decode, sha256
 from ..fhir.record import peek
 from ..fhir.salvage import deeper_than
-from ..fhir.subject import Person, Whose
+from ..fhir.subject import Person
+from ..fhir.whose import Whose
 from ..gap import GapKind
 from ..store.chart import Record
 
@@ -30,7 +31,7 @@ UNREADABLE = Problem(GapKind.FAILED, "at least one record could not be read")
 SUBSETTED = Problem(GapKind.REFUSED, "the server sent at least one record only in part (SUBSETTED)")
 TOO_DEEP = Problem(GapKind.FAILED, f"at least one record is nested deeper than {_DEPTH_MAX} levels")
 ANOTHER_PATIENT = Problem(GapKind.FAILED, "a record of another patient came back")
-SEVERAL_PEOPLE = Problem(GapKind.FAILED, "a record about several people, which is not taken")
+ABOUT_SEVERAL = Problem(GapKind.FAILED, "a record about several people, which is not taken")
 UNNAMED = Problem(
     GapKind.FAILED, "a record that does not say whose it is, in an answer that may be anybody's"
 )
@@ -38,6 +39,12 @@ NAMED_OTHERWISE = Problem(
     GapKind.FAILED,
     "a record that gives its patient another name, and nothing to know them by: not taken",
 )
+NAMES_ANOTHER = Problem(GapKind.REFUSED, "names another person beside the patient")
+NO_PATIENT = Problem(GapKind.NOT_ASKED, "is about something that is no patient: not taken")
+# of references
+TO_ANOTHER = Problem(GapKind.NOT_ASKED, "a reference to another patient is not followed")
+TO_SEVERAL = Problem(GapKind.NOT_ASKED, "a record about several people is not pulled")
+ELSEWHERE = Problem(GapKind.NOT_ASKED, "references to other servers are not followed")
 ABOUT_NO_PATIENT = Problem(GapKind.FAILED, "a record that names no patient came back")
 
 
@@ -101,7 +108,7 @@ def _of(whose: Whose, resource_type: str, came: Came) -> Problem | None:
     if whose is Whose.STRANGER:
         return ANOTHER_PATIENT
     if whose is Whose.SEVERAL:
-        return SEVERAL_PEOPLE
+        return ABOUT_SEVERAL
     if whose is Whose.OTHERWISE:
         return NAMED_OTHERWISE
     if whose is Whose.OWN or came is Came.REFERRED:

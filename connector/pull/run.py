@@ -6,6 +6,7 @@ from contextlib import closing
 from ..endpoint import Endpoint
 from ..errors import EndpointError, Held, SourceFailed
 from ..fhir import capability as capabilities
+from ..fhir.about import SEVERAL_PEOPLE
 from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
 from ..fhir.subject import person
@@ -21,7 +22,7 @@ from ..store.state import required
 from . import changed, delta
 from .attachments import fetch, inline
 from .bulk import delete, export
-from .compartment import OWN_TYPES, SEVERAL_PEOPLE
+from .compartment import OWN_TYPES
 from .context import Pull
 from .gaps import Missing
 from .granted import not_granted

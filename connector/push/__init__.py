@@ -5,7 +5,7 @@ over the receiver's work, never silently. Every step can run again, alone, after
 """
 
 from . import unknown_outcome
-from .evidence.disclosure import account, approver
+from .evidence.disclosure import account
 from .evidence.receipt import Signing, receipt, signed, signing_key
 from .patient import choice
 from .patient.candidates import Judged
@@ -33,7 +33,6 @@ __all__ = [
     "Whole",
     "account",
     "announce",
-    "approver",
     "bundle",
     "cancel",
     "candidates",

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..fhir import base64binary
+from ..fhir.attachments import attachment_nodes, checksums
 from ..fhir.lossless import decode, encode, sha256
-from ..fhir.references import attachment_nodes, checksums
 from ..fhir.systems import TAG
 from ..store import ahead, packet
 from ..store.casefile import CaseFile

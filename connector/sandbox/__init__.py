@@ -1,17 +1,8 @@
-"""An embedded FHIR R4 server on loopback, with faults on demand. In memory, synthetic data only."""
+"""An embedded FHIR R4 server on loopback, in memory: what `demo` and `sandbox` run. Synthetic data
+only. Tests add what other servers do, and what goes wrong (`Behaviour`, `Extension`)."""
 
+from .behaviour import Behaviour, Extension
 from .embedded import Sandbox
-from .faults import Fault
-from .guard import Authority, Client, Protection
-from .quirks import Quirks
 from .server import RequestRecord
 
-__all__ = [
-    "Authority",
-    "Client",
-    "Fault",
-    "Protection",
-    "Quirks",
-    "RequestRecord",
-    "Sandbox",
-]
+__all__ = ["Behaviour", "Extension", "RequestRecord", "Sandbox"]

@@ -10,23 +10,17 @@ from urllib.parse import parse_qsl
 
 from ..fhir.lossless import UndecodableError, decode, encode
 from . import bundles
-from .bulk import Bulk
+from .behaviour import Behaviour, Extension
 from .capability import capability_statement
 from .everything import everything
 from .exchange import Request, Response
-from .guard import Guard
-from .match import match
-from .messages import Messages
 from .outcome import Refusal, Resource, outcome
 from .pages import Pages, Result
-from .quirks import Quirks, check, heeded, readable
 from .search import Query, included, search, updated
 from .store import Store, Version
 from .transaction import Change, apply, declared, types
 
 _JSON_TYPES = {"application/fhir+json", "application/json", "application/json+fhir"}
-
-_SMART = [".well-known", "smart-configuration"]
 
 
 class Api:
@@ -35,31 +29,28 @@ class Api:
     def __init__(
         self,
         store: Store,
-        quirks: Quirks,
+        behaviour: Behaviour,
+        extension: Extension,
         base: str,
         page_size: int,
         bearer_token: str | None,
-        guard: Guard | None = None,
     ) -> None:
         self.lock = RLock()
         self._store = store
-        self._quirks = quirks
+        self._behaviour = behaviour
         self._base = base
         self._page_size = page_size
         self._bearer_token = bearer_token
-        self.guard = guard
+        self._extension = extension
         self._pages = Pages(
-            base, quirks.page_links, quirks.expires_after, totals=quirks.page_totals
+            base, behaviour.page_links, behaviour.expires_after, totals=behaviour.page_totals
         )
-        self.bulk = Bulk(store, quirks.bulk, base) if quirks.bulk else None
-        self.messages = Messages(quirks)
         self._started = datetime.now(UTC)
 
     def answer(self, request: Request) -> Response:
         """The answer; a refusal and a body that is not JSON become OperationOutcomes."""
         try:
-            if self.guard:
-                self.guard.check(request)
+            self._extension.enter(request)
             with self.lock:
                 return self._route(request) if self._authorized(request) else _unauthorized()
         except Refusal as refusal:
@@ -73,29 +64,22 @@ class Api:
         return request.headers.get("authorization") == f"Bearer {self._bearer_token}"
 
     def _route(self, request: Request) -> Response:
-        if self.guard and request.method == "GET" and list(request.path) == _SMART:
-            return self.guard.configuration()
         if request.path == ["metadata"] and request.method == "GET":
-            statement = capability_statement(self._base, self._quirks, self._started)
+            statement = capability_statement(self._base, self._behaviour, self._started)
+            self._extension.declare(statement)
             return Response(200, encode(statement))
-        if self.bulk is not None and (found := self.bulk.answer(request)) is not None:
+        if (found := self._extension.answer(request)) is not None:
             return found
         if request.method == "GET" and "_getpages" in dict(request.query):
             return Response(200, self._pages.next(request.query, request.url))
         match request.method, *request.path:
             case ("POST",):
                 return self._bundle(request)
-            case "POST", "Patient", "$match" if self._quirks.match is not None:
-                return Response(200, encode(match(self._store, self._quirks, _resource(request))))
-            case "POST", "$process-message" if self._quirks.messages is not None:
-                return self.messages.process(_resource(request))
             case "GET", name:
                 return self._search(request, name, request.query)
             case "POST", name, "_search":
-                if self._quirks.post_search != 200:
-                    raise Refusal(self._quirks.post_search, "not-supported", "No search by POST")
                 return self._search(request, name, _form(request))
-            case "GET", "Patient", id_, "$everything" if self._quirks.everything:
+            case "GET", "Patient", id_, "$everything" if self._behaviour.everything:
                 return self._everything(request, id_)
             case "GET", name, id_ if not id_.startswith(("$", "_")):
                 return self._read(request, f"{name}/{id_}", None)
@@ -113,13 +97,13 @@ class Api:
         raise Refusal(400, "not-supported", text)
 
     def _read(self, request: Request, reference: str, number: str | None) -> Response:
-        declared(self._quirks, reference.partition("/")[0])
-        readable(self._quirks, reference.partition("/")[0])
+        declared(self._behaviour, reference.partition("/")[0])
+        self._behaviour.may_read(reference.partition("/")[0])
         latest = self._store.latest(reference)
         found = self._store.version(reference, number) if number else latest
         if found is None:
             raise Refusal(404, "not-found", f"Resource {reference} is not known")
-        if found.deleted and self._quirks.gone_status == 404:
+        if found.deleted and self._behaviour.gone_status == 404:
             raise Refusal(404, "not-found", f"Resource {reference} is not known")
         if found.deleted:
             raise Refusal(410, "deleted", f"Resource was deleted at {found.last_updated}")
@@ -129,7 +113,7 @@ class Api:
 
     def _history(self, reference: str) -> Response:
         """All versions on one page, the latest first; a deletion has no resource."""
-        declared(self._quirks, reference.partition("/")[0])
+        declared(self._behaviour, reference.partition("/")[0])
         versions = self._store.history(reference)
         if not versions:
             raise Refusal(404, "not-found", f"Resource {reference} is not known")
@@ -146,18 +130,16 @@ class Api:
         return Response(200, encode(bundle))
 
     def _search(self, request: Request, name: str, query: Query) -> Response:
-        declared(self._quirks, name)
-        readable(self._quirks, name)
-        check(self._quirks, name, query)
-        found = search(self._store, name, heeded(self._quirks, query))
+        declared(self._behaviour, name)
+        self._behaviour.may_read(name)
+        self._behaviour.check(request.method, name, query)
+        found = search(self._store, name, self._behaviour.heeded(query))
         strict = "handling=strict" in request.headers.get("prefer", "")
-        if found.ignored and (strict or self._quirks.unknown_parameter == "refuse"):
+        if found.ignored and (strict or self._behaviour.unknown_parameter == "refuse"):
             text = f"Unknown search parameter {found.ignored[0]} for {name}"
             raise Refusal(400, "processing", text)
-        if not found.matches and self._quirks.nothing_found == "404":
-            raise Refusal(404, "not-found", "Nothing was found")
-        if not found.matches and self._quirks.nothing_found == "warning":
-            return Response(200, encode(outcome("warning", "processing", "Nothing was found")))
+        if not found.matches and (said := self._behaviour.none_found()):
+            return said
         served = self._shown(request)
         matches = [
             (match, [v for v in included(self._store, match, query) if v.type in served])
@@ -172,7 +154,7 @@ class Api:
         asked = [
             name for key, value in request.query if key == "_type" for name in value.split(",")
         ]
-        since = dict(heeded(self._quirks, request.query)).get("_since")
+        since = dict(self._behaviour.heeded(request.query)).get("_since")
         found = everything(self._store, patient, self._shown(request), asked)
         if since is not None:
             found = [version for version in found if updated(version, f"ge{since}")]
@@ -181,8 +163,7 @@ class Api:
 
     def _shown(self, request: Request) -> list[str]:
         """The types that are served, as far as the token reaches."""
-        served, guard = types(self._quirks), self.guard
-        return [name for name in served if guard is None or guard.shows(request, name)]
+        return [n for n in types(self._behaviour) if self._extension.shows(request, n)]
 
     def _first_page(self, request: Request, result: Result, query: Query) -> Response:
         asked = dict(query)
@@ -192,18 +173,18 @@ class Api:
             raise Refusal(400, "processing", "_count is not a number") from None
         if asked.get("_summary") == "count":
             count = 0
-        count = max(0, min(count, self._quirks.page_max))
+        count = max(0, min(count, self._behaviour.page_max))
         return Response(200, self._pages.first(result, count, request.url))
 
     def _write(self, request: Request, url: str) -> Response:
         change = Change(
             method=request.method,
             url=url,
-            resource=None if request.method == "DELETE" else _resource(request),
+            resource=None if request.method == "DELETE" else resource_of(request),
             if_match=request.headers.get("if-match"),
             if_none_exist=request.headers.get("if-none-exist"),
         )
-        [applied] = apply(self._store, self._quirks, [change])
+        [applied] = apply(self._store, self._behaviour, [change])
         if request.method == "DELETE":
             said = "Deleted" if applied.version else "Not deleted: there is no such resource"
             return Response(200, encode(outcome("information", "informational", said)))
@@ -215,11 +196,11 @@ class Api:
         return Response(applied.status, b"" if minimal else applied.version.body, headers)
 
     def _bundle(self, request: Request) -> Response:
-        bundle = _resource(request)
+        bundle = resource_of(request)
         if bundle["resourceType"] != "Bundle":
             raise Refusal(400, "processing", "Only a Bundle can be posted to the base")
         get = partial(self._get, request.headers.get("authorization", ""))
-        response = bundles.process(self._store, self._quirks, bundle, get)
+        response = bundles.process(self._store, self._behaviour, bundle, get)
         return Response(200, encode(response))
 
     def _get(self, authorization: str, url: str) -> bytes:
@@ -247,7 +228,8 @@ def _unauthorized() -> Response:
     return refused(Refusal(401, "login", "A valid access token is needed"))
 
 
-def _resource(request: Request) -> Resource:
+def resource_of(request: Request) -> Resource:
+    """The FHIR resource in a body. Raises `Refusal`, or `UndecodableError`."""
     if request.media_type("content-type") not in _JSON_TYPES:
         raise Refusal(415, "not-supported", "The body must be application/fhir+json")
     value = decode(request.body)

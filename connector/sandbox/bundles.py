@@ -6,8 +6,8 @@ from http import HTTPStatus
 from typing import Any
 
 from ..fhir.lossless import decode
+from .behaviour import Behaviour
 from .outcome import Refusal, Resource
-from .quirks import Quirks
 from .store import Store
 from .transaction import Applied, Change, apply
 
@@ -22,25 +22,25 @@ class _Entry:
     read: str
 
 
-def process(store: Store, quirks: Quirks, bundle: Resource, read: Reader) -> Resource:
+def process(store: Store, behaviour: Behaviour, bundle: Resource, read: Reader) -> Resource:
     """Carry out a transaction (all or none) or a batch (each alone): the response Bundle."""
     kind = bundle.get("type")
     if kind not in ("transaction", "batch"):
         raise Refusal(400, "processing", f"Unable to process a Bundle of type {kind}")
-    if kind == "transaction" and not quirks.transactions:
+    if kind == "transaction" and not behaviour.transactions:
         raise Refusal(400, "not-supported", "This server does not process transactions")
-    if kind == "batch" and not quirks.batches:
+    if kind == "batch" and not behaviour.batches:
         raise Refusal(400, "not-supported", "This server does not process batches")
     raw = bundle.get("entry", [])
-    if quirks.entry_limit is not None and len(raw) > quirks.entry_limit:
-        raise Refusal(413, "too-costly", f"More than {quirks.entry_limit} entries")
+    if behaviour.entry_limit is not None and len(raw) > behaviour.entry_limit:
+        raise Refusal(413, "too-costly", f"More than {behaviour.entry_limit} entries")
     entries = [_entry(item) for item in raw]
-    if kind == "transaction" and not quirks.atomic:
-        answers = _one_after_the_other(store, quirks, entries)
+    if kind == "transaction" and not behaviour.atomic:
+        answers = _one_after_the_other(store, behaviour, entries)
     elif kind == "transaction":
-        answers = _together(store, quirks, entries, read)
+        answers = _together(store, behaviour, entries, read)
     else:
-        answers = [_alone(store, quirks, entry, read) for entry in entries]
+        answers = [_alone(store, behaviour, entry, read) for entry in entries]
     response: Resource = {"resourceType": "Bundle", "type": f"{kind}-response"}
     return {**response, "entry": answers} if answers else response
 
@@ -65,10 +65,10 @@ def _entry(item: Any) -> _Entry:
 
 
 def _together(
-    store: Store, quirks: Quirks, entries: Sequence[_Entry], read: Reader
+    store: Store, behaviour: Behaviour, entries: Sequence[_Entry], read: Reader
 ) -> list[Resource]:
     changes = [entry.change for entry in entries if entry.change]
-    applied = iter(apply(store, quirks, changes))
+    applied = iter(apply(store, behaviour, changes))
     # Reads come after all writes (R4 http.html#trules), and one that fails undoes nothing.
     return [
         _written(entry.change, next(applied)) if entry.change else _read(entry.read, read)
@@ -76,7 +76,9 @@ def _together(
     ]
 
 
-def _one_after_the_other(store: Store, quirks: Quirks, entries: Sequence[_Entry]) -> list[Resource]:
+def _one_after_the_other(
+    store: Store, behaviour: Behaviour, entries: Sequence[_Entry]
+) -> list[Resource]:
     """A transaction that does not roll back: what stands before the entry that fails stays.
 
     Raises the `Refusal` of that entry.
@@ -87,7 +89,7 @@ def _one_after_the_other(store: Store, quirks: Quirks, entries: Sequence[_Entry]
         size = len(changes)
         while True:  # as many as pass together: they may refer to each other
             try:
-                applied = apply(store, quirks, changes[:size])
+                applied = apply(store, behaviour, changes[:size])
                 break
             except Refusal:
                 if size == 1:
@@ -98,11 +100,11 @@ def _one_after_the_other(store: Store, quirks: Quirks, entries: Sequence[_Entry]
     return answers
 
 
-def _alone(store: Store, quirks: Quirks, entry: _Entry, read: Reader) -> Resource:
+def _alone(store: Store, behaviour: Behaviour, entry: _Entry, read: Reader) -> Resource:
     if entry.change is None:
         return _read(entry.read, read)
     try:
-        [applied] = apply(store, quirks, [entry.change])
+        [applied] = apply(store, behaviour, [entry.change])
     except Refusal as refusal:
         return _refused(refusal)
     return _written(entry.change, applied)

@@ -1,20 +1,18 @@
-"""`Sandbox`: an embedded FHIR R4 server on loopback, for the demo and for tests."""
+"""`Sandbox`: an embedded FHIR R4 server on loopback, for demonstrations; tests build on it."""
 
 import threading
-from collections.abc import Sequence
 from types import TracebackType
+from typing import Self
 
 from ..fhir.lossless import decode, encode
 from .api import Api
-from .faults import Fault, FaultPlan
-from .guard import Guard, Protection
+from .behaviour import Behaviour, Extension
 from .loading import load
 from .outcome import Resource
-from .quirks import Quirks
 from .server import BASE_PATH, RequestRecord, Server
 from .store import Store
 
-_PLAIN = Quirks()
+_PLAIN = Behaviour()
 
 
 class Sandbox:
@@ -22,8 +20,7 @@ class Sandbox:
 
     Stands in for HAPI FHIR 8: referential integrity on write, server-assigned numeric ids, no
     numeric client ids, pages by `_getpages`. `port` 0 lets the system choose. With `bearer_token`
-    everything but `metadata` needs it; with `protection`, a token as SMART Backend Services says.
-    Synthetic data only: it keeps no secrets.
+    everything but `metadata` needs it. Synthetic data only: it keeps no secrets.
     """
 
     def __init__(
@@ -32,18 +29,15 @@ class Sandbox:
         port: int = 0,
         host: str = "127.0.0.1",
         page_size: int = 50,
-        faults: Sequence[Fault] = (),
-        quirks: Quirks = _PLAIN,
         bearer_token: str | None = None,
-        protection: Protection | None = None,
+        behaviour: Behaviour = _PLAIN,
     ) -> None:
-        self._store = Store(quirks.clock_ahead_s)
-        self._faults = FaultPlan(faults)
-        self._server = Server((host, port), self._faults, quirks.body_limit, quirks.clock_ahead_s)
-        root = f"http://{host}:{self._server.server_port}"
-        self.base_url = f"{root}{BASE_PATH}"
-        self._guard = None if protection is None else Guard(protection, root)
-        self._api = Api(self._store, quirks, self.base_url, page_size, bearer_token, self._guard)
+        self._store = Store(behaviour.clock_ahead_s)
+        self._server = Server((host, port), behaviour)
+        self.root = f"http://{host}:{self._server.server_port}"
+        self.base_url = f"{self.root}{BASE_PATH}"
+        self._server.extension = extension = self._extended()
+        self._api = Api(self._store, behaviour, extension, self.base_url, page_size, bearer_token)
         self._server.api = self._api
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -83,35 +77,9 @@ class Sandbox:
                 if resource_type in (None, version.type)
             ]
 
-    @property
-    def token_url(self) -> str:
-        """Where a protected sandbox gives its tokens."""
-        assert self._guard is not None
-        return self._guard.token_url
-
-    def revoke_tokens(self) -> None:
-        """Refuse every token given so far, as after a restart."""
-        assert self._guard is not None
-        self._guard.revoke()
-
-    @property
-    def messages(self) -> list[Resource]:
-        """The messages that were processed, in their order; one twice if it was."""
-        with self._api.lock:
-            return list(self._api.messages.processed)
-
-    @property
-    def exports(self) -> list[str]:
-        """The bulk exports that nobody deleted yet."""
-        return self._api.bulk.open if self._api.bulk else []
-
-    def add_fault(self, fault: Fault) -> None:
-        """Put a fault in force, after those that already are."""
-        self._faults.add(fault)
-
-    def clear_faults(self) -> None:
-        """Behave again."""
-        self._faults.clear()
+    def _extended(self) -> Extension:
+        """What this server has beside; asked once, when its address is known."""
+        return Extension()
 
     def close(self) -> None:
         """Stop, and cut the connections. Closing again does nothing."""
@@ -119,7 +87,7 @@ class Sandbox:
             self._server.close()
             self._thread.join()
 
-    def __enter__(self) -> "Sandbox":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -24,8 +24,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer. Without a Content-Type among the headers its body is FHIR JSON."""
+    """An answer. Without a Content-Type among the headers its body is FHIR JSON.
+
+    `cut`: half of the body is sent, and the connection closed.
+    """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False

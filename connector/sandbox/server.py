@@ -1,4 +1,4 @@
-"""The HTTP side: sockets, keep-alive, gzip, and the faults that happen on the wire."""
+"""The HTTP side: sockets, keep-alive, gzip."""
 
 import gzip
 import socket
@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from .api import Api, refused
+from .behaviour import Behaviour, Extension
 from .exchange import FHIR_JSON, Request, Response
-from .faults import Fault, FaultPlan, altered, instead
-from .guard import TOKEN_PATH
 from .outcome import Refusal
 
 BASE_PATH = "/fhir"
@@ -36,14 +35,12 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(
-        self, address: tuple[str, int], faults: FaultPlan, body_limit: int, clock_ahead_s: float
-    ) -> None:
+    def __init__(self, address: tuple[str, int], behaviour: Behaviour) -> None:
         super().__init__(address, _Handler)
-        self.clock_ahead_s = clock_ahead_s
+        self.clock_ahead_s = behaviour.clock_ahead_s
         self.api: Api | None = None  # set once the port is known
-        self.faults = faults
-        self.body_limit = body_limit
+        self.extension = Extension()
+        self.body_limit = behaviour.body_limit
         self.records: list[RequestRecord] = []
         self.closing = threading.Event()
         self._open: set[socket.socket] = set()
@@ -84,36 +81,27 @@ class _Handler(BaseHTTPRequestHandler):
         except Refusal as refusal:
             self._send(refused(refusal))
             return
-        fault = self.server.faults.take(self.command, self.path)
-        if fault and fault.kind == "drop-before":
-            self._drop()
-            return
-        if fault and fault.kind == "delay":
-            self.server.closing.wait(fault.seconds)
-        response = self._answer(fault, url, body)
-        if fault and fault.kind == "drop-after":
+        response = self.server.extension.carry(
+            self.command, self.path, url, lambda: self._answer(url, body), self.server.closing
+        )
+        if response is None:
             self._drop()
         else:
-            self._send(response, cut=fault is not None and fault.kind == "cut-body")
+            self._send(response)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _serve
 
-    def _answer(self, fault: Fault | None, url: str, body: bytes) -> Response:
-        if fault and (response := instead(fault)):
-            return response
+    def _answer(self, url: str, body: bytes) -> Response:
         path, _, query = self.path.partition("?")
         assert self.server.api is not None  # set before the first request is accepted
         headers = {name.lower(): value for name, value in self.headers.items()}
-        if path == TOKEN_PATH and self.command == "POST" and self.server.api.guard:
-            return self.server.api.guard.token(headers, body)
+        if found := self.server.extension.beside(self.command, path, headers, body):
+            return found
         if path != BASE_PATH and not path.startswith(f"{BASE_PATH}/"):
             return refused(Refusal(404, "not-found", "The FHIR server is not here"))
         segments = [unquote(part) for part in path[len(BASE_PATH) :].strip("/").split("/") if part]
         fields = parse_qsl(query, keep_blank_values=True)
-        response = self.server.api.answer(
-            Request(self.command, url, segments, fields, headers, body)
-        )
-        return altered(fault, response, url) if fault else response
+        return self.server.api.answer(Request(self.command, url, segments, fields, headers, body))
 
     def _body(self) -> bytes:
         if "Transfer-Encoding" in self.headers or "Content-Encoding" in self.headers:
@@ -127,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
             length -= len(chunk)
         raise Refusal(413, "too-long", f"More than {self.server.body_limit} bytes")
 
-    def _send(self, response: Response, *, cut: bool = False) -> None:
+    def _send(self, response: Response) -> None:
         self._record(response.status)
         headers = {"Content-Type": FHIR_JSON} if response.body else {}
         headers |= response.headers
@@ -141,9 +129,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body[: len(body) // 2] if cut else body)
+            self.wfile.write(body[: len(body) // 2] if response.cut else body)
         self.wfile.flush()
-        self.close_connection |= cut
+        self.close_connection |= response.cut
 
     def _drop(self) -> None:
         self._record(0)

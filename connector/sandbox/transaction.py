@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from . import search
+from .behaviour import Behaviour
 from .outcome import Refusal, Resource
 from .parameters import PARAMETERS
-from .quirks import Quirks, edited
 from .references import conditional, local, rewrite
 from .store import Store, Version
 
@@ -48,20 +48,20 @@ class _Target:
     writes: bool = True
 
 
-def apply(store: Store, quirks: Quirks, changes: Sequence[Change]) -> list[Applied]:
+def apply(store: Store, behaviour: Behaviour, changes: Sequence[Change]) -> list[Applied]:
     """Carry out all changes, or raise the `Refusal` of the first that fails and do nothing."""
-    targets = [_target(store, quirks, change) for change in changes]
+    targets = [_target(store, behaviour, change) for change in changes]
     _no_overlap(changes, targets)
-    writing = _Writing(store, quirks, changes, targets)
+    writing = _Writing(store, behaviour, changes, targets)
     staged = [writing.stage(*pair) for pair in zip(changes, targets, strict=True)]
     store.commit(applied.version for applied in staged if applied.version)
     return staged
 
 
-def _target(store: Store, quirks: Quirks, change: Change) -> _Target:
+def _target(store: Store, behaviour: Behaviour, change: Change) -> _Target:
     path, _, query_text = change.url.partition("?")
     name, _, id_ = path.partition("/")
-    declared(quirks, name)
+    declared(behaviour, name)
     if change.method == "DELETE":
         if not id_ or query_text:
             raise Refusal(400, "not-supported", "Only one resource by its id can be deleted")
@@ -70,16 +70,16 @@ def _target(store: Store, quirks: Quirks, change: Change) -> _Target:
         raise Refusal(400, "processing", f"The body must be a {name}")
     if change.method == "PUT" and id_:
         found = _by_id(store, change, path)
-        if found.found is None and not (quirks.update_create or {}).get(name, True):
+        if found.found is None and not (behaviour.update_create or {}).get(name, True):
             raise Refusal(405, "not-supported", f"A client may not name a new {name}")
-        if quirks.own_ids and found.found is None:
+        if behaviour.own_ids and found.found is None:
             return _Target(f"{name}/{store.new_id(name)}", None)
         return found
     if change.method == "PUT" and query_text:
         return _by_query(store, name, query_text)
     if change.method != "POST" or id_ or query_text:
         raise Refusal(400, "processing", f"Invalid {change.method} of {change.url}")
-    if change.if_none_exist and quirks.conditional_create:
+    if change.if_none_exist and behaviour.conditional_create:
         condition = change.if_none_exist.rpartition("?")[2]
         target = _by_query(store, name, condition)
         return _Target(target.reference, target.found, target.query, writes=target.found is None)
@@ -130,10 +130,14 @@ class _Writing:
     """The new versions of one transaction, made against the store as it was before it."""
 
     def __init__(
-        self, store: Store, quirks: Quirks, changes: Sequence[Change], targets: Sequence[_Target]
+        self,
+        store: Store,
+        behaviour: Behaviour,
+        changes: Sequence[Change],
+        targets: Sequence[_Target],
     ) -> None:
         self._store = store
-        self._quirks = quirks
+        self._behaviour = behaviour
         pairs = list(zip(changes, targets, strict=True))
         self._renamed = {c.full_url: t.reference for c, t in pairs if c.full_url}
         self._deleted = {t.reference for c, t in pairs if c.method == "DELETE"}
@@ -142,7 +146,7 @@ class _Writing:
     def stage(self, change: Change, target: _Target) -> Applied:
         """The version a change leads to. Raises `Refusal`."""
         if change.method == "DELETE":
-            if self._quirks.if_match_on_delete:
+            if self._behaviour.if_match_on_delete:
                 self._must_be_current(change, target)
             return self._delete(target)
         if target.found and not target.writes:
@@ -150,7 +154,7 @@ class _Writing:
         self._must_be_current(change, target)
         assert change.resource is not None  # _target refused the others
         rewrite(change.resource, self._resolve, self._renamed)
-        resource = edited(self._quirks, change.resource)
+        resource = self._behaviour.stored(change.resource)
         version = self._store.successor(resource, target.reference)
         if not target.found and not search.satisfies(version, target.query):
             raise Refusal(400, "processing", "The resource does not satisfy its conditional URL")
@@ -159,18 +163,18 @@ class _Writing:
     def _must_be_current(self, change: Change, target: _Target) -> None:
         if (
             change.if_match
-            and self._quirks.if_match
+            and self._behaviour.if_match
             and target.found
             and number(change.if_match) != target.found.number
         ):
             text = f"Trying to write over {target.reference}, but not its current version"
-            raise Refusal(self._quirks.stale_status, "conflict", text)
+            raise Refusal(self._behaviour.stale_status, "conflict", text)
 
     def _delete(self, target: _Target) -> Applied:
         if target.found is None:
             return Applied(200, None)
         for source in self._store.referrers(target.reference):
-            if self._quirks.integrity and source.reference not in self._deleted:
+            if self._behaviour.integrity and source.reference not in self._deleted:
                 text = f"{target.reference} is referred to by {source.reference}"
                 raise Refusal(409, "conflict", text)
         return Applied(200, self._store.tombstone(target.found))
@@ -184,7 +188,7 @@ class _Writing:
         if condition := conditional(reference):
             return self._only(*condition)
         target = local(reference)
-        if self._quirks.integrity:
+        if self._behaviour.integrity:
             self._must_stand(reference, target)
         return target or reference
 
@@ -206,15 +210,15 @@ class _Writing:
             raise Refusal(400, "processing", f"Resource {target} not found")
 
 
-def declared(quirks: Quirks, name: str) -> None:
+def declared(behaviour: Behaviour, name: str) -> None:
     """Refuse a type this server does not serve."""
-    if name not in types(quirks):
+    if name not in types(behaviour):
         raise Refusal(404, "not-supported", f"Unknown resource type {name}")
 
 
-def types(quirks: Quirks) -> frozenset[str]:
+def types(behaviour: Behaviour) -> frozenset[str]:
     """The types this server declares."""
-    return frozenset(PARAMETERS) if quirks.types is None else quirks.types
+    return frozenset(PARAMETERS) if behaviour.types is None else behaviour.types
 
 
 def number(etag: str) -> int | None:

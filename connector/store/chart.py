@@ -22,6 +22,11 @@ class Query:
     pages: int = 0
     matches: int = 0
 
+    @property
+    def type(self) -> str:
+        """The resource type that it asks for, or the name of an operation."""
+        return self.key.partition("?")[0]
+
 
 class Record(NamedTuple):
     """One pulled resource: `body` is the bytes the source sent."""

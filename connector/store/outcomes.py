@@ -1,9 +1,8 @@
 """How many records of a case ended how."""
 
-from . import chart, delivery, since
+from . import chart, delivery, packet, since
 from .casefile import CaseFile
 
-_COUNTED = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
 _UNPROVED = ("sent", "accepted", "differs")
 
 
@@ -20,7 +19,7 @@ def counts(case: CaseFile) -> dict[str, int]:
     arrived = sum(placed.get(status, 0) for status in delivery.ARRIVED)
     return {
         "pulled": chart.count_records(case),
-        **{name.replace("-", "_"): decided.get(name, 0) for name in _COUNTED},
+        **{name.replace("-", "_"): decided.get(name, 0) for name in packet.OUTCOMES},
         "sent": arrived + sum(placed.get(status, 0) for status in _UNPROVED),
         "accepted": placed.get("accepted", 0),
         "verified": arrived,

@@ -16,12 +16,15 @@ ANNOUNCED = {"ServiceRequest": "active", "Task": "requested", LETTER: "completed
 _DRAFT = {"ServiceRequest": "draft", "Task": "draft", LETTER: "preparation"}
 
 
+OUTCOMES = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
+
+
 class Decision(NamedTuple):
     """What becomes of one pulled record, and the id of the rule that decided."""
 
     type: str
     id: str
-    outcome: str  # selected | not-selected | withheld | entered-in-error | merged
+    outcome: str  # one of OUTCOMES
     rule: str
     reason: str
     label: str = ""  # the security labels that the rule saw

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.sandbox import Quirks
 from tests import support
+from tests.sandbox_parts import Quirks
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.sandbox import Fault, Sandbox
 from tests import support
 from tests.packet.missing import ANSWERS, Resource, chart, without
+from tests.sandbox_parts import Fault, Sandbox
 
 PDF = b"%PDF-1.4\nscanned\n"
 REASON = "Canary7Q was lost in a flood"

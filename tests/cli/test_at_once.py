@@ -11,9 +11,9 @@ from shutil import copy2
 
 import pytest
 
-from connector.sandbox import Fault
 from tests import support
 from tests.push.conftest import doubled
+from tests.sandbox_parts import Fault
 
 TRANSACTION = r"^/fhir/?$"
 

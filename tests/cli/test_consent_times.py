@@ -13,10 +13,10 @@ from connector import packet, transfer
 from connector.case import State
 from connector.config import load
 from connector.job import Job, prepare
-from connector.sandbox import Fault, Quirks
 from connector.sandbox.parameters import PARAMETERS
 from connector.work.requests import read_request
 from tests import support
+from tests.sandbox_parts import Fault, Quirks
 
 V3 = "http://terminology.hl7.org/CodeSystem/"
 

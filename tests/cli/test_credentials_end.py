@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Client, Fault, Protection, Quirks
 from tests import support
 from tests.gate import certificate, gate
 from tests.push.conftest import doubled
+from tests.sandbox_parts import Client, Fault, Protection, Quirks
 
 SECRET = {"CLIENT_SECRET": "s3cret"}
 TRANSACTIONS = r"^/fhir/?$"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Fault, Quirks, Sandbox
 from connector.sandbox.capability import capability_statement
 from tests import support
 from tests.endpoint.server import Reply, Scripted
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 
 def checks(world: support.Site, *more: str) -> tuple[int, dict[tuple[str, str], Any]]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Fault, Quirks
 from tests import support
+from tests.sandbox_parts import Fault, Quirks
 
 AS_DOCUMENT = 'bundle = { kind = "document" }'
 

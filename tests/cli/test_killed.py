@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.sandbox import Quirks, Sandbox
 from tests import support
 from tests.cli.ends import assert_proved, content
+from tests.sandbox_parts import Quirks, Sandbox
 
 # Few types, so that one transfer is a hundred steps and every one of them can be the last.
 TYPES = (

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Quirks, Sandbox
 from tests import support
 from tests.cli.ends import assert_proved, content
 from tests.push.conftest import dangling
+from tests.sandbox_parts import Quirks, Sandbox
 
 # Way, write strategy, first step and how many further each time: of the usual way every step, side
 # by side in parts.

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Quirks
 from tests import support
 from tests.cli.ends import unanswered
 from tests.cli.test_killed import QUIRKS
 from tests.cli.test_message import TELECOM
 from tests.push.conftest import doubled
+from tests.sandbox_parts import Quirks
 
 STRIDE = 1 if support.EVERY_STEP else 41
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.sandbox import Quirks, Sandbox
 from tests import large
+from tests.sandbox_parts import Quirks, Sandbox
 from tests.support import Site
 
 RECORDS = 400

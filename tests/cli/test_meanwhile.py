@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Client, Fault, Protection, Quirks
 from tests import support
 from tests.push.conftest import doubled
+from tests.sandbox_parts import Client, Fault, Protection, Quirks
 
 TRANSACTIONS = r"^/fhir/?$"
 SMALL = "bundle = { max_entries = 5 }\nattempts = 2\n"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Fault, Quirks
 from tests import support
+from tests.sandbox_parts import Fault, Quirks
 
 TELECOM: dict[str, Any] = {
     "performer": {"organization": {"name": "Second Clinic"}, "telecom": {"phone": "+1 555"}}

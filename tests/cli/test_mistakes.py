@@ -4,8 +4,8 @@ import json
 import os
 
 from connector.fhir.lossless import encode
-from connector.sandbox import Fault
 from tests import support
+from tests.sandbox_parts import Fault
 
 
 def refused(world: support.World, *arguments: object) -> str:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from connector.sandbox import Quirks
 from tests import support
 from tests.cli.test_message import TELECOM
 from tests.relay import Asked, Relay
+from tests.sandbox_parts import Quirks
 
 
 class Corrected:

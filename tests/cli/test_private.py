@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.sandbox import Fault
 from tests import support
+from tests.sandbox_parts import Fault
 
 CANARY = "Canary7Q"
 # Everywhere a chart can hold what nobody else may read: ids, names, identifiers, text, URLs.

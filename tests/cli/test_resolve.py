@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Quirks, Sandbox
 from tests import support
+from tests.sandbox_parts import Quirks, Sandbox
 
 Resource = dict[str, Any]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from connector.sandbox import Sandbox
 from connector.store.casefile import CaseFile
 from connector.store.state import required
 from tests import support
+from tests.sandbox_parts import Sandbox
 
 PRODUCTION, TEST = ("production", "production"), ("test", "test")
 

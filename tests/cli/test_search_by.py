@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Quirks
 from tests import support
+from tests.sandbox_parts import Quirks
 
 GET = 'search_by = "get"'
 MRN = "http://hospital.smarthealthit.org"

@@ -6,7 +6,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from connector.sandbox import Client, Protection, Sandbox
+from tests.sandbox_parts import Client, Protection, Sandbox
 from tests.support import Site
 
 

@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from connector.sandbox.faults import Fault
 from tests import support
+from tests.sandbox_parts import Fault
 
 
 def folder_of_twelve(world: support.World) -> Path:

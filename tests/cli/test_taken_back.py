@@ -9,11 +9,11 @@ import pytest
 import requests
 
 from connector.fhir.systems import TAG
-from connector.sandbox import Quirks
 from connector.store.casefile import CaseFile
 from connector.store.values import Withdrawal
 from tests import support
 from tests.push.conftest import dangling
+from tests.sandbox_parts import Quirks
 
 Resource = dict[str, Any]
 SMALL = Quirks(types=frozenset({

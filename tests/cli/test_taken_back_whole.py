@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Fault, Quirks
 from tests import support
 from tests.cli.test_message import TELECOM, receiver
 from tests.relay import Asked, Relay
+from tests.sandbox_parts import Fault, Quirks
 
 AS_DOCUMENT = 'bundle = { kind = "document" }'
 

@@ -6,8 +6,8 @@ import uuid
 import pytest
 
 from connector.fhir import systems
-from connector.sandbox import Fault
 from tests import support
+from tests.sandbox_parts import Fault
 
 
 def tagged(world: support.World) -> dict[str, str]:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Quirks, Sandbox
 from connector.store.ledger import Ledger
 from tests import support
 from tests.cli.ends import content, unanswered
 from tests.cli.test_killed import PARTS, STRIDE, TYPES
+from tests.sandbox_parts import Quirks, Sandbox
 
 Resource = dict[str, Any]
 QUIRKS = Quirks(types=frozenset({*TYPES, "Communication"}))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from connector.sandbox import Fault, Quirks, Sandbox
 from tests import support
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 
 def connector(folder: Path, *arguments: str) -> support.Ran:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.fhir.lossless import encode
-from connector.sandbox import Fault, Sandbox
+from tests.sandbox_parts import Fault, Sandbox
 from tests.support import Ran, World
 
 MRN = "urn:test:mrn"

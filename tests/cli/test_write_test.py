@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Quirks, Sandbox
 from tests import support
 from tests.relay import Asked, Given, Relay
+from tests.sandbox_parts import Quirks, Sandbox
 
 HONEST = {
     "create": True,

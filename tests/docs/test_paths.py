@@ -74,7 +74,7 @@ def test_rooms_and_corridors_stand_in_the_order_of_the_contracts() -> None:
 
 def test_a_corridor_says_what_it_is_for() -> None:
     """What comes in, what goes out, which rules it keeps: more than its name."""
-    rooms = (ROOT / "connector" / name for name in ("push",))
+    rooms = (ROOT / "connector" / name for name in ("pull", "packet", "push"))
     corridors = chain.from_iterable(room.glob("*/__init__.py") for room in rooms)
     assert not [
         str(path.relative_to(ROOT))

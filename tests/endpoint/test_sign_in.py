@@ -15,7 +15,7 @@ from connector import keys
 from connector.endpoint import Endpoint
 from connector.endpoint.scopes import least
 from connector.errors import Answered, SignInFailed, UsageError, Waiting
-from connector.sandbox import Client, Protection, Sandbox
+from tests.sandbox_parts import Client, Protection, Sandbox
 
 from .conftest import Serve, endpoint
 from .server import Reply, Scripted

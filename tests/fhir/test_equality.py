@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.fhir.equality import Verdict, compare
+from connector.fhir.equality import Verdict, relation
 from connector.fhir.lossless import UndecodableError
 
 EQUAL, PRECISION, DIFFERS = Verdict.EQUAL, Verdict.PRECISION_CHANGED, Verdict.DIFFERS
@@ -84,15 +84,15 @@ def div(inner: str) -> str:
 )  # fmt: skip
 def test_what_counts(sent: str, read: str, verdict: Verdict) -> None:
     one, other = f'{{"resourceType":"X",{sent}}}', f'{{"resourceType":"X",{read}}}'
-    assert compare(one.encode(), other.encode()) is verdict
-    assert compare(one.encode(), one.encode()) is EQUAL
+    assert relation(one.encode(), other.encode()).verdict is verdict
+    assert relation(one.encode(), one.encode()).verdict is EQUAL
 
 
 @pytest.mark.parametrize("read", [b"[]", b"null", b'"x"', b'{"resourceType":"OperationOutcome"}'])
 def test_another_thing_differs(read: bytes) -> None:
-    assert compare(b'{"resourceType":"X"}', read) is DIFFERS
+    assert relation(b'{"resourceType":"X"}', read).verdict is DIFFERS
 
 
 def test_what_is_no_json_is_no_verdict() -> None:
     with pytest.raises(UndecodableError):
-        compare(b'{"resourceType":"X"}', b"<html>")
+        relation(b'{"resourceType":"X"}', b"<html>")

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.fhir import references
+from connector.fhir.attachments import attachments
 from connector.fhir.lossless import decode, encode
+from connector.fhir.reference_order import reference_order
 from connector.fhir.references import Kind
 
 from .texts import FEWER, with_references
@@ -158,7 +160,7 @@ def reachable(edges: dict[str, list[str]], start: str) -> set[str]:
 
 @given(graph(8))
 def test_the_order_puts_targets_first_and_cycles_together(edges: dict[str, list[str]]) -> None:
-    groups = references.reference_order(edges)
+    groups = reference_order(edges)
     place = {node: number for number, group in enumerate(groups) for node in group}
     assert sorted(node for group in groups for node in group) == sorted(edges)
     for node, targets in edges.items():
@@ -173,13 +175,13 @@ def test_the_order_puts_targets_first_and_cycles_together(edges: dict[str, list[
 def test_a_chain_of_thousands_is_ordered() -> None:
     size = 5_000
     chain = {str(n): [str(n + 1)] for n in range(size)}
-    assert references.reference_order(chain) == [[str(n)] for n in reversed(range(size))]
+    assert reference_order(chain) == [[str(n)] for n in reversed(range(size))]
     ring = {str(n): [str((n + 1) % size)] for n in range(size)}
-    assert [len(group) for group in references.reference_order(ring)] == [size]
+    assert [len(group) for group in reference_order(ring)] == [size]
 
 
 def test_a_self_reference_is_a_group_of_one() -> None:
-    assert references.reference_order({"a": ["a"], "b": ["a"]}) == [["a"], ["b"]]
+    assert reference_order({"a": ["a"], "b": ["a"]}) == [["a"], ["b"]]
 
 
 def test_make_logical_keeps_an_identifier_of_the_sources_own() -> None:
@@ -222,16 +224,16 @@ TYPES_WITH_ATTACHMENTS = [
 @pytest.mark.parametrize(("resource_type", "rest"), TYPES_WITH_ATTACHMENTS)
 def test_attachments_are_found(resource_type: str, rest: dict[str, Any]) -> None:
     data = encode({"resourceType": resource_type, "id": "1", **rest})
-    assert [found["url"] for found in references.attachments(data)] == ["u"]
+    assert [found["url"] for found in attachments(data)] == ["u"]
 
 
 @pytest.mark.parametrize("name", ATTACHMENT_MEMBERS)
 def test_every_attachment_the_specification_knows_is_found(name: str) -> None:
     one, several = encode({name: {"url": "u"}}), encode({name: [{"url": "u"}, {"url": "v"}]})
-    assert [found["url"] for found in references.attachments(one)] == ["u"]
-    assert [found["url"] for found in references.attachments(several)] == ["u", "v"]
+    assert [found["url"] for found in attachments(one)] == ["u"]
+    assert [found["url"] for found in attachments(several)] == ["u", "v"]
 
 
 def test_what_has_no_address_is_no_attachment_to_fetch() -> None:
     medication = {"resourceType": "Medication", "form": {"coding": [{"code": "1"}]}}
-    assert references.attachments(encode(medication)) == []
+    assert attachments(encode(medication)) == []

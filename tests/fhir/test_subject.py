@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.fhir.about import PERHAPS_NOBODYS, SUBJECT, encounters, items
+from connector.fhir.about import PERHAPS_NOBODYS, SUBJECT, encounters
 from connector.fhir.lossless import encode
-from connector.fhir.subject import Person, Whose, person
+from connector.fhir.shapes import items
+from connector.fhir.subject import Person, person
+from connector.fhir.whose import Whose
 
 BASE = "https://ehr.example.org/fhir"
 INNER = "http://fhir-int.hospital.local:8080/fhir"

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from connector import cli
-from connector.sandbox import Sandbox
 from connector.sandbox.exchange import Request, Response
 from connector.sandbox.server import _Handler
 from tests import support
 from tests.fuzz import r4
+from tests.sandbox_parts import Sandbox
 
 SECONDS_MAX = 90  # of one command; a whole transfer takes about one
 GROWTH_MAX = 400 << 20  # bytes by which a run may grow this process, above what it had
@@ -50,21 +50,21 @@ class Server(Sandbox):
             return self.change(request, response) if self.change else response
 
         self._api.answer = changed  # type: ignore[method-assign]
-        if self._guard is not None:
-            token = self._guard.token
+        if self._beside.guard is not None:
+            token = self._beside.guard.token
 
             def altered(headers: dict[str, str], body: bytes) -> Response:
                 request = Request("POST", "", ["token"], [], headers, body)
                 response = token(headers, body)
                 return self.change(request, response) if self.change else response
 
-            self._guard.token = altered  # type: ignore[method-assign,assignment]
+            self._beside.guard.token = altered  # type: ignore[method-assign,assignment]
         owner = self
 
         class Handler(_Handler):
-            def _send(self, response: Response, *, cut: bool = False) -> None:
+            def _send(self, response: Response) -> None:
                 if owner.wire is None:
-                    super()._send(response, cut=cut)
+                    super()._send(response)
                     return
                 self._record(response.status)
                 head = f"HTTP/1.1 {response.status} X\r\nContent-Type: application/fhir+json\r\n"

@@ -11,10 +11,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from connector.sandbox import Client, Protection
 from connector.sandbox.exchange import Request, Response
 from tests.fuzz import r4
 from tests.fuzz.arena import Arena, arena, chart, json_changed
+from tests.sandbox_parts import Client, Protection
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 NUMBER = st.integers(0, 1 << 16)

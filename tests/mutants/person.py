@@ -3,19 +3,20 @@
 from .mutant import Mutant
 
 _SUBJECT = "connector/fhir/subject.py"
+_NAMING = "connector/fhir/naming.py"
 _PATIENT = "connector/pull/patient.py"
 
 PERSON = (
     Mutant(
         "person: another id of the same server is nobody's",
-        _SUBJECT,
+        _NAMING,
         "return Whose.UNKNOWN if same else Whose.STRANGER",
         "return Whose.UNKNOWN",
         "tests/fhir/test_subject.py::test_a_strangers_in_whatever_form",
     ),
     Mutant(
         "person: another number of a system that the patient carries tells nothing",
-        _SUBJECT,
+        _NAMING,
         "yield Whose.UNKNOWN if value.casefold() in ours else Whose.STRANGER",
         "yield Whose.UNKNOWN",
         "tests/fhir/test_subject.py::test_a_strangers_in_whatever_form",
@@ -93,8 +94,8 @@ PERSON = (
     Mutant(
         "person: an identifier is known by its value in any system",
         "connector/pull/lookup.py",
-        'if has and (not bar or (item.get("system") or "") == system):',
-        "if has:",
+        'if item.get("value") == value and (not bar or (item.get("system") or "") == system):',
+        'if item.get("value") == value:',
         "tests/pull/test_belief.py::test_a_patient_found_by_an_identifier_must_have_it",
     ),
     Mutant(

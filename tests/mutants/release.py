@@ -91,7 +91,7 @@ RELEASE = (
     ),
     Mutant(
         "release: a reference to a withheld record stays",
-        "connector/packet/release/redact.py",
+        "connector/packet/release/withheld.py",
         "if key := self._links.key(reference):\n                return key in self._keys",
         "if key := self._links.key(reference):\n                return False",
         "tests/packet/test_cut.py::test_a_withheld_record_is_known_however_it_is_named",
@@ -99,7 +99,7 @@ RELEASE = (
     Mutant(
         "release: a string that names a withheld record stays",
         "connector/packet/release/redact.py",
-        "if name in _OWN or not self._withheld.named_in(value):",
+        "if name in OWN or not self._withheld.named_in(value):",
         "if True:",
         "tests/packet/test_shadows.py::test_no_other_name_of_it_stands_anywhere",
     ),

@@ -15,7 +15,7 @@ from connector.fhir.lossless import canonical, decode, encode, members
 from connector.fhir.references import named, plain_names
 from connector.packet.carry.record import Carrier
 from connector.packet.record.links import Links
-from connector.packet.release.redact import Withheld
+from connector.packet.release.withheld import Withheld
 from connector.store import coverage
 from connector.store.casefile import CaseFile
 from tests.fhir.texts import FEWER, values

@@ -16,7 +16,7 @@ from connector.packet.carry.translate import Translation
 from connector.packet.chart.index import Row, read_rows
 from connector.packet.record.links import Links
 from connector.packet.ruleset.change import Note, Rounding, Rule, Stripping, apply, rounded
-from connector.packet.ruleset.rules import (
+from connector.packet.ruleset.content_rules import (
     Applies,
     Programme,
     RoundDecimals,

@@ -9,7 +9,8 @@ import pytest
 
 from connector.errors import Held, UsageError
 from connector.fhir.lossless import encode
-from connector.packet.release.consent import Disclosure, read_consent, tells
+from connector.packet.release.consent import read_consent, tells
+from connector.packet.release.provision import Disclosure
 from connector.request import Request
 from connector.store.casefile import CaseFile
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from connector.fhir.gate import check, required
 from connector.fhir.lossless import decode, encode
 from connector.packet.record.links import Links
-from connector.packet.release.redact import UncuttableError, Withheld, cut
+from connector.packet.release.redact import UncuttableError, cut
+from connector.packet.release.withheld import Withheld
 from connector.store.casefile import CaseFile
 
 from .charts import FIXTURES, SOURCE, put, put_target

@@ -16,7 +16,8 @@ import pytest
 from connector.errors import Held
 from connector.fhir.lossless import decode, encode
 from connector.packet.record.links import Links
-from connector.packet.release.redact import Withheld, cut
+from connector.packet.release.redact import cut
+from connector.packet.release.withheld import Withheld
 from connector.packet.render.bundle import Kind, render
 from connector.packet.render.handover import write
 from connector.store import chart

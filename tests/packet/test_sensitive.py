@@ -9,7 +9,7 @@ from connector.errors import Held
 from connector.fhir.lossless import encode
 from connector.packet.record.sensitive_kinds import Guesses
 from connector.store.casefile import CaseFile
-from connector.view import terminal
+from connector.view.outline import _sensitive
 
 from .charts import MAPPINGS, PATIENT, put, request, resources, run
 
@@ -86,7 +86,7 @@ def test_the_dry_run_lists_labelled_and_guessed_kinds_and_the_packet_says_nothin
         {"kind": "HIV", "by": "label", "records": ["Condition/c"]},
         {"kind": "violence", "by": "guess", "records": ["Condition/d"]},
     ]
-    lines = "\n".join(terminal._sensitive(outline.sensitive))
+    lines = "\n".join(_sensitive(outline.sensitive))
     for word in ("HIV: 1", "labelled", "violence: 1", "a guess", "Condition/d", "State law"):
         assert word in lines
     assert b"State law" not in b"".join(map(encode, resources(case)))

@@ -17,11 +17,11 @@ from connector.gap import Gap
 from connector.progress import Progress, silent
 from connector.pull import pull_chart, types_of_chart
 from connector.request import PatientChoice, Request
-from connector.sandbox import Sandbox
 from connector.settings import Auth, Secret, Source
 from connector.store import chart, gaps
 from connector.store.casefile import CaseFile
 from tests.real.charts import FIXTURES, SHARED, Chart, Resource, key, read_chart, references
+from tests.sandbox_parts import Sandbox
 from tests.support import ROOT
 
 NEVER = frozenset({"Claim", "ExplanationOfBenefit", "AuditEvent", "Account"})

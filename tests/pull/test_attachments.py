@@ -9,9 +9,9 @@ import pytest
 
 from connector.errors import Waiting
 from connector.fhir.lossless import encode
-from connector.sandbox import Fault
 from connector.store.casefile import CaseFile
 from tests.pull.support import pull, small, source
+from tests.sandbox_parts import Fault
 
 CONTENT = b"%PDF-1.7 not really"
 OTHER_HASH = base64.b64encode(hashlib.sha1(b"another").digest()).decode()

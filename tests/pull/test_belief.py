@@ -8,8 +8,8 @@ import pytest
 from connector.errors import Held
 from connector.fhir.lossless import encode
 from connector.pull.search.bound import base_of_own, by_another, honoured
-from connector.sandbox import Fault, Sandbox
 from tests.pull.support import Pulled, condition, pull, read, small, source
+from tests.sandbox_parts import Fault, Sandbox
 
 MRN = "urn:test:mrn"
 PAT = {"resourceType": "Patient", "id": "pat", "identifier": [{"system": MRN, "value": "1"}],

@@ -14,9 +14,6 @@ from connector.failpoint import EXIT_KILLED
 from connector.fhir.lossless import encode
 from connector.gap import GapKind
 from connector.pull import forget_export
-from connector.sandbox import Quirks, Sandbox
-from connector.sandbox.bulk import BulkQuirks
-from connector.sandbox.faults import Fault
 from connector.store import earlier
 from connector.store.casefile import CaseFile
 from tests.pull.support import (
@@ -35,6 +32,7 @@ from tests.pull.support import (
 )
 from tests.pull.test_whole_chart import PLANTED
 from tests.real.charts import key
+from tests.sandbox_parts import BulkQuirks, Fault, Quirks, Sandbox
 
 PLAIN = BulkQuirks()
 OTHER = {"resourceType": "Patient", "id": "other"}

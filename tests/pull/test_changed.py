@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from connector.progress import Figures, Progress
-from connector.sandbox import Fault, Quirks, Sandbox
 from tests.pull.support import condition, pull, small, source
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 GOAL = {"resourceType": "Goal", "id": "g", "subject": {"reference": "Patient/pat"}}
 MANY = (*(condition(f"c{n}") for n in range(30)), GOAL)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from connector.fhir.lossless import encode
 from connector.pull.attachments.addresses import content_path, is_elsewhere
-from connector.sandbox import Fault, Sandbox
 from tests.pull.support import Pulled, condition, pull, small, source
 from tests.pull.test_attachments import BINARY, CONTENT, PDF, document
+from tests.sandbox_parts import Fault, Sandbox
 
 BASE, INNER = "https://ehr.example.org/tenant/fhir", "http://inner.local:8080/fhir"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store import earlier
 from connector.store.casefile import CaseFile
 from tests.pull.support import Pulled, condition, pull, small, source
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 GOAL = {"resourceType": "Goal", "id": "g", "subject": {"reference": "Patient/pat"}}
 MANY = (*(condition(f"c{n}") for n in range(30)), GOAL)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector.errors import Held, SourceFailed
-from connector.fhir.equality import Verdict, compare
+from connector.fhir.equality import Verdict, relation
 from connector.fhir.lossless import encode
 from connector.pull import pull_files
 from connector.request import PatientChoice, Request
@@ -94,7 +94,7 @@ def test_files_and_a_server_agree(tmp_path: Path) -> None:
     assert here.records.keys() == there.records.keys()
     for name in here.records:
         if not any(x in here.bodies[name] for x in (b'"urn:uuid:', b"?identifier=")):
-            assert compare(here.bodies[name], there.bodies[name]) is Verdict.EQUAL
+            assert relation(here.bodies[name], there.bodies[name]).verdict is Verdict.EQUAL
     urns = {r for r in here.targets if r.startswith("urn:")}
     assert urns
     assert {here.targets[r][2] for r in urns} == {"had"}

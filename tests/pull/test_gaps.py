@@ -7,8 +7,8 @@ import pytest
 
 from connector.errors import SourceFailed, Waiting
 from connector.fhir.lossless import encode
-from connector.sandbox import Fault, Quirks
 from tests.pull.support import bearer, complete, condition, pull, read, small, source
+from tests.sandbox_parts import Fault, Quirks
 
 GOAL = {"resourceType": "Goal", "id": "g", "subject": {"reference": "Patient/pat"}}
 THINGS = (condition("c"), GOAL)

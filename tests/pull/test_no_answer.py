@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.sandbox import Fault
 from tests.pull.support import complete, condition, pull, small, source
+from tests.sandbox_parts import Fault
 
 ENTRY = b'{"resource":{"resourceType":"Goal","id":"g","subject":{"reference":"Patient/pat"}}}'
 TOP = b'{"resourceType":"Bundle","type":"searchset"'

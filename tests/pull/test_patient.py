@@ -7,8 +7,8 @@ import pytest
 
 from connector.errors import Held, SourceFailed
 from connector.fhir.lossless import encode
-from connector.sandbox import Fault, Sandbox
 from tests.pull.support import complete, condition, pull, read, small, source
+from tests.sandbox_parts import Fault, Sandbox
 
 MRN = "urn:oid:1.2.3"
 ONE = {"resourceType": "Patient", "id": "one", "identifier": [{"system": MRN, "value": "77"}]}

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Fault
 from tests.pull.support import condition, pull, small, source
+from tests.sandbox_parts import Fault
 
 NPI = "http://hl7.org/fhir/sid/us-npi"
 

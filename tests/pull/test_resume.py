@@ -10,7 +10,6 @@ import pytest
 
 from connector import failpoint
 from connector.failpoint import EXIT_KILLED
-from connector.sandbox import Quirks, Sandbox
 from connector.store import earlier
 from connector.store.casefile import CaseFile
 from tests.pull.support import (
@@ -25,6 +24,7 @@ from tests.pull.support import (
     source,
     truth,
 )
+from tests.sandbox_parts import Quirks, Sandbox
 
 SERVED = (
     "Patient Condition Encounter Observation Immunization DiagnosticReport DocumentReference"

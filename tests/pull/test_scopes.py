@@ -9,7 +9,7 @@ import pytest
 from connector import keys
 from connector.errors import SourceFailed
 from connector.pull import types_of_chart
-from connector.sandbox import Client, Fault, Protection, Sandbox
+from tests.sandbox_parts import Client, Fault, Protection, Sandbox
 
 from .support import NEVER, pull, source
 

@@ -10,9 +10,9 @@ import pytest
 from connector.errors import UsageError
 from connector.mappingfiles import PACKAGED, MappingFiles
 from connector.pull import servers
-from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store.casefile import CaseFile
 from tests.pull.support import condition, pull, small, source
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 from tests.support import ROOT
 
 US = "http://terminology.hl7.org/CodeSystem/observation-category"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from connector.fhir.lossless import encode
-from connector.sandbox import Fault, Quirks
 from tests.pull.support import condition, pull, small, source
+from tests.sandbox_parts import Fault, Quirks
 
 MANY = tuple(condition(f"c{n}") for n in range(30))
 CUT = r"/Condition\?(?!.*_summary)"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from connector.errors import SourceFailed
-from connector.sandbox import Fault, Quirks
 from tests.pull.support import condition, pull, small, source
+from tests.sandbox_parts import Fault, Quirks
 
 OBSERVATION = {
     "resourceType": "Observation",

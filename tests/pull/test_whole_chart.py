@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from connector.fhir.equality import Verdict, compare
+from connector.fhir.equality import Verdict, relation
 from connector.fhir.lossless import encode
-from connector.sandbox import Quirks
 from tests.pull.support import (
     NAMES,
     chart_of,
@@ -20,6 +19,7 @@ from tests.pull.support import (
     truth,
 )
 from tests.real.charts import key
+from tests.sandbox_parts import Quirks
 
 
 @pytest.mark.parametrize("way", ["auto", "search", "everything"])
@@ -33,7 +33,7 @@ def test_the_chart_is_what_the_files_hold(tmp_path: Path, way: str) -> None:
     assert complete(tmp_path)
     by_key = {key(r): r for r in (*expected.shared, *expected.records)}
     for name, body in pulled.bodies.items():
-        assert compare(encode(by_key[name]), body) is Verdict.EQUAL, name
+        assert relation(encode(by_key[name]), body).verdict is Verdict.EQUAL, name
 
 
 def test_nothing_is_asked_when_nothing_is_left_to_ask(tmp_path: Path) -> None:

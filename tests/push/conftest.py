@@ -10,8 +10,8 @@ import pytest
 
 from connector.fhir.systems import TAG
 from connector.push import Desk
-from connector.sandbox import Sandbox
 from tests.push.packets import Resource, chart, open_desk, put_packet
+from tests.sandbox_parts import Sandbox
 
 STRATEGIES = ("conditional", "put", "create")
 TRANSACTIONS = r"^/fhir/?$"

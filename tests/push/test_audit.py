@@ -12,10 +12,10 @@ from connector.fhir.gate import check
 from connector.fhir.lossless import decode, sha256
 from connector.push import Desk, account, deliver, resolve, verify
 from connector.push.evidence import audit_event
-from connector.sandbox import Quirks, Sandbox
 from connector.store import auditfile
 from tests.push.conftest import WHOLE
 from tests.push.packets import MRN, chart, patient, push_all
+from tests.sandbox_parts import Quirks, Sandbox
 
 DeskOf = Callable[..., Desk]
 QUERY = "110112"

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from connector.failpoint import EXIT_KILLED, arm
-from connector.sandbox import Sandbox
 from connector.store import auditfile
 from connector.store.ledger import Ledger
 from tests import support
 from tests.push.conftest import dangling, doubled, one, writes
 from tests.push.packets import HANDLE, chart, open_desk, push_all, put_packet
 from tests.push.test_deliver import circle
+from tests.sandbox_parts import Sandbox
 
 CONTEXT = multiprocessing.get_context("forkserver")
 

@@ -17,7 +17,6 @@ from connector.push import Desk
 from connector.push.wire import undeleted
 from connector.push.wire.find import Place
 from connector.push.wire.write import intend
-from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store import delivery, packet
 from tests.push.conftest import (
     SMALL,
@@ -31,6 +30,7 @@ from tests.push.conftest import (
     writes,
 )
 from tests.push.packets import NOW, Resource, chart, observation, push_all
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 DeskOf = Callable[..., Desk]
 

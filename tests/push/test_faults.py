@@ -13,7 +13,6 @@ from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused, LockHeld, SignInFailed, Waiting
 from connector.fhir.lossless import decode
 from connector.push import Desk
-from connector.sandbox import Fault, Sandbox
 from connector.store import delivery
 from tests.push.conftest import (
     SMALL,
@@ -24,6 +23,7 @@ from tests.push.conftest import (
     writes,
 )
 from tests.push.packets import push_all
+from tests.sandbox_parts import Fault, Sandbox
 
 DeskOf = Callable[..., Desk]
 

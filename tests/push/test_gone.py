@@ -8,10 +8,10 @@ import pytest
 from connector import push
 from connector.errors import DestinationRefused
 from connector.push import Desk
-from connector.sandbox import Fault, Sandbox
 from tests.gate import certificate, gate
 from tests.push.conftest import SMALL, TRANSACTIONS, assert_whole
 from tests.push.packets import push_all
+from tests.sandbox_parts import Fault, Sandbox
 
 DeskOf = Callable[..., Desk]
 

@@ -9,11 +9,11 @@ from connector import push
 from connector.errors import ConnectorError
 from connector.fhir.lossless import decode, encode
 from connector.push import Desk
-from connector.sandbox import Quirks, Sandbox
 from connector.store import delivery
 from tests.push.conftest import doubled, one
 from tests.push.packets import Resource, chart, push_all
 from tests.relay import Asked, Given, Relay
+from tests.sandbox_parts import Quirks, Sandbox
 
 DeskOf = Callable[..., Desk]
 LOOSE = Quirks(integrity=False)  # a placeholder that nothing answers to is stored as it is

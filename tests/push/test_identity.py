@@ -10,9 +10,9 @@ from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused, Held
 from connector.fhir.lossless import encode
 from connector.push import Desk
-from connector.sandbox import Fault, Quirks, Sandbox
 from tests.push.conftest import kinds, one, writes
 from tests.push.packets import MRN, NOW, Resource, chart, patient, push_all
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 DeskOf = Callable[..., Desk]
 

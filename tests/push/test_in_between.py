@@ -7,11 +7,11 @@ import pytest
 
 from connector import push
 from connector.push import Desk
-from connector.sandbox import Quirks, Sandbox
 from tests.push.conftest import one
 from tests.push.packets import chart, push_all
 from tests.push.test_taken_back import LATER, decided, letter
 from tests.relay import Asked, Relay
+from tests.sandbox_parts import Quirks, Sandbox
 
 DeskOf = Callable[..., Desk]
 NOTE = [{"text": "theirs"}]

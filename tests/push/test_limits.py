@@ -12,12 +12,12 @@ from connector.errors import DestinationRefused, ReadBackDiffers
 from connector.fhir.lossless import decode, encode
 from connector.push import Desk
 from connector.push.evidence.receipt_check import check
-from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store import delivery, export, gaps
 from connector.store.state import required
 from tests.push.conftest import STRATEGIES, TRANSACTIONS, assert_whole, kinds, writes
 from tests.push.packets import Resource, chart, observation, push_all
 from tests.push.test_deliver import assert_circle_closed, circle
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 DeskOf = Callable[..., Desk]
 WAYS = ("transaction", "batch", "single")

@@ -12,9 +12,9 @@ from connector.errors import DestinationRefused, Held
 from connector.fhir.lossless import decode
 from connector.push import Desk
 from connector.push.patient.match_operation import weight
-from connector.sandbox import Fault, Quirks, Sandbox
 from tests.push.conftest import writes
 from tests.push.packets import MRN, Resource, chart, patient, push_all
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 DeskOf = Callable[..., Desk]
 MATCH = r"/Patient/\$match"

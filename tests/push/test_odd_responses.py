@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox import Sandbox
 from tests.push.conftest import assert_whole, doubled, one
 from tests.push.packets import chart, open_desk, push_all, put_packet
 from tests.relay import Asked, Given, Relay
+from tests.sandbox_parts import Sandbox
 
 ODD: tuple[Any, ...] = (
     None, "201 Created", 201, True, [], ["201"], {}, [{"status": "201"}],

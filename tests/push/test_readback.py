@@ -9,9 +9,9 @@ from connector import push
 from connector.errors import ReadBackDiffers
 from connector.fhir.lossless import decode, encode
 from connector.push import Desk
-from connector.sandbox import Fault, Quirks, Sandbox
 from tests.push.conftest import assert_whole
 from tests.push.packets import chart, push_all
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 DeskOf = Callable[..., Desk]
 

@@ -17,10 +17,10 @@ from connector.fhir.lossless import canonical, decode, encode, sha256
 from connector.push import Desk, signed, verify
 from connector.push.evidence import receipt_check, receipt_digest
 from connector.push.evidence.receipt import VERSION, Receipt, Signing, receipt
-from connector.sandbox import Sandbox
 from connector.store import export, packet
 from connector.store.state import required
 from tests.push.packets import NOW, push_all
+from tests.sandbox_parts import Sandbox
 from tests.schemas import schemas
 
 DeskOf = Callable[..., Desk]

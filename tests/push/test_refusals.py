@@ -9,10 +9,10 @@ from connector import push
 from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused
 from connector.push import Desk
-from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store import delivery, gaps
 from tests.push.conftest import STRATEGIES, TRANSACTIONS, assert_whole, writes
 from tests.push.packets import SOURCE_ID, AsBatch, Resource, chart, observation, push_all
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 DeskOf = Callable[..., Desk]
 

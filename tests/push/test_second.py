@@ -12,10 +12,10 @@ from connector import push
 from connector.errors import Held, ReadBackDiffers
 from connector.push import Desk
 from connector.push.records.last_written import NEWER
-from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store import delivery
 from tests.push.conftest import STRATEGIES, TRANSACTIONS, dangling, doubled, writes
 from tests.push.packets import Resource, chart, observation, open_desk, push_all, put_packet
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 OpenCase = Callable[..., Desk]
 LATER, EARLIER = "2026-11-23T00:00:00Z", "2026-11-20T00:00:00Z"

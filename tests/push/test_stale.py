@@ -6,10 +6,10 @@ import pytest
 
 from connector.errors import DestinationRefused, ReadBackDiffers
 from connector.fhir.lossless import encode
-from connector.sandbox import Sandbox
 from tests.push.conftest import doubled, writes
 from tests.push.packets import Resource, chart, observation, open_desk, push_all, put_packet
 from tests.relay import Asked, Given, Relay
+from tests.sandbox_parts import Sandbox
 
 LATER = "2026-11-23T00:00:00Z"
 

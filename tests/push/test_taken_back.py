@@ -15,10 +15,10 @@ from connector.fhir.systems import TAG
 from connector.push import Desk
 from connector.push.takeback.removal_plan import There, plan
 from connector.push.wire.write import send
-from connector.sandbox import Fault, Sandbox
 from connector.store.packet import Entry
 from tests.push.conftest import TRANSACTIONS, dangling, one, writes
 from tests.push.packets import NOW, chart, push_all
+from tests.sandbox_parts import Fault, Sandbox
 
 DeskOf = Callable[..., Desk]
 LATER = "2026-11-23T10:00:00Z"

@@ -9,11 +9,11 @@ import pytest
 from connector import push
 from connector.errors import DestinationRefused, Held
 from connector.push import Desk
-from connector.sandbox import Sandbox
 from connector.store import delivery
 from tests.push.conftest import one, writes
 from tests.push.packets import NOW, push_all
 from tests.relay import Asked, Given, Relay
+from tests.sandbox_parts import Sandbox
 
 DeskOf = Callable[..., Desk]
 

@@ -12,11 +12,11 @@ from connector import push
 from connector.errors import DestinationRefused, Held
 from connector.push import Desk, unknown_outcome
 from connector.push.records import write_only
-from connector.sandbox import Fault, Quirks, Sandbox
 from connector.store import delivery
 from connector.store.state import required
 from tests.push.conftest import TRANSACTIONS, assert_whole, one, writes
 from tests.push.packets import NOW, chart, open_desk, put_packet
+from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 BLIND = Quirks(readable=frozenset({"Patient"}))
 DeskOf = Callable[..., Desk]

@@ -15,9 +15,9 @@ from connector import keys
 from connector.endpoint import Endpoint
 from connector.endpoint.assertion import client_assertion
 from connector.errors import SignInFailed
-from connector.sandbox import Authority, Protection, Sandbox
 from connector.settings import Source
 from tests.real.keycloak_server import SCOPES, Keycloak
+from tests.sandbox_parts import Authority, Protection, Sandbox
 
 pytestmark = pytest.mark.real
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from connector.errors import Waiting
-from connector.fhir.equality import Verdict, compare
+from connector.fhir.equality import Verdict, relation
 from connector.fhir.lossless import encode
 from connector.settings import Source
 from tests.pull.support import Pulled, pull, source, truth
@@ -114,7 +114,7 @@ def test_every_way_gives_the_same_chart(
             assert record_differences(by_key[here], read) == [], (way, here)
             # A file says `urn:uuid:…` where the server says `Type/id`: the same, read with care.
             filed = renamed(of_files.records[here], names)
-            assert compare(encode(filed), encode(read)) is Verdict.EQUAL, (way, here)
+            assert relation(encode(filed), encode(read)).verdict is Verdict.EQUAL, (way, here)
         assert pulled.bodies == ways["search"].bodies, way
 
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from connector.fhir.lossless import decode, encode
-from connector.sandbox import Sandbox
+from tests.sandbox_parts import Sandbox
 
 CHARTS = Path(__file__).parents[2] / "fixtures" / "charts" / "mix"
 FHIR = {"Content-Type": "application/fhir+json", "Accept": "application/fhir+json"}

@@ -3,8 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from connector.sandbox import Quirks, Sandbox
 from tests.sandbox.conftest import Client, entry, observation, patient
+from tests.sandbox_parts import Quirks, Sandbox
 
 A = "urn:uuid:11111111-1111-4111-8111-111111111111"
 B = "urn:uuid:22222222-2222-4222-8222-222222222222"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from connector.fhir.lossless import decode, encode
-from connector.sandbox import Sandbox
 from tests.sandbox.conftest import Client, chart_files, entry, ids
+from tests.sandbox_parts import Sandbox
 
 SHARED = ("hospital", "practitioner")
 

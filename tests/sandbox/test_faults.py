@@ -4,8 +4,8 @@ import pytest
 import requests
 
 from connector.fhir.lossless import UndecodableError, decode
-from connector.sandbox import Fault, RequestRecord, Sandbox
 from tests.sandbox.conftest import FHIR, Client, ids, link, patient
+from tests.sandbox_parts import Fault, RequestRecord, Sandbox
 
 
 @pytest.fixture

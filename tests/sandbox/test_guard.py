@@ -11,7 +11,7 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from connector.sandbox import Client, Protection, Sandbox
+from tests.sandbox_parts import Client, Protection, Sandbox
 
 from .conftest import FHIR, entry, observation, patient
 

@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from connector.fhir.lossless import decode, encode
-from connector.sandbox import Quirks, Sandbox
 from tests.sandbox.conftest import FHIR, Client, observation, patient
+from tests.sandbox_parts import Quirks, Sandbox
 
 
 def test_an_update_creates_with_the_clients_id_and_answers_versioned(client: Client) -> None:
@@ -111,6 +111,15 @@ def test_a_stale_if_match_is_refused(status: int) -> None:
         # As HAPI 8 does: where nothing stands, there is nothing to be stale against.
         response, _ = client.send("PUT", "Patient/new", patient("new"), If_Match='W/"4"')
         assert response.status_code == 201
+
+
+@pytest.mark.parametrize("guards", [True, False])
+def test_a_stale_if_match_on_a_deletion_is_refused_where_it_is_honoured(guards: bool) -> None:
+    with Sandbox(quirks=Quirks(if_match_on_delete=guards)) as sandbox:
+        client = Client(sandbox)
+        client.send("PUT", "Patient/pa", patient())
+        client.send("DELETE", "Patient/pa", If_Match='W/"9"')
+        assert len(sandbox.resources()) == guards
 
 
 def test_the_servers_ids_avoid_those_a_chart_brought(client: Client, sandbox: Sandbox) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from connector.sandbox import Quirks, Sandbox
 from tests.sandbox.conftest import Client, ids, link, observation, patient
+from tests.sandbox_parts import Quirks, Sandbox
 
 LAB = {"coding": [{"system": "http://cat", "code": "laboratory"}]}
 VITAL = {"coding": [{"system": "http://cat", "code": "vital-signs"}]}

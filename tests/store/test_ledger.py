@@ -24,10 +24,10 @@ TOLD = Disclosure(
     outcome="attempted",
     operator="records-office",
     approver=None,
-    patient="patient-7Q",
+    patient="patient-CANARY",
     destination_id=DESTINATION,
     basis="patient-authorization",
-    document="document-7Q",
+    document="document-CANARY",
     resources=150,
 )
 
@@ -138,7 +138,7 @@ def test_nothing_plain_stands_in_the_file(ledger: Ledger, tmp_path: Path) -> Non
     kept = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
     assert HANDLE.encode() in kept
     assert ledger.keyed(CONTENT).encode() in kept
-    secret = (CONTENT.encode(), bytes.fromhex(CONTENT), key.encode(), bytes.fromhex(key), b"7Q")
+    secret = (CONTENT.encode(), bytes.fromhex(CONTENT), key.encode(), bytes.fromhex(key), b"CANARY")
     assert not any(plain in kept for plain in secret)
 
 

@@ -12,7 +12,8 @@ from ..checklist.reported import Told
 from ..checklist.supplied import Document
 from ..record.narrative import Line, narrative
 from ..ruleset.mappings import Mappings
-from ..ruleset.rules import Notice, Order, Section, Sections
+from ..ruleset.release_rules import Notice
+from ..ruleset.rules import Order, Section, Sections
 
 # In every packet, whatever is in it: a list can look complete when it isn't.
 RECONCILE = (

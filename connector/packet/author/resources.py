@@ -4,27 +4,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ... import __version__, regularfile
-from ...errors import UsageError
+from ... import __version__
 from ...fhir import systems
 from ...fhir.ids import authored_id, case_handle, derived_id
 from ...fhir.lossless import decode
+from ...fhir.systems import CONFIDENTIALITY
 from ...request import Organization, Request
 from ...settings import Destination, Source
 from ..carry.coverage import ChangedBy
-from ..chart.index import Row
 from ..checklist.supplied import Document
-from ..record.attachment import inline
-from ..record.media_type import HEAD, media_type
 from ..ruleset.mappings import Mappings
-from ..ruleset.rules import Notice, Release
+from ..ruleset.release_rules import Notice
 from . import parties
+from .confidentiality import label_of
 from .news import News, Revision, moved
+from .request_elements import actor_name, key_questions, original, signed_document
 from .templates import Authored, author, in_hundreds
 
-_CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
-_ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"  # sensitivity, policy, obligation
-_LEVELS = "ULMNRV"  # v3-Confidentiality, least to most
 # What each packet of a case has anew; all else of ours stays the same resource.
 _ANEW = frozenset({"Change", "Communication", "Composition", "Provenance"})
 _UNNAMED = Organization(name="Sending organisation (not named in the configuration)")
@@ -88,7 +84,7 @@ class Writer:
             "due": request.due,
             "meeting": request.meeting.start if request.meeting else None,
             "mode": request.meeting.mode if request.meeting else "undecided",
-            "keyQuestions": _key_questions(request),
+            "keyQuestions": key_questions(request),
             "notes": [note for note in (request.question, request.patient_story) if note],
             "notices": [],
             "owner": parties.their_organization(request.performer, destination, self.owner_entry),
@@ -101,12 +97,14 @@ class Writer:
         requesting = asks.organization or office
         asks_at, source_at = parties.contacts(asks.telecom), parties.contacts(self._source.telecom)
         self._names["recordsOrganization"] = parties.organization(office, source_at)
-        made = [self._shared("RecordsOffice", "Organization", _name(office))]
+        made = [self._shared("RecordsOffice", "Organization", actor_name(office))]
         self._names["recordsOffice"] = requester = {"reference": made[0].reference}
-        if _name(requesting) != _name(office):
+        if actor_name(requesting) != actor_name(office):
             own = [] if asks.practitioner else asks_at
             self._names["requesterOrganization"] = parties.organization(requesting, own)
-            made.append(self._shared("RequesterOrganization", "Organization", _name(requesting)))
+            made.append(
+                self._shared("RequesterOrganization", "Organization", actor_name(requesting))
+            )
             requester = {"reference": made[-1].reference}
         self._names["requesterOrganizationReference"] = requester
         who = "its office"
@@ -119,7 +117,7 @@ class Writer:
         if reached := asks_at or source_at:
             self._names["requesterSpecialty"] = [asks.specialty] if asks.specialty else []
             self._names["requesterTelecom"] = reached
-            role = f"{who} at {_name(requesting)}"
+            role = f"{who} at {actor_name(requesting)}"
             made.append(self._shared("PractitionerRole", "PractitionerRole", role))
             requester = {"reference": made[-1].reference}
         self._names["requester"] = requester
@@ -156,7 +154,7 @@ class Writer:
             "missing": list(content.missing),
             "separately": list(content.separately),
             "confidentiality": content.confidentiality,
-            "notices": [_label(notice.label) for notice in content.notices],
+            "notices": [label_of(notice.label) for notice in content.notices],
         }
         made = []
         if self._request.basis.document is not None:
@@ -164,7 +162,7 @@ class Writer:
                 self._own(
                     "Consent",
                     "Consent",
-                    document=_document(self._request, self._source.attachment_bytes_max),
+                    document=signed_document(self._request, self._source.attachment_bytes_max),
                 )
             )
         made.append(self._own("Composition", "Composition", sections=list(content.sections)))
@@ -205,7 +203,7 @@ class Writer:
             label = f"MessageHeader/{digest}"
             header = decode(self._own("MessageHeader", "MessageHeader", label).body)
         labels = [
-            {"system": _CONFIDENTIALITY, "code": self._names["confidentiality"]},
+            {"system": CONFIDENTIALITY, "code": self._names["confidentiality"]},
             *self._names["notices"],
         ]
         if self._test:
@@ -235,7 +233,7 @@ class Writer:
                     f"Change-{number}",
                     change=f"{by.reason} ({by.rule}): {', '.join(by.paths)}",
                     targets=[{"reference": reference} for reference, _ in some],
-                    originals=[_original(self._source, key) for _, key in some],
+                    originals=[original(self._source, key) for _, key in some],
                 )
 
     def _shared(self, template: str, resource_type: str, name: str) -> Authored:
@@ -249,7 +247,7 @@ class Writer:
         name = self._revision.label(label) if template in _ANEW else label
         new_id = authored_id(self._source.id, request_id, resource_type, name)
         labels = [
-            {"system": _CONFIDENTIALITY, "code": self._names["confidentiality"]},
+            {"system": CONFIDENTIALITY, "code": self._names["confidentiality"]},
             {"system": systems.ACT_REASON, "code": self._purpose},
             *self._names["notices"],
         ]
@@ -274,68 +272,3 @@ class Writer:
         meta = {"security": labels, "tag": tags} if labels else {"tag": tags}
         names = {**self._names, **extra, "id": new_id, "meta": meta}
         return author(template, self._mappings.templates[template], names, label)
-
-
-def notices_for(rows: Sequence[Row], release: Release) -> list[Notice]:
-    """The notices that have to accompany what leaves."""
-    of = {rule.id: rule.labels for rule in release.rules}
-    return [
-        notice
-        for notice in release.notices
-        if any(not of[rule].isdisjoint(row.labels) for rule in notice.of for row in rows)
-    ]
-
-
-def _label(token: str) -> dict[str, str]:
-    system, _, code = token.rpartition("|")
-    return {"system": system, "code": code}
-
-
-def high_water(rows: Sequence[Row], release: Release) -> str:
-    """The most confidential label among what leaves, at least N (DS4P: high-water mark).
-
-    A record with a sensitivity label counts as restricted; the label itself is never repeated.
-    """
-    levels = [
-        level for row in rows for level in _LEVELS if f"{_CONFIDENTIALITY}|{level}" in row.labels
-    ]
-    sensitive = frozenset(label for rule in release.rules for label in rule.labels)
-    if any(_is_sensitive(row, sensitive) for row in rows):
-        levels.append("R")
-    return max([*levels, "N"], key=_LEVELS.index)
-
-
-def _is_sensitive(row: Row, labels: frozenset[str]) -> bool:
-    return not labels.isdisjoint(row.labels) or any(
-        label.startswith(f"{_ACT_CODE}|") for label in row.labels
-    )
-
-
-def _original(source: Source, key: str) -> dict[str, Any]:
-    # A revision (R4 provenance-entity-role): derived from the original, whose substance is kept.
-    identifier = {"system": f"urn:uuid:{source.id}", "value": key}
-    return {"role": "revision", "what": {"identifier": identifier}}
-
-
-def _key_questions(request: Request) -> list[dict[str, str]]:
-    texts = {request.key_question: f"Key question: {request.key_question}"}
-    for also in request.also:
-        texts.setdefault(also, f"Also asked: {also}")
-    return [
-        {"system": systems.KEY_QUESTION, "code": code, "text": text} for code, text in texts.items()
-    ]
-
-
-def _name(organization: Organization) -> str:
-    return organization.npi or organization.name
-
-
-def _document(request: Request, bytes_max: int) -> dict[str, Any]:
-    path = request.basis.document
-    assert path is not None
-    try:
-        body = regularfile.read(path, bytes_max, follow=False)
-        content_type = media_type(path.name, body[:HEAD])
-    except UsageError as error:
-        raise UsageError(f"basis.document: {error}", error.what_to_do) from None
-    return {"contentType": content_type, **inline(body), "title": "Signed authorization"}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...fhir import references, systems
+from ...fhir.attachments import attachments as attachments_of
 from ...fhir.ids import derived_id
 from ...fhir.lossless import decode, encode, members
 from ...fhir.record import identified
@@ -20,7 +21,8 @@ from ..chart.duplicates import Twin
 from ..record.attachment import Attached, embed
 from ..record.endpoint_secrets import Secrets
 from ..record.links import Links
-from ..release.redact import Withheld, cut
+from ..release.redact import cut
+from ..release.withheld import Withheld
 from ..ruleset.change import Note, Rule, apply
 from .coverage import CUT, EMBEDDED, LOGICAL, MOVED, TRIMMED, edits, lost
 from .subject_reference import LiteralSubject
@@ -121,7 +123,7 @@ class Carrier:
         notes: list[Note] = []
         logical = any(fate.identifier for fate in fates.values())
         secret = self._secrets is not None and self._secrets.are_in(data)
-        if logical or secret or self._is_edited(key) or references.attachments(data):
+        if logical or secret or self._is_edited(key) or attachments_of(data):
             edited, notes = self._edit(key, data, fates)
             spliced = references.splice(edited, string)
         top = members(spliced)
@@ -177,7 +179,7 @@ class Carrier:
             (LOGICAL, logical, lambda: _make_logical(resource, fates)),
             (
                 MOVED if shared else EMBEDDED,
-                bool(shared or references.attachments(data)),
+                bool(shared or attachments_of(data)),
                 lambda: self._embed(resource, shared),
             ),
             (MOVED, bool(reports), lambda: _relate(resource, reports)),

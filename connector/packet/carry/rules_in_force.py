@@ -2,8 +2,8 @@
 
 from ...settings import Destination
 from ..ruleset.change import Rounding, Rule, Stripping
+from ..ruleset.content_rules import Change, RoundDecimals
 from ..ruleset.mappings import Mappings
-from ..ruleset.rules import Change, RoundDecimals
 from .translate import Translation
 
 

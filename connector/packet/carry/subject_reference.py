@@ -10,11 +10,16 @@ from typing import Any
 
 from msgspec import Raw
 
-from ...fhir.about import PERHAPS_NOBODYS, SUBJECT, items
-from ...fhir.identifiers import pairs
+from ...fhir.about import PERHAPS_NOBODYS, SUBJECT
+from ...fhir.identifiers import identifiers, pairs
+from ...fhir.ids import derived_id
 from ...fhir.lossless import decode, encode
 from ...fhir.references import literal
+from ...fhir.shapes import items
 from ...fhir.types import proper
+from ...settings import Source
+from ...store import chart
+from ...store.casefile import CaseFile
 from ..ruleset.change import Note
 
 # Where patients take part among others: the element, and in what of it the reference stands.
@@ -124,3 +129,11 @@ def _taken_out(string: str, top: dict[str, Raw]) -> bool:
         else:
             del top["contained"]
     return True
+
+
+def subject_of(case: CaseFile, source: Source, patient: str) -> LiteralSubject:
+    """The rule for a case's patient (`Patient/id` at the source)."""
+    resource_type, _, resource_id = patient.partition("/")
+    record = chart.record(case, resource_type, resource_id)
+    carried = identifiers(record.body) if record else frozenset()
+    return LiteralSubject(f"Patient/{derived_id(source.id, resource_type, resource_id)}", carried)

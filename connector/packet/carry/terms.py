@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..ruleset.content_rules import Terminology
 from ..ruleset.examples import NOTHING
-from ..ruleset.rules import Terminology
 from .translate import targets
 
 Codes = dict[str, str]  # code → display

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..ruleset.change import Elements, Note
-from ..ruleset.rules import Applies
+from ..ruleset.content_rules import Applies
 
 # R4 valueset-concept-map-equivalence: the others say another thing, or less, or more.
 _SAME = ("equal", "equivalent")

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ...fhir.equality import comparable
 from ...fhir.lossless import UndecodableError, canonical, sha256
 from ...fhir.references import objects
+from ...fhir.shapes import objects_in
 from ...store.casefile import CaseFile
 from ...store.packet import Decision
 from ..record.links import Links
@@ -183,9 +184,6 @@ def _hash(resource: dict[str, Any], links: Links, stands_for: Mapping[str, str])
 
 
 def _one_event(resource: dict[str, Any], row: Row) -> bool:
-    identifiers = resource.get("identifier")
     timed = "T" in row.written and row.type not in _AMOUNTS
-    return timed or any(
-        isinstance(item, dict) and item.get("system") and item.get("value")
-        for item in (identifiers if isinstance(identifiers, list) else [identifiers])
-    )
+    named = objects_in(resource.get("identifier"))
+    return timed or any(item.get("system") and item.get("value") for item in named)

@@ -5,19 +5,20 @@ A row holds what the rules ask about; the body stays in the case file until the 
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from sys import intern
 from typing import Any
 
+from ...fhir.attachments import attachment_nodes
 from ...fhir.lossless import UndecodableError, decode
-from ...fhir.references import attachment_nodes, named, objects, other_names, plain_names
+from ...fhir.references import named, objects, other_names, plain_names
 from ...store import chart
 from ...store.casefile import CaseFile
 from ..record import words
 from ..record.belongs_to import belongs_to, labelled_parts, own_names
-from ..record.dates import OPEN, Interval, interval
+from ..record.dates import OPEN, Interval
 from ..record.endpoint_secrets import Secrets
 from ..record.links import Links, identifier_token
 from ..record.medication_supply import lasts_until
@@ -26,22 +27,23 @@ from ..record.sensitive_kinds import Guesses
 from ..ruleset.change import Rule
 from ..ruleset.mappings import Mappings
 from ..ruleset.rules import TypeStatus
+from .elements import (
+    ERROR,
+    NOTES,
+    any_filled,
+    date_of,
+    done_to,
+    keys_in,
+    says_none,
+    status_of,
+    substances_of,
+    tokens_of,
+)
 
-# Where a record's own date stands, first found wins (R4: the elements behind the `date` searches).
-_DATES = (
-    "effectiveDateTime", "effectivePeriod", "effectiveInstant", "performedDateTime",
-    "performedPeriod", "occurrenceDateTime", "occurrencePeriod", "period", "date", "started",
-    "authoredOn", "issued", "recordedDate", "onsetDateTime", "onsetPeriod", "dateAsserted",
-    "whenHandedOver", "recorded", "created", "startDate", "statusDate", "authored",
-)  # fmt: skip
 _CODES = ("code", "type", "scope", "vaccineCode", "medicationCodeableConcept", "relationship")
-_STATUSES = ("status", "lifecycleStatus", "clinicalStatus")
-_DEVICE_ACTION = "http://hl7.org/fhir/device-action"
-_ERROR = "entered-in-error"
 _NO_TARGETS: frozenset[str] = frozenset()
 # A Reference has one Identifier, where almost everything else has a list of them.
 _LOGICAL = re.compile(rb'"identifier"\s*:\s*\{')
-_NOTES = ("DocumentReference", "DiagnosticReport")  # types whose content is an attachment
 _Sets = dict[frozenset[str], frozenset[str]]
 
 
@@ -144,11 +146,11 @@ def _row(
     resource_type, resource_id = intern(record.type), record.id
 
     def tokens(*values: Any) -> frozenset[str]:
-        found = frozenset(token for value in values for token in _tokens(value))
+        found = frozenset(token for value in values for token in tokens_of(value))
         return sets.setdefault(found, found)
 
-    written, when = _date(resource)
-    status = _status(resource)
+    written, when = date_of(resource)
+    status = status_of(resource)
     verification = tokens(resource.get("verificationStatus"))
     body = plain_names(record.body)
     written_references = named(body)
@@ -159,13 +161,13 @@ def _row(
         names += [identifier_token(found) for found in identifiers if isinstance(found, dict)]
     targets = contents = _NO_TARGETS
     if resource_type == "Provenance":
-        targets = frozenset(_keys(resource.pop("target", None), links))
-        refers = _keys(resource, links)
+        targets = frozenset(keys_in(resource.pop("target", None), links))
+        refers = keys_in(resource, links)
     else:
         refers = filter(None, map(links.key, written_references))
     urls = [] if b'"url"' not in body else [n.get("url") for n in attachment_nodes(resource)]
     attached = [label for url in urls for label in links.labels(url)]
-    if resource_type in _NOTES:
+    if resource_type in NOTES:
         nodes = attachment_nodes(resource)
         contents = frozenset(name for node in nodes for name in links.contents(node))
     return Row(
@@ -176,14 +178,15 @@ def _row(
         document_status=str(resource.get("docStatus") or ""),
         intent=str(resource.get("intent") or ""),
         verification=verification,
-        error=_ERROR in (status, resource.get("docStatus")) or _ERROR in verification,
-        readable=rules is None or all(_any(resource, group, links) for group in rules.readable),
-        codes=tokens(*map(resource.get, _CODES), *_substances(resource), *_done_to(resource)),
+        error=ERROR in (status, resource.get("docStatus")) or ERROR in verification,
+        readable=rules is None
+        or all(any_filled(resource, group, links) for group in rules.readable),
+        codes=tokens(*map(resource.get, _CODES), *substances_of(resource), *done_to(resource)),
         categories=tokens(resource.get("category")),
         labels=labels.of(resource, body) | labels.of_contents(attached),
         title=intern(words.title(resource)),
         finding=words.finding(resource),
-        says_none=_says_none(resource),
+        says_none=says_none(resource),
         written=written,
         when=when,
         refers=tuple(dict.fromkeys(refers)),
@@ -195,105 +198,3 @@ def _row(
         supplied_until=lasts_until(resource) if resource_type.startswith("Medication") else None,
         labelled_parts=labelled_parts(resource, labels.extensions, links),
     )
-
-
-def _substances(resource: dict[str, Any]) -> Iterator[Any]:
-    """What an allergy is to, where it has no `code` (R4 allergyintolerance.html)."""
-    if resource["resourceType"] == "AllergyIntolerance":
-        yield from words.substances(resource)
-
-
-def _done_to(resource: dict[str, Any]) -> Iterator[Any]:
-    """What a Procedure did to its devices; where it does not say, they count as implanted."""
-    devices = resource.get("focalDevice")
-    for device in devices if isinstance(devices, list) else ():
-        action = device.get("action") if isinstance(device, dict) else None
-        yield action or {"system": _DEVICE_ACTION, "code": "implanted"}
-
-
-def _status(resource: dict[str, Any]) -> str:
-    for name in _STATUSES:
-        value = resource.get(name)
-        if isinstance(value, str):
-            return intern(value)
-        # clinicalStatus is a CodeableConcept: its plain code, whatever the system
-        for token in _tokens(value):
-            if "|" not in token:
-                return token
-    return "unstated"
-
-
-def _date(resource: dict[str, Any]) -> tuple[str, Interval | None]:
-    for name in _DATES:
-        value = resource.get(name)
-        if isinstance(value, str) and (found := interval(value)):
-            return value, found
-        if isinstance(value, dict):
-            first, last = (interval(str(value.get(name))) for name in ("start", "end"))
-            if first or last:
-                # A period without end goes on (R4 datatypes.html#Period).
-                lasts = last[1] if last else OPEN
-                written = value["start" if first else "end"]
-                return written, (first[0] if first else lasts, lasts)
-    return "", None
-
-
-def _tokens(value: Any) -> Iterator[str]:
-    """`system|code` and `code` of a Coding, a CodeableConcept or a list of either."""
-    for item in value if isinstance(value, list) else [value]:
-        if not isinstance(item, dict):
-            continue
-        codings = item.get("coding") if isinstance(item.get("coding"), list) else [item]
-        for coding in codings or []:
-            code = coding.get("code") if isinstance(coding, dict) else None
-            if isinstance(code, str):
-                yield intern(f"{coding.get('system', '')}|{code}")
-                yield intern(code)
-
-
-def coded(value: Any) -> frozenset[str]:
-    """The codes of a Coding or CodeableConcept, as `system|code` and as `code`."""
-    return frozenset(_tokens(value))
-
-
-def _any(resource: dict[str, Any], group: Iterable[str], links: Links) -> bool:
-    for pattern in group:
-        names = [pattern]
-        if pattern.endswith("*"):
-            names = [name for name in resource if name.startswith(pattern[:-1])]
-        if any(_filled(name, resource.get(name), links) for name in names):
-            return True
-    return False
-
-
-def _filled(name: str, value: Any, links: Links) -> bool:
-    if name in ("content", "presentedForm"):
-        return any(
-            node.get("data") or links.had(node.get("url"))
-            for node in attachment_nodes({name: value})
-        )
-    if name == "reaction":
-        return bool(words.substances({name: value}))
-    if name == "result":
-        return any(True for _ in _keys(value, links))
-    return value not in (None, "", [], {})
-
-
-def _keys(value: Any, links: Links) -> Iterator[str]:
-    """Records of the chart that the references inside `value` point to."""
-    stack = [value]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, dict):
-            reference = node.get("reference")
-            if isinstance(reference, str) and (key := links.key(reference)):
-                yield key
-            stack.extend(child for child in node.values() if isinstance(child, dict | list))
-        elif isinstance(node, list):
-            stack.extend(child for child in node if isinstance(child, dict | list))
-
-
-def _says_none(resource: dict[str, Any]) -> str:
-    if resource["resourceType"] != "List":
-        return ""
-    return next((t for t in _tokens(resource.get("emptyReason")) if "|" not in t), "")

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import objects
+from ...fhir.shapes import items, objects_in
 from ...request import Organization
 from ...store import chart
 from ...store.casefile import CaseFile
@@ -69,7 +70,7 @@ def of_chart(case: CaseFile, links: Links) -> dict[str, Body]:
     for resource in of_type(case, "OrganizationAffiliation"):
         if resource.get("active") is not False:
             networks = resource.get("network")
-            wholes = [resource.get("organization"), *(_list(networks))]
+            wholes = [resource.get("organization"), *(items(networks))]
             for part in keys(resource.get("participatingOrganization")):
                 above.setdefault(part, set()).update(*map(keys, wholes))
     return {
@@ -170,15 +171,11 @@ def _organizations(case: CaseFile) -> Iterator[tuple[str, dict[str, Any]]]:
     for resource in of_type(case, "Organization"):
         yield f"Organization/{resource['id']}", resource
     for consent in of_type(case, "Consent"):
-        for inner in _list(consent.get("contained")):
+        for inner in items(consent.get("contained")):
             if isinstance(inner, dict) and inner.get("resourceType") == "Organization":
                 yield f"Consent/{consent['id']}#{inner.get('id')}", inner
 
 
 def _identities(identifier: Any) -> frozenset[str]:
-    items = [item for item in _list(identifier) if isinstance(item, dict) and item.get("value")]
+    items = [item for item in objects_in(identifier) if item.get("value")]
     return frozenset(map(identifier_token, items)) | {f"npi|{n}" for n in npis(items)}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]

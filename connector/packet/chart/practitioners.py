@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.names import words
 from ...fhir.references import objects
+from ...fhir.shapes import dicts, objects_in
 from ...fhir.systems import is_npi
 from ...request import Practitioner
 from ...store import chart
@@ -39,23 +40,20 @@ def resembles(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 def names_of(resource: dict[str, Any]) -> Found:
     """What a Practitioner says of itself."""
-    names = resource.get("name")
     found = set()
-    for name in names if isinstance(names, list) else []:
-        if isinstance(name, dict):
-            given = name.get("given")
-            first = given[0] if isinstance(given, list) and given else None
-            found.add((words(name.get("family")), words(first)))
+    for name in dicts(resource.get("name")):
+        given = name.get("given")
+        first = given[0] if isinstance(given, list) and given else None
+        found.add((words(name.get("family")), words(first)))
     return Found(npis(resource.get("identifier")), frozenset(found))
 
 
 def npis(identifier: Any) -> frozenset[str]:
     """The NPIs among an identifier or several, under any name of their system."""
-    items = identifier if isinstance(identifier, list) else [identifier]
     return frozenset(
         str(item.get("value")).strip()
-        for item in items
-        if isinstance(item, dict) and is_npi(item.get("system"))
+        for item in objects_in(identifier)
+        if is_npi(item.get("system"))
     )
 
 

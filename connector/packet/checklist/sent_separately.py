@@ -9,6 +9,7 @@ from typing import Any
 
 from ...fhir.lossless import decode
 from ...fhir.references import Kind
+from ...fhir.shapes import as_dict, items
 from ...store import chart
 from ...store.casefile import CaseFile
 from ..chart.index import Row
@@ -39,7 +40,7 @@ class Places:
             parts = [", ".join(_modalities(resource)), day, row.title, *_size(resource)]
             parts += [f"study {uid}" for uid in _uids(resource)]
         else:
-            number = _dict(resource.get("accessionIdentifier")).get("value")
+            number = as_dict(resource.get("accessionIdentifier")).get("value")
             parts = [row.title, day, f"number {number}" if number else ""]
         place = "; ".join(dict.fromkeys(self._places(resource)))
         told = ", ".join(part for part in parts if part and part != row.type)
@@ -47,13 +48,13 @@ class Places:
 
     def _places(self, resource: dict[str, Any]) -> Iterator[str]:
         """Names of the Endpoints, Locations and performers it states."""
-        series = [_dict(part) for part in _list(resource.get("series"))]
+        series = [as_dict(part) for part in items(resource.get("series"))]
         for holder in (resource, *series):
-            for reference in [*_list(holder.get("endpoint")), *_list(holder.get("location"))]:
-                yield from self._name(_dict(reference))
+            for reference in [*items(holder.get("endpoint")), *items(holder.get("location"))]:
+                yield from self._name(as_dict(reference))
         for part in series:
-            for performer in _list(part.get("performer")):
-                yield from self._name(_dict(_dict(performer).get("actor")))
+            for performer in items(part.get("performer")):
+                yield from self._name(as_dict(as_dict(performer).get("actor")))
 
     def _name(self, reference: dict[str, Any]) -> Iterator[str]:
         written = reference.get("reference")
@@ -73,18 +74,18 @@ class Places:
 
 
 def _values(resource: dict[str, Any]) -> Iterator[Any]:
-    return (_dict(item).get("value") for item in _list(resource.get("identifier")))
+    return (as_dict(item).get("value") for item in items(resource.get("identifier")))
 
 
 def _modalities(study: dict[str, Any]) -> list[str]:
-    codings = [*_list(study.get("modality"))]
-    codings += [_dict(series).get("modality") for series in _list(study.get("series"))]
-    codes = [_dict(coding).get("code") for coding in codings]
+    codings = [*items(study.get("modality"))]
+    codings += [as_dict(series).get("modality") for series in items(study.get("series"))]
+    codes = [as_dict(coding).get("code") for coding in codings]
     return list(dict.fromkeys(code for code in codes if isinstance(code, str)))
 
 
 def _uids(study: dict[str, Any]) -> list[str]:
-    found = [_dict(item) for item in _list(study.get("identifier"))]
+    found = [as_dict(item) for item in items(study.get("identifier"))]
     uids = [str(item.get("value") or "") for item in found if item.get("system") == _UID]
     return [uid.removeprefix(_OID) for uid in uids if uid]
 
@@ -92,13 +93,3 @@ def _uids(study: dict[str, Any]) -> list[str]:
 def _size(study: dict[str, Any]) -> list[str]:
     counts = ((study.get("numberOfSeries"), "series"), (study.get("numberOfInstances"), "images"))
     return [f"{count} {what}" for count, what in counts if isinstance(count, int)]
-
-
-def _list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...fhir import base64binary
-from ...fhir.references import attachment_nodes, checksums
+from ...fhir.attachments import attachment_nodes, checksums
 
 _ABSENT = {
     "extension": [

@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ...fhir.about import ENCOUNTERS
 from ...fhir.references import objects, other_names
+from ...fhir.shapes import items, objects_in
 from .links import Links, identifier_token
 
-ENCOUNTER, EPISODE = "Encounter", "EpisodeOfCare"
-_CONTAINERS = (ENCOUNTER, EPISODE)
+ENCOUNTER = "Encounter"
 _ASSOCIATED = "http://hl7.org/fhir/StructureDefinition/encounter-associatedEncounter"
 _TYPED = re.compile(r"(?:.*/)?((?:Encounter|EpisodeOfCare)/[^/#?]+)(?:/_history/.*)?\Z")
 
@@ -29,9 +30,9 @@ def belongs_to(resource: dict[str, Any], links: Links) -> Names:
 
 def own_names(resource: dict[str, Any]) -> Names:
     """What else an encounter or episode is called: its identifiers, with and without system."""
-    if resource.get("resourceType") not in _CONTAINERS:
+    if resource.get("resourceType") not in ENCOUNTERS:
         return ()
-    found = [i for i in _list(resource.get("identifier")) if isinstance(i, dict) and i.get("value")]
+    found = [i for i in objects_in(resource.get("identifier")) if i.get("value")]
     return tuple(name for i in found for name in (identifier_token(i), f"|{i['value']}"))
 
 
@@ -41,9 +42,9 @@ def labelled_parts(resource: dict[str, Any], extensions: Iterable[str], links: L
         return ()
     keys = []
     for node in objects(resource.get("section")):
-        urls = {e.get("url") for e in _list(node.get("extension")) if isinstance(e, dict)}
+        urls = {e.get("url") for e in objects_in(node.get("extension"))}
         if not urls.isdisjoint(extensions):  # of the sections in it too
-            entries = [e for part in objects(node) for e in _list(part.get("entry"))]
+            entries = [e for part in objects(node) for e in items(part.get("entry"))]
             written = (e.get("reference") for e in entries if isinstance(e, dict))
             keys += [key for e in written if isinstance(e, str) and (key := links.key(e))]
     return tuple(dict.fromkeys(keys))
@@ -58,19 +59,19 @@ def _places(resource: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if resource.get("resourceType") == ENCOUNTER:
         held.append(resource.get("partOf"))
     held.append(resource.get("securityContext"))
-    for extension in _list(resource.get("extension")):
-        if isinstance(extension, dict) and extension.get("url") == _ASSOCIATED:
+    for extension in objects_in(resource.get("extension")):
+        if extension.get("url") == _ASSOCIATED:
             held.append(extension.get("valueReference"))
     for value in held:
-        yield from (node for node in _list(value) if isinstance(node, dict))
+        yield from objects_in(value)
 
 
 def _names(node: dict[str, Any], resource: dict[str, Any], links: Links) -> Iterator[str]:
     reference, identifier = node.get("reference"), node.get("identifier")
     if isinstance(reference, str):
         if reference.startswith("#"):
-            for inner in _list(resource.get("contained")):
-                if isinstance(inner, dict) and f"#{inner.get('id')}" == reference:
+            for inner in objects_in(resource.get("contained")):
+                if f"#{inner.get('id')}" == reference:
                     yield from (n for n in own_names(inner) if not n.startswith("|"))
                     yield from belongs_to({**inner, "contained": []}, links)
         elif key := links.key(reference):
@@ -81,9 +82,3 @@ def _names(node: dict[str, Any], resource: dict[str, Any], links: Links) -> Iter
             yield from (name for name in other_names(reference) if "|" in name)
     if isinstance(identifier, dict) and identifier.get("value") and "resourceType" not in node:
         yield identifier_token(identifier)
-
-
-def _list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]

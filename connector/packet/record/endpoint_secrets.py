@@ -10,12 +10,14 @@ from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ...fhir.attachments import attachment_nodes
 from ...fhir.lossless import UndecodableError, decode
-from ...fhir.references import attachment_nodes, objects
+from ...fhir.references import objects
+from ...fhir.shapes import dicts
 from ...store import records
 from ...store.casefile import CaseFile
 from ..ruleset.change import Note
-from ..ruleset.rules import EndpointSecrets
+from ..ruleset.release_rules import EndpointSecrets
 from .capability_url import URL, credentials, is_key, is_mixed, looks_random, parts_of, plain
 
 REPLACED = "urn:x-connector:kept-at-source"
@@ -156,7 +158,7 @@ class Secrets:
                 del extension[name]
                 extension[f"_{name}"] = _MASKED
                 found.append("extension")
-        for identifier in _identifiers(endpoint):
+        for identifier in dicts(endpoint.get("identifier")):
             for name in ("system", "value"):
                 value = identifier.get(name)
                 if isinstance(value, str) and self._is_name_of_door(value):
@@ -215,7 +217,7 @@ class Secrets:
             if isinstance(said, str) and (is_mixed(said) or self._is_key(said)):
                 yield said
                 yield from parts_of(said)
-        for identifier in _identifiers(endpoint):
+        for identifier in dicts(endpoint.get("identifier")):
             for named in (identifier.get("system"), identifier.get("value")):
                 if isinstance(named, str) and self._is_name_of_door(named):
                     yield named
@@ -233,11 +235,6 @@ def _endpoints(body: bytes) -> Iterator[dict[str, Any]]:
 def _extensions(endpoint: dict[str, Any]) -> list[dict[str, Any]]:
     """The extensions of an Endpoint, at any depth."""
     return [node for node in objects(endpoint) if isinstance(node.get("url"), str)]
-
-
-def _identifiers(endpoint: dict[str, Any]) -> list[dict[str, Any]]:
-    found = endpoint.get("identifier")
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def _random_words(name: str) -> list[str]:

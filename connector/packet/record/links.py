@@ -6,6 +6,7 @@ from typing import Any
 from ...fhir import base64binary
 from ...fhir.lossless import sha256
 from ...fhir.references import Kind, Target, parse
+from ...fhir.shapes import objects_in
 from ...store import attachments, records, targets
 from ...store.casefile import CaseFile
 
@@ -83,8 +84,5 @@ def identifier_token(identifier: dict[str, Any]) -> str:
 
 def own_identifiers(resource: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The business identifiers of a record that have a value."""
-    found: list[Any] = []
-    for field in ("identifier", "masterIdentifier"):
-        value = resource.get(field)
-        found += value if isinstance(value, list) else [value]
-    return [item for item in found if isinstance(item, dict) and item.get("value")]
+    found = (resource.get(name) for name in ("identifier", "masterIdentifier"))
+    return [item for value in found for item in objects_in(value) if item.get("value")]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from ...fhir.shapes import as_dict, dicts
 from .dates import interval
 
 # Days that one of a unit is: UCUM codes (R4 Duration), and the words for them.
@@ -34,7 +35,7 @@ def lasts_until(resource: dict[str, Any]) -> datetime | None:
 
 
 def _ends(resource: dict[str, Any]) -> Iterator[datetime]:
-    order = _object(resource.get("dispenseRequest"))
+    order = as_dict(resource.get("dispenseRequest"))
     given = resource.get("whenHandedOver") or resource.get("whenPrepared")
     repeats = order.get("numberOfRepeatsAllowed")
     times = 1 + repeats if isinstance(repeats, int) and 0 <= repeats < 100 else 1
@@ -42,9 +43,9 @@ def _ends(resource: dict[str, Any]) -> Iterator[datetime]:
     yield from _after(given, _days(resource.get("daysSupply")))
     yield from _after(ordered, _days(order.get("expectedSupplyDuration")), times)
     periods = [order.get("validityPeriod"), resource.get("effectivePeriod")]
-    for dosage in _objects(resource.get("dosageInstruction") or resource.get("dosage")):
-        timing = _object(dosage.get("timing"))
-        repeat = _object(timing.get("repeat"))
+    for dosage in dicts(resource.get("dosageInstruction") or resource.get("dosage")):
+        timing = as_dict(dosage.get("timing"))
+        repeat = as_dict(timing.get("repeat"))
         periods.append(repeat.get("boundsPeriod"))
         yield from _after(given or ordered, _days(repeat.get("boundsDuration")), times)
         for number, unit in _WORDS.findall(str(dosage.get("text") or "")):
@@ -53,16 +54,16 @@ def _ends(resource: dict[str, Any]) -> Iterator[datetime]:
             (given, resource.get("quantity")),
             (ordered, order.get("quantity")),
         ):
-            yield from _after(start, _taken_in(_object(quantity), dosage, timing, repeat), times)
+            yield from _after(start, _taken_in(as_dict(quantity), dosage, timing, repeat), times)
     for period in periods:
-        if found := interval(str(_object(period).get("end", ""))):
+        if found := interval(str(as_dict(period).get("end", ""))):
             yield found[1]
 
 
 def _days(duration: Any) -> float | None:
     """A Duration in days; one without a unit is of days."""
-    value = _number(_object(duration).get("value"))
-    said = [_object(duration).get(name) for name in ("code", "unit")]
+    value = _number(as_dict(duration).get("value"))
+    said = [as_dict(duration).get(name) for name in ("code", "unit")]
     known = (_DAYS.get(unit.strip().casefold()) for unit in said if isinstance(unit, str))
     return None if value is None else value * next(filter(None, known), 1.0)
 
@@ -75,7 +76,7 @@ def _taken_in(
     often = _per_day(timing, repeat)
     if whole is None or not often:
         return None
-    each = [_object(one.get("doseQuantity")) for one in _objects(dosage.get("doseAndRate"))]
+    each = [as_dict(one.get("doseQuantity")) for one in dicts(dosage.get("doseAndRate"))]
     doses = [_number(dose.get("value")) or 0.0 for dose in each if _same_unit(dose, quantity)]
     return whole / (min((dose for dose in doses if dose > 0), default=1.0) * often)
 
@@ -85,7 +86,7 @@ def _per_day(timing: dict[str, Any], repeat: dict[str, Any]) -> float | None:
     unit = _DAYS.get(str(repeat.get("periodUnit")))
     if period and unit:
         return (_number(repeat.get("frequency")) or 1.0) / (period * unit)
-    codings = _objects(_object(timing.get("code")).get("coding"))
+    codings = dicts(as_dict(timing.get("code")).get("coding"))
     return next((_PER_DAY[c] for one in codings if (c := str(one.get("code"))) in _PER_DAY), None)
 
 
@@ -108,11 +109,3 @@ def _number(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...fhir.references import objects
-from ..ruleset.rules import LabelList, LabelTerms
+from ...fhir.shapes import dicts, objects_in
+from ...fhir.systems import CONFIDENTIALITY
+from ..ruleset.release_rules import LabelList, LabelTerms
 
 # Bytes without which a record has no label: most records have none of them.
 _HINT = re.compile(rb'"security|sec-label|"confidentiality')
-_CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 # `securityLabel` in these says of which labels something is true, not that it has them.
 _ABOUT_LABELS = frozenset({"Consent", "AuditEvent", "Contract"})
 _NO_LABELS: frozenset[str] = frozenset()
@@ -132,7 +133,7 @@ class Labels:
                 yield from _flat(node.get("valueCoding"))
                 yield from _flat(node.get("valueCodeableConcept"))
             if node.get("resourceType") == "Composition":
-                yield {"system": _CONFIDENTIALITY, "code": node.get("confidentiality") or "N"}
+                yield {"system": CONFIDENTIALITY, "code": node.get("confidentiality") or "N"}
         if resource.get("resourceType") not in _ABOUT_LABELS:
             for node in objects(resource):
                 yield from _flat(node.get("securityLabel"))
@@ -140,11 +141,8 @@ class Labels:
 
 def _flat(value: Any) -> Iterator[dict[str, Any]]:
     """The Codings of a Coding, a CodeableConcept (or its text), or a list of these."""
-    for item in value if isinstance(value, list) else [value]:
-        if isinstance(item, dict):
-            codings = item.get("coding")
-            inner = [c for c in codings if isinstance(c, dict)] if isinstance(codings, list) else []
-            yield from inner or [item]
+    for item in objects_in(value):
+        yield from dicts(item.get("coding")) or [item]
 
 
 def _system(text: str) -> str:

@@ -13,7 +13,7 @@ from ...errors import Cause, Held
 from ...fhir.lossless import decode
 from ...fhir.references import objects
 from ...request import Request
-from ..ruleset.rules import Heuristic, LabelList, Minors, Suspicion
+from ..ruleset.release_rules import Heuristic, LabelList, Minors, Suspicion
 from .dates import interval
 
 _CODE = re.compile(rb'"code"\s*:\s*"([^"\\]{1,40})"')

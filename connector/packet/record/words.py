@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ...fhir.shapes import as_dict, items
+
 _LONGEST = 300  # characters; the record itself is an entry
 # What says what a record is about, first found wins.
 _TOPICS = (
@@ -30,7 +32,7 @@ def substances(allergy: dict[str, Any]) -> list[Any]:
     """What an allergy is to, as its reactions say: concepts, for one without a `code`."""
     if allergy.get("code") not in (None, {}, []):
         return []
-    found = (_object(one).get("substance") for one in _list(allergy.get("reaction")))
+    found = (as_dict(one).get("substance") for one in items(allergy.get("reaction")))
     return [one for one in found if one]
 
 
@@ -41,7 +43,7 @@ def _title(resource: dict[str, Any]) -> str:
             return ", ".join(named)
     for name in _TOPICS:
         value = resource.get(name)
-        for item in value if isinstance(value, list) else [value]:
+        for item in items(value):
             if text := item if isinstance(item, str) and name == "title" else concept(item):
                 return text
         if name == "medicationReference" and value:
@@ -58,8 +60,8 @@ def finding(resource: dict[str, Any]) -> str:
 
 def concept(value: Any) -> str:
     """The words of a CodeableConcept, or what a Reference or Coding is called."""
-    value = _object(value)
-    displays = [_object(coding).get("display") for coding in _list(value.get("coding"))]
+    value = as_dict(value)
+    displays = [as_dict(coding).get("display") for coding in items(value.get("coding"))]
     return next(
         (str(text) for text in (value.get("text"), *displays, value.get("display")) if text), ""
     )
@@ -67,10 +69,10 @@ def concept(value: Any) -> str:
 
 def _observation(resource: dict[str, Any]) -> Iterator[str]:
     yield _result(resource)
-    for component in _list(resource.get("component")):
-        if said := _result(_object(component)):
-            yield f"{concept(_object(component).get('code'))} {said}".strip()
-    yield from (concept(item) for item in _list(resource.get("interpretation")))
+    for component in items(resource.get("component")):
+        if said := _result(as_dict(component)):
+            yield f"{concept(as_dict(component).get('code'))} {said}".strip()
+    yield from (concept(item) for item in items(resource.get("interpretation")))
 
 
 def _result(holder: dict[str, Any]) -> str:
@@ -89,9 +91,9 @@ def _value(value: Any) -> str:
         return "" if isinstance(value, list) else str(value)
     if "numerator" in value or "denominator" in value:
         parts = (value.get("numerator"), value.get("denominator"))
-        return " : ".join(_quantity(_object(part)) for part in parts)
+        return " : ".join(_quantity(as_dict(part)) for part in parts)
     if "low" in value or "high" in value:
-        return f"{_quantity(_object(value.get('low')))} to {_quantity(_object(value.get('high')))}"
+        return f"{_quantity(as_dict(value.get('low')))} to {_quantity(as_dict(value.get('high')))}"
     if "start" in value or "end" in value:
         return f"{value.get('start', '')} to {value.get('end', '')}"
     if "value" in value:
@@ -107,16 +109,16 @@ def _quantity(value: dict[str, Any]) -> str:
 
 
 def _allergy(resource: dict[str, Any]) -> Iterator[str]:
-    for reaction in _list(resource.get("reaction")):
-        yield from map(concept, _list(_object(reaction).get("manifestation")))
+    for reaction in items(resource.get("reaction")):
+        yield from map(concept, items(as_dict(reaction).get("manifestation")))
     if criticality := resource.get("criticality"):
         yield f"criticality {criticality}"
 
 
 def _condition(resource: dict[str, Any]) -> Iterator[str]:
     yield concept(resource.get("severity"))
-    for stage in _list(resource.get("stage")):
-        yield concept(_object(stage).get("summary"))
+    for stage in items(resource.get("stage")):
+        yield concept(as_dict(stage).get("summary"))
     if since := resource.get("onsetDateTime"):
         yield f"since {str(since)[:10]}"
     if until := resource.get("abatementDateTime"):
@@ -126,7 +128,7 @@ def _condition(resource: dict[str, Any]) -> Iterator[str]:
 
 def _imaging(resource: dict[str, Any]) -> Iterator[str]:
     yield from _texts("description")(resource)
-    for series in map(_object, _list(resource.get("series"))):
+    for series in map(as_dict, items(resource.get("series"))):
         parts = (series.get("modality"), series.get("bodySite"))
         yield " ".join(filter(None, map(concept, parts)))
         yield from _texts("description")(series)
@@ -138,7 +140,7 @@ def _texts(*path: str) -> Callable[[dict[str, Any]], Iterator[str]]:
     def say(resource: dict[str, Any]) -> Iterator[str]:
         found: Iterable[Any] = [resource]
         for name in path:
-            found = [i for node in found for i in _list(_object(node).get(name))]
+            found = [i for node in found for i in items(as_dict(node).get(name))]
         return (item if isinstance(item, str) else concept(item) for item in found)
 
     return say
@@ -159,11 +161,3 @@ _FINDINGS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "ImagingStudy": _imaging,
     "ClinicalImpression": _texts("summary"),
 }
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

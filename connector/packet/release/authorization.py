@@ -13,11 +13,12 @@ from ...deadline import due_at
 from ...errors import Held, UsageError
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.names import words
+from ...fhir.shapes import objects_in
 from ...request import Basis
 from ...store import chart
 from ...store.casefile import CaseFile
 from ..ruleset.mappings import Mappings
-from ..ruleset.rules import Withhold
+from ..ruleset.release_rules import Withhold
 
 
 class Authorization:
@@ -100,6 +101,5 @@ def _is_of(case: CaseFile, basis: Basis, patient: str) -> bool:
 
 
 def _families(names: Any) -> Iterator[tuple[str, ...]]:
-    for name in names if isinstance(names, list) else [names]:
-        if isinstance(name, dict):
-            yield words(name.get("family"))
+    for name in objects_in(names):
+        yield words(name.get("family"))

@@ -1,16 +1,15 @@
 """The consents of the chart against one disclosure: what they deny, permit and leave open."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ...errors import Cause, Held, UsageError
-from ...fhir.lossless import UndecodableError, decode, encode, sha256
-from ...fhir.record import SERVER_META
+from ...errors import Cause, Held
+from ...fhir.lossless import UndecodableError, decode, sha256
 from ...gap import MENDABLE, GapKind
-from ...request import ConsentReview, Request
+from ...request import Request
 from ...settings import Destination, Source
 from ...store import chart, gaps
 from ...store.casefile import CaseFile
@@ -19,8 +18,10 @@ from ..record.dates import interval
 from ..record.links import Links
 from ..record.security_labels import Labels
 from ..ruleset.mappings import Mappings
-from ..ruleset.rules import Withhold
-from .consent import Denial, Disclosure, Reading, Records, read_consent, tells
+from ..ruleset.release_rules import Withhold
+from .consent import Denial, Reading, read_consent, tells
+from .consent_reviews import are_there, bind, withheld_by
+from .provision import Disclosure, Records
 from .recipient import Recipient
 
 _UNREAD = (*MENDABLE, GapKind.UNSUPPORTED)
@@ -97,8 +98,8 @@ def gather(
         recipient.receives, links.key, labels.named, labels.below,
     )  # fmt: skip
     reviews = {review.record: review for review in request.consents}
-    _are_there(request.consents, rows)
-    bound = _bound(case, request.consents)
+    are_there(request.consents, rows)
+    bound = bind(case, request.consents)
     readings = {
         row.key: Reading(unclear=("its JSON",)) for row in unreadable if row.type == "Consent"
     }
@@ -114,7 +115,7 @@ def gather(
     return Consents(
         denials=tuple((key, denial) for key, r in readings.items() for denial in r.denials),
         permits=permits,
-        reviewed=_withheld_by(reviews.values()),
+        reviewed=withheld_by(reviews.values()),
         telling=frozenset(
             key for key, reading in telling if not _only_of_what_leaves(reading, leaving)
         ),
@@ -155,46 +156,6 @@ def consents_say(
     return _hash(readings)
 
 
-def consents_hash(case: CaseFile) -> str:
-    """One hash over the content of all Consents of the chart: what an approval is bound to."""
-    return sha256(
-        "\n".join(f"{r.id} {_content(r.body)}" for r in chart.of_type(case, "Consent")).encode()
-    )
-
-
-def _content(body: bytes) -> str:
-    """A hash of a record without what a server sets (R4 resource.html#Meta)."""
-    try:
-        value = decode(body)
-        meta = {k: v for k, v in value.get("meta", {}).items() if k not in SERVER_META}
-        return sha256(encode({**value, "meta": meta}))
-    except (UndecodableError, AttributeError):
-        return sha256(body)
-
-
-def _bound(case: CaseFile, reviews: Iterable[ConsentReview]) -> dict[str, tuple[str, str]]:
-    """Each review with what it is of. `Held` if a consent is not any more what was reviewed."""
-    reviewed = case.state.consent_reviews
-    found = {}
-    for number, review in enumerate(reviews, 1):
-        consent = chart.record(case, *review.record.split("/", 1))
-        now = (
-            sha256(review.model_dump_json().encode()),
-            _content(consent.body if consent else b""),
-        )
-        before = reviewed.get(review.record)
-        if before and before[0] == now[0] and before[1] != now[1]:
-            raise Held(
-                "consent-changed",
-                f"consents, number {number}: the consent changed since it was reviewed",
-                "Read it again at the source, correct the review if need be, and set its"
-                " `reviewed_on` to the day.",
-                [Cause("consent-changed", rule="consent-reviewed", consent=review.record)],
-            )
-        found[review.record] = now
-    return found
-
-
 def _were_read(case: CaseFile, request: Request, source: Source) -> None:
     """What can't be read counts against the disclosure: nobody knows what it says."""
     if request.consents_checked or source.consents_checked:
@@ -222,15 +183,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _are_there(reviews: Sequence[ConsentReview], rows: Collection[str]) -> None:
-    for number, review in enumerate(reviews, 1):
-        if not {review.record, *review.withhold} <= set(rows):
-            raise UsageError(
-                f"consents, number {number}: no such record in the patient's chart",
-                "Correct the request: Type/id as the source knows it.",
-            )
 
 
 def _looks(mappings: Mappings) -> dict[str, frozenset[str]]:
@@ -302,10 +254,6 @@ def _settled(readings: Mapping[str, Reading]) -> None:
 
 def _denies_all(reading: Reading) -> bool:
     return any(d.records == Records() and not d.exceptions for d in reading.denials)
-
-
-def _withheld_by(reviews: Iterable[ConsentReview]) -> dict[str, str]:
-    return {key: review.record for review in reviews for key in review.withhold}
 
 
 def _consents(case: CaseFile, rows: Mapping[str, Row]) -> Iterator[tuple[str, dict[str, Any]]]:

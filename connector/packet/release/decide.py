@@ -5,8 +5,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ...errors import Held, UsageError
+from ...gap import Gap, GapKind, Wanted
 from ...request import Request
 from ...settings import Destination
+from ...store import gaps
+from ...store.casefile import CaseFile
 from ...store.packet import Decision
 from ...store.rulings import Ruling
 from ..chart.index import Row, Unreadable
@@ -231,3 +234,11 @@ def _remedy(rule: str) -> str:
 
 def _stays(row: Row | Unreadable, rule: str, reason: str) -> Decision:
     return Decision(row.type, row.id, "not-selected", rule, reason)
+
+
+def tell_unreadable(case: CaseFile, barred: Mapping[str, Decision]) -> None:
+    """Say as gaps which types have records that can't be read."""
+    for decision in barred.values():
+        if decision.rule == UNREADABLE:
+            wanted = Wanted(decision.type, role="a record that can't be read")
+            gaps.add(case, Gap((wanted,), GapKind.FAILED, ("its JSON can't be decoded",)))

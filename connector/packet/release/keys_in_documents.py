@@ -7,7 +7,7 @@ here. Only text is looked into (plain, HTML, markdown, XML, JSON), up to a size.
 from collections.abc import Iterable, Iterator
 
 from ...fhir import base64binary
-from ...fhir.references import attachment_nodes
+from ...fhir.attachments import attachment_nodes
 from ...store.casefile import CaseFile
 from ...store.content import attached
 from ..chart.index import Row, body

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...fhir import systems
+from ...fhir.shapes import objects_in
 from ...request import Request
 from ...settings import Destination
 from ...store.casefile import CaseFile
@@ -11,7 +12,7 @@ from ..chart.index import body as record_body
 from ..chart.organizations import Body, above, body, called, keys_of, named, of_chart
 from ..chart.practitioners import npis
 from ..record.links import Links, identifier_token
-from .consent import Json, Truth
+from .provision import Json, Truth
 
 _LEVELS_MAX = 5  # of teams in teams
 _NOT_A_TEAM = ("Patient", "RelatedPerson", "Device")  # actors that a receiving team never is
@@ -81,7 +82,7 @@ class Recipient:
         if kind == "Organization":
             return self._is_house(resource, key, denying)
         if kind == "Practitioner":
-            return self._identified(_objects(resource.get("identifier")), organization=False)
+            return self._identified(objects_in(resource.get("identifier")), organization=False)
         return None
 
     def _among(self, resource: Json, consent: Json, denying: bool, level: int) -> Truth:
@@ -102,7 +103,7 @@ class Recipient:
             return True if denying else None
         if key is not None and not above([key], self._there).isdisjoint(self._keys):
             return None  # a part of the house that receives
-        found = self._identified(_objects(resource.get("identifier")), organization=True)
+        found = self._identified(objects_in(resource.get("identifier")), organization=True)
         if found:
             return True
         there = body(resource)
@@ -127,12 +128,7 @@ class Recipient:
 def _members(resource: Mapping[str, Any]) -> Iterator[Json]:
     """The References to whom a PractitionerRole or a CareTeam means."""
     for name in ("practitioner", "organization", "managingOrganization"):
-        yield from _objects(resource.get(name))
-    for participant in _objects(resource.get("participant")):
+        yield from objects_in(resource.get(name))
+    for participant in objects_in(resource.get("participant")):
         for name in ("member", "onBehalfOf"):
-            yield from _objects(participant.get(name))
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    items = value if isinstance(value, list) else [value]
-    return [item for item in items if isinstance(item, dict)]
+            yield from objects_in(participant.get(name))

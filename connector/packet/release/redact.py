@@ -4,15 +4,11 @@ The element goes that is the smallest one R4 allows to be absent: the models of 
 invariants say which. Narratives go too, since they may say in words what was cut.
 """
 
-import re
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ...fhir.gate import required
-from ...fhir.references import objects, other_names
-from ..record.links import Links, identifier_token, own_identifiers
-from .mentions import Mentions
+from ...fhir.references import objects
+from .withheld import OWN, Withheld, local_names
 
 # Elements that R4 allows only with at least one of these in them: invariants app-1, apr-1, cmp-1,
 # con-1, con-2, pat-1, rqg-1, which the models don't know.
@@ -29,105 +25,13 @@ _ONE_OF: dict[tuple[str, ...], tuple[str, ...]] = {
 _ONLY_WITH: dict[tuple[str, ...], tuple[str, str]] = {
     ("CareTeam", "participant"): ("member", "onBehalfOf")
 }
-_TYPE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)(?:\?|/[^/]+(?:/_history/.*)?$)")
 _EXTENSIONS = ("extension", "modifierExtension")
-_OWN = frozenset({"id", "resourceType", "data"})  # strings that name the record itself, or bytes
 
 Place = tuple[str, ...]  # type, then member names without positions
 
 
 class UncuttableError(Exception):
     """The record can't be without what names the withheld one."""
-
-
-class Withheld:
-    """The withheld records, and whether a Reference names one of them, however it does.
-
-    `concerns`: the keys of the records in which something may have to go. `beside`: elements that
-    say in words what the reference in another one (`element`, `Type.element`) does. `told_in`:
-    `Type.element` of a withheld record → elements of the record it refers to there, that do so too.
-    `owners`: values of business identifiers → the keys of all records of the chart that have them;
-    one that a record which stays has too names no withheld one.
-    """
-
-    def __init__(
-        self,
-        links: Links,
-        beside: Mapping[str, Iterable[str]] | None = None,
-        told_in: Mapping[str, Iterable[str]] | None = None,
-    ) -> None:
-        self.concerns: set[str] = set()
-        self.beside = beside or {}
-        self.owners: Mapping[str, Collection[str]] = {}
-        self._told_in = told_in or {}
-        self._words: dict[str, set[str]] = defaultdict(set)  # key → elements that go
-        self._links = links
-        self._keys: set[str] = set()
-        self._mentions: Mentions | None = None
-        self._types: dict[str, set[str]] = defaultdict(set)  # id or identifier → types
-        self._values: dict[str, set[str]] = defaultdict(set)  # of identifiers → keys
-
-    def add(self, key: str, resource: dict[str, Any] | None) -> list[str]:
-        """One more, decoded if it can be. Returns every name it has: key, id, identifiers."""
-        resource_type, _, resource_id = key.partition("/")
-        names = [resource_id]
-        for identifier in own_identifiers(resource or {}):
-            names.append(identifier_token(identifier))
-            self._values[str(identifier["value"])].add(key)
-        for element, words in self._told_in.items():
-            kind, _, name = element.partition(".")
-            value = (resource or {}).get(name) if kind == resource_type else None
-            reference = value.get("reference") if isinstance(value, dict) else None
-            if isinstance(reference, str) and (there := self._links.key(reference)):
-                self._words[there].update(words)
-                self.concerns.add(there)
-        self._keys.add(key)
-        self._mentions = None
-        for name in names:
-            self._types[name].add(resource_type)
-        return [key, *names]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._keys
-
-    def meant_by(self, node: dict[str, Any]) -> bool:
-        """Whether an object is a Reference to a withheld record.
-
-        A reference that can't be resolved counts if it ends in the record's id: it may be another
-        address of the same server.
-        """
-        reference, identifier = node.get("reference"), node.get("identifier")
-        stated = node.get("type")
-        if isinstance(reference, str):
-            if key := self._links.key(reference):
-                return key in self._keys
-            written = _TYPE.match(reference)
-            kind = written[1] if written else stated
-            if any(self._is(name, kind) for name in other_names(reference)):
-                return True
-        if isinstance(identifier, dict) and "resourceType" not in node:
-            return self._is(identifier_token(identifier), stated)
-        return False
-
-    def words_in(self, resource: dict[str, Any]) -> set[str]:
-        """Elements of a record that say what a withheld one is, and are there."""
-        key = f"{resource.get('resourceType')}/{resource.get('id')}"
-        return self._words.get(key, set()) & resource.keys()
-
-    def named_in(self, text: str) -> bool:
-        """Whether a string names a withheld record."""
-        if self._mentions is None:
-            own = {
-                value: keys
-                for value, keys in self._values.items()
-                if self._keys.issuperset(self.owners.get(value, ()))
-            }
-            self._mentions = Mentions(self._keys, own)
-        return any(True for _ in self._mentions.of(text))
-
-    def _is(self, name: str, resource_type: object) -> bool:
-        types = self._types.get(name, ())
-        return bool(types) and (not isinstance(resource_type, str) or resource_type in types)
 
 
 def cut(resource: dict[str, Any], withheld: Withheld) -> bool:
@@ -153,7 +57,7 @@ def _names_one(node: dict[str, Any], withheld: Withheld) -> bool:
     return withheld.meant_by(node) or any(
         isinstance(text, str) and withheld.named_in(text)
         for name, value in node.items()
-        if name not in _OWN
+        if name not in OWN
         for text in (value if isinstance(value, list) else [value])
     )
 
@@ -166,20 +70,20 @@ class _Cutting:
         self._gone: set[str] = set()  # `#id` of contained resources that went
 
     def cut(self, resource: dict[str, Any]) -> None:
-        before = set(_local(resource))
+        before = set(local_names(resource))
         gone = -1
         while gone != len(self._gone):  # what pointed to a contained resource that went, goes too
             gone = len(self._gone)
             if self._goes(resource, (resource["resourceType"],)):
                 raise UncuttableError
         # R4 dom-3: a contained resource is there for a reference to it.
-        orphans = before - set(_local(resource))
+        orphans = before - set(local_names(resource))
         while orphans:
             kept = [c for c in resource.get("contained", ()) if f"#{c.get('id')}" not in orphans]
             if "contained" in resource:
                 _put(resource, "contained", kept)
             before -= orphans
-            orphans = before - set(_local(resource))
+            orphans = before - set(local_names(resource))
 
     def _goes(self, node: dict[str, Any], place: Place) -> bool:
         """Cut inside `node`; whether `node` itself has to go."""
@@ -215,7 +119,7 @@ class _Cutting:
             del node[name]
             return True
         if isinstance(value, str):
-            if name in _OWN or not self._withheld.named_in(value):
+            if name in OWN or not self._withheld.named_in(value):
                 return False
             del node[name]
             node.pop(f"_{name}", None)
@@ -271,10 +175,3 @@ def _put(node: dict[str, Any], name: str, items: list[Any]) -> None:
         node[name] = items
     else:
         del node[name]
-
-
-def _local(resource: dict[str, Any]) -> Iterator[str]:
-    """References of a record to what it contains."""
-    for node in objects(resource):
-        if isinstance(reference := node.get("reference"), str) and reference.startswith("#"):
-            yield reference

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..record.links import Links
-from ..ruleset.rules import Shadows
-from .redact import Withheld
+from ..ruleset.release_rules import Shadows
+from .withheld import Withheld
 
 _Paths = Mapping[str, tuple[tuple[str, ...], ...]]  # resource type → member names below it
 

@@ -5,8 +5,9 @@ from contextlib import AbstractContextManager
 from typing import IO, Any
 
 from ...fhir import base64binary
+from ...fhir.attachments import attachment_nodes
 from ...fhir.lossless import decode
-from ...fhir.references import attachment_nodes
+from ...fhir.shapes import as_text, items, objects_in
 from ...store import packet
 from ...store.casefile import CaseFile
 from ...view import page
@@ -78,9 +79,9 @@ def _attachments(case: CaseFile, new: Open) -> Iterator[dict[str, str]]:
                     file.write(content)
             yield {
                 "file": name,
-                "title": _text(attachment.get("title")) or words.title(resource),
+                "title": as_text(attachment.get("title")) or words.title(resource),
                 "type": (kind or "unknown type") if name else _NO_CONTENT,
-                "date": _text(resource.get("date") or resource.get("effectiveDateTime"))[:10],
+                "date": as_text(resource.get("date") or resource.get("effectiveDateTime"))[:10],
             }
 
 
@@ -93,7 +94,7 @@ def _values(case: CaseFile) -> dict[str, Any]:
     patient = _resource(packet.entry(case, *contents["subject"]["reference"].split("/")))
     facts = [
         ("Patient", _name(patient)),
-        ("Born", _text(patient.get("birthDate")) or _UNKNOWN),
+        ("Born", as_text(patient.get("birthDate")) or _UNKNOWN),
         ("Sent by", office["name"]),
         ("For", task["owner"].get("display", "")),
         ("Needed by", task["restriction"]["period"]["end"]),
@@ -117,18 +118,9 @@ def _resource(entry: packet.Entry | None) -> dict[str, Any]:
 
 def _name(patient: dict[str, Any]) -> str:
     """The official name, else the first (R4 datatypes.html#HumanName)."""
-    names = [name for name in _items(patient.get("name")) if isinstance(name, dict)]
+    names = objects_in(patient.get("name"))
     names.sort(key=lambda name: name.get("use") != "official")
     for name in names[:1]:
-        parts = [*_items(name.get("given")), *_items(name.get("family"))]  # DSTU2: a list
-        return _text(name.get("text")) or " ".join(filter(None, map(_text, parts))) or _UNKNOWN
+        parts = [*items(name.get("given")), *items(name.get("family"))]  # DSTU2: a list
+        return as_text(name.get("text")) or " ".join(filter(None, map(as_text, parts))) or _UNKNOWN
     return _UNKNOWN
-
-
-def _items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _text(value: Any) -> str:
-    """A text, or nothing: what a source sent as text may be anything."""
-    return value if isinstance(value, str) else ""

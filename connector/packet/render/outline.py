@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import ConnectorError
-from ...store.packet import Decision
+from ...store.packet import OUTCOMES, Decision
 from ..checklist.assess import Finding
 from ..checklist.independence import Independence
-
-OUTCOMES = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from msgspec import Raw
 
 from ...fhir.lossless import decode, encode
-from .rules import RoundDecimals, StripProfile
+from .content_rules import RoundDecimals, StripProfile
 
 What = Literal["translated", "changed", "dropped", "untranslated"]
 # A context without bounds: the default one refuses numbers of more than 28 digits.

@@ -6,39 +6,38 @@ A name that no other file defines is wrong, like an unknown key.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from ... import yamlfile
-from ...errors import UsageError
 from ...mappingfiles import MappingFiles
 from ...request import KeyQuestion
+from .content_rules import Programme, Terminology
+from .file import F, Read, contents, model_of, once, read, wrong
 from .mappings import Mappings
-from .rules import (
+from .release_rules import (
     KEYED,
     NEAR,
+    ConsentTerms,
+    EndpointSecrets,
+    Heuristic,
+    LabelTerms,
+    Never,
+    Release,
+    Shadows,
+)
+from .rules import (
     Advice,
     Checklist,
     ChecklistFile,
     ChecklistItem,
-    ConsentTerms,
-    EndpointSecrets,
-    File,
-    Heuristic,
-    LabelTerms,
-    Never,
     Order,
     Place,
-    Programme,
-    Release,
     Sections,
     Selection,
-    Shadows,
     Status,
     Template,
-    Terminology,
 )
 
-F = TypeVar("F", bound=File)
 R = TypeVar("R", Shadows, EndpointSecrets)
 _ENCOUNTER_NOTES = "notes_of_withheld_encounters"
 
@@ -46,53 +45,6 @@ _ENCOUNTER_NOTES = "notes_of_withheld_encounters"
 def load(folder: Path | None = None) -> Mappings:
     """The packaged mapping set, with the files of an own `folder` in place of theirs."""
     return _Loader(MappingFiles(folder)).load()
-
-
-def model_of(name: str) -> type[File] | None:
-    """What a file of that name holds; None if this room does not read it."""
-    folder = name.partition("/")[0]
-    return _ALONE.get(name) or _FOLDERS.get(folder)
-
-
-_ALONE: dict[str, type[File]] = {
-    "advice.yaml": Advice,
-    "release/consent.yaml": ConsentTerms,
-    "release/endpoints.yaml": EndpointSecrets,
-    "release/heuristic.yaml": Heuristic,
-    "release/labels.yaml": LabelTerms,
-    "release/never.yaml": Never,
-    "release/shadows.yaml": Shadows,
-    "sections.yaml": Sections,
-    "selection.yaml": Selection,
-}
-_FOLDERS: dict[str, type[File]] = {
-    "checklists": ChecklistFile,
-    "destinations": Programme,
-    "questions": Order,
-    "release": Release,
-    "status": Status,
-    "templates": Template,
-    "terminology": Terminology,
-}
-
-
-@dataclass(frozen=True)
-class Read(Generic[F]):
-    """A file as a value, and where its parts stand."""
-
-    file: F
-    path: Path
-    lines: yamlfile.Lines
-
-    def place(self, *where: str | int) -> Place:
-        """Where a part of it stands."""
-        return Place(self.path, self.lines[where])
-
-
-def read(model: type[F], path: Path) -> Read[F]:
-    """One file. `UsageError` names each wrong field with its line."""
-    value, lines = yamlfile.read(path)
-    return Read(yamlfile.load(model, value, lines, str(path)), path, lines)
 
 
 @dataclass(frozen=True)
@@ -114,7 +66,7 @@ class _Loader:
 
     def load(self) -> Mappings:
         """The whole set, each rule's place noted."""
-        _once(self._sections, "sections", [s.id for s in self._sections.file.sections])
+        once(self._sections, "sections", [s.id for s in self._sections.file.sections])
         selection = self._one(Selection, "selection.yaml")
         self._note(selection, "safety", [rule.id for rule in selection.file.safety])
         never = self._one(Never, "release/never.yaml")
@@ -134,7 +86,7 @@ class _Loader:
             never=never.file,
             sections=self._sections.file,
             orders={question: self._order(question) for question in get_args(KeyQuestion)},
-            templates=_files(self._all(Template, "templates")),
+            templates=contents(self._all(Template, "templates")),
             terminology=self._terminology(),
             programmes=self._programmes(),
             places=self._places,
@@ -157,7 +109,7 @@ class _Loader:
 
     def _place(self, rule: str, place: Place) -> None:
         if rule in self._places:
-            raise _wrong(place, f"{rule}: this id is used twice", "Give each its own id.")
+            raise wrong(place, f"{rule}: this id is used twice", "Give each its own id.")
         self._places[rule] = place
 
     def _status(self) -> Status:
@@ -166,7 +118,7 @@ class _Loader:
             for name, rules in found.file.types.items():
                 if name in types:
                     place = found.place("types", name)
-                    raise _wrong(place, f"{name}: another file of status/ has it already")
+                    raise wrong(place, f"{name}: another file of status/ has it already")
                 types[name] = rules
         return Status(version="1", about="all files of status/", types=types)
 
@@ -180,7 +132,7 @@ class _Loader:
             if found.file.notes_of_withheld_encounters is not None:
                 place = found.place(_ENCOUNTER_NOTES)
                 if notes is not None:
-                    raise _wrong(place, "another file of release/ has it already")
+                    raise wrong(place, "another file of release/ has it already")
                 notes = found.file.notes_of_withheld_encounters
                 self._place(notes.id, place)
         ids = {rule.id for rule in rules}
@@ -188,7 +140,7 @@ class _Loader:
             for number, notice in enumerate(found.file.notices):
                 if unknown := sorted(notice.of - ids):
                     place = found.place("notices", number, "of")
-                    raise _wrong(place, f"{unknown[0]}: no such rule")
+                    raise wrong(place, f"{unknown[0]}: no such rule")
         return Release(
             version="1",
             about="all files of release/",
@@ -204,17 +156,17 @@ class _Loader:
             for name in rule.codes:
                 if name not in found.file.systems:
                     place = found.place("rules", number, "codes", name)
-                    raise _wrong(place, f"{name}: no such system in `systems` of this file")
+                    raise wrong(place, f"{name}: no such system in `systems` of this file")
         minors, ids = found.file.minors, {rule.id for rule in found.file.rules}
         if minors is not None:
             self._place(minors.id, found.place("minors", "id"))
             if unknown := sorted(minors.of - ids):
-                raise _wrong(found.place("minors", "of"), f"{unknown[0]}: no such rule")
+                raise wrong(found.place("minors", "of"), f"{unknown[0]}: no such rule")
         for kind, mode in found.file.modes.items():
             if kind not in self._kinds(found.file):
-                raise _wrong(found.place("modes", kind), f"{kind}: no such kind")
+                raise wrong(found.place("modes", kind), f"{kind}: no such kind")
             if kind in (NEAR, KEYED) and mode == "withhold":
-                raise _wrong(found.place("modes", kind), f"{kind}: `tell` or `hold`")
+                raise wrong(found.place("modes", kind), f"{kind}: `tell` or `hold`")
         return found.file
 
     def _kinds(self, guess: Heuristic) -> set[str]:
@@ -225,7 +177,7 @@ class _Loader:
 
     def _labels(self) -> LabelTerms:
         found = self._one(LabelTerms, "release/labels.yaml")
-        _once(found, "lists", [each.id for each in found.file.lists])
+        once(found, "lists", [each.id for each in found.file.lists])
         self._places |= {
             f"kind-{each.id}": found.place("lists", number, "id")
             for number, each in enumerate(found.file.lists)
@@ -252,20 +204,20 @@ class _Loader:
             is_map = found.file.resource.get("resourceType") == "ConceptMap"
             if is_map != (found.file.applies is not None):
                 what = "a ConceptMap says where it `applies`, nothing else does"
-                raise _wrong(found.place("resource"), what)
+                raise wrong(found.place("resource"), what)
             if found.file.applies is not None:
                 self._place(found.file.applies.id, found.place("applies", "id"))
-        return _files(read_all)
+        return contents(read_all)
 
     def _programmes(self) -> dict[str, Programme]:
         read_all = self._all(Programme, "destinations")
         for name, found in read_all.items():
             self._note(found, "changes", [change.id for change in found.file.changes])
-            _once(found, "items", [item.id for item in found.file.items])
+            once(found, "items", [item.id for item in found.file.items])
             for number, item in enumerate(found.file.items):
                 self._is_section(item.section, found.place("items", number, "section"))
                 self._places[f"{name}/{item.id}"] = found.place("items", number, "id")
-        return _files(read_all)
+        return contents(read_all)
 
     def _checklist(self, name: str) -> Checklist:
         items = self._items(name, ())
@@ -278,14 +230,14 @@ class _Loader:
         items: dict[str, _Item] = {}
         if base := found.file.extends:
             if base not in self._checklists:
-                raise _wrong(found.place("extends"), f"{base}: no such checklist")
+                raise wrong(found.place("extends"), f"{base}: no such checklist")
             if base in (*chain, name):
-                raise _wrong(found.place("extends"), f"{base}: extends itself")
+                raise wrong(found.place("extends"), f"{base}: extends itself")
             items = self._items(base, (*chain, name))
         for number, gone in enumerate(found.file.without):
             if items.pop(gone, None) is None:
-                raise _wrong(found.place("without", number), f"{gone}: no such item to leave out")
-        _once(found, "items", [str(item.get("id")) for item in found.file.items])
+                raise wrong(found.place("without", number), f"{gone}: no such item to leave out")
+        once(found, "items", [str(item.get("id")) for item in found.file.items])
         for number, written in enumerate(found.file.items):
             key = str(written.get("id"))
             before = items[key].written if key in items else {}
@@ -303,19 +255,4 @@ class _Loader:
 
     def _is_section(self, name: str, place: Place) -> None:
         if name not in self._known:
-            raise _wrong(place, f"{name}: no such section in sections.yaml")
-
-
-def _files(read_all: dict[str, Read[F]]) -> dict[str, F]:
-    return {name: found.file for name, found in read_all.items()}
-
-
-def _once(found: Read[F], where: str, names: list[str]) -> None:
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            place = found.place(where, number, "id")
-            raise _wrong(place, f"{name}: this id is used twice", "Give each its own id.")
-
-
-def _wrong(place: Place, what: str, fix: str = "Correct that line.") -> UsageError:
-    return UsageError(f"{place.path}, line {place.line}: {what}", fix)
+            raise wrong(place, f"{name}: no such section in sections.yaml")

@@ -9,25 +9,17 @@ from dataclasses import dataclass, field
 from ...errors import UsageError
 from ...mappingfiles import MappingFiles
 from ...request import KeyQuestion
-from .rules import (
-    Advice,
-    Checklist,
+from .content_rules import Programme, Terminology
+from .release_rules import (
     ConsentTerms,
     EndpointSecrets,
     Heuristic,
     LabelTerms,
     Never,
-    Order,
-    Place,
-    Programme,
     Release,
-    Sections,
-    Selection,
     Shadows,
-    Status,
-    Template,
-    Terminology,
 )
+from .rules import Advice, Checklist, Order, Place, Sections, Selection, Status, Template
 
 _NO_PROGRAMME = Programme(version="0", about="a destination that names no programme")
 

@@ -6,9 +6,12 @@ from typing import Any
 from ...errors import ConnectorError, UsageError
 from ...fhir import gate
 from ...mappingfiles import Checked, MappingFiles
-from ..ruleset.loading import Read, load, model_of, read
+from ..ruleset.content_rules import Programme, Terminology
+from ..ruleset.file import Read, model_of, read
+from ..ruleset.loading import load
 from ..ruleset.mappings import Mappings
-from ..ruleset.rules import File, Programme, Shadows, Template, Terminology
+from ..ruleset.release_rules import Shadows
+from ..ruleset.rules import File, Template
 from .examples_run import Bench, outcome
 from .without_example import covers, rules_of
 

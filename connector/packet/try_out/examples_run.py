@@ -29,33 +29,35 @@ from ..record.dates import interval
 from ..record.endpoint_secrets import Secrets
 from ..record.links import Links
 from ..record.security_labels import Labels
-from ..release.consent import Disclosure, read_consent
+from ..release.consent import read_consent
 from ..release.decide import is_safety
-from ..release.redact import Withheld
+from ..release.provision import Disclosure
+from ..release.relations import is_note
 from ..release.shadows import Tellers
-from ..release.withhold import is_note
+from ..release.withheld import Withheld
 from ..ruleset.change import Elements
+from ..ruleset.content_rules import Programme, Terminology
 from ..ruleset.examples import AS_OF, NOTHING, OrderExample, ProgrammeExample
 from ..ruleset.mappings import Mappings
+from ..ruleset.release_rules import (
+    ConsentTerms,
+    EndpointSecrets,
+    Heuristic,
+    LabelTerms,
+    Never,
+    Release,
+    Shadows,
+)
 from ..ruleset.rules import (
     Advice,
     ChecklistFile,
     ChecklistItem,
-    ConsentTerms,
-    EndpointSecrets,
     File,
-    Heuristic,
-    LabelTerms,
-    Never,
     Order,
-    Programme,
-    Release,
     Sections,
     Selection,
-    Shadows,
     Status,
     Template,
-    Terminology,
 )
 
 

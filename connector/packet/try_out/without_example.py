@@ -3,18 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..ruleset.rules import (
-    ChecklistFile,
-    File,
-    Heuristic,
-    LabelTerms,
-    Never,
-    Programme,
-    Release,
-    Sections,
-    Selection,
-    Status,
-)
+from ..ruleset.content_rules import Programme
+from ..ruleset.release_rules import Heuristic, LabelTerms, Never, Release
+from ..ruleset.rules import ChecklistFile, File, Sections, Selection, Status
 
 
 def rules_of(file: File) -> dict[str, tuple[str | int, ...]]:

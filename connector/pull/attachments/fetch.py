@@ -4,10 +4,7 @@ FHIR R4 datatypes.html#Attachment, binary.html. `attachment` holds one row for e
 written; content is checked against the size and hash that the record states.
 """
 
-import base64
-import binascii
 import hashlib
-import re
 import tempfile
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -15,12 +12,13 @@ from functools import partial
 from typing import IO, Any, NamedTuple
 
 from ...endpoint import FHIR_JSON, Answer
-from ...errors import Answered, EndpointError, Forbidden, NotFhir, TooLarge
+from ...errors import Answered, EndpointError, TooLarge
 from ...fhir.about import SUBJECT
-from ...fhir.embedded import BLANK, may_say_whose, names_another
-from ...fhir.lossless import UndecodableError, decode
-from ...fhir.references import attachment_places, attachments, literal, objects
-from ...fhir.subject import Whose
+from ...fhir.attachments import attachment_places, attachments
+from ...fhir.embedded import may_say_whose, names_another
+from ...fhir.references import literal
+from ...fhir.shapes import dicts
+from ...fhir.whose import Whose
 from ...gap import GapKind
 from ...store import attachments as kept
 from ...store import chart
@@ -29,20 +27,24 @@ from ..context import Gathering, Pull
 from ..gaps import kind_of
 from ..records import Problem
 from .addresses import content_path, is_elsewhere
+from .binary import (
+    FHIR_TYPES,
+    HEAD,
+    WRAPPED_EXTRA,
+    looks_like_fhir,
+    media_type_of,
+    of_another,
+    unwrapped,
+)
 from .checksum import digests, fits
 
-_FHIR = ("application/fhir+json", "application/json")
-_WRAPPED_EXTRA = 100_000  # what a Binary's JSON may hold beside its data, in bytes
 _PIECE = 256 * 1024
 _TYPE = Problem(GapKind.NOT_ASKED, "of a type that is not in attachment_types")
 _ANOTHERS = Problem(GapKind.REFUSED, "it holds records of another patient: not taken")
 _NO_CONTENT = Problem(
     GapKind.REFUSED, "its address is no Binary of the source, so it was not asked"
 )
-_FHIR_XML = re.compile(rb"<[\w:]+[^>]*\sxmlns(?::\w+)?=[\"']http://hl7.org/fhir[\"']")
-_HEAD = 4096
 _NOT_SO = (406, 415)  # answers to an Accept that the server does not have
-_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 _NO_HASH = Problem(GapKind.UNSUPPORTED, "kept; the record states its hash in no form that is known")
 
 
@@ -109,7 +111,7 @@ def _content(
     size = stated.get("size")
     if isinstance(size, int) and size > limit:
         return _too_large(limit)
-    content_type = _media_type(stated.get("contentType"))
+    content_type = media_type_of(stated.get("contentType"))
     if content_type and not _wanted(pull, content_type):
         return _TYPE
     try:
@@ -127,7 +129,7 @@ def _content(
     if not content_type and not _wanted(pull, sent_type):
         return _TYPE
     file.seek(0)
-    if may_say_whose(file.read(_HEAD)):
+    if may_say_whose(file.read(HEAD)):
         file.seek(0)
         if names_another(file.read(), pull.sieve.person):
             return _ANOTHERS
@@ -153,7 +155,7 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
         return on is not None
 
     # Base64 is a third longer; whether it comes so is known only when it is there.
-    most = pull.settings.attachment_bytes_max * 4 // 3 + _WRAPPED_EXTRA
+    most = pull.settings.attachment_bytes_max * 4 // 3 + WRAPPED_EXTRA
     try:
         answer = _downloaded(
             lambda accept: pull.source.download(
@@ -171,9 +173,9 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
         raise
     context = answer.headers.get("x-security-context")
     if context and not _may_be_seen(pull, {"reference": context}):
-        raise _of_another()
+        raise of_another()
     note_labels(pull, url, None, {"reference": context})
-    if answer.media_type not in _FHIR and not _looks_like_fhir(file):
+    if answer.media_type not in FHIR_TYPES and not looks_like_fhir(file):
         return answer.media_type
     note = partial(note_labels, pull, url)
     asked = at[-1].split("/")[1] if at[-1].startswith("Binary/") else None
@@ -183,7 +185,7 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
 def note_labels(pull: Gathering, url: str, labels: Any, context: Any) -> None:
     """Keep what a Binary says of who may see it, for the map step: `CaseState.binaries`."""
     named = context.get("reference") if isinstance(context, dict) else None
-    kept = [x for x in labels if isinstance(x, dict)] if isinstance(labels, list) else []
+    kept = dicts(labels)
     said = {"security": kept, "context": named if isinstance(named, str) else None}
     with pull.case.commit():
         before = pull.case.state.binaries
@@ -221,78 +223,10 @@ def _may_be_seen(pull: Pull, context: Any) -> bool:
     )
 
 
-def _of_another() -> Forbidden:
-    return Forbidden("attachment: the answer is not of this patient", "Tell who runs the source.")
-
-
-def _looks_like_fhir(file: IO[bytes]) -> bool:
-    """Whether content is a FHIR resource, whatever media type it was sent as."""
-    file.seek(0)
-    begins = file.read(_HEAD).lstrip(BLANK)[:1]
-    if begins not in (b"{", b"[", b"<"):
-        return False
-    file.seek(0)
-    data = file.read()
-    return bool(_FHIR_XML.search(data)) if begins == b"<" else b'"resourceType"' in data
-
-
 def _wanted(pull: Gathering, content_type: str) -> bool:
     return any(
         fnmatchcase(content_type, wanted.lower()) for wanted in pull.settings.attachment_types
     )
-
-
-def _media_type(value: Any) -> str:
-    """The media type (RFC 9110 8.3.1), in lower case; empty for what is none, such as `PDF`."""
-    text = value.partition(";")[0].strip().lower() if isinstance(value, str) else ""
-    return text if _MEDIA_TYPE.fullmatch(text) else ""
-
-
-def unwrapped(
-    content_type: str,
-    file: IO[bytes],
-    may_be_seen: Callable[[Any], bool] = lambda _: True,
-    note: Callable[[Any, Any], None] = lambda _labels, _context: None,
-    asked: str | None = None,
-) -> str:
-    """Put the content of a Binary that came as FHIR JSON (binary.html#rest) in its place.
-
-    JSON that is no FHIR stays as it is; a FHIR resource that is no Binary is no content (an
-    OperationOutcome, another record). This alone is held in memory: it is one JSON value.
-    `note` gets its security labels and its securityContext; `asked`: the id it must have, if it
-    has one. Raises `NotFhir`; `Forbidden` for a
-    Binary whose securityContext is not to be seen.
-    """
-    file.seek(0)
-    try:
-        resource = decode(file.read())
-        if isinstance(resource, list) and any("resourceType" in r for r in objects(resource)):
-            raise NotFhir("attachment: FHIR resources came back, and no Binary")
-        if not isinstance(resource, dict) or "resourceType" not in resource:
-            return content_type
-        if resource["resourceType"] != "Binary":
-            raise NotFhir("attachment: a FHIR resource came back that is no Binary")
-        if not may_be_seen(resource.get("securityContext") or {}):
-            raise _of_another()
-        if asked is not None and resource.get("id") not in (None, asked):
-            raise NotFhir("attachment: another Binary came back than was asked for")
-        content = _data(resource.get("data"))
-    except (UndecodableError, binascii.Error):
-        raise NotFhir("attachment: the answer is not a FHIR Binary") from None
-    file.seek(0)
-    file.truncate()
-    file.write(content)
-    meta = resource.get("meta")
-    note(meta.get("security") if isinstance(meta, dict) else None, resource.get("securityContext"))
-    return _media_type(resource.get("contentType"))
-
-
-def _data(value: Any) -> bytes:
-    """The bytes of Binary.data, also where they are written URL-safe or without padding."""
-    if not isinstance(value, str):
-        raise NotFhir("attachment: a Binary without data came back")
-    text = "".join(value.split()).replace("-", "+").replace("_", "/").rstrip("=")
-    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
 def _checked(stated: dict[str, Any], content_type: str, file: IO[bytes]) -> _Had | Problem:

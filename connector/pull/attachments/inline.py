@@ -4,9 +4,9 @@ from typing import Any
 
 from ...errors import SourceFailed
 from ...fhir import base64binary
+from ...fhir.attachments import attachment_nodes
 from ...fhir.embedded import documents, names_another
 from ...fhir.lossless import decode
-from ...fhir.references import attachment_nodes
 from ...gap import GapKind, Wanted
 from ...store import chart, records
 from ..context import Gathering

@@ -8,8 +8,9 @@ from ...endpoint import Answer, Endpoint
 from ...errors import EndpointError
 from ...fhir.about import SUBJECT, telling
 from ...fhir.lossless import UndecodableError, decode, encode, members, sha256
-from ...fhir.subject import Whose, person
+from ...fhir.subject import person
 from ...fhir.types import TYPES
+from ...fhir.whose import Whose
 from ...gap import FILES, GapKind
 from ...settings import Auth
 from ...store import chart
@@ -17,16 +18,14 @@ from ...store.chart import Record
 from ..context import Pull
 from ..gaps import kind_of
 from ..input.not_taken import Place, Told, Untaken
-from ..outcomes import missing
-from ..records import UNREADABLE, Problem
+from ..operation_outcome import missing
+from ..records import NAMES_ANOTHER, NO_PATIENT, UNREADABLE, Problem
 
 QUERY = "$export"
 _NDJSON = "application/fhir+ndjson"
 _PAGES_MAX = 1000
 _NOWHERE = Place("")
-_SEVERAL = Problem(GapKind.REFUSED, "names another person beside the patient")
 _UNCLEAR = Problem(GapKind.FAILED, "does not tell whose it is: it names nobody who is known")
-_NO_PATIENT = Problem(GapKind.NOT_ASKED, "is about something that is no patient: not taken")
 _TAKEN = Problem(GapKind.NOT_ASKED, "names no patient; taken, since the export is of one patient")
 
 
@@ -180,9 +179,9 @@ def _examined(pull: Pull, lines: Iterable[bytes], file: Place) -> Iterator[Recor
         elif examined is None:
             continue
         elif whose is Whose.SEVERAL:
-            yield Untaken(_SEVERAL, place)
+            yield Untaken(NAMES_ANOTHER, place)
         elif whose is Whose.NOBODY and named and kind in SUBJECT:
-            yield Untaken(_NO_PATIENT, place)
+            yield Untaken(NO_PATIENT, place)
         elif whose is Whose.UNKNOWN and named:
             yield Untaken(_UNCLEAR, place)
         else:

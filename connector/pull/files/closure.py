@@ -3,17 +3,18 @@
 from functools import partial
 from typing import IO
 
+from ...fhir.about import SEVERAL_PEOPLE
 from ...fhir.references import Kind, parse, tidy
 from ...fhir.subject import Person
 from ...gap import GapKind
 from ...store import attachments, chart, targets
 from ...store.chart import Record
 from ..attachments import fetch
+from ..attachments.binary import unwrapped
 from ..bases import base_of
-from ..compartment import SEVERAL_PEOPLE
 from ..context import Gathering
 from ..input.register import Key, Register
-from ..records import Problem
+from ..records import ELSEWHERE, TO_ANOTHER, TO_SEVERAL, Problem
 
 QUERY = "files"  # under which all records of files are stored
 CONTRADICT = Problem(
@@ -21,9 +22,6 @@ CONTRADICT = Problem(
 )
 _ABSENT = Problem(GapKind.FAILED, "not among the files")
 _SEVERAL = Problem(GapKind.FAILED, "several records of the files answer a reference")
-_ELSEWHERE = Problem(GapKind.NOT_ASKED, "references to other servers are not followed")
-_OTHER = Problem(GapKind.NOT_ASKED, "a reference to another patient is not followed")
-_PEOPLE = Problem(GapKind.NOT_ASKED, "a record about several people is not pulled")
 
 
 def resolve(gathering: Gathering, register: Register, person: Person) -> bool:
@@ -51,16 +49,16 @@ def _target(
     base = base_of(reference)
     seen = parse(reference, base or "")
     if len(found) == 1:
-        return _PEOPLE if found[0].type in SEVERAL_PEOPLE else found[0]
+        return TO_SEVERAL if found[0].type in SEVERAL_PEOPLE else found[0]
     if found:
         return _SEVERAL
     if chart.has_record(gathering.case, seen.type, seen.id) and base is None:
         return Key(seen.type, seen.id)
     if seen.type == "Patient" or tidy(reference) in person.others:
-        return _OTHER
+        return TO_ANOTHER
     if seen.type in SEVERAL_PEOPLE:
-        return _PEOPLE
-    return _ELSEWHERE if base is not None or seen.kind is Kind.FOREIGN else _ABSENT
+        return TO_SEVERAL
+    return ELSEWHERE if base is not None or seen.kind is Kind.FOREIGN else _ABSENT
 
 
 def _bring(gathering: Gathering, register: Register, key: Key) -> bool:
@@ -87,7 +85,7 @@ def _binary(
     found = [key for key in register.find(url) if key.type == "Binary"]
     body = register.body(found[0]) if len(found) == 1 else None
     if body is None:
-        return _ELSEWHERE if "://" in url else _ABSENT
+        return ELSEWHERE if "://" in url else _ABSENT
     file.write(body)
     note = partial(fetch.note_labels, gathering, url)
-    return fetch.unwrapped("application/fhir+json", file, note=note)
+    return unwrapped("application/fhir+json", file, note=note)

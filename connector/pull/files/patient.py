@@ -8,14 +8,16 @@ from ...errors import Held, SourceFailed
 from ...fhir.identifiers import identifiers
 from ...fhir.lossless import UndecodableError, decode, sha256
 from ...fhir.record import peek
-from ...fhir.subject import Person, Whose, person
+from ...fhir.subject import Person, person
+from ...fhir.whose import Whose
 from ...request import PatientChoice
 from ...store.chart import Record
 from ..bases import base_of
 from ..input.given import Files
+from ..input.history import Deleted
 from ..input.not_taken import Told, Untaken
 from ..input.register import Key, Register, tokens
-from ..input.resources import Deleted, Given
+from ..input.resources import Given
 from ..patient import check_current
 
 _T = TypeVar("_T")

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+from ...fhir.about import SEVERAL_PEOPLE
 from ...fhir.lossless import decode, members
 from ...fhir.release import unlike_r4
+from ...fhir.shapes import objects_in
 from ...gap import MENDABLE, GapKind
 from ...progress import Progress, silent
 from ...request import Request
@@ -19,7 +21,6 @@ from ...store import chart, earlier, gaps
 from ...store.casefile import CaseFile
 from ...store.chart import Record
 from ..attachments import inline
-from ..compartment import SEVERAL_PEOPLE
 from ..context import Gathering
 from ..gaps import Missing
 from ..input.given import Files
@@ -134,7 +135,7 @@ def _take_provenance(gathering: Gathering, register: Register, given: Files) -> 
 
 def _keys(register: Register, target: Any) -> Iterator[Key]:
     value = decode(target) if target is not None else []
-    for item in value if isinstance(value, list) else [value]:
-        reference = item.get("reference") if isinstance(item, dict) else None
+    for item in objects_in(value):
+        reference = item.get("reference")
         if isinstance(reference, str):
             yield from register.find(reference)

@@ -6,36 +6,33 @@ other; that is told, whether it is taken or not.
 
 from collections.abc import Iterable
 
-from ...fhir.about import encounters, telling
+from ...fhir.about import ENCOUNTERS, SEVERAL_PEOPLE, encounters, telling
 from ...fhir.lossless import UndecodableError, members, sha256
 from ...fhir.record import Peek, peek
 from ...fhir.release import SUCCESSORS, unlike_r4
-from ...fhir.subject import Whose
 from ...fhir.types import TYPES
+from ...fhir.whose import Whose
 from ...gap import FILES, GapKind
 from ...store import chart
 from ...store.chart import Record
-from ..compartment import OWN_TYPES, SEVERAL_PEOPLE
+from ..compartment import OWN_TYPES
 from ..context import Gathering
 from ..input.not_taken import Place, Told, Untaken
 from ..input.register import Key, Register
 from ..input.resources import MALFORMED, Given, Part
-from ..records import Problem
+from ..records import NAMES_ANOTHER, NO_PATIENT, Problem
 from .closure import CONTRADICT, QUERY
 from .patient import Chosen
 
 _BATCH = 500  # records in one transaction
-_VISITS = ("Encounter", "EpisodeOfCare")
 _HINTS = (b'"encounter"', b'"context"', b'"partOf"')
 _NOTHING = (b"null", b"{}", b"[]")
 
-_SEVERAL = Problem(GapKind.REFUSED, "names another person beside the patient")
 _ANOTHER = Problem(GapKind.NOT_ASKED, "names a patient who is not among the files")
 _UNCLEAR = Problem(GapKind.FAILED, "does not tell whose it is: it names nobody whom the files know")
 _OF_THEIR_VISIT = Problem(GapKind.FAILED, "belongs to an encounter of another patient")
 _TAKEN = Problem(GapKind.NOT_ASKED, "names no patient; taken, since the files hold one person only")
 _NOT_TAKEN = Problem(GapKind.FAILED, "names no patient, and the files hold several: not taken")
-_NO_PATIENT = Problem(GapKind.NOT_ASKED, "is about something that is no patient: not taken")
 _PERHAPS = Problem(GapKind.NOT_ASKED, "names no patient, and the files hold several: not taken")
 
 
@@ -46,7 +43,7 @@ _WHEN_SEVERAL = {
     "missing": _NOT_TAKEN,
     "optional": _PERHAPS,
     "unclear": _UNCLEAR,
-    "other": _NO_PATIENT,
+    "other": NO_PATIENT,
 }
 
 
@@ -124,11 +121,11 @@ class Taking:
             self._told.add(Untaken(MALFORMED, found.place))
             return
         if whose is Whose.STRANGER:
-            if seen.type in _VISITS:
+            if seen.type in ENCOUNTERS:
                 self._register.add_theirs(found.full_url, Key(seen.type, seen.id), found.body)
             self._stranger(seen.type, found.place)
         elif whose is Whose.SEVERAL and seen.type not in SEVERAL_PEOPLE:
-            self._tell(_SEVERAL, seen, found.place)
+            self._tell(NAMES_ANOTHER, seen, found.place)
         elif why := unlike_r4(seen.type, top):
             self._tell(Problem(GapKind.REFUSED, why), seen, found.place)
         elif not self._register.deleted(Key(seen.type, seen.id), found.body):

@@ -14,9 +14,11 @@ from ...fhir.salvage import elements as roughly_elements
 from ...fhir.salvage import members as roughly_members
 from ...gap import GapKind
 from ..records import Problem
+from .history import Deleted
 from .not_taken import Place, Told, Untaken
-from .open import Piece, Stream, listed, pieces, reading
-from .resources import MALFORMED, Deleted, Given, Part, parts
+from .open import Piece, listed, pieces, reading
+from .resources import MALFORMED, Given, Part, parts
+from .unpack import Stream
 
 _NDJSON = (".ndjson", ".jsonl")
 _JSON = (".json", *_NDJSON)

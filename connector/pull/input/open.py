@@ -4,7 +4,6 @@ Only regular files are opened. What is packed is read as a stream and only up to
 size, so that a small file can't keep us busy for ever.
 """
 
-import gzip
 import io
 import os
 import stat
@@ -13,30 +12,29 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol, cast
+from typing import BinaryIO, NamedTuple
 
 from ...errors import SourceFailed
 from ...gap import GapKind
 from ..records import Problem
 from .not_taken import Place, Untaken, printable
+from .unpack import (
+    _OFFICE,
+    GZIP,
+    INNER,
+    RATIO_MAX,
+    UNPACK,
+    ZIP,
+    Bounded,
+    Stream,
+    SwollenError,
+    list_bytes,
+    sort_of,
+    unpacked,
+)
 
-_RATIO_MAX = 200  # of unpacked to packed: charts as JSON pack to a twentieth, bombs to a thousandth
-_SPARE = 1_000_000
 _LIST_MAX = 5_000_000  # bytes of the list in a zip, which is held in memory: 50,000 files or so
 _HEAD = 512
-_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
-_OTHER_SORTS = (
-    (b"%PDF", "a PDF document"),
-    (b"\x89PNG", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-    (b"II*\x00", "an image"),
-    (b"MM\x00*", "an image"),
-    (b"GIF8", "an image"),
-    (b"{\\rtf", "an RTF document"),
-    (b"SQLite format 3\x00", "a database"),
-)
-_PACKED = (b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x05\x06")
-_UTF16 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff", b"{\x00", b"\x00{", b"[\x00", b"\x00[")
 
 BROKEN = Problem(GapKind.FAILED, "could not be read to its end")
 _CLOSED = Problem(GapKind.FAILED, "may not be read, or is not there any more")
@@ -45,22 +43,10 @@ _NOT_REGULAR = Problem(
 )
 _LINK = Problem(GapKind.FAILED, "a link to a folder: not followed")
 _SWOLLEN = Problem(
-    GapKind.FAILED, f"unpacks to more than {_RATIO_MAX} times its size: read no further"
+    GapKind.FAILED, f"unpacks to more than {RATIO_MAX} times its size: read no further"
 )
-_UNPACK = Problem(GapKind.REFUSED, "packed in a way that is not read (gzip and zip are): unpack it")
 _LOCKED = Problem(GapKind.REFUSED, "locked with a password: unpack it")
 _TOO_MANY = Problem(GapKind.REFUSED, "a zip of too many files: unpack it")
-_INNER = Problem(GapKind.REFUSED, "a zip inside a zip: unpack it")
-_OFFICE = Problem(GapKind.NOT_ASKED, "an office document, not FHIR")
-_ENCODING = Problem(GapKind.REFUSED, "UTF-16 or UTF-32 text, FHIR JSON is UTF-8: convert it")
-
-
-class Stream(Protocol):
-    """What buffered, gzip and zip streams have in common."""
-
-    def peek(self, size: int, /) -> bytes: ...
-    def read(self, size: int = ..., /) -> bytes: ...
-    def readline(self, size: int = ..., /) -> bytes: ...
 
 
 class Piece(NamedTuple):
@@ -68,10 +54,6 @@ class Piece(NamedTuple):
 
     name: str
     stream: Stream
-
-
-class _SwollenError(Exception):
-    """More came out of a packed file than can be in it rightly."""
 
 
 def listed(path: Path) -> list[Path | Untaken]:
@@ -111,7 +93,7 @@ def pieces(root: Path, path: Path) -> Iterator[Piece | Untaken]:
         with _opened(path) as raw:
             if raw is None:
                 yield Untaken(_NOT_REGULAR, Place(name))
-            elif raw.peek(4)[:4] == _ZIP:
+            elif raw.peek(4)[:4] == ZIP:
                 yield from _members(name, raw)
             else:
                 yield from _piece(name, raw, os.fstat(raw.fileno()).st_size)
@@ -125,7 +107,7 @@ def reading(name: str) -> Iterator[list[Untaken]]:
     broken: list[Untaken] = []
     try:
         yield broken
-    except _SwollenError:
+    except SwollenError:
         broken.append(Untaken(_SWOLLEN, Place(name)))
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile):
         broken.append(Untaken(BROKEN, Place(name)))
@@ -141,7 +123,7 @@ def _opened(path: Path) -> Iterator[io.BufferedReader | None]:
 def _members(name: str, raw: BinaryIO) -> Iterator[Piece | Untaken]:
     place = Place(name)
     try:
-        if _list_bytes(raw) > _LIST_MAX:
+        if list_bytes(raw) > _LIST_MAX:
             yield Untaken(_TOO_MANY, place)
             return
         archive = zipfile.ZipFile(raw)
@@ -168,13 +150,13 @@ def _member(
         return
     try:
         with archive.open(info) as stream:
-            bounded = _Bounded(stream, info.compress_size)  # type: ignore[arg-type]
-            if bounded.peek(4) == _ZIP:
-                yield Untaken(_INNER, Place(name))
+            bounded = Bounded(stream, info.compress_size)  # type: ignore[arg-type]
+            if bounded.peek(4) == ZIP:
+                yield Untaken(INNER, Place(name))
             else:
                 yield from _piece(name, bounded, info.compress_size)
     except (NotImplementedError, RuntimeError):
-        yield Untaken(_UNPACK, Place(name))
+        yield Untaken(UNPACK, Place(name))
     except (zipfile.BadZipFile, OSError):
         yield Untaken(BROKEN, Place(name))
 
@@ -183,73 +165,15 @@ def _piece(name: str, raw: Stream, size: int) -> Iterator[Piece | Untaken]:
     """One file, unpacked, and looked at: is it of a sort that can be JSON?"""
     with reading(name) as broken:
         stream = raw
-        if stream.peek(2)[:2] == _GZIP:
-            stream = _Bounded(_unpacked(raw), size)
+        if stream.peek(2)[:2] == GZIP:
+            stream = Bounded(unpacked(raw), size)
         head = bytes(stream.peek(_HEAD)[:_HEAD])
-        problem = _sort(head)
+        problem = sort_of(head)
         if problem is None:
             yield Piece(name, stream)
         else:
             yield Untaken(problem, Place(name))
     yield from broken
-
-
-def _unpacked(raw: Stream) -> Stream:
-    return gzip.GzipFile(fileobj=cast(BinaryIO, raw), mode="rb")
-
-
-def _sort(head: bytes) -> Problem | None:
-    """Why bytes that begin so are not read on; None if they may be JSON or XML."""
-    if head.startswith(_UTF16):
-        return _ENCODING
-    if head.startswith((*_PACKED, _GZIP, _ZIP)) or head[257:262] == b"ustar":
-        return _UNPACK
-    for begins, sort in _OTHER_SORTS:
-        if head.startswith(begins):
-            return Problem(GapKind.NOT_ASKED, f"{sort}, not FHIR")
-    if b"\x00" in head:
-        return Problem(GapKind.NOT_ASKED, "not text, so not FHIR JSON")
-    return None
-
-
-def _list_bytes(raw: BinaryIO) -> int:
-    """How long the list of a zip is by its own word (APPNOTE 4.3.14, 4.3.16), before it is read."""
-    end = raw.seek(0, os.SEEK_END)
-    raw.seek(max(0, end - 66_000))
-    tail = raw.read()
-    raw.seek(0)
-    said = [
-        int.from_bytes(tail[at + begin : at + stop], "little")
-        for mark, begin, stop in ((b"PK\x05\x06", 12, 16), (b"PK\x06\x06", 40, 48))
-        if (at := tail.rfind(mark)) >= 0
-    ]
-    return max((size for size in said if size != 0xFFFFFFFF), default=0)
-
-
-class _Bounded:
-    """A stream of unpacked bytes that ends in `_SwollenError` rather than never."""
-
-    def __init__(self, stream: Stream, packed: int) -> None:
-        self._stream = stream
-        self._left = packed * _RATIO_MAX + _SPARE
-
-    def peek(self, size: int = 1) -> bytes:
-        return self._stream.peek(size)[:size]
-
-    def read(self, size: int = -1) -> bytes:
-        return self._counted(self._stream.read(min(size, self._left + 1) if size >= 0 else size))
-
-    def readline(self, size: int = -1) -> bytes:
-        return self._counted(self._stream.readline(size))
-
-    def seekable(self) -> bool:
-        return False
-
-    def _counted(self, data: bytes) -> bytes:
-        self._left -= len(data)
-        if self._left < 0:
-            raise _SwollenError
-        return data
 
 
 def _named(root: Path, path: Path) -> str:

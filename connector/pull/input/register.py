@@ -10,10 +10,11 @@ from urllib.parse import parse_qsl
 
 from ...fhir.lossless import decode, encode, members
 from ...fhir.references import Kind, literal, parse, tidy
+from ...fhir.shapes import objects_in
 from ...store.chart import Record
 from ...store.scratch import Scratch
 from ..bases import base_of
-from ..versions import updated
+from ..last_updated import updated
 
 Standing = Literal["new", "same", "older", "contradicts"]
 Where = tuple[str, str, int]  # in the files (files_told.Place)
@@ -142,8 +143,8 @@ class Register:
 def tokens(body: bytes) -> Iterator[str]:
     """The identifiers of a resource as search tokens: `system|value`, and `value` alone."""
     found = _member(body, "identifier")
-    for identifier in found if isinstance(found, list) else [found]:
-        value = identifier.get("value") if isinstance(identifier, dict) else None
+    for identifier in objects_in(found):
+        value = identifier.get("value")
         if isinstance(value, str):
             yield f"{identifier.get('system') or ''}|{value}"
             yield value

@@ -6,7 +6,6 @@ known (an export's manifest, its log, its parameters), else told.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,13 +17,12 @@ from ...fhir.references import parse
 from ...fhir.types import TYPES
 from ...gap import FILES, GapKind
 from ..bases import base_of
-from ..outcomes import missing
+from ..operation_outcome import missing
 from ..records import Problem
-from ..versions import moment, updated
+from .history import Deleted, Json, latest, said_of
 from .not_taken import Place, Untaken
 
 _DEPTH_MAX = 8  # of Bundles and Parameters inside one another
-_Json = bytes | msgspec.Raw
 _UUID = "urn:uuid:"
 _ID = re.compile(r"[A-Za-z0-9\-._~]{1,255}")
 
@@ -59,14 +57,6 @@ class Given(NamedTuple):
             return None
 
 
-class Deleted(NamedTuple):
-    """A record that was deleted at its server. `when`: in UTC, empty if nothing says."""
-
-    type: str
-    id: str
-    when: str
-
-
 Part = Given | Deleted | Untaken
 
 
@@ -75,7 +65,7 @@ def parts(data: bytes, place: Place) -> Iterator[Part]:
     yield from _value(data, place, 0)
 
 
-def _value(data: _Json, place: Place, depth: int) -> Iterator[Part]:
+def _value(data: Json, place: Place, depth: int) -> Iterator[Part]:
     if depth > _DEPTH_MAX:
         yield Untaken(_NESTED, place)
         return
@@ -167,7 +157,7 @@ def _bundle(body: bytes, place: Place, depth: int) -> Iterator[Part]:
     labels = bundle.labels_of(top)
     numbers: Sequence[int] = range(len(entries))
     if bytes(top.get("type", b"")).strip() == b'"history"':
-        numbers = _latest(entries)
+        numbers = latest(entries)
     for number in numbers:
         inside = place.within("entry", number + 1)
         try:
@@ -191,7 +181,7 @@ def _under(part: Part, labels: list[Any], place: Place) -> Part:
 
 def _entry(entry: Mapping[str, msgspec.Raw], place: Place, depth: int) -> Iterator[Part]:
     try:
-        said = _said(entry)
+        said = said_of(entry)
         if said.method == "DELETE":
             yield said.deleted or Untaken(_BY_SEARCH, place)
         elif (raw := bytes(entry.get("resource", b"null"))) != b"null":
@@ -206,63 +196,6 @@ def _entry(entry: Mapping[str, msgspec.Raw], place: Place, depth: int) -> Iterat
             yield Untaken(_EMPTY, place)
     except UndecodableError:
         yield Untaken(MALFORMED, place)
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What an entry says beside its resource."""
-
-    full_url: str
-    method: str
-    status: str
-    when: str
-    deleted: Deleted | None
-
-
-def _said(entry: Mapping[str, msgspec.Raw]) -> _Said:
-    request, response = _object(entry, "request"), _object(entry, "response")
-    found = re.match(r"[1-5]\d\d", str(response.get("status", "")))
-    full_url = decode(entry["fullUrl"]) if "fullUrl" in entry else ""
-    full_url = full_url if isinstance(full_url, str) else ""
-    url = request.get("url")
-    url = url if isinstance(url, str) and "?" not in url else full_url
-    target = parse(url, base_of(url) or "")
-    when = moment(response.get("lastModified"))
-    return _Said(
-        full_url,
-        str(request.get("method", "")),
-        found[0] if found else "",
-        when,
-        Deleted(target.type, target.id, when) if target.id else None,
-    )
-
-
-def _latest(entries: Sequence[_Json]) -> list[int]:
-    """Of each record of a history the entry that counts: the newest by time, else the first.
-
-    R4 http.html#history: "sorted with oldest versions last".
-    """
-    versions: dict[tuple[str, str], list[tuple[str, int]]] = {}
-    others: list[int] = []
-    for number, raw in enumerate(entries):
-        try:
-            entry = members(raw)
-            said = _said(entry)
-            body = bytes(entry.get("resource", b"null"))
-            deletion = said.method == "DELETE" or body == b"null"
-            seen = said.deleted if deletion else peek(body)
-            when = said.when or ("" if deletion else updated(body))
-        except UndecodableError:
-            seen, when = None, ""
-        if seen is None:
-            others.append(number)
-        else:
-            versions.setdefault((seen.type, seen.id), []).append((when, number))
-    for found in versions.values():
-        timed = all(when for when, _ in found)
-        newest = max(found, key=lambda v: (v[0], -v[1])) if timed else found[0]
-        others.append(newest[1])
-    return sorted(others)
 
 
 def _parameters(top: Mapping[str, msgspec.Raw], place: Place, depth: int) -> Iterator[Part]:
@@ -294,7 +227,7 @@ def _unknown(body: bytes, top: Mapping[str, msgspec.Raw]) -> Problem | None:
     return _ENVELOPE if b'"resourceType"' in body else _OTHER_JSON
 
 
-def _elements(raw: _Json) -> Sequence[_Json]:
+def _elements(raw: Json) -> Sequence[Json]:
     try:
         return elements(raw)
     except UndecodableError:
@@ -302,8 +235,3 @@ def _elements(raw: _Json) -> Sequence[_Json]:
             return salvage.elements(bytes(raw))
         except UndecodableError:
             return [raw[:0] if isinstance(raw, bytes) else b""]
-
-
-def _object(top: Mapping[str, msgspec.Raw], name: str) -> dict[str, Any]:
-    value = decode(top[name]) if name in top else None
-    return value if isinstance(value, dict) else {}

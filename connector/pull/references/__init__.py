@@ -1,1 +1,6 @@
-"""connector.pull.references"""
+"""What the chart's records refer to, brought until nothing new comes.
+
+In: references as written. Out: each had, or a gap with its reason. Never the wrong patient: what
+is referred to by a record is held against the patient as everything else is, and a record of
+another patient's encounter goes out again.
+"""

@@ -8,6 +8,7 @@ latter are what is read. A record that is not the patient's own (a Practitioner 
 from collections.abc import Callable, Iterable, Iterator
 
 from ...fhir import references
+from ...fhir.attachments import attachments as attachments_of
 from ...fhir.lossless import members
 from ...fhir.references import Kind, parse
 from ...store import attachments, chart, targets
@@ -50,7 +51,7 @@ def _walk(pull: Gathering) -> None:
             named.update(_targets(pull, resource_type, record.body, bases))
             addresses.update(
                 (attachment["url"], resource_type, resource_id)
-                for attachment in references.attachments(record.body)
+                for attachment in attachments_of(record.body)
                 if "data" not in attachment
             )
         with pull.case.commit():

@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import EndpointError
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import objects, parse
+from ...fhir.shapes import as_dict, dicts, objects_in
 from ...gap import GapKind, Wanted
 from ...store import chart, targets
 from ...store.casefile import CaseFile
@@ -113,9 +114,8 @@ def _named(case: CaseFile, *bases: str) -> set[str]:
     for record in chart.of_type(case, "Consent"):
         for node in objects(_decoded(record.body)):
             actors = node.get("actor") if node.get("type") != "permit" else None
-            for actor in actors if isinstance(actors, list) else []:
-                reference = actor.get("reference") if isinstance(actor, dict) else None
-                written = reference.get("reference") if isinstance(reference, dict) else None
+            for actor in dicts(actors):
+                written = as_dict(actor.get("reference")).get("reference")
                 if isinstance(written, str):
                     key = had.get(written) or parse(written, *bases).local
                     found.update({key} if key and key.startswith(f"{HOUSE}/") else ())
@@ -146,9 +146,8 @@ def _written(record: Record, name: str) -> list[str]:
 
 def _texts(value: dict[str, Any], name: str) -> Iterator[str]:
     """The References, literally, of a member of a resource."""
-    nodes = value.get(name)
-    for node in nodes if isinstance(nodes, list) else [nodes]:
-        written = node.get("reference") if isinstance(node, dict) else None
+    for node in objects_in(value.get(name)):
+        written = node.get("reference")
         if isinstance(written, str):
             yield written
 
@@ -158,4 +157,4 @@ def _decoded(body: bytes) -> dict[str, Any]:
         value = decode(body)
     except UndecodableError:
         return {}
-    return value if isinstance(value, dict) else {}
+    return as_dict(value)

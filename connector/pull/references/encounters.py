@@ -3,7 +3,7 @@
 import re
 
 from ...errors import EndpointError
-from ...fhir.about import encounters
+from ...fhir.about import ENCOUNTERS, encounters
 from ...fhir.references import Kind, parse
 from ...gap import GapKind, Wanted
 from ...store import chart, records, targets
@@ -11,7 +11,6 @@ from ..context import Pull
 from ..lookup import carries, find
 from ..records import ANOTHER_PATIENT, Problem
 
-TYPES = ("Encounter", "EpisodeOfCare")
 _ASKED_MAX = 500
 _ELEMENTS = ("encounter", "context", "partOf")
 _WHY = Problem(GapKind.FAILED, "a record of another patient's encounter came back")
@@ -50,7 +49,7 @@ def _logical(pull: Pull) -> set[str]:
     found: set[str] = set()
     for body in records.bodies_with(pull.case, "identifier", _ELEMENTS):
         found.update(name for name in encounters(body) if "?identifier=" in name)
-    return {name for name in found if name.partition("?")[0] in TYPES}
+    return {name for name in found if name.partition("?")[0] in ENCOUNTERS}
 
 
 def drop(pull: Pull) -> None:
@@ -68,7 +67,7 @@ def drop(pull: Pull) -> None:
             named = {*found, *(t.local for t in parsed if t.kind is Kind.LOCAL)}
             if named.isdisjoint(others):
                 continue
-            if kind in TYPES:  # what is part of it is no more the patient's than it is
+            if kind in ENCOUNTERS:  # what is part of it is no more the patient's than it is
                 others.add(f"{kind}/{id_}")
                 waiting.append(f"{kind}/{id_}")
             with pull.case.commit():

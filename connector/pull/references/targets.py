@@ -10,23 +10,21 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from ...errors import EndpointError
+from ...fhir.about import ENCOUNTERS, SEVERAL_PEOPLE
 from ...fhir.references import Kind, parse, tidy
 from ...gap import GapKind
 from ...store import targets
 from ...store.chart import Record, put_record
-from ..compartment import SEVERAL_PEOPLE
 from ..context import Pull
 from ..gaps import kind_of
 from ..lookup import carries, find, read
-from ..records import ANOTHER_PATIENT, UNREADABLE, Problem
+from ..records import ANOTHER_PATIENT, ELSEWHERE, TO_ANOTHER, TO_SEVERAL, UNREADABLE, Problem
 from . import encounters
 
 QUERY = "references"  # under which the records found here are stored
 _READS_MAX = 10_000  # a chart refers to hundreds; a server's whole directory is not a chart
 _IDS_MAX = 50  # in one search
 
-_OTHER = Problem(GapKind.NOT_ASKED, "a reference to another patient is not followed")
-_PEOPLE = Problem(GapKind.NOT_ASKED, "a record about several people is not pulled")
 _UNCHECKED = Problem(
     GapKind.UNSUPPORTED,
     "a conditional reference without an identifier, which nothing found can prove",
@@ -34,7 +32,7 @@ _UNCHECKED = Problem(
 _LOOSE = Problem(GapKind.FAILED, "the source finds by an identifier what does not have it")
 _TOO_MANY = Problem(GapKind.FAILED, f"more than {_READS_MAX} referenced records")
 _ELSEWHERE = {
-    Kind.FOREIGN: Problem(GapKind.NOT_ASKED, "references to other servers are not followed"),
+    Kind.FOREIGN: ELSEWHERE,
     Kind.URN: Problem(GapKind.UNSUPPORTED, "a server can't be asked for a urn"),
     Kind.INVALID: Problem(GapKind.UNSUPPORTED, "not a reference that FHIR knows"),
 }
@@ -60,11 +58,11 @@ def resolve_open(pull: Pull) -> bool:
             if target.kind in _ELSEWHERE:
                 _give_up(pull, row, _ELSEWHERE[target.kind])
             elif target.type in SEVERAL_PEOPLE:
-                _give_up(pull, row, _PEOPLE)
+                _give_up(pull, row, TO_SEVERAL)
             elif target.kind is Kind.CONDITIONAL:
                 to_find.append(row)
             elif target.type == "Patient":
-                _give_up(pull, row, _OTHER)
+                _give_up(pull, row, TO_ANOTHER)
             elif row.reference == target.local:
                 to_read.append(row)
         allowed = max(0, _READS_MAX - _tried(pull))
@@ -165,9 +163,9 @@ def _keep(pull: Pull, row: _Row, resource_id: str, body: bytes) -> None:
     """Store the record that answers a reference, and where the reference comes to."""
     record = pull.sieve.at(*pull.bases()).examine(body)
     if not isinstance(record, Record):
-        if record is ANOTHER_PATIENT and row.type in encounters.TYPES:
+        if record is ANOTHER_PATIENT and row.type in ENCOUNTERS:
             encounters.note(pull, f"{row.type}/{resource_id}", row.reference)
-        _give_up(pull, row, _OTHER if record is ANOTHER_PATIENT else record or UNREADABLE)
+        _give_up(pull, row, TO_ANOTHER if record is ANOTHER_PATIENT else record or UNREADABLE)
         return
     if (record.type, record.id) != (row.type, resource_id):
         _give_up(pull, row, Problem(GapKind.FAILED, "another record came back than was asked for"))

@@ -31,11 +31,11 @@ def _by_everything(pull: Pull) -> None:
     holes = [
         query
         for query in chart.queries(pull.case, "failed")
-        if query.pages == 0 and query.key != EVERYTHING and _type(query) in COMPARTMENT
+        if query.pages == 0 and query.key != EVERYTHING and query.type in COMPARTMENT
     ]
     if not holes or "everything" not in pull.capability.operations:
         return
-    names = ", ".join(sorted({_type(query) for query in holes}))
+    names = ", ".join(sorted({query.type for query in holes}))
     why = f"fills what searches did not give: {names}"
     chart.add_queries(pull.case, [everything(pull.patient_id, pull.settings, why)])
     ask_open(pull)
@@ -43,8 +43,8 @@ def _by_everything(pull: Pull) -> None:
         return
     brought = seen_types(pull.case)
     for query in holes:
-        if _type(query) in brought:
-            how = f"by $everything, which brought {_type(query)}"
+        if query.type in brought:
+            how = f"by $everything, which brought {query.type}"
             _filled(pull, query.key, how, (GapKind.FAILED,))
             _perhaps_in_part(pull, query.key)
 
@@ -56,8 +56,8 @@ def _by_searches(pull: Pull) -> None:
     made = pull.searches()
     chart.add_queries(pull.case, (Query(q.key, q.url, f"{why}; {q.why}") for q in made))
     ask_open(pull)
-    failed = {_type(q) for q in chart.queries(pull.case, "failed") if q.key != EVERYTHING}
-    asked = {_type(query) for query in made}
+    failed = {q.type for q in chart.queries(pull.case, "failed") if q.key != EVERYTHING}
+    asked = {query.type for query in made}
     for name in (asked & pull.wanted_types) - failed:
         _filled(pull, name, "by a search of its own")
     if not failed:
@@ -80,7 +80,3 @@ def _filled(pull: Pull, what: str, how: str, kinds: Sequence[GapKind] = BROKEN) 
 
 def _is_done(pull: Pull, key: str) -> bool:
     return any(query.key == key for query in chart.queries(pull.case, "done"))
-
-
-def _type(query: Query) -> str:
-    return query.key.partition("?")[0]

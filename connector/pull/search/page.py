@@ -6,12 +6,13 @@ from ...fhir import bundle
 from ...fhir.lossless import UndecodableError, decode, members
 from ...fhir.record import peek
 from ...fhir.references import Kind, parse
+from ...fhir.shapes import objects_in
 from ...fhir.types import TYPES
 from ...gap import GapKind
 from ...store import chart
 from ...store.chart import Query, Record
 from ..context import Pull
-from ..outcomes import missing
+from ..operation_outcome import missing
 from ..plan import EVERYTHING
 from ..records import ABOUT_NO_PATIENT, ANOTHER_PATIENT, UNNAMED, UNREADABLE, Came, Problem
 from .bound import base_of_own, honoured, of_another
@@ -110,8 +111,8 @@ def _is_about(pull: Pull, provenance: Record, bases: tuple[str, ...]) -> bool:
     """Whether a Provenance is about a record of the chart."""
     top = members(provenance.body)
     targets = decode(top["target"]) if "target" in top else []
-    for item in targets if isinstance(targets, list) else [targets]:
-        reference = item.get("reference") if isinstance(item, dict) else None
+    for item in objects_in(targets):
+        reference = item.get("reference")
         target = parse(reference, *bases) if isinstance(reference, str) else None
         local = target is not None and target.kind is Kind.LOCAL
         if target and local and chart.has_record(pull.case, target.type, target.id):

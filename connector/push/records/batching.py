@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...fhir.references import reference_order, spans
+from ...fhir.reference_order import reference_order
+from ...fhir.references import spans
 from ...store import packet, update
 from ...store.casefile import CaseFile
 from .. import binaries

@@ -10,7 +10,8 @@ from itertools import chain
 from typing import Literal, NamedTuple
 
 from ...errors import Answered, Held, UsageError
-from ...fhir.references import reference_order, spans
+from ...fhir.reference_order import reference_order
+from ...fhir.references import spans
 from ...store import delivery
 from ..evidence.disclosure import conclude
 from ..session import Desk, at_destination, parts

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from ...fhir.attachments import attachments
 from ...fhir.lossless import decode, encode
 from ...fhir.mistake import entered_in_error
-from ...fhir.references import attachments, spans
+from ...fhir.references import spans
 from ...progress import Progress, silent
 from ...store import delivery, recalled
 from ...store.delivery import STOOD, Delivery

@@ -7,7 +7,7 @@ of ours is emptied and marked instead, and then refers to less.
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ...fhir.references import reference_order
+from ...fhir.reference_order import reference_order
 
 
 class There(NamedTuple):

@@ -124,11 +124,12 @@ def exchange(
     holds: Callable[[], int] | None = None,
 ) -> V:
     """The whole cycle of one write that holds `resources`: what `judge` makes of the answer."""
+    endpoint = desk.endpoint  # its secrets are read before anything is intended
     with desk.turn:
         number = begin(desk, write.method, sha256(write.body), event, resources, holds)
         headers = _MINIMAL | {_CONDITIONS[name]: text for name, text in write.conditions.items()}
         try:
-            answer = desk.endpoint.write(write.method, write.url, write.body, what, headers)
+            answer = endpoint.write(write.method, write.url, write.body, what, headers)
         except (Unreachable, TooLarge):  # the work may be done, whatever is said of it
             answer = None
         except (EndpointError, Waiting):

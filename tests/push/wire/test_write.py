@@ -3,20 +3,24 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from connector import push
 from connector.endpoint import Answer, Endpoint
-from connector.errors import LockHeld
+from connector.errors import LockHeld, UsageError
+from connector.fhir.bundle import Write
 from connector.push import Desk
 from connector.push.evidence.disclosure import attempt
-from connector.push.wire.write import intend
-from connector.sandbox import Sandbox
+from connector.push.wire.response import by_entries
+from connector.push.wire.write import exchange, intend
 from tests.push.conftest import assert_whole, writes
 from tests.push.packets import NOW, chart, push_all
 from tests.push.test_deliver import circle
+from tests.sandbox_parts import Sandbox
 
 DeskOf = Callable[..., Desk]
 
@@ -133,3 +137,14 @@ def test_a_write_takes_the_turn_by_itself(desk_of: DeskOf) -> None:
     with other.turn, pytest.raises(LockHeld):
         push.announce(desk, NOW)
     push.announce(desk, NOW)
+
+
+def test_where_a_secret_cannot_be_read_nothing_is_intended(desk_of: DeskOf) -> None:
+    def without_secret() -> Endpoint:
+        raise UsageError("no secret")
+
+    desk = replace(desk_of(), opens=without_secret)
+    create = Write("", "POST", "Patient", b"{}", {})
+    with pytest.raises(UsageError):
+        exchange(desk, create, "create", "deliver", 1, partial(by_entries, []))
+    assert outcomes(desk) == {}

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from ..fhir.lossless import decode
-from .outcome import Refusal, Resource
+from connector.fhir.lossless import decode
+from connector.sandbox.outcome import Refusal, Resource
+from connector.sandbox.store import Store, Version
+
 from .quirks import Quirks
-from .store import Store, Version
 
 _GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
-from ..fhir.lossless import decode, encode
-from .everything import everything
-from .exchange import Request, Response
-from .outcome import Refusal, Resource, outcome
-from .store import Store, Version
+from connector.fhir.lossless import decode, encode
+from connector.sandbox.everything import everything
+from connector.sandbox.exchange import Request, Response
+from connector.sandbox.outcome import Refusal, Resource, outcome
+from connector.sandbox.store import Store, Version
 
 _NDJSON = {"Content-Type": "application/fhir+ndjson"}
 
@@ -76,6 +76,13 @@ class Bulk:
                 body = b"".join(line + b"\n" for line in lines)
                 return Response(200, body, _NDJSON)
         return None
+
+    def declare(self, patient: Resource) -> None:
+        """Say in what the CapabilityStatement has of Patient that it is exported."""
+        definition = f"{self._base}/OperationDefinition/patient-export"
+        patient.setdefault("operation", []).append({"name": "export", "definition": definition})
+        if not self._quirks.reads_patient:
+            patient["interaction"] = patient["interaction"][2:]
 
     @property
     def open(self) -> list[str]:

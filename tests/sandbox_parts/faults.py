@@ -2,13 +2,13 @@
 
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ..fhir.lossless import decode, encode
-from .exchange import Response
-from .outcome import Resource, outcome
+from connector.fhir.lossless import decode, encode
+from connector.sandbox.exchange import Response
+from connector.sandbox.outcome import Resource, outcome
 
 _IN_PAGES = ("foreign-next", "self-next", "outcome-entry", "half-page")
 Kind = Literal[
@@ -70,6 +70,27 @@ class FaultPlan:
     def clear(self) -> None:
         with self._lock:
             self._faults.clear()
+
+    def carry(
+        self,
+        method: str,
+        target: str,
+        url: str,
+        answer: Callable[[], Response],
+        closing: threading.Event,
+    ) -> Response | None:
+        """As `Extension.carry`, with the fault for this request."""
+        fault = self.take(method, target)
+        if fault is None:
+            return answer()
+        if fault.kind == "drop-before":
+            return None
+        if fault.kind == "delay":
+            closing.wait(fault.seconds)
+        response = instead(fault) or altered(fault, answer(), url)
+        if fault.kind == "drop-after":
+            return None
+        return replace(response, cut=True) if fault.kind == "cut-body" else response
 
     def take(self, method: str, target: str) -> Fault | None:
         """The fault for this request, counted; None if it is to be answered as usual."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .exchange import Request
+from connector.sandbox.exchange import Request
 
 Right = tuple[str, str]  # resource type or *, one letter of c, r, u, d, s
 

@@ -2,9 +2,10 @@
 
 import uuid
 
-from ..fhir.lossless import encode
-from .exchange import Response
-from .outcome import Refusal, Resource, outcome
+from connector.fhir.lossless import encode
+from connector.sandbox.exchange import Response
+from connector.sandbox.outcome import Refusal, Resource, outcome
+
 from .quirks import Quirks
 
 

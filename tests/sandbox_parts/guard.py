@@ -16,16 +16,18 @@ from math import inf
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
-from ..fhir.lossless import UndecodableError, decode
-from .exchange import Request, Response
-from .outcome import Refusal
+from connector.fhir.lossless import UndecodableError, decode
+from connector.sandbox.exchange import Request, Response
+from connector.sandbox.outcome import Refusal
+
 from .scopes import covers, needed, rights, within
 
-TOKEN_PATH = "/auth/token"  # noqa: S105 - a path
+TOKEN_PATH = "/auth/token"
 _ALGORITHMS = ["ES384", "RS384"]
 _LIFE_MAX_S = 300
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_OPEN = (["metadata"], [".well-known", "smart-configuration"])
+_SMART = [".well-known", "smart-configuration"]
+_OPEN = (["metadata"], _SMART)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ class Guard:
         """Forget every token."""
         with self._lock:
             self._tokens.clear()
+
+    def answer(self, request: Request) -> Response | None:
+        """The configuration, if it is asked for."""
+        asked = request.method == "GET" and list(request.path) == _SMART
+        return self.configuration() if asked else None
 
     def configuration(self) -> Response:
         """.well-known/smart-configuration, as far as a backend service needs it."""

@@ -1,0 +1,20 @@
+"""What kinds a record is of while the patient is a minor."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from ...store.casefile import CaseFile
+from ..record.sensitive_kinds import with_minors
+from ..ruleset.mappings import Mappings
+from .index import Row, body
+
+
+def mark_minors(
+    rows: dict[str, Row], patient: str, case: CaseFile, mappings: Mappings, at: datetime
+) -> None:
+    """Some kinds of record are of one more kind while the patient is a minor."""
+    minors = mappings.heuristic.minors
+    birth = str((body(case, patient) or {}).get("birthDate", ""))
+    for key, row in rows.items():
+        if row.kinds and (kinds := with_minors(row.kinds, minors, birth, at)) != row.kinds:
+            rows[key] = replace(row, kinds=kinds)
