@@ -33,8 +33,8 @@ WRITE = (
     Mutant(
         "write: the Patient is not looked at again between two writes",
         "connector/push/records/deliver.py",
-        "check_again(desk)\n                courier.carry(write)",
-        "courier.carry(write)",
+        "check_again(desk)\n                sender.carry(write)",
+        "sender.carry(write)",
         "tests/push/test_identity.py::test_a_record_that_changes_between_two_writes_holds_the_case",
     ),
     Mutant(

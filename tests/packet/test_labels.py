@@ -23,13 +23,9 @@ LABELS = Labels(MAPPINGS.labels)
 WHOLE = request(scope="whole-chart")
 
 
-def condition(**more: Any) -> dict[str, Any]:
-    return {
-        "resourceType": "Condition",
-        "id": "c",
-        "subject": SUBJECT,
-        "code": {"text": "x"},
-    } | more
+def condition(id: str = "c", **more: Any) -> dict[str, Any]:
+    made = {"resourceType": "Condition", "id": id, "subject": SUBJECT, "code": {"text": id}}
+    return made | more
 
 
 def labelled(*codings: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ SUD = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode
 
 
 def condition(id: str, **more: Any) -> dict[str, Any]:
-    made = {"resourceType": "Condition", "id": id, "subject": SUBJECT, "code": {"text": "x"}}
+    made = {"resourceType": "Condition", "id": id, "subject": SUBJECT, "code": {"text": id}}
     return made | more
 
 

@@ -68,14 +68,15 @@ def same_records(case: CaseFile, links: Links, rows: Mapping[str, Row]) -> Group
 class Copies:
     """The records of a chart that say the same as another, be they one event or two.
 
-    What is withheld is told by an equal record, also where two equal ones are not merged.
+    What is withheld is told by an equal record, also where two equal ones are not merged; not by
+    one that has no code and no date: of an encounter's class alone there are many.
     """
 
     def __init__(self, case: CaseFile, links: Links, rows: Mapping[str, Row]) -> None:
         self._case, self._links, self._rows = case, links, rows
         self._alike: dict[object, list[str]] = defaultdict(list)
         for row in rows.values():
-            if row.type not in _APART:
+            if row.type not in _APART and (row.codes or row.written):
                 self._alike[_looks(row)].append(row.key)
         self._groups: dict[str, list[str]] = {}  # key → all that say the same, itself too
 

@@ -13,7 +13,7 @@ from ..patient.resolve import check_again
 from ..session import CONTENTS, LETTER, REQUEST, TASK, Desk, at_destination, key_of, parts
 from ..wire import undeleted
 from .batching import Survey, pack, survey
-from .sender import Courier
+from .sender import Sender
 
 
 def deliver(desk: Desk, progress: Progress = silent) -> None:
@@ -31,9 +31,9 @@ def deliver(desk: Desk, progress: Progress = silent) -> None:
     with at_destination():
         bytes_max = desk.settings.bundle.max_megabytes * 1_000_000
         whole = survey(desk.case, bytes_max)
-        courier = Courier(desk, whole, _essential(desk))
-        courier.settle_intended()
-        _send(desk, whole, courier, progress)
+        sender = Sender(desk, whole, _essential(desk))
+        sender.settle_intended()
+        _send(desk, whole, sender, progress)
     _tell_gaps(desk.case)
 
 
@@ -42,40 +42,40 @@ def settle(desk: Desk) -> None:
     if delivery.deliveries(desk.case, "intended"):
         with at_destination():
             whole = survey(desk.case, desk.settings.bundle.max_megabytes * 1_000_000)
-            Courier(desk, whole, _essential(desk)).settle_intended()
+            Sender(desk, whole, _essential(desk)).settle_intended()
 
 
-def _send(desk: Desk, whole: Survey, courier: Courier, progress: Progress) -> None:
-    due = _due(desk.case, whole, courier)
-    courier.meet(due)
+def _send(desk: Desk, whole: Survey, sender: Sender, progress: Progress) -> None:
+    due = _due(desk.case, whole, sender)
+    sender.meet(due)
     megabytes = desk.settings.bundle.max_megabytes
     large = [key for key in due if whole.sizes[key] > megabytes * 1_000_000]
-    courier.refuse(large, f"larger than max_megabytes = {megabytes:g}")
-    settled = courier.addresses.places.keys() | courier.addresses.lost
+    sender.refuse(large, f"larger than max_megabytes = {megabytes:g}")
+    settled = sender.references.places.keys() | sender.references.lost
     due = [key for key in due if key not in settled]
     done, total = len(whole.sizes) - len(due), len(whole.sizes)
     progress("push", done, total)
     ahead = whole.reached_from({key for key in due if parts(key)[0] == BINARY})
     for keys in ([key for key in due if key in ahead], [key for key in due if key not in ahead]):
-        for write in pack(whole.units(keys), whole.sizes, courier.limits, whole.edges):
+        for write in pack(whole.units(keys), whole.sizes, sender.limits, whole.edges):
             with desk.turn:
                 check_again(desk)
-                courier.carry(write)
+                sender.carry(write)
             done += sum(map(len, write))
             progress("push", done, total)
     with desk.turn:
         check_again(desk)
-        courier.finish()
+        sender.finish()
 
 
-def _due(case: CaseFile, whole: Survey, courier: Courier) -> list[str]:
+def _due(case: CaseFile, whole: Survey, sender: Sender) -> list[str]:
     """What has to be sent, in packet order.
 
     While something else has to be sent, what was refused before is tried again (a person may have
     mended the destination), unless something that stands there was already told that it is lost.
     What somebody deleted there is not sent again.
     """
-    places, lost = courier.addresses.places, courier.addresses.lost
+    places, lost = sender.references.places, sender.references.lost
     if all(key in places or key in lost for key in whole.sizes):
         return []
     told = whole.referred_by(whole.sizes.keys() & places.keys())

@@ -10,7 +10,7 @@ from ...store import packet
 from ...store.packet import announced, drafts
 from ..session import LETTER, REQUEST, TASK, Desk, key_of
 from ..wire.find import Place, resource, version_of
-from .reference_map import Addresses
+from .reference_map import ReferenceMap
 
 _STATUS = {
     Verdict.EQUAL: "verified",
@@ -40,7 +40,7 @@ class Expected:
 
     def __init__(self, desk: Desk, announced_at: str | None) -> None:
         self._desk = desk
-        self._addresses = Addresses(desk)
+        self._references = ReferenceMap(desk)
         self._at = announced_at
         self.signals = {key_of(entry): entry.source for entry in drafts(desk.case)}
 
@@ -49,25 +49,25 @@ class Expected:
         entry = self._desk.entry(key)
         if self._at is not None and key in self.signals:
             entry = entry._replace(body=announced(entry, self._at))
-        return self._addresses.render(entry)
+        return self._references.render(entry)
 
     def unplaced(self, keys: Iterable[str]) -> list[str]:
         """Those of `keys` that are entries of the packet and have no place there yet."""
-        there = self._addresses.places.keys() | self._addresses.lost
+        there = self._references.places.keys() | self._references.lost
         return sorted(packet.names(self._desk.case).keys() & set(keys) - there)
 
     def meet(self, places: Mapping[str, Place]) -> None:
         """Take note of where entries were found, for this comparison only."""
-        self._addresses.places |= {key: place.reference for key, place in places.items()}
+        self._references.places |= {key: place.reference for key, place in places.items()}
 
     def out(self, key: str) -> bytes:
         """A signal as it is announced, but for the moment."""
         entry = self._desk.entry(key)
-        return self._addresses.render(entry._replace(body=announced(entry)))
+        return self._references.render(entry._replace(body=announced(entry)))
 
     def first(self, key: str, missing: Collection[str]) -> bytes:
         """The entry as it left when `missing` had no place yet."""
-        return self._addresses.render(self._desk.entry(key), without=missing)
+        return self._references.render(self._desk.entry(key), without=missing)
 
 
 class Reading(NamedTuple):

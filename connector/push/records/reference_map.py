@@ -9,7 +9,7 @@ from .. import binaries
 from ..session import Desk, key_of
 
 
-class Addresses:
+class ReferenceMap:
     """Where each entry of the packet stands, and which the destination does not take.
 
     `places`: `Type/<derived id>` → `Type/<id there>`. `lost`: entries that were rejected, or that
@@ -21,7 +21,7 @@ class Addresses:
         self._source_id = desk.source.id
         self._ids_are_ours = desk.settings.write == "put"
         self._names = packet.names(desk.case)
-        self._parcels = binaries.opened(desk.case)
+        self._binaries = binaries.opened(desk.case)
         self.places = delivery.id_map(desk.case)
         self._renewed = update.renewed(desk.case)
         absent = delivery.deliveries(desk.case, "rejected", "removed")
@@ -42,7 +42,7 @@ class Addresses:
         """
         here = beside or {}
         body = entry.body
-        if own := self._parcels.get(key_of(entry)):
+        if own := self._binaries.get(key_of(entry)):
             body = binaries.emptied(body, own, self.places)
         out = {*self.lost, *without, *self.missing(entry, here)}
         if out and any(self.now(span.value) in out for span in spans(body)):
@@ -70,7 +70,7 @@ class Addresses:
         named = {span.value for span in spans(entry.body) if span.value in self._names}
         found = set(map(self.now, named)) - there
         # An address within an attachment is not one that a server fills in (hapi-fhir#854).
-        ahead = self._parcels.get(key_of(entry), ())
+        ahead = self._binaries.get(key_of(entry), ())
         return found | {key for key in ahead if key not in self.places and key not in self.lost}
 
     def stand_in(self, key: str) -> dict[str, str]:

@@ -25,13 +25,13 @@ from ..wire.search_lag import Patience
 from ..wire.write import intend, send, settle
 from .batching import Survey, Unit, pack
 from .partial_write import half_taken
-from .reference_map import Addresses
+from .reference_map import ReferenceMap
 
 # Refusals of one record that may pass by themselves, or be no fault of the record.
 _DOUBTFUL = frozenset({409, 500})
 
 
-class Courier:
+class Sender:
     """Carries units of the packet. `essential`: entries without which there is no delivery."""
 
     def __init__(self, desk: Desk, whole: Survey, essential: frozenset[str]) -> None:
@@ -40,7 +40,7 @@ class Courier:
         self._essential = essential
         self._suspects: dict[str, str] = {}  # nothing passed since
         self._doubted: set[str] = set()  # others pass: to be tried once more at the end
-        self.addresses = Addresses(desk)
+        self.references = ReferenceMap(desk)
         self.limits = limits_of(desk)
 
     def settle_intended(self) -> None:
@@ -64,7 +64,7 @@ class Courier:
             return
         intend(self._desk, brought)
         self._look_for([[key] for key in brought], self._patience(), delivery.STOOD)
-        gone = sorted({parts(key)[0] for key in brought if key not in self.addresses.places})
+        gone = sorted({parts(key)[0] for key in brought if key not in self.references.places})
         if gone:
             raise Held(
                 "deleted",
@@ -137,7 +137,7 @@ class Courier:
         lacking = {
             key: missing
             for key in keys
-            if (missing := self.addresses.missing(desk.entry(key), beside))
+            if (missing := self.references.missing(desk.entry(key), beside))
         }
         writes = [self._write(key, beside) for key in keys]
         holds = partial(intend, desk, keys, lacking)
@@ -176,7 +176,7 @@ class Courier:
 
     def _write(self, key: str, beside: dict[str, str]) -> Write:
         entry = self._desk.entry(key)
-        body = self.addresses.render(entry, beside)
+        body = self.references.render(entry, beside)
         if self._desk.settings.write == "put":
             return Write(f"{self._desk.endpoint.base_url}/{key}", "PUT", key, body, {})
         condition = {"ifNoneExist": f"_tag={TAG}|{entry.id}"}
@@ -206,7 +206,7 @@ class Courier:
     def _isolate(self, units: list[Unit], heard: Heard) -> None:
         """Narrow down a refusal of `units`: only what is refused when sent alone is rejected."""
         self._look(units)
-        half_taken(self._desk, self._whole, _flat(units), self.addresses.places)
+        half_taken(self._desk, self._whole, _flat(units), self.references.places)
         left = self._open(units)
         sent, keys = _flat(units), _flat(left)
         if len(sent) == len(keys) == 1:
@@ -252,7 +252,7 @@ class Courier:
                 "Ask the people who run the destination what it requires of it.",
             )
         delivery.reject(self._desk.case, *parts(key), words)
-        self.addresses.lost.add(key)
+        self.references.lost.add(key)
 
     def _look_for(self, units: list[Unit], patience: Patience, note: str = "") -> None:
         """Look for what may be there, and again while the search may lag."""
@@ -260,7 +260,7 @@ class Courier:
         while (left := self._open(units)) and self._searches and patience.again():
             self._look(left, note)
         if not note:
-            half_taken(self._desk, self._whole, _flat(units), self.addresses.places)
+            half_taken(self._desk, self._whole, _flat(units), self.references.places)
 
     @property
     def _searches(self) -> bool:
@@ -283,10 +283,10 @@ class Courier:
             ((*parts(key), place.id, place.version) for key, place in found.items()),
             note,
         )
-        self.addresses.places |= {key: place.reference for key, place in found.items()}
+        self.references.places |= {key: place.reference for key, place in found.items()}
 
     def _open(self, units: list[Unit]) -> list[Unit]:
-        left = ([key for key in unit if key not in self.addresses.places] for unit in units)
+        left = ([key for key in unit if key not in self.references.places] for unit in units)
         return [unit for unit in left if unit]
 
 

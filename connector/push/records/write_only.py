@@ -22,7 +22,7 @@ from ..wire.response import Heard, Kind
 from ..wire.write import intend, send, settle
 from .announce import CHANGED, Signal, everything_is_there, not_announced, signals_of
 from .expected import Expected, canonical_sha256
-from .reference_map import Addresses
+from .reference_map import ReferenceMap
 
 _FIRST = "1"  # how most servers call the version that a create makes
 _STALE = frozenset({409, 412})
@@ -164,7 +164,7 @@ class _Announcement:
         desk = self._desk
         for signal in signals:
             resource_type, derived = parts(signal.key)
-            draft = with_identity(Addresses(desk).render(desk.entry(signal.key)), None, ())
+            draft = with_identity(ReferenceMap(desk).render(desk.entry(signal.key)), None, ())
             condition = {"ifNoneExist": f"_tag={TAG}|{derived}"}
             write = Write(f"urn:uuid:{derived}", "POST", resource_type, draft, condition)
             heard = send(desk, [write], "announce", [signal.key], "announce")

@@ -21,7 +21,7 @@ from ..evidence.disclosure import conclude
 from ..patient.resolve import check_again
 from ..records.deliver import settle as settle_delivery
 from ..records.expected import WORKFLOW, Expected, content_sha256, judge
-from ..records.reference_map import Addresses
+from ..records.reference_map import ReferenceMap
 from ..session import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
 from ..wire.change import Change, Theirs
 from ..wire.find import find, read, version_of
@@ -169,7 +169,7 @@ def _letter(desk: Desk, letter: packet.Entry) -> list[Write]:
     key = key_of(letter)
     if find(desk, [key]):
         return []
-    body = Addresses(desk).render(letter)
+    body = ReferenceMap(desk).render(letter)
     if desk.settings.write == "put":
         return [Write(f"{desk.endpoint.base_url}/{key}", "PUT", key, body, {})]
     condition = {"ifNoneExist": f"_tag={TAG}|{letter.id}"}
@@ -185,7 +185,7 @@ def _read_letter(desk: Desk, letter: packet.Entry) -> None:
     already: then its version is not ours.
     """
     place = find(desk, [key_of(letter)])[key_of(letter)]
-    wanted, body = Addresses(desk).render(letter), read(desk, place.reference)
+    wanted, body = ReferenceMap(desk).render(letter), read(desk, place.reference)
     moment, base_url = frozenset({"authoredOn", "lastModified"}), desk.settings.base_url
     reading = judge(place.id, wanted, body, base_url, moment)
     if reading.status == "differs":
