@@ -24,8 +24,8 @@ from connector.packet.record.links import Links
 from connector.packet.release.withheld import Withheld
 from connector.request import PatientChoice, Request
 from connector.settings import Destination, Source
-from connector.store import chart
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.pulled import chart
 from tests.real.charts import Resource, chart_files, read_chart
 
 _SIZES = (1_000,) if SMALLEST else (10_000, 50_000)

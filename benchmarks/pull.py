@@ -33,8 +33,8 @@ from connector.config import load as load_config
 from connector.endpoint import Endpoint
 from connector.job import prepare
 from connector.pull import pull_chart
-from connector.store import chart
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.pulled import chart
 from connector.work.requests import read_request
 from tests.real.charts import chart_files, read_chart
 from tests.real.hapi_pair import HapiPair

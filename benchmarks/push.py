@@ -34,9 +34,9 @@ from connector.config import load as load_config
 from connector.endpoint import Endpoint
 from connector.fhir.lossless import decode
 from connector.job import prepare
-from connector.store import delivery
-from connector.store.casefile import CaseFile
-from connector.store.ledger import Ledger
+from connector.store.case.casefile import CaseFile
+from connector.store.ledger.ledger import Ledger
+from connector.store.sent import delivery
 from connector.work.requests import read_request
 from tests.real.charts import chart_files
 from tests.real.hapi_pair import HapiPair, empty

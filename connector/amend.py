@@ -15,10 +15,10 @@ from .instant import instant
 from .job import Job, stated
 from .ours import must_not_be_ours
 from .request import unreadable
-from .store import answers
-from .store.casefile import CaseFile
+from .store.case.casefile import CaseFile
+from .store.mapped import answers
 from .store.private import private_folder
-from .store.standing import Standing
+from .store.status.standing import Standing
 
 _PIECE = 256 * 1024
 _TITLE_MAX = 200

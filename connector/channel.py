@@ -12,8 +12,9 @@ from . import packet, push
 from .case import State
 from .instant import instant
 from .job import Job
-from .store import transitions, update
-from .store.recalled import Recalled
+from .store.case import transitions
+from .store.mapped import update
+from .store.sent.recalled import Recalled
 
 
 class Channel(ABC):

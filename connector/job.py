@@ -21,13 +21,15 @@ from .progress import Progress, silent
 from .pull import types_of_chart
 from .request import Request
 from .settings import Destination, Source, base
-from .store import route, shown, transitions
-from .store.casefile import CaseFile
-from .store.disclosures import Anchor
-from .store.ledger import Ledger
+from .store.audit import anchor_file
+from .store.audit.disclosures import Anchor
+from .store.case import transitions
+from .store.case.casefile import CaseFile
+from .store.case.state import required
+from .store.ledger.ledger import Ledger
 from .store.lock import only_one
-from .store.state import required
-from .store.update import has_left, possible, told
+from .store.mapped import route
+from .store.mapped.update import has_left, possible, told
 
 _log = logging.getLogger("connector.anchor")
 REASON_MAX = 4000  # characters
@@ -162,7 +164,7 @@ def _show(job: Job, ledger: Ledger, before: Anchor) -> None:
     where = job.config.audit.anchor
     assert where is not None
     try:
-        wrong = shown.keep(where, before, ledger.disclosure_head())
+        wrong = anchor_file.keep(where, before, ledger.disclosure_head())
     except ConnectorError as error:
         wrong = str(error)
     if wrong:

@@ -6,7 +6,7 @@ from pathlib import Path
 from .errors import UsageError
 from .job import Job
 from .push.evidence import receipt_check
-from .store.casefile import CaseFile
+from .store.case.casefile import CaseFile
 
 
 def hashes(job: Job, case: CaseFile, named: Sequence[Path]) -> dict[str, set[str]]:

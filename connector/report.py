@@ -7,11 +7,12 @@ from typing import Any
 
 from .fhir.lossless import decode, sha256
 from .job import Job
-from .store import answers, chart, coverage, packet
-from .store.casefile import CaseFile
-from .store.rulings import rulings
-from .store.standing import Standing, standing
-from .store.update import possible
+from .store.case.casefile import CaseFile
+from .store.mapped import answers, coverage, packet
+from .store.mapped.rulings import rulings
+from .store.mapped.update import possible
+from .store.pulled import chart
+from .store.status.standing import Standing, standing
 
 
 def last_known(folder: Path, now: datetime) -> Standing | None:

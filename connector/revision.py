@@ -11,11 +11,14 @@ from .job import Job
 from .progress import Progress, silent
 from .pull import forget_export
 from .request import Request
-from .store import earlier, export, since, transitions, update
-from .store.casefile import CaseFile
-from .store.packet import LETTER, authored
-from .store.state import required
-from .store.values import Open
+from .store.case import transitions
+from .store.case.casefile import CaseFile
+from .store.case.state import required
+from .store.case.values import Open
+from .store.mapped import export, update
+from .store.mapped.packet import LETTER, authored
+from .store.pulled import earlier
+from .store.status import since
 
 
 def begin(job: Job, case: CaseFile, *, pull: bool) -> None:

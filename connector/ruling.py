@@ -4,12 +4,12 @@ from . import packet, transfer
 from .errors import UsageError
 from .instant import instant
 from .job import Job, stated
-from .store import chart
-from .store import packet as kept
-from .store.casefile import CaseFile
-from .store.packet import Decision
-from .store.rulings import Ruling, forget_ruling, rule, rulings
-from .store.standing import Standing
+from .store.case.casefile import CaseFile
+from .store.mapped import packet as kept
+from .store.mapped.packet import Decision
+from .store.mapped.rulings import Ruling, forget_ruling, rule, rulings
+from .store.pulled import chart
+from .store.status.standing import Standing
 
 _EXAMPLE = "echo 'read by me: nothing of it is in there' | connector release CASE Type/id --by NAME"
 _OVER_RULE = "There is no way to release it by itself."

@@ -16,12 +16,12 @@ from .fhir.lossless import UndecodableError, decode
 from .instant import instant
 from .job import Job
 from .pull import consents_now, keep_consents, types_of_chart
-from .store import chart
-from .store import since as kept
-from .store.casefile import CaseFile
-from .store.chart import Record
-from .store.packet import Decision, decisions, undone
-from .store.since import Standing
+from .store.case.casefile import CaseFile
+from .store.mapped.packet import Decision, decisions, undone
+from .store.pulled import chart
+from .store.pulled.chart import Record
+from .store.status import since as kept
+from .store.status.since import Standing
 
 _BOUNDS_MAX = 50  # of periods that end later: enough for any patient, and an end for a foreign one
 

@@ -15,9 +15,12 @@ from .fhir.references import spans
 from .instant import instant
 from .job import Job, stated
 from .push import binaries
-from .store import delivery, since, transitions, update
-from .store.casefile import CaseFile
-from .store.recalled import Recalled
+from .store.case import transitions
+from .store.case.casefile import CaseFile
+from .store.mapped import update
+from .store.sent import delivery
+from .store.sent.recalled import Recalled
+from .store.status import since
 
 
 @dataclass(frozen=True)

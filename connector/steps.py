@@ -20,9 +20,11 @@ from .instant import instant
 from .job import Job, accept, updatable
 from .ours import must_not_be_ours
 from .pull import keep_consents, pull_chart, pull_files, types_of_chart
-from .store import delivery, export, gaps, route, transitions, update
-from .store.casefile import CaseFile
-from .store.state import required
+from .store.case import gaps, transitions
+from .store.case.casefile import CaseFile
+from .store.case.state import required
+from .store.mapped import export, route, update
+from .store.sent import delivery
 
 # A packet that began to leave is finished without its source for so long after it was asked.
 _CONSENTS_STAND = timedelta(days=1)

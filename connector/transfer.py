@@ -20,11 +20,13 @@ from .instant import instant
 from .job import Job, at_work, begin_anew, edited
 from .pull import forget_export
 from .push import Found
-from .store import earlier, route, transitions, update
-from .store.casefile import CaseFile
-from .store.standing import Standing, standing
-from .store.state import required
-from .store.values import Obstacle
+from .store.case import transitions
+from .store.case.casefile import CaseFile
+from .store.case.state import required
+from .store.case.values import Obstacle
+from .store.mapped import route, update
+from .store.pulled import earlier
+from .store.status.standing import Standing, standing
 
 _STATE_OF: tuple[tuple[type[ConnectorError], State], ...] = (
     (Waiting, State.WAITING),

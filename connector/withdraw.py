@@ -16,12 +16,14 @@ from .fhir.lossless import encode
 from .instant import instant
 from .job import Job, stated
 from .push.evidence import receipt_check
-from .store import delivery, export, transitions
-from .store.casefile import CaseFile
-from .store.recalled import Recalled
-from .store.state import required
-from .store.update import has_left
-from .store.values import Withdrawal
+from .store.case import transitions
+from .store.case.casefile import CaseFile
+from .store.case.state import required
+from .store.case.values import Withdrawal
+from .store.mapped import export
+from .store.mapped.update import has_left
+from .store.sent import delivery
+from .store.sent.recalled import Recalled
 
 How = Literal["cancel", "recall"]
 _DONE = {"cancel": State.CANCELLED, "recall": State.RECALLED}

@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from connector.packet import write
-from connector.store import packet
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.mapped import packet
 from tests.packet.charts import FIXTURES, full_request, put_chart, run
 
 GOLDENS = FIXTURES / "goldens"

@@ -8,8 +8,8 @@ from connector.case import State
 from connector.config import Config
 from connector.push.evidence.receipt import Receipt
 from connector.request import Request
-from connector.store.coverage import Line
-from connector.store.standing import Standing
+from connector.store.mapped.coverage import Line
+from connector.store.status.standing import Standing
 
 DOCS = Path(__file__).parent.parent / "docs"
 VERSION = "1"

@@ -24,7 +24,7 @@ from connector.errors import ConnectorError
 from connector.failpoint import EXIT_KILLED, arm
 from connector.fhir.lossless import encode
 from connector.push.evidence.receipt_check import check
-from connector.store.ledger import Ledger
+from connector.store.ledger.ledger import Ledger
 from tests import support
 from tests.push.conftest import TRANSACTIONS, WHOLE, dangling, doubled, one
 from tests.push.packets import HANDLE, chart, observation, open_desk, push_all, put_packet

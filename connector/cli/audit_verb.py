@@ -11,8 +11,8 @@ import click
 
 from ..config import Config, load
 from ..errors import Exit
-from ..store import anchors, auditfile, shown
-from ..store.ledger import Ledger
+from ..store.audit import anchor_file, anchors, audit_ndjson
+from ..store.ledger.ledger import Ledger
 from ..store.private import write_private
 from ..view import tables
 from . import common
@@ -65,7 +65,7 @@ def verify(
     if isinstance(config.audit.anchor, Path):
         shown_in += (config.audit.anchor,)
     for path in shown_in:
-        known += shown.read(path)
+        known += anchor_file.read(path)
     lines = unsealed = 0
     with _ledger(config) as ledger:
         held, broken = ledger.check_disclosures(known)
@@ -135,7 +135,7 @@ def export(config_path: Path, case: str | None, out: Path) -> int:
     """
     config = load(config_path)
     folders = [common.folder_of(config, case)] if case else anchors.folders(config.store.path)
-    write_private(out, b"".join(map(auditfile.lines, folders)))
+    write_private(out, b"".join(map(audit_ndjson.lines, folders)))
     click.echo(f"Wrote {out}: it names patients")
     return 0
 

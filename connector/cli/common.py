@@ -19,8 +19,8 @@ from ..fhir.ids import case_handle
 from ..job import REASON_MAX, Job, case_folder, prepare
 from ..progress import Figures, Progress, silent
 from ..request import Request
-from ..store.casefile import CaseFile
-from ..store.standing import Standing
+from ..store.case.casefile import CaseFile
+from ..store.status.standing import Standing
 from ..view import terminal
 from ..view.outline import independence
 from ..view.outline import outline as outline_lines

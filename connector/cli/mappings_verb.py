@@ -10,7 +10,7 @@ from ..errors import Exit
 from ..mappingfiles import MappingFiles
 from ..packet import explain as explain_case
 from ..request import Request
-from ..store.casefile import CaseFile
+from ..store.case.casefile import CaseFile
 from ..view import mappings as view
 from ..work import mappings
 from . import common

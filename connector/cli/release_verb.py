@@ -8,8 +8,8 @@ import click
 from .. import ruling
 from ..config import load
 from ..errors import UsageError
-from ..store.casefile import CaseFile
-from ..store.rulings import rulings
+from ..store.case.casefile import CaseFile
+from ..store.mapped.rulings import rulings
 from . import common
 
 

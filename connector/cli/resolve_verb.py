@@ -9,7 +9,7 @@ import click
 
 from ..errors import UsageError
 from ..job import Job
-from ..store.standing import Standing
+from ..store.status.standing import Standing
 from ..view.patients import title
 from ..work import resolve
 from . import common

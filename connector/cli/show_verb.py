@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ..config import load
-from ..store.casefile import CaseFile
-from ..store.standing import standing
+from ..store.case.casefile import CaseFile
+from ..store.status.standing import standing
 from . import common
 
 

@@ -12,7 +12,7 @@ from ..config import Config
 from ..fhir.ids import case_handle
 from ..job import case_folder, prepare
 from ..request import Request
-from ..store.casefile import CaseFile
+from ..store.case.casefile import CaseFile
 from . import common
 
 QUESTIONS = ("diagnosis", "treatment", "prognosis")

@@ -8,8 +8,8 @@ import click
 from .. import amend
 from ..config import load
 from ..errors import UsageError
-from ..store import answers
-from ..store.casefile import CaseFile
+from ..store.case.casefile import CaseFile
+from ..store.mapped import answers
 from . import common
 
 

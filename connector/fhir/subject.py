@@ -14,15 +14,7 @@ from typing import Any
 
 import msgspec
 
-from .about import (
-    ABOUT,
-    DEEPER,
-    NAMES_INSIDE,
-    SEVERAL_PEOPLE,
-    TAKING_PART,
-    telling,
-    text,
-)
+from .about import ABOUT, DEEPER, NAMES_INSIDE, SEVERAL_PEOPLE, TAKING_PART, telling, text
 from .identifiers import pairs
 from .lossless import UndecodableError, decode, members
 from .names import words

@@ -5,11 +5,11 @@ from functools import partial
 
 from ..fhir.lossless import sha256
 from ..progress import Progress
-from ..store import answers as said
-from ..store import chart
-from ..store import update as update_of
-from ..store.casefile import CaseFile
-from ..store.packet import Decision
+from ..store.case.casefile import CaseFile
+from ..store.mapped import answers as said
+from ..store.mapped import update as update_of
+from ..store.mapped.packet import Decision
+from ..store.pulled import chart
 from .author.news import News, Revision, same_at_source
 from .author.resources import Writer
 from .author.templates import Authored

@@ -15,14 +15,17 @@ from ..fhir.ids import derived_id
 from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Destination, Source
-from ..store import answers as said
-from ..store import chart, delivery, gaps, since
-from ..store.casefile import CaseFile
-from ..store.content import attached
-from ..store.coverage import replace_coverage
-from ..store.packet import Decision, keep_undone, replace_packet
-from ..store.rulings import rulings
-from ..store.update import former_hashes, vanished
+from ..store.case import gaps
+from ..store.case.casefile import CaseFile
+from ..store.mapped import answers as said
+from ..store.mapped.content import attached
+from ..store.mapped.coverage import replace_coverage
+from ..store.mapped.packet import Decision, keep_undone, replace_packet
+from ..store.mapped.rulings import rulings
+from ..store.mapped.update import former_hashes, vanished
+from ..store.pulled import chart
+from ..store.sent import delivery
+from ..store.status import since
 from . import bodies
 from .author.composition import sections
 from .author.confidentiality import high_water, notices_for

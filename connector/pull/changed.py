@@ -15,8 +15,9 @@ from ..endpoint import Answer
 from ..errors import EndpointError
 from ..gap import broken_types
 from ..instant import instant
-from ..store import chart, gaps
-from ..store.chart import Query, Record
+from ..store.case import gaps
+from ..store.pulled import chart
+from ..store.pulled.chart import Query, Record
 from .context import Pull
 from .delta import UPDATED, narrow
 from .lookup import ask, page_of

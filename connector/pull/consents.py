@@ -13,9 +13,9 @@ from ..fhir.about import SEVERAL_PEOPLE
 from ..fhir.subject import person
 from ..fhir.whose import Whose
 from ..settings import Source
-from ..store import chart, records
-from ..store.casefile import CaseFile
-from ..store.chart import Record
+from ..store.case.casefile import CaseFile
+from ..store.pulled import chart, records
+from ..store.pulled.chart import Record
 from .files.closure import QUERY
 from .input.given import Files
 from .lookup import DEMANDS, ask, page_of

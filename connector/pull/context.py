@@ -9,9 +9,9 @@ from ..fhir.capability import Capability
 from ..gap import GapKind, Wanted
 from ..progress import Progress, Tally
 from ..settings import Source
-from ..store import chart
-from ..store.casefile import CaseFile
-from ..store.chart import Query
+from ..store.case.casefile import CaseFile
+from ..store.pulled import chart
+from ..store.pulled.chart import Query
 from .gaps import Missing, Unfound, report
 from .granted import NOT_GRANTED
 from .page_size import PageSize

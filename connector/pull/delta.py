@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from ..errors import EndpointError
 from ..instant import instant
-from ..store import chart, records
-from ..store.chart import Query
+from ..store.pulled import chart, records
+from ..store.pulled.chart import Query
 from .context import Pull
 from .lookup import ask, count, page_of, peek_of
 

@@ -5,9 +5,9 @@ from collections.abc import Collection
 
 from ..errors import Answered, EndpointError, Forbidden
 from ..gap import Gap, GapKind, Wanted
-from ..store import gaps
-from ..store.casefile import CaseFile
-from ..store.chart import Query
+from ..store.case import gaps
+from ..store.case.casefile import CaseFile
+from ..store.pulled.chart import Query
 
 _TRANSIENT = (408, 425, 429)
 _PLACES_MAX = 5

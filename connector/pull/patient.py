@@ -13,8 +13,8 @@ from ..fhir.record import peek
 from ..fhir.references import Kind, Target, parse
 from ..fhir.shapes import items
 from ..request import PatientChoice
-from ..store.casefile import CaseFile
-from ..store.chart import Record
+from ..store.case.casefile import CaseFile
+from ..store.pulled.chart import Record
 from .lookup import carries, find, read
 
 _MERGES_MAX = 5  # of records merged one into the next

@@ -12,7 +12,7 @@ from ..fhir.salvage import deeper_than
 from ..fhir.subject import Person
 from ..fhir.whose import Whose
 from ..gap import GapKind
-from ..store.chart import Record
+from ..store.pulled.chart import Record
 
 # FHIR resources are some ten levels deep. Later steps walk a record with several calls a level, and
 # the interpreter allows a thousand.

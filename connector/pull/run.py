@@ -15,10 +15,11 @@ from ..mappingfiles import PACKAGED, MappingFiles
 from ..progress import Progress, silent
 from ..request import Request
 from ..settings import Source
-from ..store import chart, earlier, gaps
-from ..store.casefile import CaseFile
-from ..store.chart import Record
-from ..store.state import required
+from ..store.case import gaps
+from ..store.case.casefile import CaseFile
+from ..store.case.state import required
+from ..store.pulled import chart, earlier
+from ..store.pulled.chart import Record
 from . import changed, delta
 from .attachments import fetch, inline
 from .bulk import delete, export

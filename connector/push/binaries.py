@@ -12,8 +12,9 @@ from ..fhir import base64binary
 from ..fhir.attachments import attachment_nodes, checksums
 from ..fhir.lossless import decode, encode, sha256
 from ..fhir.systems import TAG
-from ..store import ahead, packet
-from ..store.casefile import CaseFile
+from ..store.case.casefile import CaseFile
+from ..store.mapped import packet
+from ..store.sent import ahead
 
 BINARY = "Binary"
 _UNKNOWN_TYPE = "application/octet-stream"

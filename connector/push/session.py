@@ -10,11 +10,11 @@ from ..fhir.capability import Capability
 from ..fhir.lossless import UndecodableError
 from ..request import Request
 from ..settings import Destination, Kind, Source
-from ..store import packet, update
-from ..store.casefile import CaseFile
-from ..store.ledger import Ledger
-from ..store.values import Way
-from ..store.written import Known, Written
+from ..store.case.casefile import CaseFile
+from ..store.case.values import Way
+from ..store.ledger.last_written import Known, Written
+from ..store.ledger.ledger import Ledger
+from ..store.mapped import packet, update
 from . import binaries
 
 # How writes travel: all or none, each for itself in one Bundle, or one request each.

@@ -7,7 +7,7 @@ is sent again until somebody has asked them, and says what they were told.
 from typing import Literal
 
 from ..errors import Held, UsageError
-from ..store.state import required
+from ..store.case.state import required
 from .session import Desk
 
 Said = Literal["arrived", "absent"]

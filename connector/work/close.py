@@ -10,12 +10,12 @@ from ..config import Config
 from ..errors import UsageError
 from ..instant import instant
 from ..job import stated
-from ..store import transitions
-from ..store.casefile import CaseFile
-from ..store.ledger import Ledger
+from ..store.case import transitions
+from ..store.case.casefile import CaseFile
+from ..store.ledger.ledger import Ledger
 from ..store.lock import only_one
-from ..store.need import need_of
-from ..store.standing import Standing, facts_of, standing
+from ..store.status.need import need_of
+from ..store.status.standing import Standing, facts_of, standing
 
 CLOSED = "closed"  # how the ledger calls it
 

@@ -7,10 +7,10 @@ from .. import packet, push
 from ..case import State
 from ..errors import UsageError
 from ..job import Job, at_work
-from ..store import route
-from ..store.casefile import CaseFile
-from ..store.standing import Standing, standing
-from ..store.update import has_left
+from ..store.case.casefile import CaseFile
+from ..store.mapped import route
+from ..store.mapped.update import has_left
+from ..store.status.standing import Standing, standing
 
 
 def _must_be_new(case: CaseFile) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from ..case import ARRIVED
 from ..config import Config
 from ..job import case_folder
-from ..store.casefile import CaseFile
-from ..store.ledger import Ledger
-from ..store.standing import Standing, facts_of, standing
+from ..store.case.casefile import CaseFile
+from ..store.ledger.ledger import Ledger
+from ..store.status.standing import Standing, facts_of, standing
 
 
 def left_over(

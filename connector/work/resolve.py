@@ -10,11 +10,11 @@ from ..errors import UsageError
 from ..fhir.lossless import decode
 from ..instant import instant
 from ..job import Job, at_work
-from ..store import transitions
-from ..store.casefile import CaseFile
+from ..store.case import transitions
+from ..store.case.casefile import CaseFile
+from ..store.mapped.update import told
 from ..store.private import write_private
-from ..store.standing import Standing, standing
-from ..store.update import told
+from ..store.status.standing import Standing, standing
 from ..view.patients import side_by_side, title
 
 FILE = "patients.txt"

@@ -16,7 +16,7 @@ from ..job import case_folder, prepare
 from ..progress import Progress
 from ..request import Request
 from ..store.lock import only_one
-from ..store.standing import Standing
+from ..store.status.standing import Standing
 from .left_over import left_over
 from .requests import read_folder
 

@@ -9,10 +9,10 @@ from ..config import Config
 from ..errors import ConnectorError, unforeseen
 from ..instant import instant
 from ..job import case_folder
-from ..store.casefile import CaseFile
-from ..store.ledger import CaseRow, Ledger
-from ..store.need import need_of
-from ..store.standing import end_of, facts_of
+from ..store.case.casefile import CaseFile
+from ..store.ledger.ledger import CaseRow, Ledger
+from ..store.status.need import need_of
+from ..store.status.standing import end_of, facts_of
 
 
 def worklist(config: Config, now: datetime) -> list[dict[str, Any]]:

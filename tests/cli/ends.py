@@ -9,8 +9,8 @@ from typing import Any
 
 from connector.fhir import systems
 from connector.push.evidence import receipt_digest
-from connector.store import anchors
-from connector.store.ledger import Ledger
+from connector.store.audit import anchors
+from connector.store.ledger.ledger import Ledger
 from tests import support
 
 

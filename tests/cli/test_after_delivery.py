@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from connector import transfer
-from connector.store.casefile import CaseFile
-from connector.store.standing import standing
+from connector.store.case.casefile import CaseFile
+from connector.store.status.standing import standing
 from connector.work.sync import _for_a_log
 from tests import support
 from tests.cli.test_consent_times import V3, codes, consent, job

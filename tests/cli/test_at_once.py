@@ -106,10 +106,11 @@ def test_two_cases_at_once_double_nothing(world: support.World, write: str, whos
     assert any(sum(i in text for text in seen_by) > 1 for i in shared)
 
 
-# The steps of the ledger come one after another: 1 opened, 2 the case taken, 3 the look-up told and
-# 4 read for audit.ndjson, 5 what we brought earlier asked for, 6 the turn taken, 7 the number of
-# the write asked for, 8 the write intended.
-CASE_TAKEN, LOOKED_UP, ABOUT_TO_WRITE, WRITING = (f"ledger.after:{step}" for step in (2, 4, 6, 7))
+# The steps of the ledger come one after another: 1 opened, 2 and 3 asked how the case ended, 4 the
+# case taken, 5 the look-up told and 6 read for audit.ndjson, 7 earlier writes settled, 8 what we
+# brought earlier asked for, 9 the turn taken, 10 the number of the write asked for, 11 the write
+# intended.
+CASE_TAKEN, LOOKED_UP, ABOUT_TO_WRITE, WRITING = (f"ledger.after:{step}" for step in (4, 6, 9, 10))
 PULLING = "commit.after:12"
 
 

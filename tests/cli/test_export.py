@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 from tests.support import World
 
 FHIR = {"Content-Type": "application/fhir+json"}

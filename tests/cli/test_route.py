@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.store.casefile import CaseFile
-from connector.store.state import required
+from connector.store.case.casefile import CaseFile
+from connector.store.case.state import required
 from tests import support
 from tests.sandbox_parts import Sandbox
 

@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from connector.fhir.systems import TAG
-from connector.store.casefile import CaseFile
-from connector.store.values import Withdrawal
+from connector.store.case.casefile import CaseFile
+from connector.store.case.values import Withdrawal
 from tests import support
 from tests.push.conftest import dangling
 from tests.sandbox_parts import Quirks

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector.store.ledger import Ledger
+from connector.store.ledger.ledger import Ledger
 from tests import support
 from tests.cli.ends import content, unanswered
 from tests.cli.test_killed import PARTS, STRIDE, TYPES

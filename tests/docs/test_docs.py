@@ -18,7 +18,7 @@ from connector.config import Config, load
 from connector.errors import PRECEDENCE, Exit
 from connector.push.evidence.receipt import Line
 from connector.request import Request
-from connector.store.disclosures import Break, Event, Outcome
+from connector.store.audit.disclosures import Break, Event, Outcome
 from connector.work.requests import SUFFIXES, read_request
 from tests import support
 from tests.docs.pages import DOCS, blocks, examples, page

@@ -121,7 +121,7 @@ PERSON = (
     ),
     Mutant(
         "person: what was brought for one patient goes with another",
-        "connector/store/route.py",
+        "connector/store/mapped/route.py",
         "tables = _CHART_AND_AFTER if same_patient else (*_CHART_AND_AFTER, *_PEOPLES)",
         "tables = _CHART_AND_AFTER",
         "tests/cli/test_route.py::test_what_was_brought_for_one_patient_does_not_go_with_another",

@@ -6,7 +6,7 @@ _DECIDE = "connector/packet/release/decide.py"
 _CONSENTS = "connector/packet/release/consents.py"
 _WITHHOLD = "connector/packet/release/withhold.py"
 _SECRETS = "connector/packet/record/endpoint_secrets.py"
-_ROUTE = "connector/store/route.py"
+_ROUTE = "connector/store/mapped/route.py"
 
 RELEASE = (
     Mutant(
@@ -163,14 +163,14 @@ RELEASE = (
     ),
     Mutant(
         "release: bytes leave that are not those that were kept",
-        "connector/store/packet.py",
+        "connector/store/mapped/packet.py",
         "if sha256(found.body) != found.sha256:",
         "if False:",
         "tests/cli/test_route.py::test_bytes_that_were_changed_in_the_case_file_do_not_leave",
     ),
     Mutant(
         "release: a record of the chart that was changed in the file is authored into a packet",
-        "connector/store/chart.py",
+        "connector/store/pulled/chart.py",
         "if sha256(found.body) != found.sha256:",
         "if False:",
         "tests/cli/test_route.py::test_a_changed_chart_is_not_made_into_a_packet",

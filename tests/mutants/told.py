@@ -8,14 +8,14 @@ _SYNC = "connector/work/sync.py"
 TOLD = (
     Mutant(
         "told: a page is stored without the place to go on from",
-        "connector/store/chart.py",
+        "connector/store/pulled/chart.py",
         "with case.commit():\n        new = sum(",
         "if True:\n        new = sum(",
         "tests/store/test_chart.py::test_a_page_that_breaks_leaves_nothing",
     ),
     Mutant(
         "told: a query ends with its first page",
-        "connector/store/chart.py",
+        "connector/store/pulled/chart.py",
         '"open" if next_url else "done"',
         '"done"',
         "tests/store/test_chart.py::test_a_page_is_kept_with_the_place_to_go_on_from",
@@ -86,7 +86,7 @@ TOLD = (
     ),
     Mutant(
         "told: a required item that is missing leaves the exit code as it was",
-        "connector/store/standing.py",
+        "connector/store/status/standing.py",
         "missing_required=any(item.missing for item in packet.items(case)),",
         "missing_required=False,",
         "tests/store/test_standing.py::test_what_is_missing_is_said_again_and_again",

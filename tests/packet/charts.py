@@ -11,9 +11,9 @@ from connector.fhir.lossless import decode, encode, sha256
 from connector.packet import Mappings, Outline, Revision, load, map_case
 from connector.request import Request
 from connector.settings import Destination, Source
-from connector.store import chart
-from connector.store.casefile import CaseFile
-from connector.store.content import put_content
+from connector.store.case.casefile import CaseFile
+from connector.store.mapped.content import put_content
+from connector.store.pulled import chart
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 AS_OF = "2026-11-22T14:00:00+00:00"

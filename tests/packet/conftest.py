@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import PATIENT, put
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import PATIENT, put, request, run
 from .missing import chart

@@ -11,8 +11,8 @@ from connector.errors import UsageError
 from connector.packet import Outline
 from connector.packet.render.outline import Line
 from connector.settings import Accepts
-from connector.store import answers, packet
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.mapped import answers, packet
 
 from .charts import DESTINATION, put, request, resources, run
 from .missing import own_checklist

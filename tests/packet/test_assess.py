@@ -4,8 +4,8 @@ import pytest
 
 from connector.gap import Gap, GapKind, read
 from connector.packet import Line, Outline
-from connector.store import gaps
-from connector.store.casefile import CaseFile
+from connector.store.case import gaps
+from connector.store.case.casefile import CaseFile
 
 from .charts import put, put_attachment, request, run
 

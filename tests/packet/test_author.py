@@ -12,9 +12,9 @@ from connector.packet.author.composition import RECONCILE
 from connector.packet.author.templates import author
 from connector.packet.ruleset.rules import Template
 from connector.request import Organization, Telecom
-from connector.store import packet
-from connector.store.casefile import CaseFile
-from connector.store.state import required
+from connector.store.case.casefile import CaseFile
+from connector.store.case.state import required
+from connector.store.mapped import packet
 
 from .charts import AS_OF, DESTINATION, SOURCE, put, request, resources, run
 

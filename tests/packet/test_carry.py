@@ -16,8 +16,8 @@ from connector.fhir.references import named, plain_names
 from connector.packet.carry.record import Carrier
 from connector.packet.record.links import Links
 from connector.packet.release.withheld import Withheld
-from connector.store import coverage
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.mapped import coverage
 from tests.fhir.texts import FEWER, values
 
 from .charts import (

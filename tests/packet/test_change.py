@@ -23,8 +23,8 @@ from connector.packet.ruleset.content_rules import (
     StripProfile,
     Terminology,
 )
-from connector.store import coverage
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.mapped import coverage
 from tests.fhir.texts import FEWER, NUMBERS
 
 from .charts import DESTINATION, MAPPINGS, SOURCE, carried, put, request, resources, run

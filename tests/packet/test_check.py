@@ -9,7 +9,7 @@ from connector.mappingfiles import PACKAGED, ROOT, MappingFiles
 from connector.packet import check, load
 from connector.packet.carry.terms import code_systems, undefined
 from connector.pull import check as check_pull
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import PATIENT, put, request, resources, run
 

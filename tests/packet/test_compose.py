@@ -12,7 +12,7 @@ from connector.packet.author.composition import sections as compose
 from connector.packet.chart.index import Row
 from connector.packet.checklist.reported import Told
 from connector.packet.record.dates import interval
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import MAPPINGS, carried, put, request, resources, run
 

@@ -12,7 +12,7 @@ from connector.fhir.lossless import encode
 from connector.packet.release.consent import read_consent, tells
 from connector.packet.release.provision import Disclosure
 from connector.request import Request
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import MAPPINGS, PATIENT, carried, put, request, resources, run
 

@@ -15,7 +15,7 @@ from connector.fhir.lossless import decode, encode
 from connector.packet.record.links import Links
 from connector.packet.release.redact import UncuttableError, cut
 from connector.packet.release.withheld import Withheld
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import FIXTURES, SOURCE, put, put_target
 

@@ -8,7 +8,7 @@ from connector.fhir.gate import check
 from connector.fhir.lossless import decode
 from connector.packet import Outline
 from connector.request import Request
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import FIXTURES, put, run
 

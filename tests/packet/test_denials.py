@@ -8,7 +8,7 @@ import pytest
 
 from connector.errors import Held
 from connector.request import Request
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import PATIENT, put, request, run
 

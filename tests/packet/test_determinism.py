@@ -7,7 +7,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import sys
 from pathlib import Path
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 from tests.packet.charts import FIXTURES, put_chart, request, run
 
 case = CaseFile.open(Path(sys.argv[1]))

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from connector.request import Organization
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import DESTINATION, SOURCE, put, request, run
 

@@ -17,8 +17,8 @@ from connector.errors import UsageError
 from connector.fhir import systems
 from connector.packet import Shape, write
 from connector.packet.render.bundle import Kind, render
-from connector.store import packet
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.mapped import packet
 
 from .charts import AS_OF, DESTINATION, PATIENT, put, request, run
 
@@ -261,7 +261,7 @@ _WRITE = """
 import resource, sys
 from pathlib import Path
 from connector.packet import write
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 case = CaseFile.open(Path(sys.argv[1]) / "case")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 write(case, "files", Path(sys.argv[1]) / "out.zip")

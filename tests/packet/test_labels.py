@@ -11,7 +11,7 @@ from connector.errors import Held
 from connector.fhir.bundle import entries, page
 from connector.fhir.lossless import decode, encode
 from connector.packet.record.security_labels import Labels
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import MAPPINGS, PATIENT, carried, put, put_attachment, request, resources, run
 

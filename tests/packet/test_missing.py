@@ -10,8 +10,9 @@ from connector.errors import UsageError
 from connector.gap import Gap, GapKind, read
 from connector.packet import Outline
 from connector.request import Request
-from connector.store import gaps, packet
-from connector.store.casefile import CaseFile
+from connector.store.case import gaps
+from connector.store.case.casefile import CaseFile
+from connector.store.mapped import packet
 
 from .charts import MAPPINGS, carried, put, request, run
 from .missing import ANSWERS, DEMO, Resource, chart, own_checklist, without

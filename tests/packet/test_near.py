@@ -9,7 +9,7 @@ import pytest
 
 from connector.errors import Held, UsageError
 from connector.packet import load
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import MAPPINGS, put, request, run
 

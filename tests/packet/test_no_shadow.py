@@ -20,8 +20,8 @@ from connector.packet.release.redact import cut
 from connector.packet.release.withheld import Withheld
 from connector.packet.render.bundle import Kind, render
 from connector.packet.render.handover import write
-from connector.store import chart
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.pulled import chart
 
 from .charts import FIXTURES, MAPPINGS, SOURCE, put, put_chart, request, run
 

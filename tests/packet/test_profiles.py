@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from connector.fhir import systems
-from connector.store import packet
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.mapped import packet
 
 from .charts import AS_OF, FIXTURES, full_request, put_chart, run
 

@@ -8,7 +8,7 @@ from connector.config import load as load_config
 from connector.errors import UsageError
 from connector.fhir import systems
 from connector.packet import load, map_case, settled
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import AS_OF, DESTINATION, PATIENT, SOURCE, put, request, resources
 

@@ -5,8 +5,8 @@ import pytest
 
 from connector.errors import Held, UsageError
 from connector.fhir.lossless import encode
-from connector.store.casefile import CaseFile
-from connector.store.state import required
+from connector.store.case.casefile import CaseFile
+from connector.store.case.state import required
 
 from .charts import PATIENT, carried, put, request, resources, run
 

@@ -13,7 +13,7 @@ from connector.fhir.lossless import encode
 from connector.packet import Outline
 from connector.packet.record.capability_url import is_key
 from connector.packet.record.endpoint_secrets import REPLACED, Secrets
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import MAPPINGS, carried, put, request, resources, run
 

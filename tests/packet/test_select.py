@@ -5,8 +5,8 @@ import pytest
 
 from connector.errors import Held, SourceFailed, UsageError
 from connector.fhir.lossless import sha256
-from connector.store import packet
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.mapped import packet
 
 from .charts import (
     DESTINATION,

@@ -8,7 +8,7 @@ import pytest
 from connector.errors import Held
 from connector.fhir.lossless import encode
 from connector.packet.record.sensitive_kinds import Guesses
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 from connector.view.outline import _sensitive
 
 from .charts import MAPPINGS, PATIENT, put, request, resources, run

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connector.errors import Held
 from connector.fhir.lossless import encode
 from connector.packet.release.mentions import Mentions
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import carried, put, request, resources, run
 

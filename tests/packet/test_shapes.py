@@ -15,8 +15,8 @@ from connector.errors import ConnectorError
 from connector.fhir.lossless import UndecodableError, sha256
 from connector.fhir.record import peek
 from connector.packet.render import files
-from connector.store import chart
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.pulled import chart
 from tests.fuzz import r4
 
 from . import charts

@@ -9,7 +9,7 @@ import pytest
 from connector.fhir.gate import check
 from connector.fhir.ids import derived_id
 from connector.fhir.lossless import encode
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import (
     SOURCE,

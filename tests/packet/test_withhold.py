@@ -17,7 +17,7 @@ from connector.fhir.ids import derived_id
 from connector.fhir.lossless import decode, encode
 from connector.packet import Outline
 from connector.packet.author.composition import RECONCILE
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 from .charts import (
     FIXTURES,

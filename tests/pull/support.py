@@ -18,8 +18,9 @@ from connector.progress import Progress, silent
 from connector.pull import pull_chart, types_of_chart
 from connector.request import PatientChoice, Request
 from connector.settings import Auth, Secret, Source
-from connector.store import chart, gaps
-from connector.store.casefile import CaseFile
+from connector.store.case import gaps
+from connector.store.case.casefile import CaseFile
+from connector.store.pulled import chart
 from tests.real.charts import FIXTURES, SHARED, Chart, Resource, key, read_chart, references
 from tests.sandbox_parts import Sandbox
 from tests.support import ROOT

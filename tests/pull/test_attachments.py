@@ -9,7 +9,7 @@ import pytest
 
 from connector.errors import Waiting
 from connector.fhir.lossless import encode
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 from tests.pull.support import pull, small, source
 from tests.sandbox_parts import Fault
 

@@ -14,8 +14,8 @@ from connector.failpoint import EXIT_KILLED
 from connector.fhir.lossless import encode
 from connector.gap import GapKind
 from connector.pull import forget_export
-from connector.store import earlier
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.pulled import earlier
 from tests.pull.support import (
     NAMES,
     bearer,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from connector.store import earlier
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.pulled import earlier
 from tests.pull.support import Pulled, condition, pull, small, source
 from tests.sandbox_parts import Fault, Quirks, Sandbox
 

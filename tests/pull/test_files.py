@@ -14,7 +14,7 @@ from connector.fhir.lossless import encode
 from connector.pull import pull_files
 from connector.request import PatientChoice, Request
 from connector.settings import Source
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 from tests.pull.support import (
     NEVER,
     SOURCE_ID,

@@ -10,8 +10,8 @@ import pytest
 
 from connector import failpoint
 from connector.failpoint import EXIT_KILLED
-from connector.store import earlier
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.pulled import earlier
 from tests.pull.support import (
     chart_of,
     charts,

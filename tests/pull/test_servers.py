@@ -10,7 +10,7 @@ import pytest
 from connector.errors import UsageError
 from connector.mappingfiles import PACKAGED, MappingFiles
 from connector.pull import servers
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 from tests.pull.support import condition, pull, small, source
 from tests.sandbox_parts import Fault, Quirks, Sandbox
 from tests.support import ROOT

@@ -14,10 +14,10 @@ from connector.fhir.references import splice
 from connector.fhir.systems import TAG
 from connector.request import Request
 from connector.settings import Destination, Source
-from connector.store import packet
-from connector.store.casefile import CaseFile
-from connector.store.ledger import Ledger
-from connector.store.state import required
+from connector.store.case.casefile import CaseFile
+from connector.store.case.state import required
+from connector.store.ledger.ledger import Ledger
+from connector.store.mapped import packet
 
 SOURCE_ID = uuid.UUID("11111111-2222-4333-8444-555555555555")
 DESTINATION_ID = uuid.UUID("99999999-2222-4333-8444-555555555555")

@@ -10,7 +10,7 @@ from connector.endpoint import Answer, Endpoint
 from connector.errors import ConnectorError, DestinationRefused, Held, ReadBackDiffers
 from connector.fhir.lossless import decode
 from connector.push import Desk
-from connector.store import delivery
+from connector.store.sent import delivery
 from tests.push.conftest import kinds, one, writes
 from tests.push.packets import NOW, AsBatch, Resource, push_all
 from tests.sandbox_parts import Fault, Quirks, Sandbox

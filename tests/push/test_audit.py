@@ -12,7 +12,7 @@ from connector.fhir.gate import check
 from connector.fhir.lossless import decode, sha256
 from connector.push import Desk, account, deliver, resolve, verify
 from connector.push.evidence import audit_event
-from connector.store import auditfile
+from connector.store.audit import audit_ndjson
 from tests.push.conftest import WHOLE
 from tests.push.packets import MRN, chart, patient, push_all
 from tests.sandbox_parts import Quirks, Sandbox
@@ -33,7 +33,7 @@ LOOK_UP = ("look-up", "attempted", 0, 0)
 
 def events(desk: Desk) -> list[dict[str, Any]]:
     """The AuditEvents about the packet: those of looking for the patient left out."""
-    found = map(json.loads, auditfile.lines(desk.case.folder).splitlines())
+    found = map(json.loads, audit_ndjson.lines(desk.case.folder).splitlines())
     return [event for event in found if event["type"]["code"] != QUERY]
 
 
@@ -90,8 +90,8 @@ def test_each_attempt_and_what_came_of_it(desk_of: DeskOf) -> None:
         assert event["meta"]["security"][0]["code"] == "HTEST"
         assert event["purposeOfEvent"][0]["coding"][0]["code"] == "TREAT"
         assert agent(event, SCT, "429577009") is None
-    assert desk.ledger.check_disclosures(auditfile.anchors(desk.case.folder)) == (5, None)
-    mode = (desk.case.folder / auditfile.NAME).stat().st_mode & 0o777
+    assert desk.ledger.check_disclosures(audit_ndjson.anchors(desk.case.folder)) == (5, None)
+    mode = (desk.case.folder / audit_ndjson.NAME).stat().st_mode & 0o777
     assert mode == 0o600
 
 
@@ -143,7 +143,7 @@ def test_looking_for_the_patient_is_told_before_it_is_asked(
     each = len(told_then) // 2  # by identifier, by each spelling of the name
     assert each > 2
     assert told_then == [[LOOK_UP]] * each + [[LOOK_UP] * 2] * each
-    lines = auditfile.lines(desk.case.folder).splitlines()
+    lines = audit_ndjson.lines(desk.case.folder).splitlines()
     assert len(lines) == 2
     event = json.loads(lines[-1])
     assert check(event) == []
@@ -153,7 +153,7 @@ def test_looking_for_the_patient_is_told_before_it_is_asked(
     assert agent(event, DCM, "110153") is not None
     assert agent(event, DCM, "110152") is not None
     assert event["entity"][0]["what"]["reference"].endswith("Patient/p1")
-    assert desk.ledger.check_disclosures(auditfile.anchors(desk.case.folder)) == (2, None)
+    assert desk.ledger.check_disclosures(audit_ndjson.anchors(desk.case.folder)) == (2, None)
 
 
 def test_a_patient_named_by_id_is_not_looked_for(desk_of: DeskOf, sandbox: Sandbox) -> None:
@@ -220,7 +220,7 @@ def test_a_difference_found_later_and_mended(desk_of: DeskOf, sandbox: Sandbox) 
 def test_the_file_catches_up_with_the_log(desk_of: DeskOf) -> None:
     desk = desk_of()
     push_all(desk)
-    path = desk.case.folder / auditfile.NAME
+    path = desk.case.folder / audit_ndjson.NAME
     whole = path.read_bytes()
     lines = whole.splitlines(keepends=True)
     for left in (b"", lines[0], lines[0] + lines[1][:100], whole[:-1]):

@@ -15,8 +15,8 @@ from connector.fhir.bundle import Write
 from connector.job import Job, prepare
 from connector.push.wire import write
 from connector.settings import Destination
-from connector.store.recalled import Recalled
-from connector.store.transitions import announced
+from connector.store.case.transitions import announced
+from connector.store.sent.recalled import Recalled
 from connector.work.requests import read_request
 from tests import support
 from tests.cli.ends import unanswered

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from connector.failpoint import EXIT_KILLED, arm
-from connector.store import auditfile
-from connector.store.ledger import Ledger
+from connector.store.audit import audit_ndjson
+from connector.store.ledger.ledger import Ledger
 from tests import support
 from tests.push.conftest import dangling, doubled, one, writes
 from tests.push.packets import HANDLE, chart, open_desk, push_all, put_packet
@@ -84,7 +84,7 @@ def assert_told(folder: Path) -> None:
     """The log holds, and audit.ndjson tells of each of its rows once."""
     ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}", folder / "ledger.key")
     rows = ledger.disclosures(HANDLE)
-    told = auditfile.anchors(folder / HANDLE)
+    told = audit_ndjson.anchors(folder / HANDLE)
     assert [(row.seq, row.hash) for row in rows] == [(event.seq, event.hash) for event in told]
     assert ledger.check_disclosures(told) == (len(rows), None)
     ledger.close()

@@ -17,7 +17,8 @@ from connector.push import Desk
 from connector.push.wire import undeleted
 from connector.push.wire.find import Place
 from connector.push.wire.write import intend
-from connector.store import delivery, packet
+from connector.store.mapped import packet
+from connector.store.sent import delivery
 from tests.push.conftest import (
     SMALL,
     STRATEGIES,

@@ -13,7 +13,7 @@ from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused, LockHeld, SignInFailed, Waiting
 from connector.fhir.lossless import decode
 from connector.push import Desk
-from connector.store import delivery
+from connector.store.sent import delivery
 from tests.push.conftest import (
     SMALL,
     STRATEGIES,

@@ -9,7 +9,7 @@ from connector import push
 from connector.errors import ConnectorError
 from connector.fhir.lossless import decode, encode
 from connector.push import Desk
-from connector.store import delivery
+from connector.store.sent import delivery
 from tests.push.conftest import doubled, one
 from tests.push.packets import Resource, chart, push_all
 from tests.relay import Asked, Given, Relay

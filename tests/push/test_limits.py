@@ -12,8 +12,10 @@ from connector.errors import DestinationRefused, ReadBackDiffers
 from connector.fhir.lossless import decode, encode
 from connector.push import Desk
 from connector.push.evidence.receipt_check import check
-from connector.store import delivery, export, gaps
-from connector.store.state import required
+from connector.store.case import gaps
+from connector.store.case.state import required
+from connector.store.mapped import export
+from connector.store.sent import delivery
 from tests.push.conftest import STRATEGIES, TRANSACTIONS, assert_whole, kinds, writes
 from tests.push.packets import Resource, chart, observation, push_all
 from tests.push.test_deliver import assert_circle_closed, circle

@@ -17,8 +17,8 @@ from connector.fhir.lossless import canonical, decode, encode, sha256
 from connector.push import Desk, signed, verify
 from connector.push.evidence import receipt_check, receipt_digest
 from connector.push.evidence.receipt import VERSION, Receipt, Signing, receipt
-from connector.store import export, packet
-from connector.store.state import required
+from connector.store.case.state import required
+from connector.store.mapped import export, packet
 from tests.push.packets import NOW, push_all
 from tests.sandbox_parts import Sandbox
 from tests.schemas import schemas

@@ -9,7 +9,8 @@ from connector import push
 from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused
 from connector.push import Desk
-from connector.store import delivery, gaps
+from connector.store.case import gaps
+from connector.store.sent import delivery
 from tests.push.conftest import STRATEGIES, TRANSACTIONS, assert_whole, writes
 from tests.push.packets import SOURCE_ID, AsBatch, Resource, chart, observation, push_all
 from tests.sandbox_parts import Fault, Quirks, Sandbox

@@ -12,7 +12,7 @@ from connector import push
 from connector.errors import Held, ReadBackDiffers
 from connector.push import Desk
 from connector.push.records.last_written import NEWER
-from connector.store import delivery
+from connector.store.sent import delivery
 from tests.push.conftest import STRATEGIES, TRANSACTIONS, dangling, doubled, writes
 from tests.push.packets import Resource, chart, observation, open_desk, push_all, put_packet
 from tests.sandbox_parts import Fault, Quirks, Sandbox

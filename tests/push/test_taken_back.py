@@ -15,7 +15,7 @@ from connector.fhir.systems import TAG
 from connector.push import Desk
 from connector.push.takeback.removal_plan import There, plan
 from connector.push.wire.write import send
-from connector.store.packet import Entry
+from connector.store.mapped.packet import Entry
 from tests.push.conftest import TRANSACTIONS, dangling, one, writes
 from tests.push.packets import NOW, chart, push_all
 from tests.sandbox_parts import Fault, Sandbox

@@ -9,7 +9,7 @@ import pytest
 from connector import push
 from connector.errors import DestinationRefused, Held
 from connector.push import Desk
-from connector.store import delivery
+from connector.store.sent import delivery
 from tests.push.conftest import one, writes
 from tests.push.packets import NOW, push_all
 from tests.relay import Asked, Given, Relay

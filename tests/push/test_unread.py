@@ -12,8 +12,8 @@ from connector import push
 from connector.errors import DestinationRefused, Held
 from connector.push import Desk, unknown_outcome
 from connector.push.records import write_only
-from connector.store import delivery
-from connector.store.state import required
+from connector.store.case.state import required
+from connector.store.sent import delivery
 from tests.push.conftest import TRANSACTIONS, assert_whole, one, writes
 from tests.push.packets import NOW, chart, open_desk, put_packet
 from tests.sandbox_parts import Fault, Quirks, Sandbox

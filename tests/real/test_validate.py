@@ -7,8 +7,8 @@ import pytest
 import requests
 
 from connector.packet.render.bundle import render
-from connector.store import packet
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.mapped import packet
 from tests.packet.charts import full_request, put_chart, run
 from tests.real.charts import chart_files
 from tests.real.destination import Destination

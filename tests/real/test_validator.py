@@ -17,9 +17,9 @@ from connector.fhir.lossless import sha256
 from connector.packet import Revision
 from connector.packet.render.bundle import Kind, render
 from connector.request import Meeting
-from connector.store import chart as records
-from connector.store import packet, update
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.mapped import packet, update
+from connector.store.pulled import chart as records
 from tests.packet.charts import MAPPINGS, QUESTIONS, full_request, put_chart, run
 from tests.real.charts import chart_files
 from tests.real.conftest import skip

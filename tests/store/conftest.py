@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from connector.store import state
-from connector.store.casefile import CaseFile
-from connector.store.field import Field
-from connector.store.state import CaseState
+import connector.store
+from connector.store.case.casefile import CaseFile
+from connector.store.case.field import Field
+from connector.store.case.state import CaseState
 
-ROOM = Path(state.__file__).parent
+ROOM = Path(connector.store.__file__).parent
 MODULES = [path for path in sorted(ROOM.parent.rglob("*.py")) if "sandbox" not in path.parts]
 FIELDS = {name: field for name, field in vars(CaseState).items() if isinstance(field, Field)}
 SQL = ("SELECT ", "INSERT ", "UPDATE ", "DELETE FROM ", "CREATE TABLE", "PRAGMA ", "BEGIN ")
@@ -56,7 +56,7 @@ def test_the_rows_of_the_state_are_named_by_its_fields_alone() -> None:
     """No other module speaks of the table, or of a field by a string."""
     wrong = []
     for where, node in parsed(outside=False):
-        if where in ("store/field.py", "store/state.py", "store/schema.py"):
+        if where in ("store/case/field.py", "store/case/state.py", "store/case/schema.py"):
             continue
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             words = node.value.replace("(", " ").split()
@@ -92,7 +92,7 @@ def test_how_far_a_case_is_changes_in_one_module() -> None:
         for name in assigned(node)
         if name in LIFE
     }
-    assert {where for where, _ in found} == {"store/transitions.py"}
+    assert {where for where, _ in found} == {"store/case/transitions.py"}
     assert {name for _, name in found} == LIFE
 
 
@@ -108,7 +108,7 @@ def test_every_field_is_read_by_somebody() -> None:
 def test_every_field_says_what_it_is() -> None:
     [body] = [
         node.body
-        for node in ast.parse(Path(state.__file__).read_text()).body
+        for node in ast.parse((ROOM / "case" / "state.py").read_text()).body
         if isinstance(node, ast.ClassDef)
     ]
     named = [

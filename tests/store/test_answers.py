@@ -6,10 +6,11 @@ from contextlib import closing
 from pathlib import Path
 
 from connector.case import State
-from connector.store import answers, earlier, packet
-from connector.store.casefile import CaseFile
-from connector.store.content import put_content
-from connector.store.schema import SCHEMA_VERSION
+from connector.store.case.casefile import CaseFile
+from connector.store.case.schema import SCHEMA_VERSION
+from connector.store.mapped import answers, packet
+from connector.store.mapped.content import put_content
+from connector.store.pulled import earlier
 
 ONE = answers.Supplied("notes", "a" * 64, "application/pdf", 3, "A note", "2026", "11506-3")
 

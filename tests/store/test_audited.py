@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.store import auditfile
-from connector.store.audited import Found, check, seal
-from connector.store.disclosures import Row
+from connector.store.audit import audit_ndjson
+from connector.store.audit.audit_check import Found, check, seal
+from connector.store.audit.disclosures import Row
 
 NAME = "audit.ndjson"
 
@@ -30,9 +30,9 @@ def row(seq: int) -> Row:
 
 
 def line(told: Row, *, sealed: bool = True) -> bytes:
-    values = {"resources": str(told.resources), "rejected": "0", **auditfile.as_details(told)}
+    values = {"resources": str(told.resources), "rejected": "0", **audit_ndjson.as_details(told)}
     if not sealed:
-        del values[auditfile.SEAL]
+        del values[audit_ndjson.SEAL]
     detail = [{"type": name, "valueString": value} for name, value in values.items()]
     # An id of 64 zeros is a legal one, and no place for the seal.
     what = {"reference": "Patient/" + "0" * 64}

@@ -15,9 +15,9 @@ import pytest
 
 from connector.errors import ConnectorError, UsageError
 from connector.failpoint import EXIT_KILLED
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.case.schema import SCHEMA_VERSION
 from connector.store.private import write_private
-from connector.store.schema import SCHEMA_VERSION
 
 CANARY = "Zanzibar-8812"
 
@@ -100,7 +100,7 @@ def test_a_killed_process_leaves_the_whole_step_or_nothing(
 ) -> None:
     program = (
         "import sys; from pathlib import Path\n"
-        "from connector.store.casefile import CaseFile\n"
+        "from connector.store.case.casefile import CaseFile\n"
         "case = CaseFile.open(Path(sys.argv[1]))\n"
         "with case.commit():\n"
         "    case.state.packet_hash = '1'\n"
@@ -141,7 +141,7 @@ def test_a_thread_waits_for_the_step_of_another(case: CaseFile) -> None:
 def test_several_processes_may_open_a_new_case_at_once(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
-        "from connector.store.casefile import CaseFile\n"
+        "from connector.store.case.casefile import CaseFile\n"
         "print(flush=True); sys.stdin.readline()\n"
         "CaseFile.open(Path(sys.argv[1])).state.revision = int(sys.argv[2])\n"
     )

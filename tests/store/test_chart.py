@@ -6,9 +6,10 @@ import pytest
 
 from connector.fhir.lossless import sha256
 from connector.gap import Gap, GapKind, read
-from connector.store import chart, earlier, gaps
-from connector.store.casefile import CaseFile
-from connector.store.chart import Query, Record
+from connector.store.case import gaps
+from connector.store.case.casefile import CaseFile
+from connector.store.pulled import chart, earlier
+from connector.store.pulled.chart import Query, Record
 
 URL = "https://ehr.example.org/fhir/Observation?patient=1"
 

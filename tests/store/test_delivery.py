@@ -1,7 +1,7 @@
 """Where each resource stands at the destination, through every step of a push."""
 
-from connector.store import delivery
-from connector.store.casefile import CaseFile
+from connector.store.case.casefile import CaseFile
+from connector.store.sent import delivery
 
 ONE, TWO = ("Observation", "a"), ("Condition", "b")
 

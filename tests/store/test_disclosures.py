@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.store.disclosures import Anchor, Disclosure
-from connector.store.ledger import Ledger
-from connector.store.ledger_tables import SCHEMA_VERSION
+from connector.store.audit.disclosures import Anchor, Disclosure
+from connector.store.ledger.ledger import Ledger
+from connector.store.ledger.tables import SCHEMA_VERSION
 
 HANDLE, OTHER = "0123456789ab", "ba9876543210"
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -175,7 +175,7 @@ def child(folder: str, handle: str, number: int) -> None:
 
 
 def test_processes_that_append_at_once_make_one_line(tmp_path: Path) -> None:
-    CONTEXT.set_forkserver_preload(["connector.store.ledger"])
+    CONTEXT.set_forkserver_preload(["connector.store.ledger.ledger"])
     handles = [f"{number:012x}" for number in range(4)]
     running = [CONTEXT.Process(target=child, args=(str(tmp_path), h, 15)) for h in handles]
     for process in running:
@@ -210,7 +210,7 @@ def test_an_intent_and_its_row_are_one_commit(
 ) -> None:
     ledger = filled(tmp_path, 1)
     fail: Callable[..., None] = lambda *_: (_ for _ in ()).throw(RuntimeError)  # noqa: E731
-    monkeypatch.setattr("connector.store.ledger.disclosures.append", fail)
+    monkeypatch.setattr("connector.store.ledger.ledger.disclosures.append", fail)
     fence = ledger.take(HANDLE, "s", "d", "2026-12-01")
     with pytest.raises(RuntimeError):
         ledger.intend(HANDLE, fence, 7, "POST", "00", 1, TOLD)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from connector.gap import Gap, GapKind, Wanted, broken_types, read
-from connector.store import chart, gaps
-from connector.store.casefile import CaseFile
+from connector.store.case import gaps
+from connector.store.case.casefile import CaseFile
+from connector.store.pulled import chart
 
 
 def gap(what: str, kind: GapKind, *reasons: str, expected: bool = False) -> Gap:

@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connector.errors import ConnectorError, LockHeld, UsageError
 from connector.fhir.lossless import sha256
-from connector.store.disclosures import Disclosure
-from connector.store.ledger import Ledger
+from connector.store.audit.disclosures import Disclosure
+from connector.store.ledger.ledger import Ledger
 
 HANDLE, OTHER = "0123456789ab", "ba9876543210"
 SOURCE, DESTINATION = str(uuid5(NAMESPACE_URL, "s")), str(uuid5(NAMESPACE_URL, "d"))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from connector.errors import UsageError
-from connector.store.ledger import Ledger
-from connector.store.ledger_tables import SCHEMA_VERSION
+from connector.store.ledger.ledger import Ledger
+from connector.store.ledger.tables import SCHEMA_VERSION
 from tests.store.test_disclosures import filled, opened
 
 CONTEXT = multiprocessing.get_context("forkserver")

@@ -7,9 +7,9 @@ import pytest
 from connector.errors import ConnectorError
 from connector.fhir.lossless import decode
 from connector.gap import ItemKind
-from connector.store import export, packet
-from connector.store.casefile import CaseFile
-from connector.store.packet import Decision, Item
+from connector.store.case.casefile import CaseFile
+from connector.store.mapped import export, packet
+from connector.store.mapped.packet import Decision, Item
 
 
 @dataclass(frozen=True)

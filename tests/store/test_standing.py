@@ -7,12 +7,15 @@ import pytest
 from connector.case import State
 from connector.fhir.lossless import sha256
 from connector.gap import Gap, GapKind, ItemKind, read
-from connector.store import chart, delivery, gaps, packet
-from connector.store.casefile import CaseFile
-from connector.store.chart import Record
-from connector.store.packet import Decision, Item
-from connector.store.standing import standing
-from connector.store.values import Obstacle
+from connector.store.case import gaps
+from connector.store.case.casefile import CaseFile
+from connector.store.case.values import Obstacle
+from connector.store.mapped import packet
+from connector.store.mapped.packet import Decision, Item
+from connector.store.pulled import chart
+from connector.store.pulled.chart import Record
+from connector.store.sent import delivery
+from connector.store.status.standing import standing
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PRESENT = Item("allergies", "required", ItemKind.PRESENT, "", "", "AllergyIntolerance/1", True)

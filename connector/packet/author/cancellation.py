@@ -5,7 +5,7 @@ from ...fhir.ids import authored_id
 from ...fhir.lossless import decode
 from ...request import Request
 from ...settings import Source
-from ...store.packet import Entry
+from ...store.mapped.packet import Entry
 from ..ruleset.mappings import Mappings
 from .templates import author
 

@@ -8,7 +8,7 @@ from typing import Any
 from ...fhir.lossless import decode
 from ...fhir.references import objects
 from ...request import Request
-from ...store.packet import Entry
+from ...store.mapped.packet import Entry
 
 _TAKEN_BACK = "{} withdrawn by the source: please do not use copies of what is no longer here."
 _LAST = "The summary that came with this takes the place of the former."

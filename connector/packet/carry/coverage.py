@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from ...store.chart import Record
-from ...store.coverage import Changed, Line
+from ...store.mapped.coverage import Changed, Line
+from ...store.pulled.chart import Record
 from ..ruleset.change import Note
 
 _OURS = ("resourceType", "id")  # told anew in every packet

@@ -18,8 +18,8 @@ from ...fhir.references import literal
 from ...fhir.shapes import items
 from ...fhir.types import proper
 from ...settings import Source
-from ...store import chart
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart
 from ..ruleset.change import Note
 
 # Where patients take part among others: the element, and in what of it the reference stands.

@@ -14,8 +14,8 @@ from ...fhir.equality import comparable
 from ...fhir.lossless import UndecodableError, canonical, sha256
 from ...fhir.references import objects
 from ...fhir.shapes import objects_in
-from ...store.casefile import CaseFile
-from ...store.packet import Decision
+from ...store.case.casefile import CaseFile
+from ...store.mapped.packet import Decision
 from ..record.links import Links
 from .index import Row, body
 

@@ -14,8 +14,8 @@ from typing import Any
 from ...fhir.attachments import attachment_nodes
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import named, objects, other_names, plain_names
-from ...store import chart
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart
 from ..record import words
 from ..record.belongs_to import belongs_to, labelled_parts, own_names
 from ..record.dates import OPEN, Interval

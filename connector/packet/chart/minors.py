@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
 from ..record.sensitive_kinds import with_minors
 from ..ruleset.mappings import Mappings
 from .index import Row, body

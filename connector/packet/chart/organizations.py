@@ -9,8 +9,8 @@ from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import objects
 from ...fhir.shapes import items, objects_in
 from ...request import Organization
-from ...store import chart
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart
 from ..record.links import Links, identifier_token
 from .organization_names import Name, names
 from .practitioners import npis

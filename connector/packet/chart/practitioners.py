@@ -10,8 +10,8 @@ from ...fhir.references import objects
 from ...fhir.shapes import dicts, objects_in
 from ...fhir.systems import is_npi
 from ...request import Practitioner
-from ...store import chart
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart
 
 # Who is named by a text alone; records in which nobody asked for is named are not decoded.
 _WRITTEN = ("display", "authorString")

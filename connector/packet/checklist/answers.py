@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ...request import Request
 from ...settings import Destination
-from ...store.answers import Waiver
+from ...store.mapped.answers import Waiver
 from ..ruleset.rules import Checklist, ChecklistItem, Selection
 from .supplied import Document
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ...gap import ANSWERING, MENDABLE, Gap, GapKind, ItemKind
 from ...request import Request
-from ...store.packet import Item
+from ...store.mapped.packet import Item
 from ..chart.index import Row
 from ..chart.match import Shelf, any_means
 from ..ruleset.rules import Checklist, ChecklistItem, Match, Status

@@ -14,7 +14,7 @@ from ...fhir.references import same_base
 from ...loopback import is_loopback
 from ...request import Practitioner, Request
 from ...settings import Destination, Source
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
 from ..chart.organizations import (
     Body,
     above,

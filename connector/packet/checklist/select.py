@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ...request import Request
-from ...store.packet import Decision
+from ...store.mapped.packet import Decision
 from ..chart.index import Row
 from ..chart.match import Shelf
 from ..ruleset.rules import Selection

@@ -10,8 +10,8 @@ from typing import Any
 from ...fhir.lossless import decode
 from ...fhir.references import Kind
 from ...fhir.shapes import as_dict, items
-from ...store import chart
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart
 from ..chart.index import Row
 from ..record.endpoint_secrets import Secrets
 from ..record.links import Links

@@ -4,8 +4,8 @@ import uuid
 from typing import Any, NamedTuple
 
 from ...fhir.ids import authored_id
-from ...store import answers
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
+from ...store.mapped import answers
 from ..record.attachment import inline
 from ..record.narrative import Line
 from ..ruleset.rules import Checklist

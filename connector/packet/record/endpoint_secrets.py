@@ -14,8 +14,8 @@ from ...fhir.attachments import attachment_nodes
 from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import objects
 from ...fhir.shapes import dicts
-from ...store import records
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
+from ...store.pulled import records
 from ..ruleset.change import Note
 from ..ruleset.release_rules import EndpointSecrets
 from .capability_url import URL, credentials, is_key, is_mixed, looks_random, parts_of, plain

@@ -7,8 +7,8 @@ from ...fhir import base64binary
 from ...fhir.lossless import sha256
 from ...fhir.references import Kind, Target, parse
 from ...fhir.shapes import objects_in
-from ...store import attachments, records, targets
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
+from ...store.pulled import attachments, records, targets
 
 _NOTHING = sha256(b"")
 

@@ -15,8 +15,8 @@ from ...fhir.lossless import UndecodableError, decode
 from ...fhir.names import words
 from ...fhir.shapes import objects_in
 from ...request import Basis
-from ...store import chart
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart
 from ..ruleset.mappings import Mappings
 from ..ruleset.release_rules import Withhold
 

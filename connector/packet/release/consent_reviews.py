@@ -6,8 +6,8 @@ from ...errors import Cause, Held, UsageError
 from ...fhir.lossless import UndecodableError, decode, encode, sha256
 from ...fhir.record import SERVER_META
 from ...request import ConsentReview
-from ...store import chart
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart
 
 
 def consents_hash(case: CaseFile) -> str:

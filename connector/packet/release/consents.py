@@ -11,8 +11,9 @@ from ...fhir.lossless import UndecodableError, decode, sha256
 from ...gap import MENDABLE, GapKind
 from ...request import Request
 from ...settings import Destination, Source
-from ...store import chart, gaps
-from ...store.casefile import CaseFile
+from ...store.case import gaps
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart
 from ..chart.index import Row, Unreadable, body
 from ..record.dates import interval
 from ..record.links import Links

@@ -8,10 +8,10 @@ from ...errors import Held, UsageError
 from ...gap import Gap, GapKind, Wanted
 from ...request import Request
 from ...settings import Destination
-from ...store import gaps
-from ...store.casefile import CaseFile
-from ...store.packet import Decision
-from ...store.rulings import Ruling
+from ...store.case import gaps
+from ...store.case.casefile import CaseFile
+from ...store.mapped.packet import Decision
+from ...store.mapped.rulings import Ruling
 from ..chart.index import Row, Unreadable
 from ..chart.match import any_means, stands_in
 from ..record.dates import months_before

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from ...fhir import base64binary
 from ...fhir.attachments import attachment_nodes
-from ...store.casefile import CaseFile
-from ...store.content import attached
+from ...store.case.casefile import CaseFile
+from ...store.mapped.content import attached
 from ..chart.index import Row, body
 from ..record.endpoint_secrets import Secrets
 

@@ -6,7 +6,7 @@ a problem or a drug may stand in a chart twice, of which one is labelled.
 
 from collections.abc import Iterable, Mapping
 
-from ...store.packet import Decision
+from ...store.mapped.packet import Decision
 from ..chart.index import Row
 
 BY_LINK = "link"

@@ -1,6 +1,6 @@
 """What a person can decide of a single record, and what only law, consent or the source can."""
 
-from ...store.packet import Decision
+from ...store.mapped.packet import Decision
 from ..ruleset.mappings import Mappings
 from .withhold import NEEDS, SAME
 

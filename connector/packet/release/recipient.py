@@ -7,7 +7,7 @@ from ...fhir import systems
 from ...fhir.shapes import objects_in
 from ...request import Request
 from ...settings import Destination
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
 from ..chart.index import body as record_body
 from ..chart.organizations import Body, above, body, called, keys_of, named, of_chart
 from ..chart.practitioners import npis

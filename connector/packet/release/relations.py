@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ...fhir.references import plain_names
 from ...request import Request
-from ...store import chart
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart
 from ..chart.duplicates import Copies, Groups
 from ..chart.index import Row, body
 from ..record.belongs_to import ENCOUNTER

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ...errors import Cause, Held, UsageError
 from ...request import Request
-from ...store.packet import Decision
+from ...store.mapped.packet import Decision
 
 
 def cause(code: str, decision: Decision) -> Cause:

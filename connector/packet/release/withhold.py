@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...request import Request
-from ...store.casefile import CaseFile
-from ...store.packet import Decision
+from ...store.case.casefile import CaseFile
+from ...store.mapped.packet import Decision
 from ..chart.duplicates import Groups
 from ..chart.index import Row, body
 from ..record.belongs_to import ENCOUNTER

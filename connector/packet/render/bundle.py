@@ -13,9 +13,9 @@ from ...errors import ConnectorError, UsageError
 from ...fhir import systems
 from ...fhir.lossless import decode, encode
 from ...fhir.references import spans, splice
-from ...store import packet
-from ...store.casefile import CaseFile
-from ...store.state import required
+from ...store.case.casefile import CaseFile
+from ...store.case.state import required
+from ...store.mapped import packet
 
 Kind = Literal["transaction", "document", "message"]
 # What a kind has to begin with, by the names of our templates (R4 bdl-11, bdl-12).

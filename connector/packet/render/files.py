@@ -8,8 +8,8 @@ from ...fhir import base64binary
 from ...fhir.attachments import attachment_nodes
 from ...fhir.lossless import decode
 from ...fhir.shapes import as_text, items, objects_in
-from ...store import packet
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
+from ...store.mapped import packet
 from ...view import page
 from ..author.composition import RECONCILE
 from ..record import words

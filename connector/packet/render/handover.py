@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO, Literal
 
 from ...errors import UsageError
-from ...store.casefile import CaseFile
-from ...store.state import required
+from ...store.case.casefile import CaseFile
+from ...store.case.state import required
 from .bundle import render
 from .files import put_files
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import ConnectorError
-from ...store.packet import OUTCOMES, Decision
+from ...store.mapped.packet import OUTCOMES, Decision
 from ..checklist.assess import Finding
 from ..checklist.independence import Independence
 

@@ -11,8 +11,8 @@ from typing import Any
 from ...fhir import gate
 from ...fhir.lossless import decode
 from ...fhir.references import literal
-from ...store.casefile import CaseFile
-from ...store.packet import entries
+from ...store.case.casefile import CaseFile
+from ...store.mapped.packet import entries
 
 
 def not_allowed(case: CaseFile) -> dict[str, int]:

@@ -13,13 +13,7 @@ from pydantic import AfterValidator, Field
 
 from ...errors import UsageError
 from ...request import Model, Text, Token
-from .examples import (
-    ItemExample,
-    OrderExample,
-    RuleExample,
-    StatusExample,
-    TemplateExample,
-)
+from .examples import ItemExample, OrderExample, RuleExample, StatusExample, TemplateExample
 
 
 def _window(text: str) -> str:

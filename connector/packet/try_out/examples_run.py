@@ -15,9 +15,9 @@ from typing import Any
 from ...errors import UsageError
 from ...fhir.lossless import UndecodableError, decode, encode, sha256
 from ...fhir.references import objects
-from ...store import chart
-from ...store.casefile import CaseFile
-from ...store.records import drop_all
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart
+from ...store.pulled.records import drop_all
 from ..author.composition import in_order, ordered, section_of
 from ..author.templates import author
 from ..carry import terms

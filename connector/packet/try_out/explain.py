@@ -6,11 +6,12 @@ from typing import Any
 
 from ...errors import UsageError
 from ...request import Request
-from ...store import chart, coverage, packet
-from ...store.casefile import CaseFile
-from ...store.coverage import Changed
-from ...store.packet import Decision
-from ...store.rulings import Ruling, rulings
+from ...store.case.casefile import CaseFile
+from ...store.mapped import coverage, packet
+from ...store.mapped.coverage import Changed
+from ...store.mapped.packet import Decision
+from ...store.mapped.rulings import Ruling, rulings
+from ...store.pulled import chart
 from ..ruleset.mappings import Mappings
 from ..ruleset.rules import Checklist
 

@@ -20,9 +20,9 @@ from ...fhir.references import literal
 from ...fhir.shapes import dicts
 from ...fhir.whose import Whose
 from ...gap import GapKind
-from ...store import attachments as kept
-from ...store import chart
-from ...store.content import put_content
+from ...store.mapped.content import put_content
+from ...store.pulled import attachments as kept
+from ...store.pulled import chart
 from ..context import Gathering, Pull
 from ..gaps import kind_of
 from ..records import Problem

@@ -8,7 +8,7 @@ from ...fhir.attachments import attachment_nodes
 from ...fhir.embedded import documents, names_another
 from ...fhir.lossless import decode
 from ...gap import GapKind, Wanted
-from ...store import chart, records
+from ...store.pulled import chart, records
 from ..context import Gathering
 
 _NO_BASE64 = "what it holds is no base64, so nobody can open it"

@@ -5,7 +5,7 @@ from typing import Any
 from ...errors import EndpointError
 from ...failpoint import reach
 from ...gap import GapKind, Wanted
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
 from ..context import Pull
 
 _LOST = (

@@ -20,9 +20,10 @@ from ...gap import GapKind, Wanted
 from ...instant import instant
 from ...request import PatientChoice
 from ...settings import Source
-from ...store import gaps, records
-from ...store.casefile import CaseFile
-from ...store.chart import Record
+from ...store.case import gaps
+from ...store.case.casefile import CaseFile
+from ...store.pulled import records
+from ...store.pulled.chart import Record
 from ..context import Pull
 from ..granted import NOT_GRANTED
 from .delete import delete, remembered, tell

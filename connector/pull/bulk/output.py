@@ -13,8 +13,8 @@ from ...fhir.types import TYPES
 from ...fhir.whose import Whose
 from ...gap import FILES, GapKind
 from ...settings import Auth
-from ...store import chart
-from ...store.chart import Record
+from ...store.pulled import chart
+from ...store.pulled.chart import Record
 from ..context import Pull
 from ..gaps import kind_of
 from ..input.not_taken import Place, Told, Untaken

@@ -7,8 +7,8 @@ from ...fhir.about import SEVERAL_PEOPLE
 from ...fhir.references import Kind, parse, tidy
 from ...fhir.subject import Person
 from ...gap import GapKind
-from ...store import attachments, chart, targets
-from ...store.chart import Record
+from ...store.pulled import attachments, chart, targets
+from ...store.pulled.chart import Record
 from ..attachments import fetch
 from ..attachments.binary import unwrapped
 from ..bases import base_of

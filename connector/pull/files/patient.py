@@ -11,7 +11,7 @@ from ...fhir.record import peek
 from ...fhir.subject import Person, person
 from ...fhir.whose import Whose
 from ...request import PatientChoice
-from ...store.chart import Record
+from ...store.pulled.chart import Record
 from ..bases import base_of
 from ..input.given import Files
 from ..input.history import Deleted

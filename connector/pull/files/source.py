@@ -17,9 +17,10 @@ from ...gap import MENDABLE, GapKind
 from ...progress import Progress, silent
 from ...request import Request
 from ...settings import Source
-from ...store import chart, earlier, gaps
-from ...store.casefile import CaseFile
-from ...store.chart import Record
+from ...store.case import gaps
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart, earlier
+from ...store.pulled.chart import Record
 from ..attachments import inline
 from ..context import Gathering
 from ..gaps import Missing

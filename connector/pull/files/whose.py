@@ -13,8 +13,8 @@ from ...fhir.release import SUCCESSORS, unlike_r4
 from ...fhir.types import TYPES
 from ...fhir.whose import Whose
 from ...gap import FILES, GapKind
-from ...store import chart
-from ...store.chart import Record
+from ...store.pulled import chart
+from ...store.pulled.chart import Record
 from ..compartment import OWN_TYPES
 from ..context import Gathering
 from ..input.not_taken import Place, Told, Untaken

@@ -1,7 +1,7 @@
 """What given files hold, by every name it can be referred to: fullUrl, `Type/id`, identifier.
 
 Only names of the patient's own records, which are in the case file, and whole records that are
-nobody's (practitioners, medications), until something refers to them (`store/scratch.py`).
+nobody's (practitioners, medications), until something refers to them (`store/pulled/scratch.py`).
 """
 
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 from ...fhir.lossless import decode, encode, members
 from ...fhir.references import Kind, literal, parse, tidy
 from ...fhir.shapes import objects_in
-from ...store.chart import Record
-from ...store.scratch import Scratch
+from ...store.pulled.chart import Record
+from ...store.pulled.scratch import Scratch
 from ..bases import base_of
 from ..last_updated import updated
 

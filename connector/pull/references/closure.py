@@ -11,7 +11,7 @@ from ...fhir import references
 from ...fhir.attachments import attachments as attachments_of
 from ...fhir.lossless import members
 from ...fhir.references import Kind, parse
-from ...store import attachments, chart, targets
+from ...store.pulled import attachments, chart, targets
 from ..compartment import OWN_TYPES
 from ..context import Gathering, Pull
 from .targets import resolve_open

@@ -13,9 +13,9 @@ from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import objects, parse
 from ...fhir.shapes import as_dict, dicts, objects_in
 from ...gap import GapKind, Wanted
-from ...store import chart, targets
-from ...store.casefile import CaseFile
-from ...store.chart import Record
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart, targets
+from ...store.pulled.chart import Record
 from ..context import Gathering, Pull
 from ..gaps import kind_of
 from ..input.given import Files

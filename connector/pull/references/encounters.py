@@ -6,7 +6,7 @@ from ...errors import EndpointError
 from ...fhir.about import ENCOUNTERS, encounters
 from ...fhir.references import Kind, parse
 from ...gap import GapKind, Wanted
-from ...store import chart, records, targets
+from ...store.pulled import chart, records, targets
 from ..context import Pull
 from ..lookup import carries, find
 from ..records import ANOTHER_PATIENT, Problem

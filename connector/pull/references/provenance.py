@@ -8,8 +8,8 @@ none for records that came by `$everything` or by reference. This way works afte
 
 from urllib.parse import parse_qs, urlencode
 
-from ...store import chart, records
-from ...store.chart import Query
+from ...store.pulled import chart, records
+from ...store.pulled.chart import Query
 from ..context import Pull
 
 _BATCH = 200

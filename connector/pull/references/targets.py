@@ -13,8 +13,8 @@ from ...errors import EndpointError
 from ...fhir.about import ENCOUNTERS, SEVERAL_PEOPLE
 from ...fhir.references import Kind, parse, tidy
 from ...gap import GapKind
-from ...store import targets
-from ...store.chart import Record, put_record
+from ...store.pulled import targets
+from ...store.pulled.chart import Record, put_record
 from ..context import Pull
 from ..gaps import kind_of
 from ..lookup import carries, find, read

@@ -8,8 +8,9 @@ how, stays in `CaseState.filled` and is shown with the plan.
 from collections.abc import Sequence
 
 from ...gap import BROKEN, GapKind, Wanted
-from ...store import chart, gaps
-from ...store.chart import Query
+from ...store.case import gaps
+from ...store.pulled import chart
+from ...store.pulled.chart import Query
 from ..compartment import COMPARTMENT
 from ..context import Pull
 from ..plan import EVERYTHING, everything

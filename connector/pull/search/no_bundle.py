@@ -9,8 +9,9 @@ import uuid
 
 from ...errors import Answered, EndpointError
 from ...gap import GapKind, Wanted
-from ...store import chart, gaps, records
-from ...store.casefile import CaseFile
+from ...store.case import gaps
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart, records
 from ..context import Pull
 from ..lookup import ask, page_of
 

@@ -9,8 +9,8 @@ from ...fhir.references import Kind, parse
 from ...fhir.shapes import objects_in
 from ...fhir.types import TYPES
 from ...gap import GapKind
-from ...store import chart
-from ...store.chart import Query, Record
+from ...store.pulled import chart
+from ...store.pulled.chart import Query, Record
 from ..context import Pull
 from ..operation_outcome import missing
 from ..plan import EVERYTHING

@@ -8,9 +8,9 @@ from ...endpoint.origin import joined
 from ...errors import Answered, EndpointError
 from ...fhir import bundle
 from ...gap import GapKind, Wanted
-from ...store import chart, counts
-from ...store.casefile import CaseFile
-from ...store.chart import Query
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart, counts
+from ...store.pulled.chart import Query
 from ..compartment import BESIDE, COMPARTMENT
 from ..context import Pull
 from ..gaps import kind_of

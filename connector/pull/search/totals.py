@@ -6,8 +6,8 @@ count (`_summary=count`), then for the whole query once more. What is short then
 """
 
 from ...gap import GapKind, Wanted
-from ...store import chart, counts
-from ...store.counts import Count
+from ...store.pulled import chart, counts
+from ...store.pulled.counts import Count
 from ..context import Pull
 from ..lookup import count
 from ..plan import EVERYTHING

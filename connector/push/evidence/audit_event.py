@@ -11,9 +11,9 @@ from ...fhir.gate import check
 from ...fhir.ids import authored_id
 from ...fhir.lossless import encode
 from ...fhir.systems import ACT_REASON
-from ...store import auditfile
-from ...store.audited import seal
-from ...store.disclosures import Row
+from ...store.audit import audit_ndjson
+from ...store.audit.audit_check import seal
+from ...store.audit.disclosures import Row
 from ..session import REQUEST, Desk
 
 PROFILE = (
@@ -29,12 +29,12 @@ _URI = "5"  # R4 network-type
 
 def keep_up(desk: Desk) -> None:
     """Append an AuditEvent for each row of this case that audit.ndjson does not hold yet."""
-    last = auditfile.last(desk.case.folder)
+    last = audit_ndjson.last(desk.case.folder)
     for row in desk.ledger.disclosures(desk.handle, after=last.seq if last else 0):
         event = audit_event(desk, row)
         if findings := check(event):
             raise ConnectorError(f"internal: an AuditEvent is not valid: {'; '.join(findings[:5])}")
-        auditfile.append(desk.case.folder, seal(desk.ledger.keyed, encode(event)))
+        audit_ndjson.append(desk.case.folder, seal(desk.ledger.keyed, encode(event)))
 
 
 def audit_event(desk: Desk, row: Row) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _details(desk: Desk, row: Row) -> list[dict[str, str]]:
         "packet-hash": str(desk.case.state.packet_hash),
         "resources": str(row.resources),
         "rejected": str(row.rejected),
-        **auditfile.as_details(row),
+        **audit_ndjson.as_details(row),
     }
     return [{"type": name, "valueString": value} for name, value in values.items()]
 

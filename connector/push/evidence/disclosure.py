@@ -8,10 +8,12 @@ import base64
 from typing import Any
 
 from ...fhir.lossless import decode, sha256
-from ...store import delivery, packet, since
-from ...store.disclosures import Disclosure, Event, Outcome
-from ...store.route import must_be_released
-from ...store.update import number, opened
+from ...store.audit.disclosures import Disclosure, Event, Outcome
+from ...store.mapped import packet
+from ...store.mapped.route import must_be_released
+from ...store.mapped.update import number, opened
+from ...store.sent import delivery
+from ...store.status import since
 from ..session import Desk
 from . import audit_event
 

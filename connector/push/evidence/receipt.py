@@ -7,8 +7,9 @@ from ...keys import SigningKey, read
 from ...request import Model
 from ...settings import Kind
 from ...signature import sign
-from ...store import delivery, packet
-from ...store.update import number
+from ...store.mapped import packet
+from ...store.mapped.update import number
+from ...store.sent import delivery
 from ..session import REQUEST, TASK, Desk, key_of
 from . import receipt_digest
 from .disclosure import approver

@@ -78,7 +78,7 @@ def _packet(values: dict[str, Any], packet: bytes) -> list[str]:
 
 
 def _envelope(packet: bytes, keys: list[str]) -> list[str]:
-    """What around the entries is not as `store.export` writes it: no hash is needed to know."""
+    """What around the entries is not as `store.mapped.export` writes it: no hash is needed."""
     try:
         top = decode(packet)
     except UndecodableError:

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from ...errors import Held
 from ...fhir.lossless import decode
-from ...store import delivery, packet
+from ...store.mapped import packet
+from ...store.sent import delivery
 from ..session import Desk, key_of, parts
 from ..wire.find import read, tags_of
 from .demographics import different_person, out_of_use, same_demographics

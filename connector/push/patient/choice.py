@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import Held, UsageError
 from ...fhir.lossless import canonical, decode, sha256
-from ...store import packet
+from ...store.mapped import packet
 from ..session import Desk
 from .candidates import CHOOSE, Candidate, Judged, may_create, settled
 

@@ -12,7 +12,8 @@ from typing import Any
 from ...errors import DestinationRefused, Held
 from ...fhir import capability
 from ...fhir.lossless import decode
-from ...store import delivery, packet
+from ...store.mapped import packet
+from ...store.sent import delivery
 from ..session import Desk, at_destination, key_of, parts, way_of
 from ..wire.find import read, tags_of
 from . import choice

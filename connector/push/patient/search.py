@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ...errors import Answered, Held
 from ...fhir.capability import Capability
 from ...fhir.lossless import UndecodableError, decode
-from ...store import packet
+from ...store.mapped import packet
 from ..evidence.disclosure import look_up
 from ..session import Desk, key_of
 from ..wire.find import by_tag, search

@@ -4,9 +4,9 @@ A store was restored from a backup, or a case folder is gone: what was told stay
 put back to a draft.
 """
 
-from ...store.delivery import STOOD, Delivery
-from ...store.packet import ANNOUNCED, LETTER
-from ...store.update import opened
+from ...store.mapped.packet import ANNOUNCED, LETTER
+from ...store.mapped.update import opened
+from ...store.sent.delivery import STOOD, Delivery
 from ..session import TASK, Desk
 from ..wire.find import resource
 from .expected import ANNOUNCED_ASIDE, Expected, Reading, judge

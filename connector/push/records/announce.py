@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from ...errors import ConnectorError, DestinationRefused, ReadBackDiffers
-from ...store import delivery
-from ...store.packet import LETTER
-from ...store.transitions import announced
-from ...store.update import opened
-from ...store.written import Written
+from ...store.case.transitions import announced
+from ...store.ledger.last_written import Written
+from ...store.mapped.packet import LETTER
+from ...store.mapped.update import opened
+from ...store.sent import delivery
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination, parts
 from ..wire.change import Change, Stands, Theirs, bring, held

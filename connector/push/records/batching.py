@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from ...fhir.reference_order import reference_order
 from ...fhir.references import spans
-from ...store import packet, update
-from ...store.casefile import CaseFile
+from ...store.case.casefile import CaseFile
+from ...store.mapped import packet, update
 from .. import binaries
 from ..session import key_of
 from ..wire.limits import Limits

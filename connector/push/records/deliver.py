@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from ...errors import ConnectorError
 from ...gap import Gap, GapKind, Wanted
 from ...progress import Progress, silent
-from ...store import delivery, gaps, packet
-from ...store.casefile import CaseFile
+from ...store.case import gaps
+from ...store.case.casefile import CaseFile
+from ...store.mapped import packet
+from ...store.sent import delivery
 from ..binaries import BINARY
 from ..patient.resolve import check_again
 from ..session import CONTENTS, LETTER, REQUEST, TASK, Desk, at_destination, key_of, parts

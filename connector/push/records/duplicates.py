@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from ...errors import Answered, Held, UsageError
 from ...fhir.reference_order import reference_order
 from ...fhir.references import spans
-from ...store import delivery
+from ...store.sent import delivery
 from ..evidence.disclosure import conclude
 from ..session import Desk, at_destination, parts
 from ..wire.change import Change, Theirs

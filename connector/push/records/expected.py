@@ -6,8 +6,8 @@ from typing import NamedTuple
 from ...fhir.equality import Verdict, comparable, relation
 from ...fhir.lossless import UndecodableError, canonical, decode, encode, sha256
 from ...fhir.record import with_identity
-from ...store import packet
-from ...store.packet import announced, drafts
+from ...store.mapped import packet
+from ...store.mapped.packet import announced, drafts
 from ..session import LETTER, REQUEST, TASK, Desk, key_of
 from ..wire.find import Place, resource, version_of
 from .reference_map import ReferenceMap

@@ -5,8 +5,8 @@ from typing import Any
 
 from ...fhir.ids import derived_id
 from ...fhir.lossless import UndecodableError
-from ...store.delivery import STOOD, Delivery
-from ...store.written import Known
+from ...store.ledger.last_written import Known
+from ...store.sent.delivery import STOOD, Delivery
 from ..session import Desk, parts
 from ..wire.find import Place, made_once
 from .expected import Reading, canonical_sha256, judge

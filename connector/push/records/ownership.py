@@ -1,7 +1,7 @@
 """What stands at the destination and is not what was to arrive: whose is it? Pure.
 
-The ledger says what we wrote last (store/written.py). What stands exactly as we left it may be
-brought up to date; anything else is somebody's work, and nothing is written over it.
+The ledger says what we wrote last (store/ledger/last_written.py). What stands exactly as we left it
+may be brought up to date; anything else is somebody's work, and nothing is written over it.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ...fhir.forms import Form, plain
 from ...fhir.lossless import decode, encode
 from ...fhir.references import objects
-from ...store.written import Known
+from ...store.ledger.last_written import Known
 
 
 class Whose(Enum):

@@ -8,9 +8,9 @@ date instead of taking it for a difference.
 
 from collections.abc import Collection
 
-from ...store import delivery
-from ...store.delivery import STOOD
-from ...store.written import Written
+from ...store.ledger.last_written import Written
+from ...store.sent import delivery
+from ...store.sent.delivery import STOOD
 from ..session import Desk, parts
 from ..wire.find import Place, made_once, read, resource, version_of
 from .batching import Survey

@@ -10,10 +10,10 @@ from ...errors import DestinationRefused, Held, ReadBackDiffers
 from ...fhir.equality import OTHER_BASE
 from ...fhir.lossless import UndecodableError
 from ...progress import Progress, silent
-from ...store import delivery
-from ...store.delivery import ARRIVED, STOOD, Delivery
-from ...store.update import left_behind
-from ...store.written import Written
+from ...store.ledger.last_written import Written
+from ...store.mapped.update import left_behind
+from ...store.sent import delivery
+from ...store.sent.delivery import ARRIVED, STOOD, Delivery
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination
 from ..wire.change import Change

@@ -8,8 +8,9 @@ nothing there.
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from ...store import delivery, packet, update
-from ...store.written import Written
+from ...store.ledger.last_written import Written
+from ...store.mapped import packet, update
+from ...store.sent import delivery
 from ..session import Desk, at_destination, key_of
 from ..wire.find import Place, doubled, find, made_once, read, tagged
 from .already_announced import already

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 
 from ...fhir.lossless import decode, encode
 from ...fhir.references import make_logical, spans, splice
-from ...store import delivery, packet, update
+from ...store.mapped import packet, update
+from ...store.sent import delivery
 from .. import binaries
 from ..session import Desk, key_of
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from ...errors import DestinationRefused
-from ...store import delivery
-from ...store.written import Written
+from ...store.ledger.last_written import Written
+from ...store.sent import delivery
 from ..patient.resolve import check_again
 from ..session import Desk, parts
 from ..wire.change import Change, Stands, bring

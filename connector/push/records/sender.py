@@ -13,8 +13,8 @@ from ...errors import DestinationRefused, Held
 from ...fhir.bundle import Write
 from ...fhir.record import with_identity
 from ...fhir.systems import TAG
-from ...store import delivery
-from ...store.written import Written
+from ...store.ledger.last_written import Written
+from ...store.sent import delivery
 from ..session import PATIENT, Desk, parts
 from ..wire import undeleted
 from ..wire.find import Place, find

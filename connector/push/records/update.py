@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from ...errors import Held
 from ...progress import Progress, silent
-from ...store import delivery, packet, update
-from ...store.delivery import ARRIVED, Delivery
-from ...store.written import Written
+from ...store.ledger.last_written import Written
+from ...store.mapped import packet, update
+from ...store.sent import delivery
+from ...store.sent.delivery import ARRIVED, Delivery
 from ..session import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
 from ..wire.find import read, resource, version_of
 from ..wire.read_many import standing

@@ -5,8 +5,8 @@ of one that was told since. What was told stays as it is.
 """
 
 from ...fhir.references import spans
-from ...store import packet
-from ...store.packet import LETTER
+from ...store.mapped import packet
+from ...store.mapped.packet import LETTER
 from ..session import Desk, at_destination, key_of
 from ..wire.find import find, read, resource
 from .expected import ANNOUNCED_ASIDE, Expected, judge

@@ -11,9 +11,9 @@ from ...errors import DestinationRefused
 from ...fhir.bundle import Write
 from ...fhir.record import with_identity
 from ...fhir.systems import TAG
-from ...store import delivery
-from ...store.delivery import STOOD, Delivery
-from ...store.transitions import announced
+from ...store.case.transitions import announced
+from ...store.sent import delivery
+from ...store.sent.delivery import STOOD, Delivery
 from .. import unknown_outcome
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination, parts

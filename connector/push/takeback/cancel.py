@@ -14,9 +14,10 @@ from ...fhir.ids import authored_id
 from ...fhir.lossless import UndecodableError, decode, encode
 from ...fhir.record import with_identity
 from ...fhir.systems import TAG
-from ...store import delivery, packet
-from ...store.delivery import Delivery
-from ...store.disclosures import Event
+from ...store.audit.disclosures import Event
+from ...store.mapped import packet
+from ...store.sent import delivery
+from ...store.sent.delivery import Delivery
 from ..evidence.disclosure import conclude
 from ..patient.resolve import check_again
 from ..records.deliver import settle as settle_delivery

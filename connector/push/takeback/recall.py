@@ -15,10 +15,10 @@ from ...fhir.lossless import decode, encode
 from ...fhir.mistake import entered_in_error
 from ...fhir.references import spans
 from ...progress import Progress, silent
-from ...store import delivery, recalled
-from ...store.delivery import STOOD, Delivery
-from ...store.elsewhere import Elsewhere, elsewhere
-from ...store.recalled import Recalled
+from ...store.sent import delivery, recalled
+from ...store.sent.delivery import STOOD, Delivery
+from ...store.sent.elsewhere import Elsewhere, elsewhere
+from ...store.sent.recalled import Recalled
 from ..evidence.disclosure import conclude
 from ..patient.resolve import settle_way
 from ..records.deliver import settle as settle_delivery

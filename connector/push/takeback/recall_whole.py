@@ -7,8 +7,8 @@ taken away by the people there: it is listed, and a person says when it is done.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...store import delivery, recalled
-from ...store.recalled import Recalled
+from ...store.sent import delivery, recalled
+from ...store.sent.recalled import Recalled
 from .. import unknown_outcome
 from ..evidence.disclosure import conclude
 from ..session import Desk, at_destination

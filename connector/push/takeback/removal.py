@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from ...errors import DestinationRefused
 from ...fhir.lossless import decode, encode
 from ...fhir.mistake import entered_in_error
-from ...store import recalled
-from ...store.delivery import Delivery
-from ...store.elsewhere import elsewhere
-from ...store.recalled import Recalled
+from ...store.sent import recalled
+from ...store.sent.delivery import Delivery
+from ...store.sent.elsewhere import elsewhere
+from ...store.sent.recalled import Recalled
 from ..records.expected import canonical_sha256
 from ..session import TASK, Desk
 from ..wire.change import Change, Stands, Theirs, bring

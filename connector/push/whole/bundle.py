@@ -11,7 +11,9 @@ from typing import Any
 from ...errors import DestinationRefused
 from ...fhir.bundle import entries
 from ...fhir.lossless import decode, members
-from ...store import delivery, packet, transitions
+from ...store.case import transitions
+from ...store.mapped import packet
+from ...store.sent import delivery
 from ..records.expected import canonical_sha256
 from ..session import Desk, key_of, parts
 

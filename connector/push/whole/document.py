@@ -12,9 +12,9 @@ from typing import Any
 from ...errors import DestinationRefused, Held, ReadBackDiffers
 from ...fhir.bundle import Write, entries
 from ...fhir.lossless import UndecodableError, decode, members
-from ...store import delivery
-from ...store.state import required
-from ...store.transitions import announced
+from ...store.case.state import required
+from ...store.case.transitions import announced
+from ...store.sent import delivery
 from ..patient.resolve import check_again
 from ..records.expected import Reading, judge
 from ..session import Desk, at_destination, parts

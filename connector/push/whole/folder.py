@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...errors import DestinationRefused, ReadBackDiffers
-from ...store import delivery
-from ...store.state import required
-from ...store.transitions import announced
+from ...store.case.state import required
+from ...store.case.transitions import announced
+from ...store.sent import delivery
 from .. import unknown_outcome
 from ..session import Desk
 from ..wire.write import intend, put_file, settle

@@ -23,7 +23,7 @@ from ...fhir import capability
 from ...fhir.bundle import Write, entries
 from ...fhir.lossless import UndecodableError, decode
 from ...instant import instant
-from ...store.transitions import announced
+from ...store.case.transitions import announced
 from .. import unknown_outcome
 from ..patient.resolve import check_again
 from ..session import Desk, at_destination

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
-from ...store.delivery import Delivery
+from ...store.sent.delivery import Delivery
 from ..session import Desk
 from .find import read, read_many
 

@@ -15,9 +15,10 @@ from ...errors import DestinationRefused, EndpointError, Held, TooLarge, Unreach
 from ...failpoint import reach
 from ...fhir.bundle import Write, transaction
 from ...fhir.lossless import sha256
-from ...store import delivery, packet
-from ...store.disclosures import Event
-from ...store.ledger import EXPORT
+from ...store.audit.disclosures import Event
+from ...store.ledger.ledger import EXPORT
+from ...store.mapped import packet
+from ...store.sent import delivery
 from ..evidence import audit_event, disclosure
 from ..session import TASK, Desk, parts
 from .find import read, resource

@@ -12,8 +12,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import regularfile
-from ..errors import UsageError
+from ... import regularfile
+from ...errors import UsageError
 from .disclosures import Anchor
 
 Where = Path | Sequence[str]

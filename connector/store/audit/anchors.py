@@ -6,9 +6,9 @@ The log can be cut off at its end by whoever may write the ledger; what was cut 
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import UsageError
-from ..fhir.lossless import UndecodableError, decode
-from . import auditfile
+from ...errors import UsageError
+from ...fhir.lossless import UndecodableError, decode
+from . import audit_ndjson
 from .disclosures import Anchor
 
 
@@ -20,7 +20,7 @@ def folders(store: Path) -> list[Path]:
 def of_store(store: Path) -> Iterator[Anchor]:
     """Every row that some case of the store remembers."""
     for folder in folders(store):
-        yield from auditfile.anchors(folder)
+        yield from audit_ndjson.anchors(folder)
         if (folder / "receipt.json").exists():
             yield from of_receipt(folder / "receipt.json")
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..fhir.lossless import UndecodableError, decode
-from .auditfile import SEAL, UNSEALED, named
+from ...fhir.lossless import UndecodableError, decode
+from .audit_ndjson import SEAL, UNSEALED, named
 from .disclosures import Break, Keyed, Row
 
 _SEALED = re.compile(rb'"type":"%s","valueString":"([0-9a-f]{64})"' % SEAL.encode())

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..fhir.lossless import UndecodableError, decode
+from ...fhir.lossless import UndecodableError, decode
 from .disclosures import Anchor, Row
 
 NAME = "audit.ndjson"

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import ConnectorError, LockHeld
-from ..failpoint import reach
-from .lock import in_turn
-from .private import private_folder
+from ...errors import ConnectorError, LockHeld
+from ...failpoint import reach
+from ..lock import in_turn
+from ..private import private_folder
 from .schema import bring_up
 from .state import CaseState
 

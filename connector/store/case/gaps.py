@@ -2,7 +2,7 @@
 
 import json
 
-from ..gap import Gap, GapKind, Wanted
+from ...gap import Gap, GapKind, Wanted
 from .casefile import CaseFile
 
 

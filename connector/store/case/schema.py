@@ -3,8 +3,8 @@
 import json
 import sqlite3
 
-from ..errors import UsageError
-from ..gap import read
+from ...errors import UsageError
+from ...gap import read
 
 # 1: no `answered` items; 2: no `unfinished`, `answer`; 3: no `recalled`; 5: fewer delivery states;
 # 7: no `ruling`, decisions without label and `because`; 8: a gap's `what` and `why` as text
@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS attachment (
   content_type TEXT, sha256 TEXT) STRICT;
 -- what attachments hold: once, however many addresses lead to it
 CREATE TABLE IF NOT EXISTS content (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
--- `wanted` and `reasons` as JSON (store/gaps.py)
+-- `wanted` and `reasons` as JSON (store/case/gaps.py)
 CREATE TABLE IF NOT EXISTS gap _GAP;
 -- what the pull before had, and how this one differs from it
 CREATE TABLE IF NOT EXISTS earlier (

@@ -8,20 +8,11 @@ said otherwise; a key is `Type/<derived id>`.
 
 from typing import Any, TypeVar
 
-from ..case import State
-from ..errors import ConnectorError
-from ..settings import Kind
+from ...case import State
+from ...errors import ConnectorError
+from ...settings import Kind
 from .field import Default, Field, Kept
-from .values import (
-    Approval,
-    Closed,
-    Obstacle,
-    Open,
-    Way,
-    Whole,
-    Withdrawal,
-    Withdrawn,
-)
+from .values import Approval, Closed, Obstacle, Open, Way, Whole, Withdrawal, Withdrawn
 
 T = TypeVar("T")
 

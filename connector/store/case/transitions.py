@@ -5,9 +5,9 @@ Each is one commit. What a step leaves besides (records, packet, what stands the
 
 from typing import Any, Literal
 
-from ..case import State, may_follow
-from ..errors import ConnectorError
-from ..settings import Kind
+from ...case import State, may_follow
+from ...errors import ConnectorError
+from ...settings import Kind
 from .casefile import CaseFile
 from .state import CaseState, required
 from .values import Obstacle, Open, Withdrawal

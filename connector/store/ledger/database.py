@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..errors import UsageError
-from .lock import in_turn
-from .private import private_folder
+from ...errors import UsageError
+from ..lock import in_turn
+from ..private import private_folder
 
 
 def engine_for(url: str) -> Engine:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, insert, select
 
-from ..errors import UsageError
-from .private import private_folder, write_private
+from ...errors import UsageError
+from ..private import private_folder, write_private
 
 Keyed = Callable[[str], str]
 

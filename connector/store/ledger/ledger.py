@@ -20,17 +20,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..deadline import FIRST, due_at
-from ..errors import ConnectorError, LockHeld
-from ..failpoint import reach
-from ..instant import instant
-from . import audited, auditfile, disclosures, written
+from ...deadline import FIRST, due_at
+from ...errors import ConnectorError, LockHeld
+from ...failpoint import reach
+from ...instant import instant
+from ..audit import audit_check, audit_ndjson, disclosures
+from ..audit.disclosures import Anchor, Break, Disclosure, Row
+from ..lock import only_one
+from . import last_written
 from .database import engine_for
-from .disclosures import Anchor, Break, Disclosure, Row
-from .ledger_tables import bring_up, cases, keyed_by, turns, writes
-from .ledgerkey import LedgerKey
-from .lock import only_one
-from .written import Known, Written
+from .key import LedgerKey
+from .last_written import Known, Written
+from .tables import bring_up, cases, keyed_by, turns, writes
 
 EXPORT = "EXPORT"  # in place of a method of HTTP: written for others to carry
 # How a case ends by a person's word: the event of its disclosures → its state.
@@ -188,12 +189,12 @@ class Ledger:
         """
         with self._begin() as db:
             self._check_fence(db, handle, fence)
-            written.keep(db, self.keyed, destination_id, handle, as_of, records)
+            last_written.keep(db, self.keyed, destination_id, handle, as_of, records)
 
     def known(self, destination_id: str, keys: Iterable[str]) -> dict[str, Known]:
         """What we know of those of `keys` (`Type/<derived id>`) that we ever wrote there."""
         with self._begin() as db:
-            return dict(written.known(db, self.keyed, destination_id, keys))
+            return dict(last_written.known(db, self.keyed, destination_id, keys))
 
     def forget(self, handle: str, fence: int, destination_id: str, keys: Iterable[str]) -> None:
         """Forget that we ever wrote `keys` (`Type/<derived id>`) there: we took them away again.
@@ -202,7 +203,7 @@ class Ledger:
         """
         with self._begin() as db:
             self._check_fence(db, handle, fence)
-            written.forget(db, self.keyed, destination_id, list(keys))
+            last_written.forget(db, self.keyed, destination_id, list(keys))
 
     def disclosing(self, handle: str, fence: int, told: Disclosure) -> None:
         """Tell in the disclosure log, before bytes leave, of a request that writes nothing.
@@ -245,11 +246,11 @@ class Ledger:
             chain, head = disclosures.rows(db), disclosures.head(db)
             return disclosures.check(self.keyed, chain, head, anchors)
 
-    def check_audit(self, folder: Path) -> audited.Found:
+    def check_audit(self, folder: Path) -> audit_check.Found:
         """Whether the audit.ndjson of a case is what the log makes of it: `audited.check`."""
-        name = f"{auditfile.NAME} of case {folder.name}"
-        content = auditfile.content(folder)
-        return audited.check(self.keyed, self.disclosures(folder.name), content, name)
+        name = f"{audit_ndjson.NAME} of case {folder.name}"
+        content = audit_ndjson.content(folder)
+        return audit_check.check(self.keyed, self.disclosures(folder.name), content, name)
 
     def answer(self, handle: str, write_no: int, status: int | None, outcome: str) -> None:
         """Keep what became of a write. `status` None: no answer; `outcome`: one of our words."""

@@ -17,9 +17,11 @@ from sqlalchemy import (
     update,
 )
 
-from ..errors import UsageError
-from . import disclosures, ledgerkey, written
-from .ledgerkey import LedgerKey
+from ...errors import UsageError
+from ..audit import disclosures
+from . import key as ledgerkey
+from . import last_written
+from .key import LedgerKey
 
 SCHEMA_VERSION = 3  # 1: without the disclosure log; 2: without knowing its own key
 _BRING_UP = 0x5EC0D  # one process at a time makes or brings up the tables
@@ -69,7 +71,7 @@ def bring_up(db: Connection, key: LedgerKey) -> bytes:
     if db.dialect.name == "postgresql":  # on SQLite a transaction is alone from its beginning
         db.execute(select(func.pg_advisory_xact_lock(_BRING_UP)))
     _metadata.create_all(db)
-    written.metadata.create_all(db)
+    last_written.metadata.create_all(db)
     ledgerkey.metadata.create_all(db)
     version = db.execute(select(schema.c.version)).scalar()
     if version is not None and version > SCHEMA_VERSION:

@@ -2,7 +2,7 @@
 
 from typing import IO, NamedTuple
 
-from .casefile import CaseFile
+from ..case.casefile import CaseFile
 from .content import put_content
 
 

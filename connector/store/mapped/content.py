@@ -2,7 +2,7 @@
 
 from typing import IO
 
-from .casefile import CaseFile
+from ..case.casefile import CaseFile
 
 
 def put_content(case: CaseFile, sha256: str, size: int, content: IO[bytes]) -> None:

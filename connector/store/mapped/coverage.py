@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .casefile import CaseFile
+from ..case.casefile import CaseFile
 
 
 class Line(NamedTuple):

@@ -2,9 +2,9 @@
 
 import os
 
+from ..case.casefile import CaseFile
+from ..private import write_private
 from . import packet as entries_of
-from .casefile import CaseFile
-from .private import write_private
 
 
 def packet(case: CaseFile) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ..errors import ConnectorError, Held
-from ..fhir.lossless import decode, encode, sha256
-from ..fhir.record import retagged
-from ..gap import ItemKind
-from .casefile import CaseFile
+from ...errors import ConnectorError, Held
+from ...fhir.lossless import decode, encode, sha256
+from ...fhir.record import retagged
+from ...gap import ItemKind
+from ..case.casefile import CaseFile
 
 LETTER = "Communication"  # the authored resource by which an update is told
 # What carries the request, or an update of it, is a draft in the packet; with these statuses it is
@@ -171,7 +171,7 @@ def count(case: CaseFile) -> int:
 
 
 def entry(case: CaseFile, resource_type: str, resource_id: str) -> Entry | None:
-    """One entry by type and derived id, or by the id under which it goes anew (store/update.py)."""
+    """One entry by type and derived id, or by the id under which it goes anew (`update`)."""
     columns = "seq, entry.type, entry.id, origin, source, sha256, body"
     key = (resource_type, resource_id)
     found = case.row(f"SELECT {columns} FROM entry WHERE type = ? AND id = ?", key)  # noqa: S608

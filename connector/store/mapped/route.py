@@ -6,11 +6,11 @@ ends were when it was opened, environment and base address, and an approval coun
 
 from typing import Any
 
-from ..errors import Held
-from ..settings import Destination, Source, base
+from ...errors import Held
+from ...settings import Destination, Source, base
+from ..case.casefile import CaseFile
+from ..case.values import Approval
 from . import packet
-from .casefile import CaseFile
-from .values import Approval
 
 # What people brought for a patient: it outlives another destination, not another patient.
 _PEOPLES = ("supplied", "waiver")
@@ -97,7 +97,7 @@ def must_be_released(case: CaseFile, release: str) -> None:
 def must_be_whole(case: CaseFile) -> None:
     """Raises `Held` (`altered`) if the packet is not the one that was authored here.
 
-    Each body is compared with its hash when it is read (store/packet.py); this compares the hashes.
+    Each body is compared with its hash when it is read (`packet`); this compares the hashes.
     """
     if packet.packet_hash(case) != case.state.packet_hash:
         raise packet.altered()

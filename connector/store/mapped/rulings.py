@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from .casefile import CaseFile
+from ..case.casefile import CaseFile
 
 
 class Ruling(NamedTuple):

@@ -8,11 +8,12 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..fhir.lossless import sha256
-from ..gap import broken_types
-from . import gaps, packet
-from .casefile import CaseFile
-from .values import Open
+from ...fhir.lossless import sha256
+from ...gap import broken_types
+from ..case import gaps
+from ..case.casefile import CaseFile
+from ..case.values import Open
+from . import packet
 
 
 def opened(case: CaseFile) -> Open | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .casefile import CaseFile
+from ..case.casefile import CaseFile
 
 Address = tuple[str, str, str]  # url as written, type and id of a record that has it
 

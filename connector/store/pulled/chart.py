@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..fhir.lossless import sha256
-from . import gaps
-from .casefile import CaseFile
-from .packet import altered
+from ...fhir.lossless import sha256
+from ..case import gaps
+from ..case.casefile import CaseFile
+from ..mapped.packet import altered
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from ..gap import FILES, broken_types
-from . import gaps
-from .casefile import CaseFile
+from ...gap import FILES, broken_types
+from ..case import gaps
+from ..case.casefile import CaseFile
 
 
 def begin_again(case: CaseFile, since: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from .casefile import CaseFile
+from ..case.casefile import CaseFile
 
 Brought = tuple[str, str, str]  # type and id of a record, key of the query that brought it
 

@@ -6,7 +6,7 @@ changes rows does it inside `case.commit()`.
 
 from collections.abc import Collection, Iterable
 
-from .casefile import CaseFile
+from ..case.casefile import CaseFile
 
 Target = tuple[str, str, str]  # reference as written, type and id that it comes to
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .casefile import CaseFile
+from ..case.casefile import CaseFile
 
 Ahead = tuple[str, str, str, int]  # id of the Binary; type and id of the entry; which of its data
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from .casefile import CaseFile
+from ..case.casefile import CaseFile
 
 
 class Delivery(NamedTuple):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from .casefile import CaseFile
+from ..case.casefile import CaseFile
 from .delivery import deliveries
 
 

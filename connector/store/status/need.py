@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from ..deadline import day_ends, due_at, zone_of
-from .casefile import CaseFile
+from ...deadline import day_ends, due_at, zone_of
+from ..case.casefile import CaseFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
 """How many records of a case ended how."""
 
-from . import chart, delivery, packet, since
-from .casefile import CaseFile
+from ..case.casefile import CaseFile
+from ..mapped import packet
+from ..pulled import chart
+from ..sent import delivery
+from . import since
 
 _UNPROVED = ("sent", "accepted", "differs")
 

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from ..case import Facts, State
-from ..deadline import span
-from ..errors import Exit
+from ...case import Facts, State
+from ...deadline import span
+from ...errors import Exit
+from ..case.casefile import CaseFile
 from . import since
-from .casefile import CaseFile
 from .need import Need
 
 # A sentence for each exit code; a more exact one stands in `obstacle` when a step was stopped.

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ..fhir.ids import derived_id
-from . import chart, delivery
-from .casefile import CaseFile
-from .packet import Decision
-from .update import number, renewed
+from ...fhir.ids import derived_id
+from ..case.casefile import CaseFile
+from ..mapped.packet import Decision
+from ..mapped.update import number, renewed
+from ..pulled import chart
+from ..sent import delivery
 
 _NOT_THERE = ("intended", "rejected", "removed")
 TAKEN_BACK = "taken-back"  # the rule by which a record stays here that a person took back

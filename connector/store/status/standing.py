@@ -5,17 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..case import Facts, State, exit_codes
-from ..errors import Exit
-from ..gap import BROKEN, ItemKind
-from ..instant import instant
-from . import coverage, delivery, earlier, gaps, packet, recalled, since
-from .casefile import CaseFile
+from ...case import Facts, State, exit_codes
+from ...errors import Exit
+from ...gap import BROKEN, ItemKind
+from ...instant import instant
+from ..case import gaps
+from ..case.casefile import CaseFile
+from ..case.state import required
+from ..mapped import coverage, packet
+from ..mapped.update import number, opened
+from ..pulled import earlier
+from ..sent import delivery, recalled
+from . import since
 from .need import need_of
 from .outcomes import counts
 from .reasons import late, reasons
-from .state import required
-from .update import number, opened
 
 
 @dataclass(frozen=True, slots=True)
