@@ -66,7 +66,7 @@ NETWORK = (
         _SESSION,
         "raise self._unreachable(asked.what, broken(error)) from None",
         "raise self._unreachable(asked.url, broken(error)) from None",
-        "tests/endpoint/test_silence.py",
+        "tests/endpoint/test_silence.py::test_an_error_tells_nothing_of_the_patient",
     ),
     Mutant(
         "network: identifiers travel in a URL",
@@ -80,6 +80,6 @@ NETWORK = (
         "connector/store/private.py",
         "os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)",
         "os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644)",
-        "tests/store/test_casefile.py",
+        "tests/store/test_casefile.py::test_only_the_owner_can_read_a_case",
     ),
 )

@@ -68,21 +68,21 @@ PERSON = (
         "connector/pull/attachments/addresses.py",
         'if kind != "Binary":',
         "if False:",
-        "tests/pull/test_content.py",
+        "tests/pull/test_content.py::test_what_is_no_content_is_never_asked",
     ),
     Mutant(
         "person: the content of a record that is not in the chart is asked for",
         "connector/pull/attachments/addresses.py",
         'if not here(f"{kind}/{id_}") or len(named) > 1',
         "if len(named) > 1",
-        "tests/pull/test_content.py",
+        "tests/pull/test_content.py::test_what_is_no_content_is_never_asked",
     ),
     Mutant(
         "person: an attachment's content that names another patient is kept",
         "connector/pull/attachments/fetch.py",
         "if names_another(file.read(), pull.sieve.person):",
         "if False:",
-        "tests/pull/test_content.py",
+        "tests/pull/test_content.py::test_fhir_of_another_inside_a_document_is_not_taken",
     ),
     Mutant(
         "person: a patient found by an identifier need not carry it",
@@ -96,7 +96,7 @@ PERSON = (
         "connector/pull/lookup.py",
         'if item.get("value") == value and (not bar or (item.get("system") or "") == system):',
         'if item.get("value") == value:',
-        "tests/pull/test_belief.py",
+        "tests/pull/test_belief.py::test_a_patient_found_by_an_identifier_must_have_it",
     ),
     Mutant(
         "person: the first of two patients with the identifier is taken",

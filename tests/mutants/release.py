@@ -44,7 +44,7 @@ RELEASE = (
         _CONSENTS,
         "return any(d.records == Records() and not d.exceptions for d in reading.denials)",
         "return False",
-        "tests/packet/test_consent.py",
+        "tests/packet/test_consent.py::test_who_is_meant_by_an_actor",
     ),
     Mutant(
         "release: what can't be read of a consent is passed over",

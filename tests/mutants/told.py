@@ -53,7 +53,8 @@ TOLD = (
         "connector/pull/search/everything.py",
         "_filled(pull, query.key, how, (GapKind.FAILED,))",
         "_filled(pull, query.key, how)",
-        "tests/pull/test_gaps.py tests/pull/test_servers.py",
+        "tests/pull/test_servers.py"
+        "::test_a_refused_search_stays_a_gap_though_everything_brought_records",
     ),
     Mutant(
         "told: any gap is expected once expected_gaps is set",
@@ -74,7 +75,7 @@ TOLD = (
         "connector/packet/checklist/assess.py",
         "for kind in MENDABLE:\n        if broken",
         "for kind in ():\n        if broken",
-        "tests/packet/test_assess.py",
+        "tests/packet/test_assess.py::test_a_gap_says_why_nothing_was_found",
     ),
     Mutant(
         "told: a gap leaves the exit code as it was",

@@ -113,6 +113,15 @@ def test_a_stale_if_match_is_refused(status: int) -> None:
         assert response.status_code == 201
 
 
+@pytest.mark.parametrize("guards", [True, False])
+def test_a_stale_if_match_on_a_deletion_is_refused_where_it_is_honoured(guards: bool) -> None:
+    with Sandbox(quirks=Quirks(if_match_on_delete=guards)) as sandbox:
+        client = Client(sandbox)
+        client.send("PUT", "Patient/pa", patient())
+        client.send("DELETE", "Patient/pa", If_Match='W/"9"')
+        assert len(sandbox.resources()) == guards
+
+
 def test_the_servers_ids_avoid_those_a_chart_brought(client: Client, sandbox: Sandbox) -> None:
     for number in range(1000, 1010):
         sandbox.put(patient(str(number)))
