@@ -13,7 +13,7 @@ from .disclosures import Anchor, Row
 
 NAME = "audit.ndjson"
 _ROW, _HASH = "log-row", "log-hash"
-SEAL, UNSEALED = "line-seal", "0" * 64  # of a line: `audited.py`
+SEAL, UNSEALED = "line-seal", "0" * 64  # of a line: `audit_check.py`
 _TAIL = 64 * 1024  # more than any event is long
 
 
