@@ -44,7 +44,7 @@ RELEASE = (
         _CONSENTS,
         "return any(d.records == Records() and not d.exceptions for d in reading.denials)",
         "return False",
-        "tests/packet/test_consent.py::test_who_is_meant_by_an_actor",
+        "tests/packet/test_consent.py::test_a_person_decides",
     ),
     Mutant(
         "release: what can't be read of a consent is passed over",
@@ -80,7 +80,16 @@ RELEASE = (
         _WITHHOLD,
         "take(web.same_as(key), SAME, key)",
         "pass",
-        "tests/packet/test_withhold.py::test_a_copy_without_its_label_is_withheld_too",
+        "tests/packet/test_withhold.py"
+        "::test_the_same_content_under_another_description_is_withheld_too",
+    ),
+    Mutant(
+        "release: one that equals a withheld record goes",
+        _WITHHOLD,
+        "take(web.equal_to(key), SAME, key)",
+        "pass",
+        "tests/packet/test_withhold.py"
+        "::test_a_copy_under_another_number_and_without_a_time_is_withheld_too",
     ),
     Mutant(
         "release: notes of a withheld record's encounter go",
