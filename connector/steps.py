@@ -126,10 +126,12 @@ def author(job: Job, desk: push.Desk) -> None:
     An update of which nothing comes ends here: the case then stands as before.
     """
     case = desk.case
+    found = update.opened(case)
+    unsettled = found is not None and not found["settled"]  # a run may have ended after mapping
+    mapped = case.state.mapped_with == job.mappings.identity
     # An older program left no envelope.
-    if case.state.mapped_with != job.mappings.identity or case.state.envelope is None:
-        found = update.opened(case)
-        if found is not None and not found["settled"]:
+    if not mapped or case.state.envelope is None or unsettled:
+        if unsettled:
             _map(job, case)
             if not revision.settle(case):
                 return

@@ -1,7 +1,7 @@
 """The one typed state of a case: everything that is known of it beside its rows of records.
 
 A value is read as `case.state.NAME` and kept by assigning to it; None takes it away. What is
-derived (exit code, reasons, how a case stands) is never kept: `status/standing.py` reads it from here.
+derived (exit code, reasons, how a case stands) is never kept: `status/standing.py` reads it.
 Instants are FHIR instants in UTC. Hashes are SHA-256 in hex. `Type/id` is at the source, if not
 said otherwise; a key is `Type/<derived id>`.
 """

@@ -194,6 +194,7 @@ def settle_update(case: CaseFile, found: Open) -> None:
         case.state.asked_at = case.state.asked_at or case.state.as_of
         case.state.as_of = found["as_of"] or case.state.as_of
         case.state.revision = found["number"]
+        remap(case)
 
 
 def drop_update(case: CaseFile, found: Open) -> None:
