@@ -28,8 +28,8 @@ from connector.store.ledger.ledger import Ledger
 from tests import support
 from tests.push.conftest import TRANSACTIONS, WHOLE, dangling, doubled, one
 from tests.push.packets import HANDLE, chart, observation, open_desk, push_all, put_packet
-from tests.push.test_deliver import circle
-from tests.push.test_limits import letter
+from tests.push.records.test_deliver import circle
+from tests.push.wire.test_limits import letter
 from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 RUNS_MAX = 60  # of one round: faults end, kills become fewer, so it has to end well before

@@ -14,14 +14,14 @@ RELEASE = (
         _DECIDE,
         "if labels and not permitted and not (released and rule.authorization is None):",
         "if False:",
-        "tests/packet/test_labels.py::test_a_label_in_every_place",
+        "tests/packet/record/test_security_labels.py::test_a_label_in_every_place",
     ),
     Mutant(
         "release: a label that nobody knows lets a record go",
         _DECIDE,
         "if (unknown := self._labels.unknown(row.labels)) and not released:",
         "if (unknown := []):",
-        "tests/packet/test_labels.py"
+        "tests/packet/record/test_security_labels.py"
         "::test_an_unknown_label_of_a_system_of_labels_holds_until_somebody_excludes_it",
     ),
     Mutant(
@@ -29,7 +29,7 @@ RELEASE = (
         "connector/packet/record/security_labels.py",
         "label for each in codings for coding in _flat(each) for label in self.named(coding)",
         "label for each in () for coding in _flat(each) for label in self.named(coding)",
-        "tests/packet/test_labels.py"
+        "tests/packet/record/test_security_labels.py"
         "::test_a_label_of_a_binary_is_one_of_the_record_that_attaches_it",
     ),
     Mutant(
@@ -37,21 +37,21 @@ RELEASE = (
         _DECIDE,
         "if consent := self._consents.denied_by(row):",
         "if consent := None:",
-        "tests/packet/test_consent.py::test_what_leaves_under_a_consent",
+        "tests/packet/release/test_consent.py::test_what_leaves_under_a_consent",
     ),
     Mutant(
         "release: a consent that denies all of it holds nothing",
         _CONSENTS,
         "return any(d.records == Records() and not d.exceptions for d in reading.denials)",
         "return False",
-        "tests/packet/test_consent.py::test_a_person_decides",
+        "tests/packet/release/test_consent.py::test_a_person_decides",
     ),
     Mutant(
         "release: what can't be read of a consent is passed over",
         _CONSENTS,
         "_settled(readings)",
         "pass",
-        "tests/packet/test_denials.py::test_what_can_not_be_read_of_a_consent_is_not_passed_over",
+        "tests/packet/release/test_denials.py::test_what_can_not_be_read_of_a_consent_is_not_passed_over",
     ),
     Mutant(
         "release: consents that the source does not let be read hold nothing",
@@ -66,21 +66,21 @@ RELEASE = (
         _DECIDE,
         "if not row.error and (safety := next(found, None)):",
         "if safety := None:",
-        "tests/packet/test_release.py::test_a_withheld_allergy_or_active_medication_holds_the_case",
+        "tests/packet/release/test_decide.py::test_a_withheld_allergy_or_active_medication_holds_the_case",
     ),
     Mutant(
         "release: what tells of a withheld record goes",
         _WITHHOLD,
         "if resource and key not in barrier.released and tellers.tells(resource, withheld):",
         "if False:",
-        "tests/packet/test_shadows.py::test_what_tells_goes_too",
+        "tests/packet/release/test_shadows.py::test_what_tells_goes_too",
     ),
     Mutant(
         "release: a copy of a withheld record goes",
         _WITHHOLD,
         "take(web.same_as(key), SAME, key)",
         "pass",
-        "tests/packet/test_withhold.py"
+        "tests/packet/release/test_withhold.py"
         "::test_the_same_content_under_another_description_is_withheld_too",
     ),
     Mutant(
@@ -88,7 +88,7 @@ RELEASE = (
         _WITHHOLD,
         "take(web.equal_to(key), SAME, key)",
         "pass",
-        "tests/packet/test_withhold.py"
+        "tests/packet/release/test_withhold.py"
         "::test_a_copy_under_another_number_and_without_a_time_is_withheld_too",
     ),
     Mutant(
@@ -96,35 +96,35 @@ RELEASE = (
         _WITHHOLD,
         "take(web.notes_beside(key), notes.id, key)",
         "pass",
-        "tests/packet/test_withhold.py::test_notes_of_its_encounter_are_withheld",
+        "tests/packet/release/test_withhold.py::test_notes_of_its_encounter_are_withheld",
     ),
     Mutant(
         "release: a reference to a withheld record stays",
         "connector/packet/release/withheld.py",
         "if key := self._links.key(reference):\n                return key in self._keys",
         "if key := self._links.key(reference):\n                return False",
-        "tests/packet/test_cut.py::test_a_withheld_record_is_known_however_it_is_named",
+        "tests/packet/release/test_redact.py::test_a_withheld_record_is_known_however_it_is_named",
     ),
     Mutant(
         "release: a string that names a withheld record stays",
         "connector/packet/release/redact.py",
         "if name in OWN or not self._withheld.named_in(value):",
         "if True:",
-        "tests/packet/test_shadows.py::test_no_other_name_of_it_stands_anywhere",
+        "tests/packet/release/test_shadows.py::test_no_other_name_of_it_stands_anywhere",
     ),
     Mutant(
         "release: the headers of an Endpoint go",
         _SECRETS,
         'gone = [endpoint.pop(name, None) for name in ("header", "_header")]',
         "gone = []",
-        "tests/packet/test_secrets.py::test_an_endpoint_goes_without_address_and_header",
+        "tests/packet/record/test_endpoint_secrets.py::test_an_endpoint_goes_without_address_and_header",
     ),
     Mutant(
         "release: an address that opens something by itself goes",
         _SECRETS,
         "REPLACED if self._is_key(url[0], guess=guess) else url[0]",
         "url[0]",
-        "tests/packet/test_secrets.py::test_a_url_that_is_a_key_is_masked_in_any_element",
+        "tests/packet/record/test_endpoint_secrets.py::test_a_url_that_is_a_key_is_masked_in_any_element",
     ),
     Mutant(
         "release: test records go to production",

@@ -46,7 +46,7 @@ TOLD = (
         "connector/pull/search/totals.py",
         "if total is None or total <= found.entries:",
         "if True:",
-        "tests/pull/test_totals.py::test_a_page_cut_to_whole_json_is_a_gap_until_it_comes_whole",
+        "tests/pull/search/test_totals.py::test_a_page_cut_to_whole_json_is_a_gap_until_it_comes_whole",
     ),
     Mutant(
         "told: a refusal is filled by $everything",
@@ -75,7 +75,7 @@ TOLD = (
         "connector/packet/checklist/assess.py",
         "for kind in MENDABLE:\n        if broken",
         "for kind in ():\n        if broken",
-        "tests/packet/test_assess.py::test_a_gap_says_why_nothing_was_found",
+        "tests/packet/checklist/test_assess.py::test_a_gap_says_why_nothing_was_found",
     ),
     Mutant(
         "told: a gap leaves the exit code as it was",

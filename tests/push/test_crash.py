@@ -13,7 +13,7 @@ from connector.store.ledger.ledger import Ledger
 from tests import support
 from tests.push.conftest import dangling, doubled, one, writes
 from tests.push.packets import HANDLE, chart, open_desk, push_all, put_packet
-from tests.push.test_deliver import circle
+from tests.push.records.test_deliver import circle
 from tests.sandbox_parts import Sandbox
 
 CONTEXT = multiprocessing.get_context("forkserver")

@@ -9,7 +9,7 @@ from connector import push
 from connector.push import Desk
 from tests.push.conftest import one
 from tests.push.packets import chart, push_all
-from tests.push.test_taken_back import LATER, decided, letter
+from tests.push.takeback.test_taken_back import LATER, decided, letter
 from tests.relay import Asked, Relay
 from tests.sandbox_parts import Quirks, Sandbox
 

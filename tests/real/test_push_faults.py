@@ -11,7 +11,7 @@ from connector.errors import DestinationRefused, Waiting
 from connector.fhir.systems import TAG
 from tests.push.conftest import WHOLE
 from tests.push.packets import chart, open_desk, push_all, put_packet
-from tests.push.test_deliver import circle
+from tests.push.records.test_deliver import circle
 from tests.real.conftest import bad_line
 from tests.real.destination import Destination
 from tests.real.hapi_pair import HapiPair, empty

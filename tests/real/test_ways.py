@@ -17,8 +17,8 @@ from connector.errors import Waiting
 from connector.fhir.equality import Verdict, relation
 from connector.fhir.lossless import encode
 from connector.settings import Source
+from tests.pull.files.test_source import take
 from tests.pull.support import Pulled, pull, source, truth
-from tests.pull.test_files import take
 from tests.real.charts import SHARED, Chart, Resource, chart_files, key, read_chart
 from tests.real.ground_truth import record_differences
 from tests.real.hapi_pair import HapiPair, empty

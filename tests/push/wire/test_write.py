@@ -19,7 +19,7 @@ from connector.push.wire.response import by_entries
 from connector.push.wire.write import exchange, intend
 from tests.push.conftest import assert_whole, writes
 from tests.push.packets import NOW, chart, push_all
-from tests.push.test_deliver import circle
+from tests.push.records.test_deliver import circle
 from tests.sandbox_parts import Sandbox
 
 DeskOf = Callable[..., Desk]
