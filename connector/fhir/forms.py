@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Any
 
 from . import base64binary
+from .lossless import UndecodableError
 from .references import local_part
 
 # Elements of type dateTime or instant in R4 that do not end in DateTime or Instant. None of these
@@ -50,9 +51,13 @@ class Form(StrEnum):
 def plain(value: Any, base_url: str, forms: Collection[Form] = tuple(Form)) -> Any:
     """A decoded resource with each value of `forms` written in the one plain form.
 
-    `base_url`: of the server whose absolute references are its own.
+    `base_url`: of the server whose absolute references are its own. Raises `UndecodableError` for
+    what is nested too deeply to be walked.
     """
-    return _walk(value, "", "", _rules(base_url, forms))
+    try:
+        return _walk(value, "", "", _rules(base_url, forms))
+    except RecursionError:
+        raise UndecodableError("nested too deeply") from None
 
 
 _Rule = Callable[[str, str, str], str | None]  # element, the element around it, text

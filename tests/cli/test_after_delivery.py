@@ -1,7 +1,6 @@
 """After delivery: what would be withheld now is told, and single records are taken back."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -216,9 +215,10 @@ def test_one_record_is_taken_back(world: support.World) -> None:
     assert world.cli("audit", "verify").code == 0
 
 
+@pytest.mark.sweep
+@pytest.mark.deep
 def test_a_recall_of_one_record_killed_at_any_step_and_run_again(tmp_path: Path) -> None:
-    """Some steps; with CONNECTOR_EVERY_STEP=1 each one."""
-    stride = 1 if os.environ.get("CONNECTOR_EVERY_STEP") else 220
+    stride = 20 if support.EVERY_STEP else 220
     log, number, steps = tmp_path / "steps.txt", 0, [""]
     back = ("recall", "SO-1", "--record", "Condition/x", "--by", "R. Example")
     while number < len(steps):

@@ -83,6 +83,7 @@ def test_two_runs_of_one_case_one_works_one_exits_10(world: support.World) -> No
     assert len(world.there("Task")) == 1
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("write", ["conditional", "create", "put"])
 @pytest.mark.parametrize("whose", ["one patient", "two patients"])
 def test_two_cases_at_once_double_nothing(world: support.World, write: str, whose: str) -> None:

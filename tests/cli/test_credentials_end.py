@@ -74,6 +74,7 @@ def assert_arrived(world: support.World, ran: support.Ran, undisturbed: Any) -> 
     assert receipt(world) == undisturbed
 
 
+@pytest.mark.deep
 def test_a_token_that_ends_is_renewed_before_it_does(tmp_path: Path, undisturbed: Any) -> None:
     with guarded(tmp_path, expires_in_s=6) as world:
         slow = Fault("delay", path=TRANSACTIONS, method="POST", seconds=0.7)

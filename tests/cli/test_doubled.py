@@ -112,6 +112,7 @@ def test_doubles_are_found_and_taken_away(doubled: support.World) -> None:
     assert [task["status"] for task in doubled.there("Task")] == ["requested"]
 
 
+@pytest.mark.deep
 def test_a_copy_that_somebody_worked_on_stays(doubled: support.World) -> None:
     receipt = doubled.cli("show", "SO-1", "--json").json
     [copy] = [p for p in doubled.there("Patient") if f"Patient/{p['id']}" != receipt["patient"]]
@@ -132,6 +133,7 @@ def remove(world: support.World) -> support.Ran:
     return world.cli("resolve", "SO-1", "--choose", "-", "--by", "A. Person", stdin="remove\n")
 
 
+@pytest.mark.deep
 def test_a_copy_that_their_record_refers_to_stays(doubled: support.World) -> None:
     receipt = doubled.cli("show", "SO-1", "--json").json
     [copy] = [p for p in doubled.there("Patient") if f"Patient/{p['id']}" != receipt["patient"]]
@@ -151,6 +153,7 @@ def test_a_copy_that_their_record_refers_to_stays(doubled: support.World) -> Non
     assert doubled.cli("resolve", "SO-1", "--choose", "-", stdin="keep\n").code in (3, 4)
 
 
+@pytest.mark.deep
 def test_where_nobody_says_what_refers_to_a_copy_it_stays(doubled: support.World) -> None:
     assert doubled.cli("verify", "SO-1").code == 5
     before = twice(doubled)

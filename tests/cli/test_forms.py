@@ -109,6 +109,7 @@ def unversioned(resource: Any) -> Any:
     return json.loads(text)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("shown", "headers", "way", "notes"),
     [

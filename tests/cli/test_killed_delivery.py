@@ -111,6 +111,7 @@ def fresh(world: support.World, number: int, way: str, write: str) -> Path:
     return world.folder / "request.yaml"
 
 
+@pytest.mark.deep
 @pytest.mark.sweep
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("way", "write", "first", "stride"), SWEEPS)

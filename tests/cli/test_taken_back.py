@@ -299,6 +299,7 @@ def test_every_way_of_writing_takes_back(tmp_path: Path, way: str, write: str) -
         assert world.there() == []
 
 
+@pytest.mark.deep
 @pytest.mark.sweep
 @pytest.mark.parametrize("how", ["cancel", "recall"])
 def test_killed_at_any_step_and_run_on(tmp_path: Path, how: Literal["cancel", "recall"]) -> None:

@@ -275,6 +275,7 @@ def test_what_they_deleted_never_rises_again(world: support.World) -> None:
     assert world.cli("verify", "SO-1").code == SPARSE
 
 
+@pytest.mark.deep
 def test_what_is_gone_at_the_source_is_told_once_and_stays(world: support.World) -> None:
     request = world.request()
     transfer(world, request)
@@ -292,6 +293,7 @@ def test_what_is_gone_at_the_source_is_told_once_and_stays(world: support.World)
     assert about(letters(world)[1]) == [place(the_lab(world, "new"))]
 
 
+@pytest.mark.deep
 def test_an_edited_request_is_an_update(world: support.World) -> None:
     request = world.request(meeting={"start": "2098-01-01T10:00:00Z"})
     transfer(world, request)
@@ -317,6 +319,7 @@ def test_an_edited_request_is_an_update(world: support.World) -> None:
     assert world.cli("verify", "SO-1").code == SPARSE
 
 
+@pytest.mark.deep
 def test_an_edit_that_comes_while_a_packet_is_on_its_way_waits_for_it(
     world: support.World,
 ) -> None:
@@ -336,6 +339,7 @@ def test_another_patient_there_is_no_edit(world: support.World) -> None:
     assert "destination_patient" in told.err
 
 
+@pytest.mark.deep
 def test_a_document_that_comes_late_is_an_update(world: support.World) -> None:
     request = world.request()
     transfer(world, request)
@@ -349,6 +353,7 @@ def test_a_document_that_comes_late_is_an_update(world: support.World) -> None:
     assert document in listed(summary(world))
 
 
+@pytest.mark.deep
 def test_an_update_needs_its_own_approval(world: support.World) -> None:
     world.configure(release="manual")
     request = world.request()
@@ -379,6 +384,7 @@ def test_nothing_more_is_sent_where_they_have_ended_it(world: support.World, sta
     assert labs(world, "new") == []
 
 
+@pytest.mark.deep
 def test_sync_brings_what_is_new_only_when_asked(world: support.World) -> None:
     world.request("requests/a.yaml")
     assert world.cli("sync", "requests").code == SPARSE
@@ -389,6 +395,7 @@ def test_sync_brings_what_is_new_only_when_asked(world: support.World) -> None:
     assert len(labs(world, "new")) == len(letters(world)) == 1
 
 
+@pytest.mark.deep
 def test_a_second_case_of_the_patient_meets_what_an_update_brought(world: support.World) -> None:
     request = world.request()
     transfer(world, request)

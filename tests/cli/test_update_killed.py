@@ -57,6 +57,7 @@ def told(world: support.World, number: int, was: list[Resource]) -> Path:
 
 
 # In parts, so that they can run side by side.
+@pytest.mark.deep
 @pytest.mark.sweep
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("part", range(PARTS))

@@ -33,12 +33,14 @@ def test_the_demo_arrives_whole(tmp_path: Path) -> None:
     assert connector(tmp_path, "demo").code == 0  # its own folder is made anew
 
 
+@pytest.mark.deep
 def test_the_demo_asks_no_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody answers there
     assert connector(tmp_path, "demo").code == 0
 
 
+@pytest.mark.deep
 def test_the_incomplete_demo_says_what_to_obtain_from_whom(tmp_path: Path) -> None:
     ran = connector(tmp_path, "demo", "--incomplete")
     assert ran.code == 3

@@ -9,7 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from connector.fhir.equality import OTHER_BASE, Relation, Verdict, relation
-from connector.fhir.lossless import encode
+from connector.fhir.forms import plain
+from connector.fhir.lossless import UndecodableError, encode
 
 BASE = "https://outside.example/fhir"
 EQUAL, FORM, DIFFERS = Verdict.EQUAL, Verdict.FORM_CHANGED, Verdict.DIFFERS
@@ -229,3 +230,11 @@ def test_whatever_stands_where_meta_or_anything_else_should(meta: Any, rest: Any
     odd = encode({"resourceType": "X", "meta": meta, "data": rest, "text": {"div": rest}})
     assert relation(encode(sent), odd, BASE).verdict is DIFFERS
     relation(odd, odd, BASE)
+
+
+def test_what_is_nested_too_deeply_is_said_so() -> None:
+    deep: Any = "x"
+    for _ in range(5000):
+        deep = {"extension": [deep]}
+    with pytest.raises(UndecodableError):
+        plain(deep, BASE)
