@@ -49,7 +49,8 @@ def resolve(desk: Desk) -> None:
 def check_again(desk: Desk) -> None:
     """Read and compare the destination's Patient as it is now, if it stands there yet.
 
-    Before records are sent, announced or cancelled, and by `verify`: records can be merged, closed or corrected at any moment.
+    Before records are sent, announced or cancelled, and by `verify`: records can be merged, closed
+    or corrected at any moment.
     Raises `Held` (`identity`).
     """
     own = desk.patient()
