@@ -6,7 +6,7 @@ PARALLEL := -n auto --dist worksteal
 help:
 	@echo "make demo          a transfer between two embedded FHIR servers, start to receipt"
 	@echo "make test          style, types, layers and the quick tests"
-	@echo "make test-deep     what takes long, and runs killed at every step"
+	@echo "make test-deep     what takes long, and runs killed at many steps"
 	@echo "make mutants       the program with one named fault at a time: each has to be noticed"
 	@echo "make test-install  wheel, sdist and editable install, each in an empty environment"
 	@echo "make soak          deliveries killed at random steps over a bad line, for ten minutes"
@@ -26,9 +26,9 @@ test: setup
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pytest $(PARALLEL) -m "not deep" --durations=10
 
-# What takes long, and runs killed at every step (`make test` takes one in so many).
+# What takes long, and runs killed at many steps. STEPS=all make test-deep: at every one.
 test-deep: setup
-	CONNECTOR_EVERY_STEP=1 $(PYTHON) -m pytest $(PARALLEL) --timeout=1800 -m "deep or sweep" --durations=10
+	CONNECTOR_STEPS=$(or $(STEPS),many) $(PYTHON) -m pytest $(PARALLEL) --timeout=1800 -m "deep or sweep" --durations=10
 
 # WORD="sync late" make mutants: only those in whose name one of the words stands.
 mutants: setup

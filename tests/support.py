@@ -39,8 +39,14 @@ STEPS = (
 )
 
 
-# `make test-deep` takes each step of a sweep; `make test` one in so many.
-EVERY_STEP = bool(os.environ.get("CONNECTOR_EVERY_STEP"))
+_STEPS = os.environ.get("CONNECTOR_STEPS", "few")
+
+
+def stride(few: int, many: int) -> int:
+    """Of the steps of a sweep one in `few` is taken by `make test`, one in `many` by
+    `make test-deep`, and each one by `STEPS=all make test-deep`.
+    """
+    return {"few": few, "many": many, "all": 1}[_STEPS]
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,7 @@ def test_one_record_is_taken_back(world: support.World) -> None:
 @pytest.mark.sweep
 @pytest.mark.deep
 def test_a_recall_of_one_record_killed_at_any_step_and_run_again(tmp_path: Path) -> None:
-    stride = 20 if support.EVERY_STEP else 220
+    stride = support.stride(220, 40)
     log, number, steps = tmp_path / "steps.txt", 0, [""]
     back = ("recall", "SO-1", "--record", "Condition/x", "--by", "R. Example")
     while number < len(steps):

@@ -15,8 +15,8 @@ TYPES = (
     "ServiceRequest", "Task", "Composition", "Provenance", "Device", "PractitionerRole", "Consent",
 )  # fmt: skip
 QUIRKS = Quirks(types=frozenset(TYPES))
-STRIDE = 1 if support.EVERY_STEP else 41
-PARTS = 4 if support.EVERY_STEP else 1
+STRIDE = support.stride(41, 2)
+PARTS = 1 if STRIDE == 41 else 4
 
 
 @pytest.fixture

@@ -28,9 +28,7 @@ SWEEPS = [
     ("single", "put", 0, 13),
     ("single", "create", 0, 13),
 ]
-if not support.EVERY_STEP:
-    SWEEPS = SWEEPS[3::3]
-STRIDE = 1 if support.EVERY_STEP else 7
+STRIDE = support.stride(29, 3)
 LIMITS = 'bundle = { kind = "transaction", max_entries = 4, max_megabytes = 0.02 }'
 REFUSED = "not taken here"
 THERE = {

@@ -15,7 +15,7 @@ from tests.cli.test_message import TELECOM
 from tests.push.conftest import doubled
 from tests.sandbox_parts import Quirks
 
-STRIDE = 1 if support.EVERY_STEP else 41
+STRIDE = support.stride(41, 7)
 
 
 def once_by_tag(world: support.World) -> bool:

@@ -303,7 +303,7 @@ def test_every_way_of_writing_takes_back(tmp_path: Path, way: str, write: str) -
 @pytest.mark.sweep
 @pytest.mark.parametrize("how", ["cancel", "recall"])
 def test_killed_at_any_step_and_run_on(tmp_path: Path, how: Literal["cancel", "recall"]) -> None:
-    stride = 1 if support.EVERY_STEP else 41
+    stride = support.stride(41, 5)
     log, number = tmp_path / "steps.txt", 0
     steps = [""]
     while number < len(steps):

@@ -10,10 +10,11 @@ import pytest
 from connector.store.ledger.ledger import Ledger
 from tests import support
 from tests.cli.ends import content, unanswered
-from tests.cli.test_killed import PARTS, STRIDE, TYPES
+from tests.cli.test_killed import TYPES
 from tests.sandbox_parts import Quirks, Sandbox
 
 Resource = dict[str, Any]
+STRIDE, PARTS = support.stride(41, 7), 2
 QUIRKS = Quirks(types=frozenset({*TYPES, "Communication"}))
 
 

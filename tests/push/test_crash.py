@@ -21,11 +21,11 @@ CONTEXT = multiprocessing.get_context("forkserver")
 
 # Write strategy and way of each sweep, and which of its steps: every one of the usual way.
 SWEEPS = [
-    ("conditional", "transaction", 1 if support.EVERY_STEP else 29),
-    ("put", "transaction", 11 if support.EVERY_STEP else 61),
-    ("create", "transaction", 11 if support.EVERY_STEP else 61),
-    ("conditional", "batch", 17 if support.EVERY_STEP else 61),
-    ("conditional", "single", 23 if support.EVERY_STEP else 97),
+    ("conditional", "transaction", support.stride(29, 3)),
+    ("put", "transaction", support.stride(61, 11)),
+    ("create", "transaction", support.stride(61, 11)),
+    ("conditional", "batch", support.stride(61, 17)),
+    ("conditional", "single", support.stride(97, 23)),
 ]
 
 
