@@ -1,6 +1,9 @@
-"""Derived ids: the same record of the same source has the same id in every packet."""
+"""Ids as R4 has them, and derived ones: one record of one source has the same in every packet."""
 
+import re
 import uuid
+
+FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # datatypes.html#id
 
 
 def derived_id(source_id: uuid.UUID, resource_type: str, resource_id: str) -> str:

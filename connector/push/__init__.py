@@ -1,7 +1,8 @@
 """The packet's way to the destination: who the patient is there, deliver, read back, announce.
 
-Laws of this room (docs/architecture.md): never the wrong patient, never twice, never half, never
-over the receiver's work, never silently. Every step can run again, alone, after a crash.
+In: the packet in the case file, and a destination. Out: what stands there, a receipt, a row of the
+log for each write. Never the wrong patient, never twice, never half, never over the receiver's
+work, never silently. Every step can run again, alone, after a crash.
 """
 
 from . import unknown_outcome

@@ -3,5 +3,5 @@
 In: one record's bytes and the rules in force. Out: the packet form (derived id, references
 `Type/<derived id>`) and a note of each change. Everything outside the changed spans is equal byte
 for byte; a rule that decodes loses no digit. Never the wrong patient: a record without a literal
-subject gets that of the case, a foreign one keeps its identifier.
+subject gets that of the case; a reference to a record that stays home becomes an identifier.
 """

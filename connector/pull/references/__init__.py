@@ -1,6 +1,6 @@
 """What the chart's records refer to, brought until nothing new comes.
 
-In: references as written. Out: each had, or a gap with its reason. Never the wrong patient: what
-is referred to by a record is held against the patient as everything else is, and a record of
-another patient's encounter goes out again.
+In: references as written. Out: for each its record, or a gap with its reason. Never the wrong
+patient: what is referred to by a record is compared with the patient as everything else is, and a
+record of another patient's encounter is taken out of the chart again.
 """

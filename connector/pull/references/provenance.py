@@ -8,6 +8,7 @@ none for records that came by `$everything` or by reference. This way works afte
 
 from urllib.parse import parse_qs, urlencode
 
+from ...fhir.ids import FHIR_ID
 from ...store.pulled import chart, records
 from ...store.pulled.chart import Query
 from ..context import Pull
@@ -36,7 +37,12 @@ def add_queries(pull: Pull) -> bool:
         return False
     batches = [q for q in chart.queries(pull.case) if q.key.startswith("Provenance?")]
     asked = {t for q in batches for t in _targets(q)}
-    fresh = [key for key in records.keys(pull.case, without=DIRECTORY) if key not in asked]
+    fresh = [
+        key
+        for key in records.keys(pull.case, without=DIRECTORY)
+        # An id that R4 does not allow may hold what separates targets: it would be asked for ever.
+        if key not in asked and FHIR_ID.fullmatch(key.partition("/")[2])
+    ]
     size = pull.source.at_once(_BATCH, _TARGET_LENGTH)
     chart.add_queries(
         pull.case,

@@ -1,9 +1,9 @@
 """Those at the destination who may be the patient, read and compared. Nothing here decides."""
 
-import re
 from typing import Any, NamedTuple
 
 from ...errors import Held
+from ...fhir.ids import FHIR_ID
 from ...fhir.lossless import decode
 from ...store.mapped import packet
 from ...store.sent import delivery
@@ -12,7 +12,6 @@ from ..wire.find import read, tags_of
 from .demographics import different_person, out_of_use, same_demographics
 from .identifiers import contradictions
 
-FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # R4 datatypes.html#id
 CHOOSE = (
     "`connector resolve CASE` shows the records side by side and takes the right one; or have the"
     " wrong one corrected and run again."

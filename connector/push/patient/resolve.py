@@ -11,13 +11,14 @@ from typing import Any
 
 from ...errors import DestinationRefused, Held
 from ...fhir import capability
+from ...fhir.ids import FHIR_ID
 from ...fhir.lossless import decode
 from ...store.mapped import packet
 from ...store.sent import delivery
 from ..session import Desk, at_destination, key_of, parts, way_of
 from ..wire.find import read, tags_of
 from . import choice
-from .candidates import CHOOSE, FHIR_ID, Candidate, Judged, judge, may_create, settled
+from .candidates import CHOOSE, Candidate, Judged, judge, may_create, settled
 from .match_operation import WEIGHT_MIN, weight
 from .search import asks_match, carriers, gather
 
@@ -49,7 +50,8 @@ def resolve(desk: Desk) -> None:
 def check_again(desk: Desk) -> None:
     """Read and compare the destination's Patient as it is now, if it stands there yet.
 
-    Before every write and by `verify`: records can be merged, closed or corrected at any moment.
+    Before records are sent, announced or cancelled, and by `verify`: records can be merged, closed
+    or corrected at any moment.
     Raises `Held` (`identity`).
     """
     own = desk.patient()

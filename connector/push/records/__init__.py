@@ -1,7 +1,7 @@
 """Record by record: sent, read back, announced, brought up to date.
 
 In: the packet's entries, the limits of one write, what stands there already. Out: for each entry a
-place, a version and how it was found there, or the destination's refusal; in the end one
+place, a version and the result of comparing it, or the destination's refusal; in the end one
 announcement.
 
 Never half: records first, ServiceRequest and Task as drafts, read back, and then one last write

@@ -5,5 +5,5 @@ what became of it, and what is left for people to do.
 
 Never over the receiver's work: only what stands in the version that our last write made is changed
 or deleted; a Task they took up is asked to stop, not stopped. Never silent: what remains holds the
-case. What refers to others goes first.
+case open. A record goes before those that it refers to, so that nothing dangles meanwhile.
 """

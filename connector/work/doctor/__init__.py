@@ -1,4 +1,7 @@
-"""Check both ends before anything is needed of them. Reads only; asks for no patient's data."""
+"""Check both ends before anything is needed of them. Asks for no patient's data.
+
+Reads only, but for `--write-test`, which writes resources of its own and deletes them.
+"""
 
 from ...config import Config, same_environment, two_ends
 from ...errors import Exit, UsageError

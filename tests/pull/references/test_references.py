@@ -146,3 +146,14 @@ def test_many_references_take_few_requests(tmp_path: Path) -> None:
         asked = [r for r in server.requests if "/Practitioner" in r.path]
     assert len(pulled.records) == 122
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize("odd", ["a,b", "a b", "a&b", "ä", "a+b", "x" * 65])
+def test_what_was_said_of_a_record_with_an_odd_id_is_not_asked_for_ever(
+    tmp_path: Path, odd: str
+) -> None:
+    with small(condition("c"), condition(odd)) as server:
+        pulled = pull(tmp_path, source(server.base_url), id="pat")
+        asked = [request for request in server.requests if "Provenance" in request.path]
+    assert {"Condition/c", f"Condition/{odd}"} <= set(pulled.records)
+    assert len(asked) == 1
