@@ -1,6 +1,8 @@
 """A packet that travels as one FHIR document: created once, read back, compared entry by entry."""
 
 import json
+import sqlite3
+from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,18 @@ def test_a_server_error_after_it_was_stored_is_no_second_one(document: support.W
         document.destination.add_fault(Fault(kind, "/fhir/Bundle$", "POST", times=1))
     assert sent(document)["state"] == "verified"
     stands(document)
+
+
+def test_the_ledger_says_what_became_of_one_put_off(document: support.World) -> None:
+    later = Fault(
+        "status", "/fhir/Bundle$", "POST", status=429, headers={"Retry-After": "7200"}, times=1
+    )
+    document.destination.add_fault(later)
+    assert sent(document)["state"] == "waiting"
+    assert sent(document)["state"] == "verified"
+    with closing(sqlite3.connect(document.store / "ledger.db")) as ledger:
+        rows = ledger.execute("SELECT status, outcome FROM ledger_write ORDER BY write_no")
+        assert rows.fetchall() == [(429, "settled by reading"), (200, "done")]
 
 
 def test_what_is_too_large_stays_here_and_may_be_mended(document: support.World) -> None:

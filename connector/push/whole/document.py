@@ -36,8 +36,8 @@ def settle(desk: Desk, document: Whole, now: str) -> bool:
     Sets and raises what `deliver` does.
     """
     with at_destination():
-        write.settle(desk, None if desk.reads else "to be sent again")
         place = _find(desk, document.identifier)
+        write.settle(desk, "settled by reading" if desk.reads else "to be sent again")
     if place is not None:
         _arrived(desk, document, place, now)
     return place is not None
