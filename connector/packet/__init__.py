@@ -1,4 +1,4 @@
-"""The map step: assess, select, withhold, author. See `map_case` and mappings/README.md.
+"""The map step: withhold, assess, select, author. See `map_case` and mappings/README.md.
 
 In: the chart and gaps of the case file, the request, the mapping set, `as_of`. Out: the packet, its
 hash, and a decision for every record: pulled = selected + not selected + withheld + entered in

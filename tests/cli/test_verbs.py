@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from connector.cli import _VERBS
 from tests import support
 from tests.sandbox_parts import Fault, Quirks, Sandbox
 
@@ -124,6 +125,15 @@ def test_try_needs_no_file_and_goes_on_with_the_same_case(world: support.World) 
     assert world.cli(*arguments).json["case"] == first.json["case"]
     assert not world.destination.requests
     assert world.cli("try", "ftp://x", world.destination_url, *arguments[3:]).code == 2
+
+
+@pytest.mark.deep
+def test_each_verb_starts_in_an_interpreter_of_its_own(tmp_path: Path) -> None:
+    """`Site.cli` finds all modules loaded: what one verb imports first is seen only here."""
+    for verb in _VERBS:
+        command = [sys.executable, "-m", "connector", verb, "--help"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), verb
 
 
 @pytest.mark.parametrize("arguments", [["-h"], ["--version"], ["transfer", "--help"]])
