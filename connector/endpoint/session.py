@@ -267,10 +267,10 @@ class Endpoint:
         """One exchange; a second one with a new token when the server refuses the first (401)."""
         if asked.origin != self._origin:
             return self._send(asked, NoAuth())
-        for _ in range(2):
+        for again in (False, True):
             auth = self._sign_in.credentials()
             answer = self._send(asked, auth)
-            if not self._sign_in.heard(auth, answer.status):
+            if not self._sign_in.heard(auth, answer.status, again):
                 break
         return answer
 

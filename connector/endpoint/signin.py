@@ -25,8 +25,11 @@ class SignIn(Protocol):
     def grant(self) -> Grant | None:
         """What the token allows; None where there is none to ask. Raises as `credentials`."""
 
-    def heard(self, used: AuthBase, status: int) -> bool:
-        """Told each answer's status: whether to ask again, because new credentials may help."""
+    def heard(self, used: AuthBase, status: int, again: bool) -> bool:
+        """Told each answer's status: whether to ask again, because new credentials may help.
+
+        `again`: it is the second answer to the same request.
+        """
 
 
 class _Standing:
@@ -43,7 +46,7 @@ class _Standing:
     def grant(self) -> Grant | None:
         return None
 
-    def heard(self, used: AuthBase, status: int) -> bool:  # noqa: ARG002
+    def heard(self, used: AuthBase, status: int, again: bool) -> bool:  # noqa: ARG002
         return False
 
 

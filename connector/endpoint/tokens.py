@@ -101,7 +101,7 @@ class Tokens:
         self._limits = Limits(settings.attempts, settings.backoff_s, settings.wait_max_s)
         self._lock = threading.Lock()
         self._token: _Token | None = None
-        self._refused = 0  # tokens in a row that the server refused, none of them once accepted
+        self._refused = False  # the token in hand, and the one before it, for the same request
         self._discovered: _Discovered | None = None
         self._prove = self._by_key() if settings.auth.type == "smart" else self._by_secret()
 
@@ -113,21 +113,24 @@ class Tokens:
         """What the token in hand allows. Raises `SignInFailed` or `Waiting`."""
         return self._current().grant
 
-    def heard(self, used: AuthBase, status: int) -> bool:
+    def heard(self, used: AuthBase, status: int, again: bool) -> bool:
         """After the server answered `status` to `used`: whether to ask again with another token.
 
-        One new token for one that is refused; a second one in a row would not help either.
+        `again`: this request was refused with another token before; a third would not help, nor
+        would it help any other request until a token is accepted.
         """
         with self._lock:
             in_hand = self._token is not None and self._token.bearer is used
             if status != 401:
-                self._refused = 0 if in_hand else self._refused
+                self._refused = self._refused and not in_hand
+                return False
+            if again:
+                self._refused = self._refused or in_hand
                 return False
             if not in_hand:
                 return True  # another thread was faster
             if self._refused:
                 return False
-            self._refused += 1
             self._token = None
             return True
 

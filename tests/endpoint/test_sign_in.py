@@ -382,3 +382,15 @@ def test_a_key_that_cannot_sign_is_told_without_its_text(site: Site, tmp_path: P
         with pytest.raises(UsageError, match=words) as caught:
             site.endpoint(site.auth(private_key={"file": str(tmp_path / "bad.pem")}))
         assert "s3cret" not in str(caught.value)
+
+
+def test_each_request_may_meet_a_token_that_has_just_ended(serve: Serve, site: Site) -> None:
+    """Two requests side by side, each refused once, neither answered yet: both go on."""
+    tokens = Reply(200, b'{"access_token": "t", "token_type": "bearer"}')
+    auth = site.auth(token_url=f"{serve(tokens).origin}/t", scopes=["system/*.rs"])
+    sign_in = endpoint(serve(), auth=auth)._sign_in
+    first = sign_in.credentials()
+    assert sign_in.heard(first, 401, again=False)
+    second = sign_in.credentials()
+    assert sign_in.heard(second, 401, again=False)
+    assert sign_in.credentials() not in (first, second)
