@@ -1,7 +1,7 @@
 """How a packet travels: one channel for each kind of destination, chosen once, from one table.
 
-A further kind is its name in `settings.py`, a module of `push/` that sends it by the write cycle,
-and a class here with its line in `CHANNELS`.
+A further kind is its name in `settings/destination.py`, a module of `push/` that sends it by the
+write cycle, and a class here with its line in `CHANNELS`.
 """
 
 from abc import ABC, abstractmethod

@@ -68,7 +68,7 @@ WRITE = (
     ),
     Mutant(
         "write: a process that was overtaken writes",
-        "connector/store/ledger/ledger.py",
+        "connector/store/ledger/cases.py",
         "if db.execute(query).scalar() != fence:",
         "if False:",
         "tests/store/test_ledger.py::test_an_overtaken_writer_can_do_nothing_more",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ...request import Model, Text
+from ...model import Model, Text
 
 AS_OF = "2026-01-01T00:00:00Z"
 NOTHING = "none"  # no rule of the file means the record

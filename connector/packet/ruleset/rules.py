@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, Field, model_validator
 
 from ...errors import UsageError
-from ...request import Model, Text, Token
+from ...model import Model, Text, Token
 from .examples import ItemExample, OrderExample, RuleExample, StatusExample, TemplateExample
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 from ...config import ReceiptSettings
 from ...keys import SigningKey, read
-from ...request import Model
+from ...model import Model
 from ...settings import Kind
 from ...signature import sign
 from ...store.mapped import packet

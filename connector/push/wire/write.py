@@ -16,7 +16,7 @@ from ...failpoint import reach
 from ...fhir.bundle import Write, transaction
 from ...fhir.lossless import sha256
 from ...store.audit.disclosures import Event
-from ...store.ledger.ledger import EXPORT
+from ...store.ledger.writes import EXPORT
 from ...store.mapped import packet
 from ...store.sent import delivery
 from ..evidence import audit_event, disclosure
