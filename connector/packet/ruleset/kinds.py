@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from ...request import Model, Text
+from ...model import Model, Text
 from .examples import KindExample
 from .rules import File
 
