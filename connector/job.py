@@ -95,7 +95,7 @@ def prepare(
 
 
 @contextmanager
-def at_work(job: Job, *, lost: bool = False) -> Iterator[push.Desk]:
+def at_work(job: Job, *, lost: bool = False) -> Iterator[push.Session]:
     """The case file and the ledger, with this process as the case's one writer.
 
     `lost`: its file may be missing though the ledger says how it ended.
@@ -112,7 +112,7 @@ def at_work(job: Job, *, lost: bool = False) -> Iterator[push.Desk]:
             case.take(fence)
             if job.file is not None:
                 case.state.request_file = str(job.file.absolute())
-            yield push.Desk(
+            yield push.Session(
                 case=case,
                 ledger=ledger,
                 handle=job.handle,

@@ -166,7 +166,7 @@ RELEASE = (
     Mutant(
         "release: another packet is approved than the one that was seen",
         "connector/transfer.py",
-        "if desk.case.state.packet_hash != digest:",
+        "if session.case.state.packet_hash != digest:",
         "if False:",
         "tests/cli/test_transfer.py::test_a_dry_run_sends_nothing_and_shows_the_hash_to_approve",
     ),
