@@ -39,6 +39,12 @@ class RuleExample(_Record):
     found: Text = Field(alias="is")
 
 
+class KindExample(_Record):
+    """A record and its kinds, each with how it is known: `[ecg by code, heart-test by code]`."""
+
+    found: tuple[Text, ...] | Literal["none"] = Field(alias="is")
+
+
 class OrderExample(Model):
     """Sections, or the records of one section, in the order in which they come."""
 
