@@ -59,7 +59,7 @@ def ours(site: Site, store: str) -> tuple[list[Measure], Writes]:
     ledger = Ledger(f"sqlite:///{config.store.path}/ledger.db", config.store.path / "ledger.key")
     with CaseFile.open(job.folder) as case:
         ids = str(job.source.id), str(job.destination.id)
-        desk = push.Desk(
+        session = push.Session(
             case=case,
             ledger=ledger,
             handle=job.handle,
@@ -71,10 +71,10 @@ def ours(site: Site, store: str) -> tuple[list[Measure], Writes]:
             operator="benchmark",
         )
         steps: Sequence[Callable[[], None]] = (
-            partial(push.resolve, desk),
-            partial(push.deliver, desk),
-            partial(push.read_back, desk),
-            partial(push.announce, desk, _NOW),
+            partial(push.resolve, session),
+            partial(push.deliver, session),
+            partial(push.read_back, session),
+            partial(push.announce, session, _NOW),
         )
         taken, wires = zip(*(measured(step) for step in steps), strict=True)
         places = delivery.id_map(case)

@@ -13,8 +13,8 @@ from . import packet, regularfile, transfer
 from .errors import UsageError
 from .instant import instant
 from .job import Job, stated
+from .model import unreadable
 from .ours import must_not_be_ours
-from .request import unreadable
 from .store.case.casefile import CaseFile
 from .store.mapped import answers
 from .store.private import private_folder

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from .errors import Exit, precedence
-from .request import Model
+from .model import Model
 
 
 class State(StrEnum):

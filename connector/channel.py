@@ -1,7 +1,7 @@
 """How a packet travels: one channel for each kind of destination, chosen once, from one table.
 
-A further kind is its name in `settings.py`, a module of `push/` that sends it by the write cycle,
-and a class here with its line in `CHANNELS`.
+A further kind is its name in `settings/destination.py`, a module of `push/` that sends it by the
+write cycle, and a class here with its line in `CHANNELS`.
 """
 
 from abc import ABC, abstractmethod
@@ -26,8 +26,8 @@ class Channel(ABC):
 
     asks_patient = True  # whether it is resolved who the patient is there, before anything leaves
 
-    def __init__(self, job: Job, desk: push.Desk) -> None:
-        self.job, self.desk = job, desk
+    def __init__(self, job: Job, session: push.Session) -> None:
+        self.job, self.session = job, session
 
     @property
     def now(self) -> str:
@@ -68,60 +68,60 @@ class Records(Channel):
         return False  # record by record, as `put` goes on from what the rows say
 
     def put(self) -> None:
-        desk, progress, now = self.desk, self.job.progress, self.now
-        again = update.opened(desk.case) is not None
+        session, progress, now = self.session, self.job.progress, self.now
+        again = update.opened(session.case) is not None
         if again:
-            push.catch_up(desk, progress)
-        push.deliver(desk, progress)
+            push.catch_up(session, progress)
+        push.deliver(session, progress)
         if again:
-            push.refresh(desk)
-        if desk.reads:
-            push.read_back(desk, progress)
+            push.refresh(session)
+        if session.reads:
+            push.read_back(session, progress)
         else:
-            push.write_only.accept(desk)
-        transitions.enter(desk.case, State.DELIVERED)
-        announce = push.announce if desk.reads else push.write_only.announce
-        announce(desk, now)
+            push.write_only.accept(session)
+        transitions.enter(session.case, State.DELIVERED)
+        announce = push.announce if session.reads else push.write_only.announce
+        announce(session, now)
 
     def verify(self) -> None:
-        push.verify(self.desk, self.job.progress)
+        push.verify(self.session, self.job.progress)
 
     def remove(self, at: str, *, only_look: bool = False) -> list[Recalled]:
-        if not self.desk.reads:
-            return _remove(self.desk, push.recall_whole.unread, only_look)
+        if not self.session.reads:
+            return _remove(self.session, push.recall_whole.unread, only_look)
         if only_look:
-            return push.look(self.desk)
-        return push.recall(self.desk, at, self.job.progress)
+            return push.look(self.session)
+        return push.recall(self.session, at, self.job.progress)
 
 
 class Document(Channel):
     """One Bundle of type document, created and read back whole."""
 
     def ready(self) -> None:
-        self._whole = push.bundle.gather(self.desk, packet.render(self.desk.case, "document"))
+        self._whole = push.bundle.gather(self.session, packet.render(self.session.case, "document"))
 
     def settle(self) -> bool:
-        return push.document.settle(self.desk, self._whole, self.now)
+        return push.document.settle(self.session, self._whole, self.now)
 
     def put(self) -> None:
-        push.document.deliver(self.desk, self._whole, self.now)
+        push.document.deliver(self.session, self._whole, self.now)
 
     def verify(self) -> None:
         self.ready()
-        push.document.verify(self.desk, self._whole)
+        push.document.verify(self.session, self._whole)
 
     def remove(self, at: str, *, only_look: bool = False) -> list[Recalled]:  # noqa: ARG002
-        return _remove(self.desk, push.recall_whole.document_of, only_look)
+        return _remove(self.session, push.recall_whole.document_of, only_look)
 
 
 class Message(Channel):
     """One Bundle of type message to $process-message."""
 
     def ready(self) -> None:
-        desk = self.desk
-        message = push.bundle.gather(desk, packet.render(desk.case, "message"))
-        cache_min = push.message.ready(desk, message)
-        self._sending = push.message.Sending(desk, message, cache_min, self.job.clock)
+        session = self.session
+        message = push.bundle.gather(session, packet.render(session.case, "message"))
+        cache_min = push.message.ready(session, message)
+        self._sending = push.message.Sending(session, message, cache_min, self.job.clock)
 
     def settle(self) -> bool:
         return self._sending.has_arrived()
@@ -133,7 +133,7 @@ class Message(Channel):
         """Nothing of it need be readable."""
 
     def remove(self, at: str, *, only_look: bool = False) -> list[Recalled]:  # noqa: ARG002
-        return _remove(self.desk, push.recall_whole.message_of, only_look)
+        return _remove(self.session, push.recall_whole.message_of, only_look)
 
 
 class Folder(Channel):
@@ -145,24 +145,24 @@ class Folder(Channel):
         """Nothing that is not known before."""
 
     def settle(self) -> bool:
-        self._file = push.folder.File(self.desk)
+        self._file = push.folder.File(self.session)
         return self._file.was_put(self.now)
 
     def put(self) -> None:
-        case = self.desk.case
+        case = self.session.case
         document = partial(packet.render, case, "document")
         self._file.put(partial(packet.write, case, "files"), document, self.now)
 
     def verify(self) -> None:
-        push.folder.verify(self.desk)
+        push.folder.verify(self.session)
 
     def remove(self, at: str, *, only_look: bool = False) -> list[Recalled]:  # noqa: ARG002
-        return _remove(self.desk, push.recall_whole.file_of, only_look)
+        return _remove(self.session, push.recall_whole.file_of, only_look)
 
 
-def _remove(desk: push.Desk, fates: Any, only_look: bool) -> list[Recalled]:
+def _remove(session: push.Session, fates: Any, only_look: bool) -> list[Recalled]:
     recall = push.recall_whole
-    return recall.look(desk, fates) if only_look else recall.recall(desk, fates)
+    return recall.look(session, fates) if only_look else recall.recall(session, fates)
 
 
 CHANNELS: dict[str, type[Channel]] = {
@@ -173,6 +173,6 @@ CHANNELS: dict[str, type[Channel]] = {
 }
 
 
-def channel_of(job: Job, desk: push.Desk) -> Channel:
+def channel_of(job: Job, session: push.Session) -> Channel:
     """The way of this case's packet."""
-    return CHANNELS[desk.kind](job, desk)
+    return CHANNELS[session.kind](job, session)

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from . import regularfile
 from .errors import UsageError
-from .request import Model, Text
+from .model import Model, Text
 from .settings import Destination, EndpointSettings, Secret, Source, base
 from .yamlfile import Lines, problems
 

@@ -33,6 +33,7 @@ class ItemKind(StrEnum):
     FAILED = GapKind.FAILED.value
     UNSUPPORTED = GapKind.UNSUPPORTED.value
     NOT_ASKED = GapKind.NOT_ASKED.value
+    NOT_RECOGNISED = "not-recognised"  # nothing found, and records that nobody knows may be it
     SUPPLIED = "supplied"
     SENT_SEPARATELY = "sent-separately"
     WAIVED = "waived"

@@ -13,11 +13,12 @@ from .errors import UsageError
 
 ROOT = Path(__file__).parent / "mappings"
 _ALONE = (
-    "advice.yaml", "search.yaml", "sections.yaml", "selection.yaml",
+    "advice.yaml", "codesystems.yaml", "search.yaml", "sections.yaml", "selection.yaml",
     "questions/diagnosis.yaml", "questions/prognosis.yaml", "questions/treatment.yaml",
 )  # fmt: skip
 _FOLDERS = (
-    "checklists", "destinations", "release", "servers", "status", "templates", "terminology",
+    "checklists", "destinations", "kinds", "release", "servers", "status", "templates",
+    "terminology",
 )  # fmt: skip
 _OTHERWISE = (".yml", ".json")  # somebody meant it to be read
 

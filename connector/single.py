@@ -42,13 +42,13 @@ def under_way(case: CaseFile, ruling: Ruling) -> bool:
     return not ruling.keep and bool(ruling.records) and {*unfinished} >= {*ruling.records}
 
 
-def decide(job: Job, desk: push.Desk, ruling: Ruling) -> None:
+def decide(job: Job, session: push.Session, ruling: Ruling) -> None:
     """Keep a decision, before anything of it is done. `UsageError` where it can't be."""
-    case = desk.case
+    case = session.case
     records = ruling.records or tuple(
         dict.fromkeys(each.record for each in since.undecided(case, job.clock()))
     )
-    _can_be(job, desk, records, ruling.keep)
+    _can_be(job, session, records, ruling.keep)
     how = "keep" if ruling.keep else "recall"
     reason = stated(ruling.reason, "echo 'consent revoked' | connector recall CASE --record T/id")
     again = under_way(case, ruling)
@@ -59,36 +59,36 @@ def decide(job: Job, desk: push.Desk, ruling: Ruling) -> None:
             transitions.edit(case)
 
 
-def go_on(job: Job, desk: push.Desk) -> None:
+def go_on(job: Job, session: push.Session) -> None:
     """Take away what was decided on, as far as that can be now."""
-    case = desk.case
+    case = session.case
     told = update.told(case) and not case.state.edited
     records = [r for r in since.unfinished(case) if told or since.phase(case, r) == ""]
     if not records:
         return
     keys = _keys(job, case, records)
     beside = _older_summaries(case, keys) if told else []
-    fates = push.recall_some(desk, [*keys, *beside], job.progress)
+    fates = push.recall_some(session, [*keys, *beside], job.progress)
     gone = [(row.type, row.id) for row in fates if row.fate in ("deleted", "gone", "marked")]
     with case.commit():
         delivery.leave(case, gone, "removed", since.TAKEN_BACK)
         since.reached(case, records, "done" if told else "emptied")
 
 
-def outlook(job: Job, desk: push.Desk, records: Sequence[str]) -> list[Recalled]:
+def outlook(job: Job, session: push.Session, records: Sequence[str]) -> list[Recalled]:
     """What a recall of these would do now. Writes nothing there."""
-    _can_be(job, desk, records, keep=False)
-    return push.look_at_some(desk, _keys(job, desk.case, records))
+    _can_be(job, session, records, keep=False)
+    return push.look_at_some(session, _keys(job, session.case, records))
 
 
-def _can_be(job: Job, desk: push.Desk, records: Sequence[str], keep: bool) -> None:
-    case = desk.case
+def _can_be(job: Job, session: push.Session, records: Sequence[str], keep: bool) -> None:
+    case = session.case
     if not records:
         raise UsageError(
             "nothing of ours stands there that would be withheld now",
             "Name the records: --record Type/id, as the source knows them.",
         )
-    if not keep and not (desk.record_by_record and update.possible(case)):
+    if not keep and not (session.record_by_record and update.possible(case)):
         raise UsageError(
             "the packet stands there whole, or can't be read: no single record can be taken back",
             "`connector recall CASE` takes back all of it.",

@@ -7,100 +7,100 @@ rows say it is, whoever runs it and however the last run ended.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from . import packet, push, revision, since, single, withdraw
+from . import consents_again, packet, push, revision, since, single, withdraw
 from .case import ARRIVED, State
+from .case_request import accept, updatable
 from .channel import channel_of
 from .endpoint import Endpoint
-from .errors import Held, ReadBackDiffers, SourceFailed, UsageError, Waiting
+from .errors import Held, ReadBackDiffers, UsageError
 from .fhir.lossless import encode
 from .gap import MENDABLE
 from .instant import instant
-from .job import Job, accept, updatable
+from .job import Job
 from .ours import must_not_be_ours
-from .pull import keep_consents, pull_chart, pull_files, types_of_chart
+from .pull import pull_chart, pull_files, types_of_chart
 from .store.case import gaps, transitions
 from .store.case.casefile import CaseFile
 from .store.case.state import required
 from .store.mapped import export, route, update
 from .store.sent import delivery
 
-# A packet that began to leave is finished without its source for so long after it was asked.
-_CONSENTS_STAND = timedelta(days=1)
 
-
-def go_on(job: Job, desk: push.Desk, goal: State, *, news: bool = False, look: bool = True) -> None:
+def go_on(
+    job: Job, session: push.Session, goal: State, *, news: bool = False, look: bool = True
+) -> None:
     """Take a case from where it is to `goal`, or to what stops it (the errors say).
 
     `news`: ask the source what is new since a packet that was told, and tell that as well. `look`:
     of such a packet, ask at least what the consents say by now.
     """
-    case = desk.case
+    case = session.case
     if case.state.closed:
         return
     if case.state.withdrawal:
         if goal is State.VERIFIED:
-            withdraw.go_on(job, desk)
+            withdraw.go_on(job, session)
         return
     if update.told(case):
-        single.go_on(job, desk)
+        single.go_on(job, session)
     if case.state.sending and not update.told(case):
         if goal is not State.VERIFIED:
             return
-        _consents_must_stand(job, desk)
-        _push(job, desk)
-        if desk.request != job.request:  # it was edited meanwhile
-            desk = replace(desk, request=accept(job, case))
+        consents_again.must_stand(job, session)
+        _push(job, session)
+        if session.request != job.request:  # it was edited meanwhile
+            session = replace(session, request=accept(job, case))
     if update.told(case):
         if not (news or case.state.edited):
-            _stand(job, desk)
+            _stand(job, session)
             if look and goal is not State.PULLED:
                 since.look(job, case)
             return
         updatable(case)
     if update.told(case) or (news and update.opened(case)):
         revision.begin(job, case, pull=news)
-    _pull(job, desk)
+    _pull(job, session)
     if goal is State.PULLED:
         return
     if case.state.status is State.HELD:
-        _read_consents_again(job, case)  # what held it may be another by now
-    author(job, desk)
+        consents_again.read_again(job, case)  # what held it may be another by now
+    author(job, session)
     if update.told(case):
-        _stand(job, desk)  # nothing new
-        single.go_on(job, desk)
+        _stand(job, session)  # nothing new
+        single.go_on(job, session)
         since.look(job, case)
     elif goal is not State.READY and not _unapproved(case):
-        _judge_consents_again(job, desk)
-        _settle_number(job, desk)
+        _judge_consents_again(job, session)
+        _settle_number(job, session)
         if not _unapproved(case):
-            _push(job, desk)
+            _push(job, session)
 
 
 def _unapproved(case: CaseFile) -> bool:
     return case.state.status is State.UNAPPROVED
 
 
-def _stand(job: Job, desk: push.Desk) -> None:
+def _stand(job: Job, session: push.Session) -> None:
     """Read back what was told, if a run ended before the receipt, or if something differed."""
-    if desk.case.state.status not in ARRIVED:
-        verify(job, desk)
+    if session.case.state.status not in ARRIVED:
+        verify(job, session)
 
 
-def _pull(job: Job, desk: push.Desk) -> None:
-    case = desk.case
+def _pull(job: Job, session: push.Session) -> None:
+    case = session.case
     broken = any(gap.kind in MENDABLE and not gap.expected for gap in gaps.of(case))
     if case.state.pull_complete and not broken:
         if case.state.status is State.OPENED:
-            transitions.enter(desk.case, State.PULLED)  # a run ended just before this
+            transitions.enter(session.case, State.PULLED)  # a run ended just before this
         return
     if case.state.as_of is None:
         transitions.pull_as_of(case, instant(job.clock()))
     transitions.remap(case)
     with case.rebuildable():
         _gather(job, case)
-    transitions.enter(desk.case, State.PULLED)
+    transitions.enter(session.case, State.PULLED)
 
 
 def _gather(job: Job, case: CaseFile) -> None:
@@ -120,12 +120,12 @@ def _gather(job: Job, case: CaseFile) -> None:
     )
 
 
-def author(job: Job, desk: push.Desk) -> None:
+def author(job: Job, session: push.Session) -> None:
     """The map step: the packet as chart, request and mappings are now, and whether it may leave.
 
     An update of which nothing comes ends here: the case then stands as before.
     """
-    case = desk.case
+    case = session.case
     found = update.opened(case)
     unsettled = found is not None and not found["settled"]  # a run may have ended after mapping
     mapped = case.state.mapped_with == job.mappings.identity
@@ -137,70 +137,32 @@ def author(job: Job, desk: push.Desk) -> None:
                 return
         _map(job, case)
     try:
-        packet.must_be_sendable(case, desk.kind)
+        packet.must_be_sendable(case, session.kind)
     except UsageError:
         transitions.remap(case)  # what lacks may stand in the request or in the configuration
         raise
     now = job.clock()
     times = now - timedelta(days=job.destination.approval_days), now + timedelta(days=1)
     free = job.destination.release == "auto" or route.approved(case, *map(instant, times))
-    transitions.enter(desk.case, State.READY if free else State.UNAPPROVED)
+    transitions.enter(session.case, State.READY if free else State.UNAPPROVED)
 
 
-def _judge_consents_again(job: Job, desk: push.Desk) -> None:
+def _judge_consents_again(job: Job, session: push.Session) -> None:
     """Read the consents once more, before the first byte: what they say now is what counts.
 
     A packet that is another by them is authored anew, and approved anew where a person approves.
     """
-    _read_consents_again(job, desk.case)
-    if desk.case.state.mapped_with is None:
-        author(job, desk)
+    consents_again.read_again(job, session.case)
+    if session.case.state.mapped_with is None:
+        author(job, session)
 
 
-def _settle_number(job: Job, desk: push.Desk) -> None:
+def _settle_number(job: Job, session: push.Session) -> None:
     """Number an update after those that were told there, also since this store's backup."""
-    case = desk.case
-    while update.opened(case) and not case.state.sending and push.number_taken(desk):
+    case = session.case
+    while update.opened(case) and not case.state.sending and push.number_taken(session):
         transitions.renumber_update(case)
-        author(job, desk)
-
-
-def _read_consents_again(job: Job, case: CaseFile) -> None:
-    now, found = instant(job.clock()), since.read_consents(job, case)
-    with case.commit():
-        changed = found is not None and keep_consents(case, found)
-        case.state.consents_at = now
-        if changed or case.state.consents_say != since.say(job, case, now):
-            transitions.remap(case)
-
-
-def _consents_must_stand(job: Job, desk: push.Desk) -> None:
-    """Raise `Held` if the consents say something else than when the packet began to leave."""
-    case, now = desk.case, instant(job.clock())
-    try:
-        found = since.read_consents(job, case)
-    except SourceFailed:
-        read_at = datetime.fromisoformat(required(case.state.consents_at or case.state.as_of))
-        if job.clock() - read_at > _CONSENTS_STAND:
-            raise Waiting(
-                "the consents can't be read again before the rest is sent: the source is not there",
-                now,
-                "Run the same command again when it is back.",
-            ) from None
-        found = None
-    with case.commit():
-        if found is not None:
-            keep_consents(case, found)
-    # By the request of the packet that is on its way: an edit of it waits.
-    says = since.say(replace(job, request=desk.request), case, now)
-    if case.state.consents_say not in (None, says):
-        raise Held(
-            "consent-changed",
-            "a consent changed while the packet was on its way: nothing more is sent, and nothing"
-            " is announced",
-            "Read the consents at the source. `connector recall CASE` takes back what stands there;"
-            " if the packet may go on after all, have the consent corrected there.",
-        )
+        author(job, session)
 
 
 def _map(job: Job, case: CaseFile) -> None:
@@ -220,21 +182,21 @@ def _map(job: Job, case: CaseFile) -> None:
     transitions.mapped(case, job.mappings.identity, told)
 
 
-def _push(job: Job, desk: push.Desk) -> None:
-    case = desk.case
+def _push(job: Job, session: push.Session) -> None:
+    case = session.case
     route.must_be_whole(case)
-    with _receipt(job, desk):
-        channel = channel_of(job, desk)
+    with _receipt(job, session):
+        channel = channel_of(job, session)
         if channel.asks_patient:
-            push.resolve(desk)
+            push.resolve(session)
         channel.ready()
         with case.commit():
-            transitions.leave(case, desk.kind)
+            transitions.leave(case, session.kind)
             update.drop_former(case, all_known=False)
         if not channel.settle():
             channel.put()
     revision.told(case)
-    single.go_on(job, desk)
+    single.go_on(job, session)
     since.delivered(job, case)
     _arrived(case)
 
@@ -248,22 +210,22 @@ def _arrived(case: CaseFile) -> None:
     )
 
 
-def verify(job: Job, desk: push.Desk) -> None:
+def verify(job: Job, session: push.Session) -> None:
     """Read everything that was announced once more, and write the receipt anew."""
-    with _receipt(job, desk):
-        if desk.can_verify:
-            channel_of(job, desk).verify()
-    _arrived(desk.case)
+    with _receipt(job, session):
+        if session.can_verify:
+            channel_of(job, session).verify()
+    _arrived(session.case)
 
 
-def check(job: Job, desk: push.Desk) -> None:
+def check(job: Job, session: push.Session) -> None:
     """Read everything again, and what the consents say by now of what stands there."""
-    since.look(job, desk.case)
-    verify(job, desk)
+    since.look(job, session.case)
+    verify(job, session)
 
 
 @contextmanager
-def _receipt(job: Job, desk: push.Desk) -> Iterator[None]:
+def _receipt(job: Job, session: push.Session) -> Iterator[None]:
     """What is read back inside goes into the log and the receipt, also when it differs.
 
     The key is read first: one that is missing must not stop the last step of a delivery.
@@ -272,13 +234,13 @@ def _receipt(job: Job, desk: push.Desk) -> Iterator[None]:
     try:
         yield
     except ReadBackDiffers:
-        _write_receipt(job, desk, key)
+        _write_receipt(job, session, key)
         raise
-    _write_receipt(job, desk, key)
+    _write_receipt(job, session, key)
 
 
-def _write_receipt(job: Job, desk: push.Desk, key: push.Signing | None) -> None:
-    push.account(desk)
-    values = push.receipt(desk, required(desk.case.state.packet_hash), instant(job.clock()))
+def _write_receipt(job: Job, session: push.Session, key: push.Signing | None) -> None:
+    push.account(session)
+    values = push.receipt(session, required(session.case.state.packet_hash), instant(job.clock()))
     proof = encode(values) + b"\n"
-    export.receipt(desk.case, proof, push.signed(proof, key) if key else None)
+    export.receipt(session.case, proof, push.signed(proof, key) if key else None)

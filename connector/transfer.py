@@ -5,36 +5,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import push, reconciled, revision, single, steps, withdraw
-from .case import AT_REST, State
+from .at_work import at_work
+from .attempt import attempt
+from .case import State
+from .case_request import begin_anew, edited
 from .errors import (
-    ConnectorError,
-    DestinationRefused,
     Exit,
-    Held,
-    ReadBackDiffers,
-    SourceFailed,
     UsageError,
-    Waiting,
 )
 from .instant import instant
-from .job import Job, at_work, begin_anew, edited
+from .job import Job
 from .pull import forget_export
 from .push import Found
 from .store.case import transitions
 from .store.case.casefile import CaseFile
 from .store.case.state import required
-from .store.case.values import Obstacle
 from .store.mapped import route, update
 from .store.pulled import earlier
 from .store.status.standing import Standing, standing
-
-_STATE_OF: tuple[tuple[type[ConnectorError], State], ...] = (
-    (Waiting, State.WAITING),
-    (Held, State.HELD),
-    (SourceFailed, State.SOURCE_FAILED),
-    (DestinationRefused, State.REFUSED),
-    (ReadBackDiffers, State.DIFFERS),
-)
 
 
 def advance(
@@ -48,22 +36,24 @@ def advance(
     What stops a case (a server, a rule, a person who has to decide) becomes its state, not an
     exception; errors in the command and faults of this machine are raised.
     """
-    with at_work(job) as desk:
-        return _attempt(job, desk, goal, lambda: steps.go_on(job, desk, goal, news=news, look=look))
+    with at_work(job) as session:
+        return attempt(
+            job, session, goal, lambda: steps.go_on(job, session, goal, news=news, look=look)
+        )
 
 
 def pull_again(job: Job) -> Standing:
     """Pull once more, with a new `as_of`, and compare, unless something was sent already."""
-    with at_work(job) as desk:
-        untouched = not (update.has_left(desk.case) or desk.case.state.withdrawal)
-        if untouched and desk.case.state.stopped_by == "altered":
-            begin_anew(job, desk.case, same_patient=True)  # no record of it can be believed
-        elif untouched and desk.case.state.pull_complete:
-            with desk.case.commit():
-                earlier.begin_again(desk.case, required(desk.case.state.as_of))
-                forget_export(desk.case)
-                transitions.pull_anew(desk.case)
-        return _attempt(job, desk, State.PULLED, lambda: steps.go_on(job, desk, State.PULLED))
+    with at_work(job) as session:
+        untouched = not (update.has_left(session.case) or session.case.state.withdrawal)
+        if untouched and session.case.state.stopped_by == "altered":
+            begin_anew(job, session.case, same_patient=True)  # no record of it can be believed
+        elif untouched and session.case.state.pull_complete:
+            with session.case.commit():
+                earlier.begin_again(session.case, required(session.case.state.as_of))
+                forget_export(session.case)
+                transitions.pull_anew(session.case)
+        return attempt(job, session, State.PULLED, lambda: steps.go_on(job, session, State.PULLED))
 
 
 def verify(job: Job, say: Callable[[str], None] = lambda _: None) -> Standing:
@@ -71,35 +61,35 @@ def verify(job: Job, say: Callable[[str], None] = lambda _: None) -> Standing:
 
     `say` gets what could not be looked for, in words without patient data.
     """
-    with at_work(job) as desk:
-        if not update.told(desk.case) or desk.case.state.withdrawal:
-            return standing(desk.case, job.clock())
-        if not desk.can_verify:
+    with at_work(job) as session:
+        if not update.told(session.case) or session.case.state.withdrawal:
+            return standing(session.case, job.clock())
+        if not session.can_verify:
             raise UsageError(
                 "the destination gives nothing to read back: there is nothing to compare with",
                 "The receipt says what it accepted. Call them, if it has to be known more exactly.",
             )
-        stands = _attempt(job, desk, State.VERIFIED, lambda: steps.check(job, desk))
-        if desk.case.state.copies_unseen:
+        stands = attempt(job, session, State.VERIFIED, lambda: steps.check(job, session))
+        if session.case.state.copies_unseen:
             say("whether copies of our records stand there is not known: searches by tag refused")
         return stands
 
 
 def approve(job: Job, digest: str, by: str) -> Standing:
     """Let the packet with this hash leave. `UsageError` if it isn't the packet there is now."""
-    with at_work(job) as desk:
-        _not_taken_back(desk.case)
-        if desk.case.state.packet_hash != digest:
+    with at_work(job) as session:
+        _not_taken_back(session.case)
+        if session.case.state.packet_hash != digest:
             raise UsageError(
                 "that is not the hash of the packet as it is now",
                 "Look at it again: `connector transfer REQUEST --dry-run` shows the hash.",
             )
-        route.must_be_whole(desk.case)
-        route.approve(desk.case, by, instant(job.clock()))
-        if desk.case.state.status is State.UNAPPROVED:
-            transitions.enter(desk.case, State.READY)
+        route.must_be_whole(session.case)
+        route.approve(session.case, by, instant(job.clock()))
+        if session.case.state.status is State.UNAPPROVED:
+            transitions.enter(session.case, State.READY)
         # It was approved: that is what was asked for. What else there is to say stays in `reasons`.
-        return replace(standing(desk.case, job.clock(), State.READY), exit_code=Exit.DELIVERED)
+        return replace(standing(session.case, job.clock(), State.READY), exit_code=Exit.DELIVERED)
 
 
 def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
@@ -107,8 +97,8 @@ def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
 
     What is added to a packet that was told makes an update. `UsageError` while one is on its way.
     """
-    with at_work(job) as desk:
-        case = desk.case
+    with at_work(job) as session:
+        case = session.case
         _not_taken_back(case)
         if case.state.sending and not update.told(case):
             raise UsageError(
@@ -124,7 +114,7 @@ def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
             return standing(case, job.clock())
         if case.state.status is State.OPENED:
             transitions.enter(case, State.PULLED)  # a run ended just before this
-        return _attempt(job, desk, State.READY, lambda: steps.author(job, desk))
+        return attempt(job, session, State.READY, lambda: steps.author(job, session))
 
 
 def take_back(job: Job, decision: withdraw.Decision, receipt: Path | None = None) -> Standing:
@@ -134,11 +124,11 @@ def take_back(job: Job, decision: withdraw.Decision, receipt: Path | None = None
     """
     if receipt is None:
         _must_be_known(job)
-    with at_work(job, lost=receipt is not None) as desk:
+    with at_work(job, lost=receipt is not None) as session:
         if receipt is not None:
-            withdraw.from_receipt(job, desk.case, receipt)
-        withdraw.decide(job, desk.case, decision)
-        return _attempt(job, desk, State.VERIFIED, lambda: withdraw.go_on(job, desk))
+            withdraw.from_receipt(job, session.case, receipt)
+        withdraw.decide(job, session.case, decision)
+        return attempt(job, session, State.VERIFIED, lambda: withdraw.go_on(job, session))
 
 
 def reconcile(job: Job, receipts: Sequence[Path], *, said: bool) -> tuple[Standing, list[Found]]:
@@ -147,28 +137,30 @@ def reconcile(job: Job, receipts: Sequence[Path], *, said: bool) -> tuple[Standi
     Pulls and maps first, if the case has no packet. `said`: somebody asked the people there. The
     next transfer goes on with what was found. `UsageError` for a receipt that can't be used.
     """
-    with at_work(job) as desk:
-        case = desk.case
+    with at_work(job) as session:
+        case = session.case
         _not_taken_back(case)
-        if not desk.record_by_record:
+        if not session.record_by_record:
             raise UsageError(
                 "what is delivered there does not stand as records that can be read",
                 "Nothing has to be rebuilt: run `connector transfer` again.",
             )
         if case.state.packet_hash is None:
-            stands = _attempt(job, desk, State.READY, lambda: steps.go_on(job, desk, State.READY))
+            stands = attempt(
+                job, session, State.READY, lambda: steps.go_on(job, session, State.READY)
+            )
             if case.state.packet_hash is None:
                 return stands, []
         hashes = reconciled.hashes(job, case, receipts)
         found: list[Found] = []
 
         def look() -> None:
-            found.extend(push.reconcile(desk, hashes, said=said))
+            found.extend(push.reconcile(session, hashes, said=said))
             if case.state.status is State.HELD:
                 begun = State.SENDING if case.state.sending else State.READY
                 transitions.enter(case, State.DELIVERED if update.told(case) else begun)
 
-        return _attempt(job, desk, State.VERIFIED, look), found
+        return attempt(job, session, State.VERIFIED, look), found
 
 
 def recall_outlook(job: Job, receipt: Path | None = None) -> list[dict[str, str]]:
@@ -178,17 +170,17 @@ def recall_outlook(job: Job, receipt: Path | None = None) -> list[dict[str, str]
     """
     if receipt is None:
         _must_be_known(job)
-    with at_work(job, lost=receipt is not None) as desk:
+    with at_work(job, lost=receipt is not None) as session:
         if receipt is not None:
-            withdraw.from_receipt(job, desk.case, receipt)
-        fates = withdraw.outlook(job, desk)
+            withdraw.from_receipt(job, session.case, receipt)
+        fates = withdraw.outlook(job, session)
     return [{"there": fate.place, "fate": fate.fate, "why": fate.why} for fate in fates]
 
 
 def rule(job: Job, ruling: single.Ruling) -> Standing:
     """Take back single records of a packet that was told, or say that they may stay there."""
-    with at_work(job) as desk:
-        case = desk.case
+    with at_work(job) as session:
+        case = session.case
         _not_taken_back(case)
         on_its_way = case.state.sending and not update.told(case)
         if on_its_way and not single.under_way(case, ruling):
@@ -196,18 +188,22 @@ def rule(job: Job, ruling: single.Ruling) -> Standing:
                 "the packet is on its way: no single record of it can be decided on",
                 "Let it arrive first, or take all of it back: `connector recall CASE`.",
             )
-        single.decide(job, desk, ruling)
+        single.decide(job, session, ruling)
         if ruling.keep:
             stands = standing(case, job.clock())
-            desk.ledger.set_state(desk.handle, desk.fence, stands.state, int(stands.exit_code))
+            session.ledger.set_state(
+                session.handle, session.fence, stands.state, int(stands.exit_code)
+            )
             return stands
-        return _attempt(job, desk, State.VERIFIED, lambda: steps.go_on(job, desk, State.VERIFIED))
+        return attempt(
+            job, session, State.VERIFIED, lambda: steps.go_on(job, session, State.VERIFIED)
+        )
 
 
 def ruling_outlook(job: Job, records: Sequence[str]) -> list[dict[str, str]]:
     """What the recall of single records would do now: as `recall_outlook`."""
-    with at_work(job) as desk:
-        fates = single.outlook(job, desk, records)
+    with at_work(job) as session:
+        fates = single.outlook(job, session, records)
     return [{"there": fate.place, "fate": fate.fate, "why": fate.why} for fate in fates]
 
 
@@ -224,32 +220,3 @@ def _must_be_known(job: Job) -> None:
 def _not_taken_back(case: CaseFile) -> None:
     if case.state.withdrawal:
         raise UsageError("the case was cancelled or recalled", "Ask anew under a new request_id.")
-
-
-def _attempt(job: Job, desk: push.Desk, goal: State, step: Callable[[], None]) -> Standing:
-    case = desk.case
-    try:
-        transitions.resume(case)
-        step()
-    except (Waiting, Held, SourceFailed, DestinationRefused, ReadBackDiffers) as error:
-        state = next(state for kind, state in _STATE_OF if isinstance(error, kind))
-        causes = error.held_by if isinstance(error, Held) else ()
-        until = error.until if isinstance(error, Waiting) else None
-        held_by = [cause._asdict() for cause in causes]
-        transitions.stop(case, state, _obstacle(error), held_by, until)
-    if case.state.status in AT_REST:
-        push.settle_writes(desk)
-    stands = standing(case, job.clock(), goal)
-    final = standing(case, job.clock())
-    desk.ledger.set_state(desk.handle, desk.fence, final.state, int(final.exit_code))
-    return stands
-
-
-def _obstacle(error: ConnectorError) -> Obstacle:
-    code = error.code if isinstance(error, Held) else Exit(error.exit).name.lower()
-    return {
-        "exit_code": int(error.exit),
-        "code": code,
-        "why": str(error),
-        "what_to_do": error.what_to_do,
-    }

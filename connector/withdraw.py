@@ -71,36 +71,40 @@ def _must_be_cancellable(job: Job, case: CaseFile) -> None:
     )
 
 
-def go_on(job: Job, desk: push.Desk) -> None:
+def go_on(job: Job, session: push.Session) -> None:
     """Do what was decided, as far as it is not done. Asks nothing of a server once it is.
 
     Raises `Held` (`remains`) while something is left there that a person has to see to.
     """
-    case, made = desk.case, required(desk.case.state.withdrawal)
+    case, made = session.case, required(session.case.state.withdrawal)
     if case.state.withdrawn is None:
         left = []
         if has_left(case):
-            left = _cancel(job, desk, made) if made["how"] == "cancel" else _recall(job, desk, made)
+            left = (
+                _cancel(job, session, made)
+                if made["how"] == "cancel"
+                else _recall(job, session, made)
+            )
         transitions.withdrawn(case, left)
     transitions.enter(case, _DONE[made["how"]])
 
 
-def outlook(job: Job, desk: push.Desk) -> list[Recalled]:
+def outlook(job: Job, session: push.Session) -> list[Recalled]:
     """What a recall would do with each resource. Writes nothing there."""
-    if not has_left(desk.case):
+    if not has_left(session.case):
         return []
-    return channel_of(job, desk).remove("", only_look=True)
+    return channel_of(job, session).remove("", only_look=True)
 
 
-def _cancel(job: Job, desk: push.Desk, made: Withdrawal) -> list[str]:
-    task = desk.authored("Task")
+def _cancel(job: Job, session: push.Session, made: Withdrawal) -> list[str]:
+    task = session.authored("Task")
     letter = packet.cancellation(task, job.request, job.source, job.mappings, made["at"])
-    return push.cancel(desk, letter, made["at"])
+    return push.cancel(session, letter, made["at"])
 
 
-def _recall(job: Job, desk: push.Desk, made: Withdrawal) -> list[str]:
-    fates = channel_of(job, desk).remove(made["at"])
-    export.recall(desk.case, _report(desk, made, fates))
+def _recall(job: Job, session: push.Session, made: Withdrawal) -> list[str]:
+    fates = channel_of(job, session).remove(made["at"])
+    export.recall(session.case, _report(session, made, fates))
     remaining = sum(fate.fate == "remains" for fate in fates)
     if remaining:
         raise Held(
@@ -113,12 +117,12 @@ def _recall(job: Job, desk: push.Desk, made: Withdrawal) -> list[str]:
     return []
 
 
-def _report(desk: push.Desk, made: Withdrawal, fates: list[Recalled]) -> bytes:
+def _report(session: push.Session, made: Withdrawal, fates: list[Recalled]) -> bytes:
     values = {
-        "case": desk.handle,
+        "case": session.handle,
         "by": made["by"],
         "decided_at": made["at"],
-        "destination": str(desk.settings.id),
+        "destination": str(session.settings.id),
         "resources": [
             {"packet": f"{f.type}/{f.id}", "there": f.place, "fate": f.fate, "why": f.why}
             for f in fates

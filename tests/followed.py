@@ -46,11 +46,11 @@ def through_the_push() -> Followed:
     calls: dict[Call, None] = {}
     handed: dict[Call, None] = {}
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
-        desk = packets.open_desk(Path(folder), sandbox.base_url)
-        with closing(desk.ledger), closing(desk.case):
-            packets.put_packet(desk.case, _one_record())
+        session = packets.open_session(Path(folder), sandbox.base_url)
+        with closing(session.ledger), closing(session.case):
+            packets.put_packet(session.case, _one_record())
             with _watched(calls, handed):
-                packets.push_all(desk)
+                packets.push_all(session)
     return Followed(list(calls), list(handed))
 
 

@@ -27,7 +27,7 @@ from connector.push.evidence.receipt_check import check
 from connector.store.ledger.ledger import Ledger
 from tests import support
 from tests.push.conftest import TRANSACTIONS, WHOLE, dangling, doubled, one
-from tests.push.packets import HANDLE, chart, observation, open_desk, push_all, put_packet
+from tests.push.packets import HANDLE, chart, observation, open_session, push_all, put_packet
 from tests.push.records.test_deliver import circle
 from tests.push.wire.test_limits import letter
 from tests.sandbox_parts import Fault, Quirks, Sandbox
@@ -61,12 +61,12 @@ class Parts:
 def child(folder: str, url: str, options: dict[str, Any], parts: Parts, failpoint: str) -> None:
     """One push in a process of its own. Exit code 0: it stands there; 3: try again."""
     arm("")
-    desk = open_desk(Path(folder), url, connections=2, attempts=2, **options)
-    if desk.case.state.packet_hash is None:
-        put_packet(desk.case, parts.chart())
+    session = open_session(Path(folder), url, connections=2, attempts=2, **options)
+    if session.case.state.packet_hash is None:
+        put_packet(session.case, parts.chart())
     arm(failpoint)
     try:
-        proof = encode(push_all(desk))
+        proof = encode(push_all(session))
     except ConnectorError as error:
         sys.stderr.write(f"  {error}\n")
         os._exit(3)

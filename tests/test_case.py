@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from connector.case import TABLE, Facts, State, exit_codes, may_follow
 from connector.deadline import due_at, span, zone_of
 from connector.errors import PRECEDENCE, Exit, precedence, worst
-from connector.request import Model, Request
+from connector.model import Model
+from connector.request import Request
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LATER, EARLIER = NOW + timedelta(days=1), NOW - timedelta(days=1)

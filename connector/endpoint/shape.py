@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import NotFhir
 from ..fhir.lossless import UndecodableError, decode
@@ -67,3 +68,17 @@ def describe(answer: Answer) -> str:
     except UndecodableError:
         said = ""
     return f"HTTP {answer.status}" + (f" ({said})" if said else "")
+
+
+def members(answer: Answer) -> dict[str, Any]:
+    """The JSON object that an answer holds; empty if it holds none."""
+    try:
+        found = decode(answer.body)
+    except UndecodableError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Those of a JSON array that are texts; none of anything else."""
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()

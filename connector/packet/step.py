@@ -35,19 +35,23 @@ from .carry.coverage import Coverage, Named
 from .carry.record import Carrier
 from .carry.rules_in_force import changing
 from .carry.subject_reference import subject_of
+from .chart.about_condition import AboutCondition
 from .chart.duplicates import merge, same_notes, same_records
 from .chart.index import Row, Unreadable, as_cut, body, read_rows
 from .chart.inherited_labels import inherit, resolved
 from .chart.match import Shelf
+from .chart.medications import name_drugs
 from .chart.minors import mark_minors
 from .checklist.advice import Amount, advise
 from .checklist.answers import answers
 from .checklist.assess import Known, assess
 from .checklist.independence import independence
+from .checklist.people import people
 from .checklist.reported import tell
 from .checklist.select import decide, select
 from .checklist.sent_separately import Places
 from .checklist.supplied import documents
+from .checklist.unknown import groups, unknown, with_included
 from .record.attachment import Attached
 from .record.dates import interval
 from .record.endpoint_secrets import Secrets
@@ -105,6 +109,9 @@ def map_case(
     _has_patient(patient, rows)
     places = resolved(rows)
     inherited = inherit(rows, places)
+    name_drugs(rows, mappings)
+    request = with_included(request, case, rows, mappings.status)
+    about = AboutCondition.of(request.condition, rows)
     mark_minors(rows, patient, case, mappings, _instant(as_of))
     # A consent is judged when the packet is about to leave, the rest as the chart was read.
     judged_at = max(_instant(as_of), _instant(case.state.consents_at or as_of))
@@ -134,12 +141,13 @@ def map_case(
     free = {key: row for key, row in rows.items() if key not in barred}
     # What is merged travels in the record that it is the same as.
     staying = [row for key, row in rows.items() if key in barred and key not in merged]
-    shelf = Shelf.of(free.values(), _instant(as_of))
+    shelf = Shelf.of(free.values(), _instant(as_of), about)
+    of_no_kind = unknown(free.values(), mappings.status)
     supplied = documents(case, checklist, source.id, request.request_id)
     answered = answers(
         checklist, request, destination, mappings.selection, supplied, said.waivers(case)
     )
-    known = Known(request, shelf, staying, gaps.of(case), mappings.status, answered)
+    known = Known(request, shelf, staying, gaps.of(case), mappings.status, answered, of_no_kind)
     findings = assess(checklist, known)
     told = tell(findings, answered, Places(case, links, free, secrets).thing)
     scope = "checklist" if destination.accepts.scope == "checklist" else request.scope
@@ -151,8 +159,9 @@ def map_case(
         and f"Consent/{derived_id(source.id, *key.split('/'))}" in delivered
     ]
     chosen = select(
-        free, shelf, request, scope, findings, mappings.selection, barrier.released, there
-    )
+        free, shelf, request, scope, findings, mappings.selection, mappings.trends,
+        barrier.released, there,
+    )  # fmt: skip
     decided = decide(rows.values(), barred, chosen)
     must_travel(request, decided, decided)
 
@@ -251,6 +260,8 @@ def map_case(
         sensitive,
         statement(request.basis, mappings),
         news.counts() if revision.number else {},
+        groups(case, of_no_kind, chosen),
+        list(people(body(case, patient) or {}, rows.get(request.condition or ""), _instant(as_of))),
     )
 
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from .. import yamlfile
 from ..errors import UsageError
 from ..mappingfiles import PACKAGED, MappingFiles
-from ..request import Model, Text
+from ..model import Model, Text
 
 M = TypeVar("M", bound=Model)
 

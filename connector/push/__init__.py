@@ -18,7 +18,7 @@ from .records.readback import read_back, verify
 from .records.reconcile import Found, reconcile
 from .records.update import catch_up, refresh
 from .records.update_number import number_taken
-from .session import Desk, way_of
+from .session import Session, way_of
 from .takeback import recall_whole
 from .takeback.cancel import cancel
 from .takeback.recall import look, look_at_some, recall, recall_some
@@ -27,9 +27,9 @@ from .whole.bundle import Whole
 from .wire.write import hand_over, settle_exports, settle_writes
 
 __all__ = [
-    "Desk",
     "Found",
     "Judged",
+    "Session",
     "Signing",
     "Whole",
     "account",

@@ -33,7 +33,7 @@ ENDED = {
 
 
 @dataclass(frozen=True)
-class Desk:
+class Session:
     """One case at one destination.
 
     `fence`: the number under which this process may write. `opens`: gives the destination, the same

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..errors import Held, UsageError
 from ..store.case.state import required
-from .session import Desk
+from .session import Session
 
 Said = Literal["arrived", "absent"]
 
@@ -20,39 +20,39 @@ _ASK = (
 )
 
 
-def in_doubt(desk: Desk, what: str, why: str = "its answer was lost") -> Held:
+def in_doubt(session: Session, what: str, why: str = "its answer was lost") -> Held:
     """Keep that nobody knows whether `what` arrived: the error to raise."""
-    desk.case.state.unknown_outcome = {"what": what, "why": why}
+    session.case.state.unknown_outcome = {"what": what, "why": why}
     return Held("unclear", f"{what} may have arrived, and may not: {why}", _ASK)
 
 
-def say(desk: Desk, answer: str, by: str, at: str) -> None:
+def say(session: Session, answer: str, by: str, at: str) -> None:
     """Record what somebody was told (`arrived`, `absent`). `UsageError` for another word."""
     if answer not in ("arrived", "absent"):
         raise UsageError("expected `arrived` or `absent`", "Run the same command again.")
-    said = {**required(desk.case.state.unknown_outcome), "said": answer, "by": by, "at": at}
-    with desk.case.commit():
-        desk.case.state.unknown_outcomes = [*desk.case.state.unknown_outcomes, said]
-        desk.case.state.unknown_outcome = None
-        desk.case.state.unknown_outcome_said = said
+    said = {**required(session.case.state.unknown_outcome), "said": answer, "by": by, "at": at}
+    with session.case.commit():
+        session.case.state.unknown_outcomes = [*session.case.state.unknown_outcomes, said]
+        session.case.state.unknown_outcome = None
+        session.case.state.unknown_outcome_said = said
 
 
-def told(desk: Desk) -> Said | None:
+def told(session: Session) -> Said | None:
     """What somebody said since the doubt, once. Raises `Held` again while nobody has."""
-    if open_doubt := desk.case.state.unknown_outcome:
-        raise in_doubt(desk, **open_doubt)
-    said = desk.case.state.unknown_outcome_said
+    if open_doubt := session.case.state.unknown_outcome:
+        raise in_doubt(session, **open_doubt)
+    said = session.case.state.unknown_outcome_said
     if said is None:
         return None
     answer: Said = said["said"]
     return answer
 
 
-def told_if_any(desk: Desk) -> Said | None:
+def told_if_any(session: Session) -> Said | None:
     """As `told`, where something is done whatever anybody said."""
-    return (desk.case.state.unknown_outcome_said or {}).get("said")
+    return (session.case.state.unknown_outcome_said or {}).get("said")
 
 
-def settled(desk: Desk) -> None:
+def settled(session: Session) -> None:
     """Say, in the commit that acts on it, that what somebody said has been heard."""
-    desk.case.state.unknown_outcome_said = None
+    session.case.state.unknown_outcome_said = None

@@ -11,6 +11,7 @@ from ..gap import GapKind, ItemKind
 KINDS: dict[str, str] = {
     GapKind.SEARCHED_NONE: "searched, none found",
     GapKind.NOT_ASKED: "not asked for",
+    ItemKind.NOT_RECOGNISED: "not recognised; it may be among those of unknown kind",
     ItemKind.PRELIMINARY: "there, but only preliminary",
     ItemKind.EMPTY: "there, but without readable content",
     ItemKind.REFUTED: "there, but it says that it is not so",
@@ -84,6 +85,8 @@ def outline(values: dict[str, Any], stands: dict[str, Any], *, ids: bool = True)
             f"  {d['for']}: {d['content_type']}, {d['size']} bytes, SHA-256 {d['hash']:.12}"
             for d in values["documents"]
         ]
+    lines += [f"Look again: {line}" for line in values.get("people", [])]
+    lines += _unknown(values.get("unknown", []))
     lines += values.get("basis", [])
     lines += _sensitive(values.get("sensitive") or {})
     lines += _changes(values["coverage"])
@@ -95,6 +98,22 @@ def outline(values: dict[str, Any], stands: dict[str, Any], *, ids: bool = True)
     lines += _news(values.get("news", {}))
     lines.append(f"Hash: {values['packet_hash']}")
     return lines
+
+
+def _unknown(found: list[dict[str, Any]]) -> list[str]:
+    """Reports and documents that no kind knows, each group with the number to include it by."""
+    lines = []
+    for each in found:
+        number = len(each["records"])
+        days = each["last"] or "undated"
+        if each["first"] and each["first"] != each["last"]:
+            days = f"{each['first']} to {each['last']}"
+        by = f", {each['author']}" if each["author"] else ""
+        how = "leaves" if each["leave"] else "stays"
+        lines.append(f"  {each['number']}  {number} x {each['title']}, {days}{by}: {how}")
+    if not lines:
+        return []
+    return ["Reports and documents of unknown kind (`include` takes the number):", *lines]
 
 
 _BY = {

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .. import packet, push
+from ..at_work import at_work
 from ..case import State
 from ..errors import UsageError
-from ..job import Job, at_work
+from ..job import Job
 from ..store.case.casefile import CaseFile
 from ..store.mapped import route
 from ..store.mapped.update import has_left
@@ -40,8 +41,8 @@ def export(
     Raises `Held` when a person has to approve it first, as before a push, and `UsageError` when
     there is no packet yet or something stands at `path`.
     """
-    with at_work(job) as desk:
-        case = desk.case
+    with at_work(job) as session:
+        case = session.case
         if not case.state.mapped_with:
             raise UsageError("the case has no packet yet", "Author it: `connector map REQUEST`.")
         if case.state.envelope is None:
@@ -59,8 +60,8 @@ def export(
                 "a server that checks references may refuse all of this transaction: R4 does not"
                 f" allow {each}. A push leaves out only the records that are refused."
             )
-        packet.write(case, shape, path, lambda: push.hand_over(desk))
-        push.settle_exports(desk, "written")
+        packet.write(case, shape, path, lambda: push.hand_over(session))
+        push.settle_exports(session, "written")
         if shape == "transaction":
             with case.commit():
                 case.state.exported = case.state.packet_hash

@@ -4,12 +4,13 @@ from collections import Counter
 from typing import Any, get_args
 
 from .. import push
+from ..at_work import at_work
 from ..case import State
 from ..channel import channel_of
 from ..errors import UsageError
 from ..fhir.lossless import decode
 from ..instant import instant
-from ..job import Job, at_work
+from ..job import Job
 from ..store.case import transitions
 from ..store.case.casefile import CaseFile
 from ..store.mapped.update import told
@@ -27,18 +28,18 @@ def look(job: Job) -> tuple[list[dict[str, Any]], Standing]:
     The values stand side by side in the case folder, in `patients.txt` (mode 0600). `UsageError`
     for a case that has no packet yet; `Held` if the destination's searches can't be believed.
     """
-    with at_work(job) as desk:
-        if desk.case.state.packet_hash is None:
+    with at_work(job) as session:
+        if session.case.state.packet_hash is None:
             raise UsageError(
                 "the case has no packet yet", "`connector transfer REQUEST --dry-run` first."
             )
-        if not channel_of(job, desk).asks_patient:
+        if not channel_of(job, session).asks_patient:
             raise UsageError("a folder can't be asked who the patient is", "Look there yourself.")
-        own = desk.patient()
-        judged = push.candidates(desk)
-        rows = push.choice.listing(desk, own, judged)
-        write_private(desk.case.folder / FILE, _page(decode(own.body), rows, judged).encode())
-        return rows, standing(desk.case, job.clock())
+        own = session.patient()
+        judged = push.candidates(session)
+        rows = push.choice.listing(session, own, judged)
+        write_private(session.case.folder / FILE, _page(decode(own.body), rows, judged).encode())
+        return rows, standing(session.case, job.clock())
 
 
 def doubted(job: Job) -> tuple[str, tuple[str, ...], Standing] | None:
@@ -46,14 +47,14 @@ def doubted(job: Job) -> tuple[str, tuple[str, ...], Standing] | None:
 
     What may have arrived and may not; or what stands there more than once.
     """
-    with at_work(job) as desk:
-        found, stands = desk.case.state.unknown_outcome, standing(desk.case, job.clock())
+    with at_work(job) as session:
+        found, stands = session.case.state.unknown_outcome, standing(session.case, job.clock())
         if found:
             question = f"{found['what']} may have arrived, and may not: {found['why']}"
             return question, get_args(push.unknown_outcome.Said), stands
-        if desk.case.state.stopped_by != "doubled":
+        if session.case.state.stopped_by != "doubled":
             return None
-        copies = [copy for one in push.duplicates.look(desk) for copy in one.copies]
+        copies = [copy for one in push.duplicates.look(session) for copy in one.copies]
         told = ", ".join(f"{n} {name}" for name, n in sorted(_counted(copies).items()))
         question = f"copies of what we brought stand there ({told or 'none any more'})"
         return question, get_args(push.duplicates.Said), stands
@@ -66,16 +67,16 @@ def choose(job: Job, chosen: str, by: str) -> Standing:
     is in doubt, if it is neither `arrived` nor `absent`; where something stands twice, if it is
     neither `remove` nor `keep`.
     """
-    with at_work(job) as desk:
-        case, code = desk.case, "identity"
+    with at_work(job) as session:
+        case, code = session.case, "identity"
         if case.state.unknown_outcome:
             code = "unclear"
-            push.unknown_outcome.say(desk, chosen, by, instant(job.clock()))
+            push.unknown_outcome.say(session, chosen, by, instant(job.clock()))
         elif case.state.stopped_by == "doubled":
             code = "doubled"
-            push.duplicates.say(desk, chosen, by, instant(job.clock()))
+            push.duplicates.say(session, chosen, by, instant(job.clock()))
         else:
-            push.choice.choose(desk, chosen, by, instant(job.clock()))
+            push.choice.choose(session, chosen, by, instant(job.clock()))
         if case.state.stopped_by == code:
             transitions.decided(case, _before_the_hold(case))
         return standing(case, job.clock(), State.READY)

@@ -10,7 +10,8 @@ from ..errors import ConnectorError, unforeseen
 from ..instant import instant
 from ..job import case_folder
 from ..store.case.casefile import CaseFile
-from ..store.ledger.ledger import CaseRow, Ledger
+from ..store.ledger.cases import CaseRow
+from ..store.ledger.ledger import Ledger
 from ..store.status.need import need_of
 from ..store.status.standing import end_of, facts_of
 

@@ -2,28 +2,29 @@
 
 from .mutant import Mutant
 
-_SESSION = "connector/endpoint/session.py"
+_ENDPOINT = "connector/endpoint/endpoint.py"
+_EXCHANGE = "connector/endpoint/exchange.py"
 
 NETWORK = (
     Mutant(
         "network: the token goes to another origin",
-        _SESSION,
+        _ENDPOINT,
         "if asked.origin != self._origin:",
         "if False:",
         "tests/endpoint/test_credentials.py::test_an_allowed_origin_is_asked_without_the_token",
     ),
     Mutant(
         "network: an origin that nobody named is asked",
-        _SESSION,
+        _ENDPOINT,
         "if at in self._origins:",
         "if True:",
         "tests/endpoint/test_credentials.py::test_another_origin_is_not_asked",
     ),
     Mutant(
         "network: further headers go to another origin",
-        _SESSION,
-        "for name, value in self.settings.headers.items() if ours else ():",
-        "for name, value in self.settings.headers.items():",
+        _EXCHANGE,
+        "for name, value in self._settings.headers.items() if ours else ():",
+        "for name, value in self._settings.headers.items():",
         "tests/endpoint/test_credentials.py::test_further_headers_stay_at_home",
     ),
     Mutant(
@@ -35,7 +36,7 @@ NETWORK = (
     ),
     Mutant(
         "network: a write without an answer is sent again",
-        _SESSION,
+        _ENDPOINT,
         "return self._exchange(self._asked(method, url, what, sent, body))",
         "return self._read(self._asked(method, url, what, sent, body))",
         "tests/endpoint/test_exchange.py::test_a_write_without_an_answer_is_not_repeated",
@@ -49,28 +50,28 @@ NETWORK = (
     ),
     Mutant(
         "network: an answer may be of any size",
-        _SESSION,
+        _EXCHANGE,
         "if size > into.bytes_max:",
         "if False:",
         "tests/endpoint/test_limits.py::test_too_large_an_answer_is_refused_once",
     ),
     Mutant(
         "network: a URL stands in the log",
-        _SESSION,
-        "self.role, asked.method, asked.what, came, took_s)",
-        "self.role, asked.method, asked.url, came, took_s)",
+        _EXCHANGE,
+        "self._role, asked.method, asked.what, came, took_s)",
+        "self._role, asked.method, asked.url, came, took_s)",
         "tests/cli/test_doctor.py::test_verbose_tells_each_exchange_and_no_patient",
     ),
     Mutant(
         "network: a URL stands in a message",
-        _SESSION,
-        "raise self._unreachable(asked.what, broken(error)) from None",
-        "raise self._unreachable(asked.url, broken(error)) from None",
+        _EXCHANGE,
+        "raise self.unreachable(asked.what, broken(error)) from None",
+        "raise self.unreachable(asked.url, broken(error)) from None",
         "tests/endpoint/test_silence.py::test_an_error_tells_nothing_of_the_patient",
     ),
     Mutant(
         "network: identifiers travel in a URL",
-        _SESSION,
+        _ENDPOINT,
         'asked = self._asked("POST", f"{resource_type}/_search", what, headers, query.encode())',
         'asked = self._asked("POST", f"{resource_type}/_search?{query}", what, headers, b"")',
         "tests/endpoint/test_exchange.py::test_a_search_keeps_its_parameters_out_of_the_url",

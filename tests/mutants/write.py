@@ -33,42 +33,43 @@ WRITE = (
     Mutant(
         "write: the Patient is not looked at again between two writes",
         "connector/push/records/deliver.py",
-        "check_again(desk)\n                sender.carry(write)",
+        "check_again(session)\n                sender.carry(write)",
         "sender.carry(write)",
         "tests/push/patient/test_resolve.py::test_a_record_that_changes_between_two_writes_holds_the_case",
     ),
     Mutant(
         "write: the Patient is not looked at again before a document",
         "connector/push/whole/document.py",
-        "def _until_there(desk: Desk, document: Whole) -> Place:\n    check_again(desk)",
-        "def _until_there(desk: Desk, document: Whole) -> Place:",
+        "def _until_there(session: Session, document: Whole) -> Place:\n    check_again(session)",
+        "def _until_there(session: Session, document: Whole) -> Place:",
         "tests/cli/test_patient_again.py::test_a_patient_corrected_since_it_was_found_gets_nothing[document]",
     ),
     Mutant(
         "write: the Patient is not looked at again before a message",
         "connector/push/whole/message.py",
-        "check_again(self._desk)",
+        "check_again(self._session)",
         "pass",
         "tests/cli/test_patient_again.py::test_a_patient_corrected_since_it_was_found_gets_nothing[message]",
     ),
     Mutant(
         "write: a create does not look first",
         _SENDER,
-        'condition if self._desk.settings.write == "conditional" else {},',
+        'condition if self._session.settings.write == "conditional" else {},',
         "{},",
         "tests/push/records/test_write_only.py::test_a_lost_answer_to_records_is_settled_by_the_same_create",
     ),
     Mutant(
         "write: what leaves is intended afterwards",
         _WRITE,
-        "number = begin(desk, write.method, sha256(write.body), event, resources, holds)",
-        "desk.endpoint.write(write.method, write.url, write.body, what, _MINIMAL)\n"
-        "        number = begin(desk, write.method, sha256(write.body), event, resources, holds)",
+        "number = begin(session, write.method, sha256(write.body), event, resources, holds)",
+        "session.endpoint.write(write.method, write.url, write.body, what, _MINIMAL)\n"
+        "        number = begin("
+        "session, write.method, sha256(write.body), event, resources, holds)",
         "tests/push/wire/test_write.py::test_the_intent_is_committed_before_a_byte_leaves",
     ),
     Mutant(
         "write: a process that was overtaken writes",
-        "connector/store/ledger/ledger.py",
+        "connector/store/ledger/cases.py",
         "if db.execute(query).scalar() != fence:",
         "if False:",
         "tests/store/test_ledger.py::test_an_overtaken_writer_can_do_nothing_more",
@@ -111,7 +112,7 @@ WRITE = (
     Mutant(
         "write: a Task that they work on is written",
         _WRITE,
-        "_guard(desk, writes)\n    way",
+        "_guard(session, writes)\n    way",
         "way",
         "tests/push/takeback/test_taken_back.py::test_the_write_function_refuses_a_task_beyond_requested",
     ),
@@ -174,7 +175,7 @@ WRITE = (
     Mutant(
         "write: it is announced before all of it is read back",
         "connector/push/records/announce.py",
-        "if not delivery.settled(desk.case):",
+        "if not delivery.settled(session.case):",
         "if False:",
         "tests/push/records/test_announce.py::test_a_changed_digit_is_found_and_nothing_announced",
     ),

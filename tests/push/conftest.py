@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from connector.fhir.systems import TAG
-from connector.push import Desk
-from tests.push.packets import Resource, chart, open_desk, put_packet
+from connector.push import Session
+from tests.push.packets import Resource, chart, open_session, put_packet
 from tests.sandbox_parts import Sandbox
 
 STRATEGIES = ("conditional", "put", "create")
@@ -35,18 +35,18 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def desk_of(tmp_path: Path, sandbox: Sandbox) -> Iterator[Callable[..., Desk]]:
-    """Opens a desk over the one case of the test, whose packet is `records`."""
+def session_of(tmp_path: Path, sandbox: Sandbox) -> Iterator[Callable[..., Session]]:
+    """Opens a session over the one case of the test, whose packet is `records`."""
     with ExitStack() as stack:
 
-        def opened(records: list[Resource] | None = None, **options: Any) -> Desk:
+        def opened(records: list[Resource] | None = None, **options: Any) -> Session:
             owner = options.get("owner") is not None
-            desk = open_desk(tmp_path, options.pop("url", sandbox.base_url), **options)
-            stack.callback(desk.ledger.close)
-            stack.callback(desk.case.close)
-            if desk.case.state.packet_hash is None:
-                put_packet(desk.case, chart() if records is None else records, owner)
-            return desk
+            session = open_session(tmp_path, options.pop("url", sandbox.base_url), **options)
+            stack.callback(session.ledger.close)
+            stack.callback(session.case.close)
+            if session.case.state.packet_hash is None:
+                put_packet(session.case, chart() if records is None else records, owner)
+            return session
 
         yield opened
 

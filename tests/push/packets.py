@@ -1,4 +1,4 @@
-"""Small packets by hand, and the desk from which one is pushed."""
+"""Small packets by hand, and the session from which one is pushed."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -166,7 +166,7 @@ class EndpointClass(Protocol):
     def __call__(self, settings: Destination, role: Any) -> Endpoint: ...
 
 
-def open_desk(
+def open_session(
     folder: Path,
     base_url: str,
     *,
@@ -174,8 +174,8 @@ def open_desk(
     endpoint: EndpointClass = Endpoint,
     handle: str = HANDLE,
     **destination: Any,
-) -> push.Desk:
-    """A desk over the case in `folder`: this process becomes its one writer."""
+) -> push.Session:
+    """A session over the case in `folder`: this process becomes its one writer."""
     settings = Destination.model_validate(
         {
             "id": DESTINATION_ID,
@@ -203,7 +203,7 @@ def open_desk(
     )
     ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}", folder / "ledger.key")
     fence = ledger.take(handle, str(SOURCE_ID), str(DESTINATION_ID), "2099-01-01")
-    return push.Desk(
+    return push.Session(
         case=CaseFile.open(folder / handle),
         ledger=ledger,
         handle=handle,
@@ -220,13 +220,13 @@ def _same(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
-def push_all(desk: push.Desk, now: str = NOW) -> dict[str, Any]:
+def push_all(session: push.Session, now: str = NOW) -> dict[str, Any]:
     """Every step of the push, in order. The receipt."""
-    push.resolve(desk)
-    push.deliver(desk)
-    push.read_back(desk)
-    push.announce(desk, now)
-    return push.receipt(desk, required(desk.case.state.packet_hash), now)
+    push.resolve(session)
+    push.deliver(session)
+    push.read_back(session)
+    push.announce(session, now)
+    return push.receipt(session, required(session.case.state.packet_hash), now)
 
 
 class AsBatch(Endpoint):

@@ -12,7 +12,7 @@ from connector.store.audit import audit_ndjson
 from connector.store.ledger.ledger import Ledger
 from tests import support
 from tests.push.conftest import dangling, doubled, one, writes
-from tests.push.packets import HANDLE, chart, open_desk, push_all, put_packet
+from tests.push.packets import HANDLE, chart, open_session, push_all, put_packet
 from tests.push.records.test_deliver import circle
 from tests.sandbox_parts import Sandbox
 
@@ -32,13 +32,15 @@ SWEEPS = [
 def child(folder: str, url: str, write: str, way: str, failpoint: str, log: str) -> None:
     """One push in a process of its own, which dies where it is told."""
     arm("")
-    desk = open_desk(
+    session = open_session(
         Path(folder), url, write=write, way=way, bundle={"max_entries": 4}, connections=1
     )
-    if desk.case.state.packet_hash is None:
-        put_packet(desk.case, [*circle(5), *chart(1)])  # a circle that does not fit into one write
+    if session.case.state.packet_hash is None:
+        put_packet(
+            session.case, [*circle(5), *chart(1)]
+        )  # a circle that does not fit into one write
     arm(failpoint, log)
-    push_all(desk)
+    push_all(session)
     os._exit(0)
 
 

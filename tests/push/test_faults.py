@@ -12,7 +12,7 @@ from connector import push
 from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused, LockHeld, SignInFailed, Waiting
 from connector.fhir.lossless import decode
-from connector.push import Desk
+from connector.push import Session
 from connector.store.sent import delivery
 from tests.push.conftest import (
     SMALL,
@@ -25,7 +25,7 @@ from tests.push.conftest import (
 from tests.push.packets import push_all
 from tests.sandbox_parts import Fault, Sandbox
 
-DeskOf = Callable[..., Desk]
+SessionOf = Callable[..., Session]
 
 
 class Afterwards(Endpoint):
@@ -40,8 +40,10 @@ class Afterwards(Endpoint):
 
 
 @pytest.mark.parametrize("write", STRATEGIES)
-def test_work_done_and_answered_with_500(desk_of: DeskOf, sandbox: Sandbox, write: str) -> None:
-    push_all(desk_of(write=write, bundle=SMALL, endpoint=Afterwards))
+def test_work_done_and_answered_with_500(
+    session_of: SessionOf, sandbox: Sandbox, write: str
+) -> None:
+    push_all(session_of(write=write, bundle=SMALL, endpoint=Afterwards))
     assert_whole(sandbox)
 
 
@@ -58,26 +60,26 @@ class Wordy(Endpoint):
 
 @pytest.mark.parametrize("write", STRATEGIES)
 def test_too_large_an_answer_to_a_write_is_settled_by_reading(
-    desk_of: DeskOf, sandbox: Sandbox, write: str
+    session_of: SessionOf, sandbox: Sandbox, write: str
 ) -> None:
-    desk = desk_of(write=write, bundle=SMALL, endpoint=Wordy)
-    push_all(desk)
+    session = session_of(write=write, bundle=SMALL, endpoint=Wordy)
+    push_all(session)
     assert_whole(sandbox)
     assert {r["meta"]["versionId"] for r in sandbox.resources("Observation")} == {"1"}
 
 
 def test_a_write_for_which_we_were_not_let_in_was_not_sent(
-    desk_of: DeskOf, sandbox: Sandbox
+    session_of: SessionOf, sandbox: Sandbox
 ) -> None:
     class SignedOut(Endpoint):
         def write(self, *given: Any, **named: Any) -> Answer:
             raise SignInFailed("no token")
 
-    desk = desk_of(endpoint=SignedOut)
+    session = session_of(endpoint=SignedOut)
     with pytest.raises(DestinationRefused):
-        push_all(desk)
+        push_all(session)
     assert writes(sandbox) == 0
-    with closing(sqlite3.connect(desk.case.folder.parent / "ledger.db")) as ledger:
+    with closing(sqlite3.connect(session.case.folder.parent / "ledger.db")) as ledger:
         assert ledger.execute("SELECT outcome FROM ledger_write").fetchall() == [("not sent",)]
 
 
@@ -98,52 +100,52 @@ MOMENTS += [(write, fault, 1) for write in ("put", "create") for fault in FAULTS
 
 @pytest.mark.parametrize(("write", "fault", "skip"), MOMENTS)
 def test_one_bad_moment(
-    desk_of: DeskOf, sandbox: Sandbox, write: str, fault: str, skip: int
+    session_of: SessionOf, sandbox: Sandbox, write: str, fault: str, skip: int
 ) -> None:
     sandbox.add_fault(Fault(**FAULTS[fault], path=TRANSACTIONS, method="POST", skip=skip, times=1))
     try:
-        push_all(desk_of(write=write, bundle=SMALL))
+        push_all(session_of(write=write, bundle=SMALL))
     except DestinationRefused:
         assert fault == "not-json" or (fault, skip) == ("409", 4)
-        push_all(desk_of(write=write, bundle=SMALL))
+        push_all(session_of(write=write, bundle=SMALL))
     assert_whole(sandbox)
-    assert delivery.deliveries(desk_of().case, "rejected") == []
+    assert delivery.deliveries(session_of().case, "rejected") == []
 
 
-def test_a_long_wait_parks_and_goes_on_later(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_a_long_wait_parks_and_goes_on_later(session_of: SessionOf, sandbox: Sandbox) -> None:
     hour = {"Retry-After": "3600"}
     sandbox.add_fault(Fault("status", path=TRANSACTIONS, status=503, headers=hour, skip=2, times=1))
     with pytest.raises(Waiting) as waiting:
-        push_all(desk_of(bundle=SMALL))
+        push_all(session_of(bundle=SMALL))
     assert waiting.value.until > "2026"
     assert "Task" not in kinds(sandbox)
-    push_all(desk_of(bundle=SMALL))
+    push_all(session_of(bundle=SMALL))
     assert_whole(sandbox)
 
 
 @pytest.mark.parametrize("kind", ["drop-after", "drop-before", "login-page"])
 def test_a_server_that_stays_away_is_refused_and_resumed(
-    desk_of: DeskOf, sandbox: Sandbox, kind: Any
+    session_of: SessionOf, sandbox: Sandbox, kind: Any
 ) -> None:
     sandbox.add_fault(Fault(kind, path="/fhir", method="POST", skip=3))
     with pytest.raises(DestinationRefused):
-        push_all(desk_of(bundle=SMALL))
+        push_all(session_of(bundle=SMALL))
     sandbox.clear_faults()
-    push_all(desk_of(bundle=SMALL))
+    push_all(session_of(bundle=SMALL))
     assert_whole(sandbox)
 
 
 @pytest.mark.parametrize("status", [401, 403, 501])
 def test_what_no_other_content_would_change_ends_at_once(
-    desk_of: DeskOf, sandbox: Sandbox, status: int
+    session_of: SessionOf, sandbox: Sandbox, status: int
 ) -> None:
     sandbox.add_fault(Fault("status", path=TRANSACTIONS, status=status, skip=1))
     with pytest.raises(DestinationRefused, match=str(status)):
-        push_all(desk_of(bundle=SMALL))
+        push_all(session_of(bundle=SMALL))
     assert writes(sandbox) == 2
 
 
-def test_fewer_answers_than_entries(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_fewer_answers_than_entries(session_of: SessionOf, sandbox: Sandbox) -> None:
     class Forgetful(Endpoint):
         def write(self, *given: Any, **named: Any) -> Answer:
             answer = super().write(*given, **named)
@@ -151,25 +153,25 @@ def test_fewer_answers_than_entries(desk_of: DeskOf, sandbox: Sandbox) -> None:
             body = b'{"resourceType":"Bundle","entry":[' + b",".join([b"{}"] * len(short)) + b"]}"
             return Answer(answer.status, answer.headers, body)
 
-    push_all(desk_of(bundle=SMALL, endpoint=Forgetful))
+    push_all(session_of(bundle=SMALL, endpoint=Forgetful))
     assert_whole(sandbox)
 
 
-def test_locations_of_another_type_prove_nothing(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_locations_of_another_type_prove_nothing(session_of: SessionOf, sandbox: Sandbox) -> None:
     class Confused(Endpoint):
         def write(self, *given: Any, **named: Any) -> Answer:
             answer = super().write(*given, **named)
             body = re.sub(rb"Observation/\d+", b"Patient/1", answer.body)
             return Answer(answer.status, answer.headers, body)
 
-    push_all(desk_of(endpoint=Confused))
+    push_all(session_of(endpoint=Confused))
     assert_whole(sandbox)
 
 
-def test_an_overtaken_process_cannot_write(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    paused = desk_of()
+def test_an_overtaken_process_cannot_write(session_of: SessionOf, sandbox: Sandbox) -> None:
+    paused = session_of()
     push.resolve(paused)
-    desk_of()  # another process takes the case
+    session_of()  # another process takes the case
     with pytest.raises(LockHeld):
         push.deliver(paused)
     assert writes(sandbox) == 0

@@ -13,7 +13,7 @@ import requests
 
 from connector import keys
 from connector.endpoint import Endpoint
-from connector.endpoint.assertion import client_assertion
+from connector.endpoint.client_authentication import client_assertion
 from connector.errors import SignInFailed
 from connector.settings import Source
 from tests.real.keycloak_server import SCOPES, Keycloak

@@ -10,7 +10,7 @@ import pytest
 from connector.errors import DestinationRefused, Waiting
 from connector.fhir.systems import TAG
 from tests.push.conftest import WHOLE
-from tests.push.packets import chart, open_desk, push_all, put_packet
+from tests.push.packets import chart, open_session, push_all, put_packet
 from tests.push.records.test_deliver import circle
 from tests.real.conftest import bad_line
 from tests.real.destination import Destination
@@ -54,14 +54,14 @@ def line(hapi: HapiPair) -> Iterator[Toxiproxy]:
 
 
 def pushed(folder: Path, base_url: str, **options: Any) -> None:
-    desk = open_desk(folder, base_url, **(IMPATIENT | options))
+    session = open_session(folder, base_url, **(IMPATIENT | options))
     try:
-        if desk.case.state.packet_hash is None:
-            put_packet(desk.case, [*circle(12), *chart()])
-        push_all(desk)
+        if session.case.state.packet_hash is None:
+            put_packet(session.case, [*circle(12), *chart()])
+        push_all(session)
     finally:
-        desk.case.close()
-        desk.ledger.close()
+        session.case.close()
+        session.ledger.close()
 
 
 def assert_once(base_url: str) -> None:

@@ -1,11 +1,12 @@
 """What single elements of a record tell the index: dates, codes, statuses, whom it names. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator
 from sys import intern
 from typing import Any
 
 from ...fhir.attachments import attachment_nodes
-from ...fhir.shapes import objects_in
+from ...fhir.shapes import as_dict, dicts, objects_in
 from ..record import words
 from ..record.dates import OPEN, Interval, interval
 from ..record.links import Links
@@ -20,6 +21,13 @@ _DATES = (
 _STATUSES = ("status", "lifecycleStatus", "clinicalStatus")
 _DEVICE_ACTION = "http://hl7.org/fhir/device-action"
 ERROR = "entered-in-error"
+# Where names and titles stand.
+_CALLED = (
+    "code", "type", "category", "title", "description", "procedureCode", "series", "bodySite",
+    "medicationCodeableConcept", "name", "scope", "vaccineCode", "modelNumber",
+)  # fmt: skip
+_TEAMS_GOAL = re.compile(r"[<>≤≥%\d]")
+IMAGES = ("ImagingStudy", "Media")
 NOTES = ("DocumentReference", "DiagnosticReport")  # types whose content is an attachment
 
 
@@ -35,6 +43,73 @@ def done_to(resource: dict[str, Any]) -> Iterator[Any]:
     for device in devices if isinstance(devices, list) else ():
         action = device.get("action") if isinstance(device, dict) else None
         yield action or {"system": _DEVICE_ACTION, "code": "implanted"}
+
+
+def imaged(resource: dict[str, Any]) -> Iterator[Any]:
+    """With what and of which part of the body images are (R4 imagingstudy.html, media.html)."""
+    if resource["resourceType"] not in IMAGES:
+        return
+    for node in (resource, *dicts(resource.get("series"))):
+        yield from (node.get(name) for name in ("modality", "bodySite", "procedureCode", "view"))
+
+
+def coded_beside(resource: dict[str, Any]) -> Iterator[Any]:
+    """What has codes beside the elements that name a record."""
+    yield from substances_of(resource)
+    yield from done_to(resource)
+    yield from imaged(resource)
+    yield from (drug.get("code") for drug in contained_drugs(resource))
+
+
+def contained_drugs(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    """The Medications that a medication record has inside."""
+    if not resource["resourceType"].startswith("Medication"):
+        return []
+    inside = dicts(resource.get("contained"))
+    return [each for each in inside if each.get("resourceType") == "Medication"]
+
+
+def called(resource: dict[str, Any]) -> tuple[str, ...]:
+    """All texts that say what a record is: names and titles, not what it found."""
+    nodes = [resource, *dicts(resource.get("deviceName")), *contained_drugs(resource)]
+    if resource["resourceType"] in IMAGES:
+        nodes += dicts(resource.get("series"))
+    if resource["resourceType"] in NOTES:
+        nodes += attachment_nodes(resource)
+    texts: dict[str, None] = {}
+    for node in nodes:
+        for name in _CALLED:
+            value = node.get(name)
+            for item in value if isinstance(value, list) else (value,):
+                if isinstance(item, str):
+                    texts[item] = None
+                elif isinstance(item, dict):
+                    texts.update(dict.fromkeys(_texts_of(item)))
+    return tuple(texts)
+
+
+def _texts_of(concept: dict[str, Any]) -> Iterator[str]:
+    codings = dicts(concept.get("coding"))
+    for text in (concept.get("text"), *(node.get("display") for node in (*codings, concept))):
+        if isinstance(text, str):
+            yield text
+
+
+def in_own_words(resource: dict[str, Any]) -> bool:
+    """Whether a Goal is the patient's: they express it (R4 goal.html), or it reads like theirs.
+
+    Without `expressedBy` a goal with a target, a problem that it addresses, a code or a number in
+    it is a team's.
+    """
+    if resource["resourceType"] != "Goal":
+        return False
+    said_by = str(as_dict(resource.get("expressedBy")).get("reference") or "")
+    if said_by:
+        return "Patient/" in said_by or "RelatedPerson/" in said_by
+    description = as_dict(resource.get("description"))
+    if any(resource.get(name) for name in ("target", "addresses")) or description.get("coding"):
+        return False
+    return not _TEAMS_GOAL.search(str(description.get("text") or ""))
 
 
 def status_of(resource: dict[str, Any]) -> str:

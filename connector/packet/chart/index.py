@@ -6,7 +6,7 @@ A row holds what the rules ask about; the body stays in the case file until the 
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from sys import intern
 from typing import Any
@@ -20,6 +20,7 @@ from ..record import words
 from ..record.belongs_to import belongs_to, labelled_parts, own_names
 from ..record.dates import OPEN, Interval
 from ..record.endpoint_secrets import Secrets
+from ..record.kinds import KindFinder, Kinds
 from ..record.links import Links, identifier_token
 from ..record.medication_supply import lasts_until
 from ..record.security_labels import Labels
@@ -31,12 +32,13 @@ from .elements import (
     ERROR,
     NOTES,
     any_filled,
+    called,
+    coded_beside,
     date_of,
-    done_to,
+    in_own_words,
     keys_in,
     says_none,
     status_of,
-    substances_of,
     tokens_of,
 )
 
@@ -74,7 +76,9 @@ class Row:
     contents: frozenset[str] = _NO_TARGETS  # of a note: what its attachments hold, see `Links`
     places: tuple[str, ...] = ()  # names of the encounters and episodes it belongs to
     own_names: tuple[str, ...] = ()  # of one of these: its identifiers
-    kinds: frozenset[str] = _NO_TARGETS  # rules of the guess at sensitive kinds
+    sensitive: frozenset[str] = _NO_TARGETS  # rules of the guess at sensitive kinds
+    kinds: Kinds = field(default_factory=dict)  # of kinds/*.yaml
+    own_words: bool = False  # of a Goal: it is the patient who says it
     supplied_until: datetime | None = None  # of a medication: how long what was given lasts
     labelled_parts: tuple[str, ...] = ()  # of a document: records in sections that have a label
 
@@ -111,6 +115,7 @@ def read_rows(
     labels = Labels(mappings.labels)
     secrets = Secrets.of(case, mappings.endpoints)
     guesses = Guesses(mappings.heuristic)
+    finder = KindFinder(mappings.kinds)
     sets: _Sets = {}  # most records have the codes of many others: each set is kept once
     for record in chart.records(case):
         try:
@@ -124,7 +129,11 @@ def read_rows(
             deque(rule.edit(record.type, resource), maxlen=0)
         presence = mappings.status.types.get(record.type)
         row = _row(record, resource, links, presence, labels, sets)
-        yield replace(row, kinds=guesses.of(record.type, record.body))
+        yield replace(
+            row,
+            sensitive=guesses.of(record.type, record.body),
+            kinds=finder.of(row.type, row.codes, row.categories, called(resource)),
+        )
 
 
 def as_cut(row: Row, resource: dict[str, Any], rules: Sequence[Rule], secrets: Secrets) -> Row:
@@ -181,7 +190,7 @@ def _row(
         error=ERROR in (status, resource.get("docStatus")) or ERROR in verification,
         readable=rules is None
         or all(any_filled(resource, group, links) for group in rules.readable),
-        codes=tokens(*map(resource.get, _CODES), *substances_of(resource), *done_to(resource)),
+        codes=tokens(*map(resource.get, _CODES), *coded_beside(resource)),
         categories=tokens(resource.get("category")),
         labels=labels.of(resource, body) | labels.of_contents(attached),
         title=intern(words.title(resource)),
@@ -195,6 +204,7 @@ def _row(
         contents=contents,
         places=(*belongs_to(resource, links), *(c for c in map(links.context, urls) if c)),
         own_names=own_names(resource),
+        own_words=in_own_words(resource),
         supplied_until=lasts_until(resource) if resource_type.startswith("Medication") else None,
         labelled_parts=labelled_parts(resource, labels.extensions, links),
     )

@@ -2,23 +2,29 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..record.dates import months_before
-from ..ruleset.rules import ChecklistItem, Match
+from ..ruleset.rules import ChecklistItem, Match, Safety
+from .about_condition import AboutCondition
 from .index import Row
+
+_OVER = ("resolved", "inactive", "remission")  # clinicalStatus of a Condition
 
 
 def meant(match: Match, row: Row) -> bool:
-    """Whether a rule means a row, whatever its date."""
+    """Whether a rule means a row, whatever its date and whatever it is about."""
     return (
         row.type == match.type
         and (not match.code or not match.code.isdisjoint(row.codes))
         and (not match.category or not match.category.isdisjoint(row.categories))
+        and (not match.kind or not match.kind.isdisjoint(row.kinds))
+        and match.not_kind.isdisjoint(row.kinds)
         and (not match.status or row.status in match.status)
         and (not match.intent or row.intent in match.intent)
+        and (not match.own_words or row.own_words)
     )
 
 
@@ -36,34 +42,61 @@ def any_means(matches: Iterable[Match], row: Row) -> bool:
     return any(meant(match, row) for match in matches)
 
 
+def is_safety(safety: Safety, row: Row, at: datetime) -> bool:
+    """Whether a rule of the safety set means a record, at the case's `as_of`."""
+    months = safety.within_months
+    if months and row.when is not None and _ended(row) < months_before(at, months):
+        return False
+    if any_means(safety.match, row):
+        return not safety.supply or (row.supplied_until is not None and row.supplied_until >= at)
+    if any_means(safety.worded, row) and stands_in(safety.words, row.title):
+        return True
+    return not safety.sensitive.isdisjoint(row.sensitive) and row.status not in _OVER
+
+
+def _ended(row: Row) -> datetime:
+    """When what a record tells ended: an order lasts longer than the day it was written."""
+    return max(row.last, row.supplied_until or row.last)
+
+
 @dataclass(frozen=True)
 class Shelf:
-    """Rows by type, and the instant windows are counted from."""
+    """Rows by type, the instant windows are counted from, and what is about the condition."""
 
-    by_type: dict[str, list[Row]]
+    by_type: Mapping[str, list[Row]]
     as_of: datetime
+    about: AboutCondition = field(default_factory=AboutCondition)
 
     @classmethod
-    def of(cls, rows: Iterable[Row], as_of: datetime) -> "Shelf":
+    def of(
+        cls, rows: Iterable[Row], as_of: datetime, about: AboutCondition | None = None
+    ) -> "Shelf":
         """`rows` sorted onto a shelf."""
         by_type: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
             by_type[row.type].append(row)
-        return cls(dict(by_type), as_of)
+        return cls(dict(by_type), as_of, about or AboutCondition())
+
+    def rows(self) -> Iterable[Row]:
+        """Every row."""
+        return (row for rows in self.by_type.values() for row in rows)
 
     def named(self, keys: Collection[str]) -> list[Row]:
         """Rows by their keys (`Type/id`)."""
-        return [row for rows in self.by_type.values() for row in rows if row.key in keys]
+        return [row for row in self.rows() if row.key in keys]
 
     def all_meant(self, matches: Iterable[Match]) -> list[Row]:
         """Rows that one of the rules means, each once, whatever their date."""
-        found = {
-            row.key: row
-            for match in matches
-            for row in self.by_type.get(match.type, ())
-            if meant(match, row)
-        }
-        return list(found.values())
+        return list({row.key: row for match in matches for row in self._meant(match)}.values())
+
+    def safety(self, rule: Safety) -> list[Row]:
+        """Rows that a rule of the safety set means."""
+        types = {match.type for match in (*rule.match, *rule.worded)}
+        asked = self.rows() if rule.sensitive else (
+            row for name in types for row in self.by_type.get(name, ())
+        )  # fmt: skip
+        found = [row for row in asked if is_safety(rule, row, self.as_of)]
+        return newest_of_each_kind(found) if rule.latest else found
 
     def older(self, item: ChecklistItem) -> list[Row]:
         """The newest of each code, however old, where the item asks for it."""
@@ -72,34 +105,45 @@ class Shelf:
     def wanted(self, item: ChecklistItem) -> list[Row]:
         """Rows that answer a checklist item: meant by it and within its window."""
         found: dict[str, Row] = {}
-        latest: list[Row] = []
+        latest: dict[str, Row] = {}
         for match in item.match:
-            rows = [row for row in self.by_type.get(match.type, ()) if meant(match, row)]
+            rows = self._meant(match)
             window = match.window or item.window
             if window == "latest":
-                latest += rows
+                latest |= {row.key: row for row in rows}
             else:
-                found |= {row.key: row for row in self._within(rows, window)}
-        # `latest` is the newest of the whole item, whichever rule found it
-        return list((found | {row.key: row for row in newest(latest)}).values())
+                found |= {row.key: row for row in rows if self.within(row, window)}
+        # `latest` is of the whole item, whichever rule found it
+        newest = newest_of_each_kind(list(latest.values()))
+        return list((found | {row.key: row for row in newest}).values())
 
-    def _within(self, rows: list[Row], window: str) -> list[Row]:
-        if window == "all":
-            return rows
-        start = months_before(self.as_of, int(window.split()[0]))
-        # A record without a date may be from any time: it is not hidden for that.
-        return [row for row in rows if row.when is None or row.last >= start]
+    def within(self, row: Row, window: str) -> bool:
+        """Whether a row is within a window. One without a date may be from any time: it is."""
+        if window in ("all", "latest") or row.when is None:
+            return True
+        return row.last >= months_before(self.as_of, int(window.split()[0]))
+
+    def _meant(self, match: Match) -> list[Row]:
+        return [
+            row
+            for row in self.by_type.get(match.type, ())
+            if meant(match, row) and self.about.fits(row, match.about)
+        ]
 
 
-def newest(rows: list[Row]) -> list[Row]:
-    """The rows with the latest date (several on a tie)."""
-    last = max((row.last for row in rows), default=None)
-    return [row for row in rows if row.last == last]
+def newest_of_each_kind(rows: list[Row]) -> list[Row]:
+    """The latest row of each set of kinds (several on a tie); without a kind, of each code."""
+    return _newest_of_each(rows, lambda row: frozenset(row.kinds) or row.codes or row.key)
 
 
 def newest_of_each_code(rows: list[Row]) -> list[Row]:
     """The latest row of each set of codes; rows without a code stand each for itself."""
+    return _newest_of_each(rows, lambda row: row.codes or row.key)
+
+
+def _newest_of_each(rows: list[Row], group: Callable[[Row], object]) -> list[Row]:
     groups: dict[object, list[Row]] = defaultdict(list)
     for row in rows:
-        groups[row.codes or row.key].append(row)
-    return [row for group in groups.values() for row in newest(group)]
+        groups[group(row)].append(row)
+    last = {name: max(row.last for row in found) for name, found in groups.items()}
+    return [row for name, found in groups.items() for row in found if row.last == last[name]]

@@ -16,5 +16,8 @@ def mark_minors(
     minors = mappings.heuristic.minors
     birth = str((body(case, patient) or {}).get("birthDate", ""))
     for key, row in rows.items():
-        if row.kinds and (kinds := with_minors(row.kinds, minors, birth, at)) != row.kinds:
-            rows[key] = replace(row, kinds=kinds)
+        if not row.sensitive:
+            continue
+        sensitive = with_minors(row.sensitive, minors, birth, at)
+        if sensitive != row.sensitive:
+            rows[key] = replace(row, sensitive=sensitive)

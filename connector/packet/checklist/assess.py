@@ -26,6 +26,7 @@ _WHY = {
     ItemKind.FAILED: "the source failed to give them",
     ItemKind.UNSUPPORTED: "the source does not offer them",
     ItemKind.NOT_ASKED: "not asked for",
+    ItemKind.NOT_RECOGNISED: "searched; {unknown} of unknown kind: look at them",
     ItemKind.SUPPLIED: "{brought} supplied with the request",
     ItemKind.SENT_SEPARATELY: "sent another way",
 }
@@ -34,7 +35,10 @@ _APART = "{present} at the source; nobody has said how they are sent (`sent_sepa
 
 @dataclass(frozen=True)
 class Known:
-    """What the items are held against. `shelf`: what may travel, `staying`: what may not."""
+    """What the items are held against. `shelf`: what may travel, `staying`: what may not.
+
+    `unknown`: reports, documents and images that may travel and that no kind knows.
+    """
 
     request: Request
     shelf: Shelf
@@ -42,6 +46,7 @@ class Known:
     gaps: Sequence[Gap]
     status: Status
     answers: Answers
+    unknown: Sequence[Row] = ()
 
 
 @dataclass(frozen=True)
@@ -109,11 +114,12 @@ def _assess(item: ChecklistItem, known: Known) -> Finding:
     rows = shelf.named(named) if named else shelf.wanted(item)
     good = [row for row in rows if presence(row, known.status) is ItemKind.PRESENT]
     about = [[gap for gap in known.gaps if _concerns(gap, match)] for match in item.match]
-    kind, evidence = _kind(item, rows, good, about, known)
+    unknown = [] if named else unrecognised(item, known)
+    kind, evidence = _kind(item, rows, good, about, known, unknown)
     return Finding(
         item=item,
         kind=kind,
-        why=_why(item, kind, rows, good, about, known, bool(named)),
+        why=_why(item, kind, rows, good, about, known, bool(named), len(unknown)),
         rows=tuple(rows),
         good=tuple(good),
         older=() if named else tuple(row for row in shelf.older(item) if row not in rows),
@@ -130,6 +136,7 @@ def _kind(
     good: Sequence[Row],
     about: Sequence[Sequence[Gap]],
     known: Known,
+    unknown: Sequence[Row],
 ) -> tuple[ItemKind, list[str]]:
     """What the item is, and what shows it. The chart's own answer comes before people's."""
     answers, keys = known.answers, [row.key for row in good or rows]
@@ -146,7 +153,18 @@ def _kind(
     if rows:
         kinds = {presence(row, known.status) for row in rows}
         return next(kind for kind in _LESS if kind in kinds), keys
-    return _nothing(about)
+    kind, evidence = _nothing(about)
+    if kind is ItemKind.SEARCHED_NONE and unknown:
+        return ItemKind.NOT_RECOGNISED, [row.key for row in unknown]
+    return kind, evidence
+
+
+def unrecognised(item: ChecklistItem, known: Known) -> list[Row]:
+    """Records of no known kind that may be what an item asks for: of its types, in its window."""
+    types = {match.type for match in item.match if match.kind}
+    return [
+        row for row in known.unknown if row.type in types and known.shelf.within(row, item.window)
+    ]
 
 
 def _nothing(about: Sequence[Sequence[Gap]]) -> tuple[ItemKind, list[str]]:
@@ -172,12 +190,16 @@ def _why(
     about: Sequence[Sequence[Gap]],
     known: Known,
     named: bool,
+    unknown: int,
 ) -> str:
     answers = known.answers
     if kind is ItemKind.WAIVED:
         return answers.waived[item.id]
     why = (_APART if good and kind is ItemKind.NOT_ASKED else _WHY[kind]).format(
-        present=len(good), found=len(rows), brought=len(answers.supplied.get(item.id, ()))
+        present=len(good),
+        found=len(rows),
+        brought=len(answers.supplied.get(item.id, ())),
+        unknown=f"{unknown} {'record' if unknown == 1 else 'records'}",
     )
     if kind is ItemKind.PRESENT:
         broken = {

@@ -1,13 +1,22 @@
 """What leaves, and under which rule."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ...request import Request
 from ...store.mapped.packet import Decision
 from ..chart.index import Row
 from ..chart.match import Shelf
+from ..record.kinds import CODE
 from ..ruleset.rules import Selection
 from .assess import Finding
+
+# Of which types a record of a type may be the report, the panel or the successor.
+_HELD = {
+    "DiagnosticReport": ("Observation/", "DiagnosticReport/", "ImagingStudy/", "Specimen/"),
+    "Observation": ("Observation/",),
+    "DocumentReference": ("DocumentReference/",),
+}
 
 Selected = dict[str, tuple[str, str]]  # key → (rule, reason)
 
@@ -19,13 +28,14 @@ def select(
     scope: str,
     findings: Sequence[Finding],
     selection: Selection,
+    trends: Collection[str],
     released: Iterable[str] = (),
     there: Collection[str] = (),
 ) -> Selected:
     """The records that leave. `rows` and `shelf`: those that may travel, by key and by type.
 
     `released`: records that a person lets leave. `there`: Consents that stand at the destination:
-    they are to say there what they are now.
+    they are to say there what they are now. `trends`: kinds of which the whole series leaves.
     """
     chosen: Selected = {}
 
@@ -41,10 +51,17 @@ def select(
         take(keys, f"request-{field.replace('_', '-')}", f"the request names it ({field})")
     take(released, "person-releases", "a person releases it")
     for safety in (rule for rule in selection.safety if rule.always):
-        take([row.key for row in shelf.all_meant(safety.match)], safety.id, safety.reason)
+        take([row.key for row in shelf.safety(safety)], safety.id, safety.reason)
     for finding in findings:
         rule = f"checklist-{finding.item.id}"
-        take([row.key for row in (*finding.rows, *finding.older)], rule, finding.item.title)
+        for row in (*finding.rows, *finding.older):
+            take([row.key], rule, f"{finding.item.title}{_known_by(row, finding)}")
+    take(
+        [row.key for row in shelf.rows() if shelf.about.includes(row)],
+        "about-condition",
+        "it is about the condition in question, or of its encounter",
+    )
+    _series(chosen, rows, trends, take)
     if scope == "whole-chart":
         apart = selection.shared | {"Provenance"}
         take(
@@ -57,20 +74,53 @@ def select(
     return chosen
 
 
+def _known_by(row: Row, finding: Finding) -> str:
+    """How a record is known to be what an item asks for, where it is not by a code."""
+    wanted = [name for match in finding.item.match if match.type == row.type for name in match.kind]
+    trusts = [row.kinds[name] for name in wanted if name in row.kinds]
+    weaker = [trust for trust in trusts if trust != CODE]
+    return f" (known by its {weaker[0]})" if weaker and len(weaker) == len(trusts) else ""
+
+
+def _series(
+    chosen: Selected,
+    rows: Mapping[str, Row],
+    trends: Collection[str],
+    take: Callable[[Iterable[str], str, str], None],
+) -> None:
+    """All of a series of which one record leaves: of the same kind, and called the same."""
+    leaving = {(kind, rows[key].title) for key in chosen for kind in rows[key].kinds}
+    leaving = {(kind, title) for kind, title in leaving if kind in trends}
+    keys = [
+        key for key, row in rows.items() if any((kind, row.title) in leaving for kind in row.kinds)
+    ]
+    take(keys, "series", "one of a series that is read as a whole")
+
+
 def _close(
     chosen: Selected, rows: Mapping[str, Row], take: Callable[[Iterable[str], str, str], None]
 ) -> None:
-    """Add what the chosen refer to, and Provenance of the chosen, until nothing more comes.
+    """Add what the chosen refer to and what holds them, and Provenance, until nothing more comes.
+
+    A report or panel says what its result is worth, and a later document what became of the one
+    that it replaces: they come with it.
 
     A Provenance points at records, so nothing refers to it: it comes when one of its targets
     does. Its other targets do not come with it.
     """
+    holders: dict[str, list[str]] = defaultdict(list)
+    for row in rows.values():
+        if held := _HELD.get(row.type):
+            for key in row.refers:
+                if key.startswith(held):
+                    holders[key].append(row.key)
     provenances = [row for row in rows.values() if row.type == "Provenance"]
     closed: set[str] = set()
     while open_keys := [key for key in chosen if key not in closed]:
         for key in open_keys:
             closed.add(key)
             take(rows[key].refers, "referenced", "a record that leaves refers to it")
+            take(holders[key], "holds", "it holds, explains or replaces a record that leaves")
         take(
             [row.key for row in provenances if not row.targets.isdisjoint(chosen)],
             "provenance",

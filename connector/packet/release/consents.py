@@ -60,7 +60,7 @@ class Consents:
             key
             for key, denial in self.denials
             for label in denial.records.labels or ()
-            if not row.kinds.isdisjoint(self.looks.get(label, ()))
+            if not row.sensitive.isdisjoint(self.looks.get(label, ()))
             and replace(denial.records, labels=None).mean(row, surely=False)
         )
         return next(found, None)
@@ -108,7 +108,7 @@ def gather(
     for key, consent in _consents(case, rows):
         reading = Reading() if key in reviews else read_consent(consent, now)
         readings[key] = reading
-        if tells(consent, mappings.consent) or rows[key].kinds:
+        if tells(consent, mappings.consent) or rows[key].sensitive:
             telling.append((key, reading))
     _settled(readings)
     permits = tuple(records for reading in readings.values() for records in reading.permits)

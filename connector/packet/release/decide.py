@@ -13,18 +13,15 @@ from ...store.case.casefile import CaseFile
 from ...store.mapped.packet import Decision
 from ...store.mapped.rulings import Ruling
 from ..chart.index import Row, Unreadable
-from ..chart.match import any_means, stands_in
-from ..record.dates import months_before
+from ..chart.match import is_safety
 from ..record.security_labels import Labels
 from ..ruleset.mappings import Mappings
-from ..ruleset.rules import Safety
 from .authorization import Authorization
 from .consents import Consents
 from .requested import all_in_one, cause, withheld_though_named
 
 UNREADABLE = "unreadable"
 KEPT = "person-keeps"
-_OVER = ("resolved", "inactive", "remission")  # clinicalStatus of a Condition
 
 
 class Why(NamedTuple):
@@ -181,7 +178,7 @@ class Barrier:
                 return self._labelled_so(
                     row, sorted(labels), f"kind-{each.id}", f"labelled: {each.tell}"
                 )
-        guess = next((guess for guess in self._guessed if guess in row.kinds), None)
+        guess = next((guess for guess in self._guessed if guess in row.sensitive), None)
         return Why(guess, f"heuristic: {self._guessed[guess]}") if guess else None
 
     def _by_consent(self, row: Row) -> Why | None:
@@ -207,18 +204,6 @@ class Barrier:
         # One that it has itself is reason enough.
         because = origins[0] if len(origins) == len(labels) else ""
         return Why(rule, reason, ", ".join(labels), because)
-
-
-def is_safety(safety: Safety, row: Row, at: datetime) -> bool:
-    """Whether a rule of the safety set means a record, at the case's `as_of`."""
-    months = safety.within_months
-    if months and row.when is not None and row.last < months_before(at, months):
-        return False
-    if any_means(safety.match, row):
-        return not safety.supply or (row.supplied_until is not None and row.supplied_until >= at)
-    if any_means(safety.worded, row) and stands_in(safety.words, row.title):
-        return True
-    return not safety.kinds.isdisjoint(row.kinds) and row.status not in _OVER
 
 
 def _remedy(rule: str) -> str:

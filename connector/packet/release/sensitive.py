@@ -17,7 +17,7 @@ def sensitive_kinds(
     `besides`: kind, how it is known, and keys of what else that person has to see.
     """
     labels, heuristic = Labels(mappings.labels), mappings.heuristic
-    guessed = {row.key: row.kinds for row in leaving if row.kinds}
+    guessed = {row.key: row.sensitive for row in leaving if row.sensitive}
     labelled = {row.key: labels.lists(row.labels) for row in leaving if row.labels}
     kinds = kinds_that_leave(guessed, labelled, heuristic)
     kinds += [

@@ -54,6 +54,8 @@ class Outline:
     withheld: tuple[Decision, ...]
     basis: tuple[str, ...]  # on what ground, and what that opens; as sentences
     sensitive: dict[str, Any]  # kinds that leave, and the caveat; for the operator, nobody else
+    unknown: tuple[dict[str, Any], ...]  # reports and documents that no kind knows, see checklist
+    people: tuple[str, ...]  # what to know of patient and condition before approval
     news: dict[str, dict[str, int]]  # how an update differs from what was told: how → type → number
 
 
@@ -67,6 +69,8 @@ def outline(
     sensitive: dict[str, Any],
     basis: Sequence[str],
     news: dict[str, dict[str, int]],
+    unknown: Sequence[dict[str, Any]],
+    people: Sequence[str],
 ) -> Outline:
     """Sum up. `ConnectorError` if a pulled record has no decision or has two."""
     outcomes = Counter(decision.outcome for decision in decisions)
@@ -89,6 +93,8 @@ def outline(
         withheld=tuple(d for d in decisions if d.outcome == "withheld"),
         basis=tuple(basis),
         sensitive=sensitive,
+        unknown=tuple(unknown),
+        people=tuple(people),
         news=news,
     )
 

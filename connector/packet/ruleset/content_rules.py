@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ...request import Model, Text
+from ...model import Model, Text
 from ...settings import Accepts, BundleSettings
 from .examples import ProgrammeExample, TermExample
 from .rules import ChecklistItem, Element, File

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ...request import Model, Text
+from ...model import Model, Text
 
 AS_OF = "2026-01-01T00:00:00Z"
 NOTHING = "none"  # no rule of the file means the record
@@ -37,6 +37,12 @@ class RuleExample(_Record):
     """A record and the id of the rule, or section, that it comes under, or `none`."""
 
     found: Text = Field(alias="is")
+
+
+class KindExample(_Record):
+    """A record and its kinds, each with how it is known: `[ecg by code, heart-test by code]`."""
+
+    found: tuple[Text, ...] | Literal["none"] = Field(alias="is")
 
 
 class OrderExample(Model):

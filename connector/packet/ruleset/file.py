@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ... import yamlfile
 from ...errors import UsageError
 from .content_rules import Programme, Terminology
+from .kinds import CodeSystems, KindsFile
 from .release_rules import (
     ConsentTerms,
     EndpointSecrets,
@@ -29,6 +30,7 @@ def model_of(name: str) -> type[File] | None:
 
 _ALONE: dict[str, type[File]] = {
     "advice.yaml": Advice,
+    "codesystems.yaml": CodeSystems,
     "release/consent.yaml": ConsentTerms,
     "release/endpoints.yaml": EndpointSecrets,
     "release/heuristic.yaml": Heuristic,
@@ -41,6 +43,7 @@ _ALONE: dict[str, type[File]] = {
 _FOLDERS: dict[str, type[File]] = {
     "checklists": ChecklistFile,
     "destinations": Programme,
+    "kinds": KindsFile,
     "questions": Order,
     "release": Release,
     "status": Status,
@@ -56,6 +59,7 @@ class Read(Generic[F]):
     file: F
     path: Path
     lines: yamlfile.Lines
+    written: Any  # as it stands there
 
     def place(self, *where: str | int) -> Place:
         """Where a part of it stands."""
@@ -65,7 +69,7 @@ class Read(Generic[F]):
 def read(model: type[F], path: Path) -> Read[F]:
     """One file. `UsageError` names each wrong field with its line."""
     value, lines = yamlfile.read(path)
-    return Read(yamlfile.load(model, value, lines, str(path)), path, lines)
+    return Read(yamlfile.load(model, value, lines, str(path)), path, lines, value)
 
 
 def contents(read_all: dict[str, Read[F]]) -> dict[str, F]:

@@ -13,7 +13,9 @@ from ...mappingfiles import MappingFiles
 from ...request import KeyQuestion
 from .content_rules import Programme, Terminology
 from .file import F, Read, contents, model_of, once, read, wrong
+from .kinds import CodeSystems, Kind, KindsFile
 from .mappings import Mappings
+from .names_used import Names, expanded
 from .release_rules import (
     KEYED,
     NEAR,
@@ -60,6 +62,7 @@ class _Loader:
     def __init__(self, files: MappingFiles) -> None:
         self._files = files
         self._places: dict[str, Place] = {}
+        self._names = self._read_kinds()
         self._checklists = self._all(ChecklistFile, "checklists")
         self._sections = self._one(Sections, "sections.yaml")
         self._known = {section.id for section in self._sections.file.sections}
@@ -73,10 +76,11 @@ class _Loader:
         self._note(never, "rules", [rule.id for rule in never.file.rules])
         return Mappings(
             files=self._files,
+            kinds=dict(self._names.kinds),
             checklists={name: self._checklist(name) for name in self._checklists},
             status=self._status(),
-            selection=selection.file,
-            advice=self._one(Advice, "advice.yaml").file,
+            selection=self._expanded(selection),
+            advice=self._expanded(self._one(Advice, "advice.yaml")),
             release=self._release(),
             heuristic=self._heuristic(),
             labels=self._labels(),
@@ -84,7 +88,7 @@ class _Loader:
             endpoints=self._with_id(EndpointSecrets, "release/endpoints.yaml"),
             consent=self._one(ConsentTerms, "release/consent.yaml").file,
             never=never.file,
-            sections=self._sections.file,
+            sections=self._expanded(self._sections),
             orders={question: self._order(question) for question in get_args(KeyQuestion)},
             templates=contents(self._all(Template, "templates")),
             terminology=self._terminology(),
@@ -101,6 +105,24 @@ class _Loader:
             for name, path in self._files.folder(folder).items()
             if model_of(f"{folder}/{path.name}") is model
         }
+
+    def _read_kinds(self) -> Names:
+        """All kinds, and the code systems that are known whole."""
+        kinds: dict[str, Kind] = {}
+        read_all = self._all(KindsFile, "kinds").values()
+        for found in read_all:
+            for number, kind in enumerate(found.file.kinds):
+                self._place(f"kind:{kind.id}", found.place("kinds", number, "id"))
+                kinds[kind.id] = kind
+        names = Names(kinds, self._one(CodeSystems, "codesystems.yaml").file.systems)
+        for found in read_all:
+            names.check(found)
+        return names
+
+    def _expanded(self, found: Read[F]) -> F:
+        """A file whose rules name kinds, with the types of those kinds."""
+        self._names.check(found)
+        return expanded(found.file, self._names.kinds)
 
     def _note(self, found: Read[F], where: str, rules: Iterable[str]) -> None:
         """Remember where each rule of a list stands; a rule's id is used once in the whole set."""
@@ -196,7 +218,7 @@ class _Loader:
             self._is_section(name, found.place("sections", number))
         for name in found.file.entries:
             self._is_section(name, found.place("entries", name))
-        return found.file
+        return self._expanded(found)
 
     def _terminology(self) -> dict[str, Terminology]:
         read_all = self._all(Terminology, "terminology")
@@ -217,7 +239,7 @@ class _Loader:
             for number, item in enumerate(found.file.items):
                 self._is_section(item.section, found.place("items", number, "section"))
                 self._places[f"{name}/{item.id}"] = found.place("items", number, "id")
-        return contents(read_all)
+        return {name: self._expanded(found) for name, found in read_all.items()}
 
     def _checklist(self, name: str) -> Checklist:
         items = self._items(name, ())
@@ -227,6 +249,7 @@ class _Loader:
     def _items(self, name: str, chain: Sequence[str]) -> dict[str, _Item]:
         """The items of a checklist: those of the one it extends, changed, and its own."""
         found = self._checklists[name]
+        self._names.check(found)
         items: dict[str, _Item] = {}
         if base := found.file.extends:
             if base not in self._checklists:
@@ -249,6 +272,7 @@ class _Loader:
             where[2:]: line for where, line in found.lines.items() if where[:2] == ("items", number)
         }
         rule = yamlfile.load(ChecklistItem, written, lines, str(found.path))
+        rule = expanded(rule, self._names.kinds)
         place = Place(found.path, lines[("id",)])
         self._is_section(rule.section, Place(found.path, lines.get(("section",), place.line)))
         return _Item(written, rule, place)

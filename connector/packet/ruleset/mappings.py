@@ -10,6 +10,7 @@ from ...errors import UsageError
 from ...mappingfiles import MappingFiles
 from ...request import KeyQuestion
 from .content_rules import Programme, Terminology
+from .kinds import Kind
 from .release_rules import (
     ConsentTerms,
     EndpointSecrets,
@@ -26,12 +27,13 @@ _NO_PROGRAMME = Programme(version="0", about="a destination that names no progra
 
 @dataclass(frozen=True)
 class Mappings:
-    """The whole set. Dictionaries are by file name, `orders` by key question.
+    """The whole set. Dictionaries are by file name, `orders` by key question, `kinds` by id.
 
     `places`: where the rule of an id stands; of a checklist's item its `Checklist` says it.
     """
 
     files: MappingFiles
+    kinds: dict[str, Kind]
     checklists: dict[str, Checklist]
     status: Status
     selection: Selection
@@ -54,6 +56,11 @@ class Mappings:
     def identity(self) -> str:
         """Another set, or another version of it, has another."""
         return self.files.identity
+
+    @property
+    def trends(self) -> frozenset[str]:
+        """The kinds of which the whole series travels."""
+        return frozenset(kind.id for kind in self.kinds.values() if kind.trend)
 
     @property
     def never_types(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from ...request import Model
+from ...model import Model
 from ...settings import Destination
 from .mappings import Mappings
 

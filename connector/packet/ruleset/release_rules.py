@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ...request import Model, Text
+from ...model import Model, Text
 from .examples import RuleExample
 from .rules import Element, File
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from ...errors import UsageError
-from ...request import Model, Text, Token
+from ...model import Model, Text, Token
 from .examples import ItemExample, OrderExample, RuleExample, StatusExample, TemplateExample
 
 
@@ -38,14 +38,27 @@ class Match(Model):
     """Which records: of one type, and where given with one of these codes, categories, statuses.
 
     Codes as in a FHIR search: `system|code`, or `code` for any system. `unstated` as status: none.
+    `kind`: of one of these kinds (kinds/*.yaml), in any type if none is given; `not_kind`: of none
+    of these. `about` the condition in question: records that say so (`condition`), or all but
+    those that are about another one only (`no-other`). `own_words`: what the patient said.
     """
 
-    type: Text
+    type: Text = ""  # only where `kind` is given; the loader puts the types of the kinds
+    kind: frozenset[Text] = frozenset()
+    not_kind: frozenset[Text] = frozenset()
+    about: Literal["condition", "no-other"] | None = None
+    own_words: bool = False
     code: frozenset[Text] = frozenset()
     category: frozenset[Text] = frozenset()
     status: frozenset[Text] = frozenset()
     intent: frozenset[Text] = frozenset()
     window: Window | None = None  # instead of the item's
+
+    @model_validator(mode="after")
+    def _says_which(self) -> "Match":
+        if not (self.type or self.kind):
+            raise ValueError("expected a type, or a kind")
+        return self
 
 
 class ChecklistItem(Model):
@@ -130,9 +143,10 @@ class Status(File):
 class Safety(Model):
     """Records that always travel; with `hold_if_withheld` a withheld one stops the case.
 
-    `always` false: they only stop it. `kinds`: rules of release/heuristic.yaml that mean it too.
-    `worded`: records that count if one of `words` stands in what they are called.
-    `within_months`: no older record. `supply`: only while what was supplied lasts.
+    `always` false: they only stop it. `sensitive`: rules of release/heuristic.yaml that mean it
+    too. `worded`: records that count if one of `words` stands in what they are called.
+    `within_months`: no older record, by the end of what it tells. `supply`: only while what was
+    supplied lasts. `latest`: only the newest of each kind.
     """
 
     id: Text
@@ -140,7 +154,8 @@ class Safety(Model):
     hold_if_withheld: bool = False
     always: bool = True
     supply: bool = False
-    kinds: frozenset[Text] = frozenset()
+    latest: bool = False
+    sensitive: frozenset[Text] = frozenset()
     within_months: int | None = Field(default=None, ge=1, le=1200)
     match: tuple[Match, ...] = ()
     worded: tuple[Match, ...] = ()

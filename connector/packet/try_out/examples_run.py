@@ -23,14 +23,13 @@ from ..author.templates import author
 from ..carry import terms
 from ..carry.rules_in_force import rule_of
 from ..chart.index import Row, read_rows
-from ..chart.match import Shelf, any_means
+from ..chart.match import Shelf, any_means, is_safety
 from ..checklist.assess import presence
 from ..record.dates import interval
 from ..record.endpoint_secrets import Secrets
 from ..record.links import Links
 from ..record.security_labels import Labels
 from ..release.consent import read_consent
-from ..release.decide import is_safety
 from ..release.provision import Disclosure
 from ..release.relations import is_note
 from ..release.shadows import Tellers
@@ -38,6 +37,7 @@ from ..release.withheld import Withheld
 from ..ruleset.change import Elements
 from ..ruleset.content_rules import Programme, Terminology
 from ..ruleset.examples import AS_OF, NOTHING, OrderExample, ProgrammeExample
+from ..ruleset.kinds import KindsFile
 from ..ruleset.mappings import Mappings
 from ..ruleset.release_rules import (
     ConsentTerms,
@@ -109,7 +109,7 @@ def outcome(bench: Bench, name: str, file: File, example: Any) -> Any:
     if isinstance(file, Terminology):
         return terms.meaning(file, example.code, bench.mappings.terminology)
     if isinstance(file, Programme):
-        return _programme(bench, file, example)
+        return _programme(bench, bench.mappings.programmes[name], example)
     if isinstance(file, ConsentTerms):
         return _consent(file, example.record)
     if isinstance(file, EndpointSecrets):
@@ -118,6 +118,9 @@ def outcome(bench: Bench, name: str, file: File, example: Any) -> Any:
     if isinstance(file, Shadows):
         return _shadow(bench, file, example.record)
     (row,) = bench.rows(example.record)
+    if isinstance(file, KindsFile):
+        known = tuple(f"{kind} by {trust}" for kind, trust in sorted(row.kinds.items()))
+        return known or NOTHING
     if isinstance(file, ChecklistFile):
         return _item(bench, bench.mappings.checklist(name).items, example.item, row)
     return _ruled(bench, file, row)
@@ -127,11 +130,12 @@ def _item(bench: Bench, items: Sequence[ChecklistItem], name: str, row: Row) -> 
     item = next((item for item in items if item.id == name), None)
     if item is None:
         raise UsageError(f"{name}: no such item", "Name an item of this file.")
-    if not any_means(item.match, row):
-        return "another"
     as_of = interval(AS_OF)
     assert as_of is not None
-    if not Shelf.of([row], as_of[1]).wanted(item):
+    shelf = Shelf.of([row], as_of[1])
+    if not shelf.all_meant(item.match):
+        return "another"
+    if not shelf.wanted(item):
         return "older"
     return presence(row, bench.mappings.status)
 
@@ -141,20 +145,20 @@ def _ruled(bench: Bench, file: File, row: Row) -> str:
     if isinstance(file, Status):
         return presence(row, bench.mappings.status)
     if isinstance(file, Sections):
-        return section_of(row, file) or NOTHING
+        return section_of(row, bench.mappings.sections) or NOTHING
     found: Iterator[str] = iter(())
     if isinstance(file, Selection):
         as_of = interval(AS_OF)
         assert as_of is not None
         at = as_of[1]
-        found = (rule.id for rule in file.safety if is_safety(rule, row, at))
+        found = (rule.id for rule in bench.mappings.selection.safety if is_safety(rule, row, at))
     elif isinstance(file, Release):
         # Of a note: as if something of its encounter were withheld.
         notes = file.notes_of_withheld_encounters
         said = [notes.id] if notes and is_note(row, notes) else []
         found = iter([*(rule.id for rule in file.rules if rule.labels & row.labels), *said])
     elif isinstance(file, Heuristic):
-        found = (rule.id for rule in file.rules if rule.id in row.kinds)
+        found = (rule.id for rule in file.rules if rule.id in row.sensitive)
     elif isinstance(file, LabelTerms):
         labels = Labels(file)
         said = ["unknown"] if labels.unknown(row.labels) else []
@@ -162,7 +166,7 @@ def _ruled(bench: Bench, file: File, row: Row) -> str:
     elif isinstance(file, Never):
         found = (rule.id for rule in file.rules if row.type in rule.types)
     elif isinstance(file, Advice):
-        found = (name for name in ("surgery",) if any_means(file.surgery, row))
+        found = (name for name in ("surgery",) if any_means(bench.mappings.advice.surgery, row))
     return next(found, NOTHING)
 
 

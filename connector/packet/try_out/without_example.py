@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ruleset.content_rules import Programme
+from ..ruleset.kinds import CodeSystems, KindsFile
 from ..ruleset.release_rules import Heuristic, LabelTerms, Never, Release
 from ..ruleset.rules import ChecklistFile, File, Sections, Selection, Status
 
@@ -18,6 +19,10 @@ def rules_of(file: File) -> dict[str, tuple[str | int, ...]]:
         return listed("items", [str(item.get("id")) for item in file.items])
     if isinstance(file, Status):
         return {name: ("types", name) for name in file.types}
+    if isinstance(file, KindsFile):
+        return listed("kinds", [kind.id for kind in file.kinds])
+    if isinstance(file, CodeSystems):
+        return {}
     if isinstance(file, Selection):
         return listed("safety", [rule.id for rule in file.safety])
     if isinstance(file, Release) and (notes := file.notes_of_withheld_encounters):
@@ -46,4 +51,7 @@ def covers(example: Any, file: File) -> str:
         return example.item or example.change or ""
     if isinstance(file, Selection | Release | Heuristic | LabelTerms | Never | Sections):
         return str(example.found)
+    if isinstance(file, KindsFile):
+        # An example is about the first kind that it names.
+        return str(example.found[0]).partition(" by ")[0] if example.found != "none" else ""
     return ""

@@ -14,7 +14,7 @@ from ...fhir.systems import ACT_REASON
 from ...store.audit import audit_ndjson
 from ...store.audit.audit_check import seal
 from ...store.audit.disclosures import Row
-from ..session import REQUEST, Desk
+from ..session import REQUEST, Session
 
 PROFILE = (
     "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PrivacyDisclosure.Source"
@@ -27,75 +27,77 @@ _PURPOSE = {"treatment": "TREAT", "patient-authorization": "PATRQT"}
 _URI = "5"  # R4 network-type
 
 
-def keep_up(desk: Desk) -> None:
+def keep_up(session: Session) -> None:
     """Append an AuditEvent for each row of this case that audit.ndjson does not hold yet."""
-    last = audit_ndjson.last(desk.case.folder)
-    for row in desk.ledger.disclosures(desk.handle, after=last.seq if last else 0):
-        event = audit_event(desk, row)
+    last = audit_ndjson.last(session.case.folder)
+    for row in session.ledger.disclosures(session.handle, after=last.seq if last else 0):
+        event = audit_event(session, row)
         if findings := check(event):
             raise ConnectorError(f"internal: an AuditEvent is not valid: {'; '.join(findings[:5])}")
-        audit_ndjson.append(desk.case.folder, seal(desk.ledger.keyed, encode(event)))
+        audit_ndjson.append(session.case.folder, seal(session.ledger.keyed, encode(event)))
 
 
-def audit_event(desk: Desk, row: Row) -> dict[str, Any]:
+def audit_event(session: Session, row: Row) -> dict[str, Any]:
     """The AuditEvent of one row: the same id and content whenever it is made."""
     name = f"{row.seq} {row.hash}"
-    us = _party(str(desk.source.id), "second-opinion connector")
+    us = _party(str(session.source.id), "second-opinion connector")
     return {
         "resourceType": "AuditEvent",
-        "id": authored_id(desk.source.id, desk.request.request_id, "AuditEvent", name),
-        **_kind(desk, row),
+        "id": authored_id(session.source.id, session.request.request_id, "AuditEvent", name),
+        **_kind(session, row),
         "recorded": row.at,
         "outcome": _OUTCOME[row.outcome],
         "outcomeDesc": f"{row.event}: {row.outcome}",
         "purposeOfEvent": [{"coding": [{"system": ACT_REASON, "code": _PURPOSE[row.basis]}]}],
         "agent": [
-            _agent(_DICOM, "110153", us, desk.source.base_url or f"urn:uuid:{desk.source.id}"),
+            _agent(
+                _DICOM, "110153", us, session.source.base_url or f"urn:uuid:{session.source.id}"
+            ),
             _agent(
                 _DICOM,
                 "110152",
                 _party(row.destination_id, "second-opinion destination"),
-                desk.settings.base_url or f"urn:uuid:{desk.settings.id}",
+                session.settings.base_url or f"urn:uuid:{session.settings.id}",
             ),
-            *_people(desk, row),
+            *_people(session, row),
         ],
         "source": {"observer": us},
         "entity": [
             {
-                "what": {"reference": _patient(desk)},
+                "what": {"reference": _patient(session)},
                 "type": {"system": f"{_TERMS}/audit-entity-type", "code": "1"},
                 "role": {"system": f"{_TERMS}/object-role", "code": "1"},
             },
             {
-                "what": {"reference": f"urn:uuid:{_order(desk)}", "type": REQUEST},
+                "what": {"reference": f"urn:uuid:{_order(session)}", "type": REQUEST},
                 "type": {"system": f"{_TERMS}/audit-entity-type", "code": "2"},
                 "role": {"system": f"{_TERMS}/object-role", "code": "4"},
-                "detail": _details(desk, row),
+                "detail": _details(session, row),
             },
         ],
     }
 
 
-def _kind(desk: Desk, row: Row) -> dict[str, Any]:
+def _kind(session: Session, row: Row) -> dict[str, Any]:
     """Looking for the patient is a query, without a profile: one row stands for several requests,
     and BALP's profiles are for one each, with the query itself.
     """
     if row.event == "look-up":
         query = {"system": _DICOM, "code": "110112", "display": "Query"}
-        label = _label(desk)
+        label = _label(session)
         return {**({"meta": label} if label else {}), "type": query, "action": "E"}
     return {
-        "meta": {"profile": [PROFILE], **_label(desk)},
+        "meta": {"profile": [PROFILE], **_label(session)},
         "type": {"system": _DICOM, "code": "110106", "display": "Export"},
         "subtype": [{"system": f"{_TERMS}/iso-21089-lifecycle", "code": "disclose"}],
         "action": "R",
     }
 
 
-def _details(desk: Desk, row: Row) -> list[dict[str, str]]:
+def _details(session: Session, row: Row) -> list[dict[str, str]]:
     values = {
-        "case": desk.handle,
-        "packet-hash": str(desk.case.state.packet_hash),
+        "case": session.handle,
+        "packet-hash": str(session.case.state.packet_hash),
         "resources": str(row.resources),
         "rejected": str(row.rejected),
         **audit_ndjson.as_details(row),
@@ -103,14 +105,14 @@ def _details(desk: Desk, row: Row) -> list[dict[str, str]]:
     return [{"type": name, "valueString": value} for name, value in values.items()]
 
 
-def _people(desk: Desk, row: Row) -> list[dict[str, Any]]:
+def _people(session: Session, row: Row) -> list[dict[str, Any]]:
     """Who ran this; who let it leave; for whom the authorization stands."""
     operator = {"display": row.operator}
     people = [_agent(f"{_TERMS}/extra-security-role-type", "humanuser", operator, requestor=True)]
     if row.approver:
         people.append(_agent("http://snomed.info/sct", "159541003", {"display": row.approver}))
     if row.basis == "patient-authorization":
-        who = {"reference": _patient(desk)}
+        who = {"reference": _patient(session)}
         people.append(_agent("http://snomed.info/sct", "429577009", who))
     return people
 
@@ -131,17 +133,17 @@ def _party(endpoint_id: str, display: str) -> dict[str, Any]:
     return {"identifier": {"system": "urn:ietf:rfc:3986", "value": value}, "display": display}
 
 
-def _order(desk: Desk) -> str:
-    return authored_id(desk.source.id, desk.request.request_id, REQUEST, REQUEST)
+def _order(session: Session) -> str:
+    return authored_id(session.source.id, session.request.request_id, REQUEST, REQUEST)
 
 
-def _patient(desk: Desk) -> str:
+def _patient(session: Session) -> str:
     """The patient as the source knows them."""
-    reference = f"Patient/{desk.source_patient()}"
-    return f"{desk.source.base_url}/{reference}" if desk.source.base_url else reference
+    reference = f"Patient/{session.source_patient()}"
+    return f"{session.source.base_url}/{reference}" if session.source.base_url else reference
 
 
-def _label(desk: Desk) -> dict[str, Any]:
-    if desk.settings.environment != "test":
+def _label(session: Session) -> dict[str, Any]:
+    if session.settings.environment != "test":
         return {}
     return {"security": [{"system": ACT_REASON, "code": "HTEST"}]}

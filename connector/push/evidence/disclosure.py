@@ -14,7 +14,7 @@ from ...store.mapped.route import must_be_released
 from ...store.mapped.update import number, opened
 from ...store.sent import delivery
 from ...store.status import since
-from ..session import Desk
+from ..session import Session
 from . import audit_event
 
 CONSENT = "Consent"  # the authored resource that holds the signed authorization
@@ -22,90 +22,92 @@ _RELEASED = frozenset({"deliver", "announce", "export"})
 _STANDING = ("sent", "accepted", *delivery.ARRIVED, "differs")
 
 
-def attempt(desk: Desk, event: Event, resources: int) -> Disclosure:
+def attempt(session: Session, event: Event, resources: int) -> Disclosure:
     """A request with `resources` that is about to leave.
 
     Raises `Held` (`approval`) if the packet would go and nobody lets it go there.
     """
     if event in _RELEASED:
-        must_be_released(desk.case, desk.settings.release)
-    if event in ("deliver", "announce") and opened(desk.case):
+        must_be_released(session.case, session.settings.release)
+    if event in ("deliver", "announce") and opened(session.case):
         event = "update"
-    return _told(desk, event, "attempted", resources, 0)
+    return _told(session, event, "attempted", resources, 0)
 
 
-def look_up(desk: Desk) -> None:
+def look_up(session: Session) -> None:
     """Tell that the patient is about to be asked for by identifiers, or by name and birth date.
 
     Call just before the first such request of a run. Raises `LockHeld`.
     """
-    desk.ledger.disclosing(desk.handle, desk.fence, attempt(desk, "look-up", 0))
-    audit_event.keep_up(desk)
+    session.ledger.disclosing(session.handle, session.fence, attempt(session, "look-up", 0))
+    audit_event.keep_up(session)
 
 
-def account(desk: Desk) -> None:
+def account(session: Session) -> None:
     """Tell what became of the packet, as the rows of the delivery stand now; once.
 
     Raises `LockHeld` if another process has taken the case since.
     """
-    rows = [row for row in delivery.deliveries(desk.case) if row.write_no > 0]
+    rows = [row for row in delivery.deliveries(session.case) if row.write_no > 0]
     standing = sum(row.status in _STANDING for row in rows)
     rejected = sum(row.status == "rejected" for row in rows)
     outcome: Outcome = "partial" if rejected else "verified"
     for word in ("accepted", "differs"):
         if any(row.status == word for row in rows):
             outcome = word
-    event: Event = "announce" if desk.case.state.announced_at else "deliver"
-    if number(desk.case):
+    event: Event = "announce" if session.case.state.announced_at else "deliver"
+    if number(session.case):
         event = "update"
-    told = _told(desk, event, outcome, standing, rejected)
-    desk.ledger.disclosed(desk.handle, desk.fence, told)
-    audit_event.keep_up(desk)
+    told = _told(session, event, outcome, standing, rejected)
+    session.ledger.disclosed(session.handle, session.fence, told)
+    audit_event.keep_up(session)
 
 
-def conclude(desk: Desk, event: Event, resources: int, rejected: int = 0) -> None:
+def conclude(session: Session, event: Event, resources: int, rejected: int = 0) -> None:
     """Tell what came of a later write about the packet. Raises `LockHeld`."""
     outcome: Outcome = "partial" if rejected else "verified"
-    told = _told(desk, event, outcome, resources, rejected)
-    desk.ledger.disclosed(desk.handle, desk.fence, told)
-    audit_event.keep_up(desk)
+    told = _told(session, event, outcome, resources, rejected)
+    session.ledger.disclosed(session.handle, session.fence, told)
+    audit_event.keep_up(session)
 
 
-def approver(desk: Desk) -> str | None:
+def approver(session: Session) -> str | None:
     """Who let this very packet leave; None where no person had to."""
-    approval = desk.case.state.approval or {}
-    same = approval.get("hash") == desk.case.state.packet_hash
+    approval = session.case.state.approval or {}
+    same = approval.get("hash") == session.case.state.packet_hash
     return str(approval["by"]) if approval and same else None
 
 
-def _told(desk: Desk, event: Event, outcome: Outcome, resources: int, rejected: int) -> Disclosure:
+def _told(
+    session: Session, event: Event, outcome: Outcome, resources: int, rejected: int
+) -> Disclosure:
     return Disclosure(
         event=event,
         outcome=outcome,
-        operator=desk.operator,
-        approver=_decided(desk, event),
-        patient=f"{desk.source.id} Patient/{desk.source_patient()}",
-        destination_id=str(desk.settings.id),
-        basis=desk.request.basis.kind,
-        document=_document(desk),
+        operator=session.operator,
+        approver=_decided(session, event),
+        patient=f"{session.source.id} Patient/{session.source_patient()}",
+        destination_id=str(session.settings.id),
+        basis=session.request.basis.kind,
+        document=_document(session),
         resources=resources,
         rejected=rejected,
     )
 
 
-def _decided(desk: Desk, event: Event) -> str | None:
+def _decided(session: Session, event: Event) -> str | None:
     if event in ("cancel", "recall"):
-        made = desk.case.state.withdrawal
-        return str(made["by"]) if made else since.last_by(desk.case)
+        made = session.case.state.withdrawal
+        return str(made["by"]) if made else since.last_by(session.case)
     if event == "remove":  # of copies: whoever said so
-        said = desk.case.state.duplicates_decided
+        said = session.case.state.duplicates_decided
         return str(said[-1]["by"]) if said else None
-    return approver(desk)
+    return approver(session)
 
 
-def _document(desk: Desk) -> str | None:
+def _document(session: Session) -> str | None:
     """SHA-256 of the signed authorization as it travels in the packet."""
-    consent = packet.authored(desk.case, CONSENT)
+    consent = packet.authored(session.case, CONSENT)
     if consent is None:
         return None
     attached: dict[str, Any] = decode(consent.body).get("sourceAttachment") or {}

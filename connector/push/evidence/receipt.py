@@ -4,13 +4,13 @@ from typing import Any, Literal, NamedTuple
 
 from ...config import ReceiptSettings
 from ...keys import SigningKey, read
-from ...request import Model
+from ...model import Model
 from ...settings import Kind
 from ...signature import sign
 from ...store.mapped import packet
 from ...store.mapped.update import number
 from ...store.sent import delivery
-from ..session import REQUEST, TASK, Desk, key_of
+from ..session import REQUEST, TASK, Session, key_of
 from . import receipt_digest
 from .disclosure import approver
 
@@ -105,32 +105,32 @@ class Receipt(Model):
     digest: str
 
 
-def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
+def receipt(session: Session, packet_hash: str, verified_at: str) -> dict[str, Any]:
     """What stands where, proved by which hashes: plain JSON values, as `Receipt` has them.
 
     `verified_at`: when it was read back last, UTC, ISO 8601.
     """
-    there = delivery.places(desk.case)
-    hashes = packet.hashes(desk.case)
-    head = desk.ledger.disclosure_head()
+    there = delivery.places(session.case)
+    hashes = packet.hashes(session.case)
+    head = session.ledger.disclosure_head()
     values = {
         "version": VERSION,
         "canonical": CANONICAL,
-        "case": desk.handle,
+        "case": session.handle,
         "packet_hash": packet_hash,
         "verified_at": verified_at,
-        "announced_at": desk.case.state.announced_at,
-        "update": number(desk.case),
-        "told_at": desk.case.state.told_at,
-        "kind": desk.kind,
-        "response": desk.case.state.response,
-        "file": _file(desk),
-        "by": {"operator": desk.operator, "approved_by": approver(desk)},
-        "source": _place(desk.source),
-        "destination": _place(desk.settings),
-        "patient": there.get(key_of(desk.patient())),
-        "service_request": there.get(key_of(desk.authored(REQUEST))),
-        "task": there.get(key_of(desk.authored(TASK))),
+        "announced_at": session.case.state.announced_at,
+        "update": number(session.case),
+        "told_at": session.case.state.told_at,
+        "kind": session.kind,
+        "response": session.case.state.response,
+        "file": _file(session),
+        "by": {"operator": session.operator, "approved_by": approver(session)},
+        "source": _place(session.source),
+        "destination": _place(session.settings),
+        "patient": there.get(key_of(session.patient())),
+        "service_request": there.get(key_of(session.authored(REQUEST))),
+        "task": there.get(key_of(session.authored(TASK))),
         "resources": [
             {
                 "packet": f"{row.type}/{row.id}",
@@ -142,7 +142,7 @@ def receipt(desk: Desk, packet_hash: str, verified_at: str) -> dict[str, Any]:
                 "status": row.status,
                 "note": row.note,
             }
-            for row in delivery.deliveries(desk.case)
+            for row in delivery.deliveries(session.case)
         ],
         "disclosure_log": {"row": head.seq, "hash": head.hash},
     }
@@ -172,8 +172,8 @@ def signed(proof: bytes, signing: Signing) -> bytes:
     return sign(proof, signing.key, signing.kid, {"cty": "json"}).encode() + b"\n"
 
 
-def _file(desk: Desk) -> dict[str, str] | None:
-    kept = desk.case.state.file
+def _file(session: Session) -> dict[str, str] | None:
+    kept = session.case.state.file
     return kept and {name: kept[name] for name in ("name", "sha256")}
 
 

@@ -7,7 +7,7 @@ from ...fhir.ids import FHIR_ID
 from ...fhir.lossless import decode
 from ...store.mapped import packet
 from ...store.sent import delivery
-from ..session import Desk, key_of, parts
+from ..session import Session, key_of, parts
 from ..wire.find import read, tags_of
 from .demographics import different_person, out_of_use, same_demographics
 from .identifiers import contradictions
@@ -39,32 +39,32 @@ class Judged(NamedTuple):
     record: list[str]
 
 
-def settled(desk: Desk, own: packet.Entry) -> Candidate | None:
+def settled(session: Session, own: packet.Entry) -> Candidate | None:
     """The record under which records of this case stand there already: no other may follow."""
-    place = delivery.id_map(desk.case).get(key_of(own))
-    if place is None or all(row.write_no == 0 for row in delivery.deliveries(desk.case)):
+    place = delivery.id_map(session.case).get(key_of(own))
+    if place is None or all(row.write_no == 0 for row in delivery.deliveries(session.case)):
         return None
     return Candidate(parts(place)[1], "records of this case stand under it", True)
 
 
-def may_create(desk: Desk) -> bool:
+def may_create(session: Session) -> bool:
     """Whether a new Patient is allowed when nobody is found."""
-    named = desk.request.destination_patient
-    return named.create if named else desk.settings.new_patient == "create"
+    named = session.request.destination_patient
+    return named.create if named else session.settings.new_patient == "create"
 
 
-def judge(desk: Desk, own: packet.Entry, candidate: Candidate) -> Judged:
+def judge(session: Session, own: packet.Entry, candidate: Candidate) -> Judged:
     """Read a candidate as it is now and compare it. `Held` if it is not there."""
-    body = read(desk, f"Patient/{candidate.id}") if FHIR_ID.fullmatch(candidate.id) else None
+    body = read(session, f"Patient/{candidate.id}") if FHIR_ID.fullmatch(candidate.id) else None
     theirs = decode(body) if body is not None else {}
     named = (theirs.get("resourceType"), theirs.get("id")) if isinstance(theirs, dict) else ()
     if named != ("Patient", candidate.id):
         raise Held("identity", "the patient named is not at the destination", CHOOSE)
     ours = decode(own.body)
-    on = str(desk.case.state.as_of or "")
+    on = str(session.case.state.as_of or "")
     # Of a record that we created nothing need be known twice; only a number may contradict it.
     ours_there = own.id in tags_of(theirs) and same_demographics(ours, theirs)
     differs = contradictions if ours_there else different_person
     person = differs(ours, theirs, on)
-    production = desk.settings.environment == "production"
+    production = session.settings.environment == "production"
     return Judged(candidate, theirs, person, out_of_use(ours, theirs, production=production))

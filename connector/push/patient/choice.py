@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import Held, UsageError
 from ...fhir.lossless import canonical, decode, sha256
 from ...store.mapped import packet
-from ..session import Desk
+from ..session import Session
 from .candidates import CHOOSE, Candidate, Judged, may_create, settled
 
 NEW = "new"  # the choice of none of those found
@@ -20,14 +20,14 @@ _SEEN = (
 _LOOK = "`connector resolve CASE` shows the records as they are now."
 
 
-def listing(desk: Desk, own: packet.Entry, judged: Iterable[Judged]) -> list[dict[str, Any]]:
+def listing(session: Session, own: packet.Entry, judged: Iterable[Judged]) -> list[dict[str, Any]]:
     """Keep what is put before a person, and return it: references and elements, no values.
 
     Of each: `patient` (`Patient/ID`, or "new"), `found`, `differs`, and `refused`: why it can't be
     chosen, or nothing.
     """
     records = list(judged)
-    known = settled(desk, own)
+    known = settled(session, own)
     rows = [
         {
             "patient": f"Patient/{one.candidate.id}",
@@ -38,7 +38,7 @@ def listing(desk: Desk, own: packet.Entry, judged: Iterable[Judged]) -> list[dic
         }
         for one in records
     ]
-    if may_create(desk):
+    if may_create(session):
         rows.append(
             {
                 "patient": NEW,
@@ -48,17 +48,17 @@ def listing(desk: Desk, own: packet.Entry, judged: Iterable[Judged]) -> list[dic
                 "seen": seen(own, records),
             }
         )
-    desk.case.state.patient_listing = {"asked": _asked(desk), "rows": rows}
+    session.case.state.patient_listing = {"asked": _asked(session), "rows": rows}
     return rows
 
 
-def choose(desk: Desk, chosen: str, by: str, at: str) -> None:
+def choose(session: Session, chosen: str, by: str, at: str) -> None:
     """Record the decision for `chosen` (`Patient/ID`, `ID` or "new"), one of the last listing.
 
     Raises `UsageError` if it was not listed or can't be chosen. The next `resolve` acts on it.
     """
-    shown = desk.case.state.patient_listing
-    if shown is None or shown["asked"] != _asked(desk):
+    shown = session.case.state.patient_listing
+    if shown is None or shown["asked"] != _asked(session):
         raise UsageError("nobody has looked at the records yet", _LOOK)
     rows = {row["patient"]: row for row in shown["rows"]}
     row = rows.get(chosen) or rows.get(f"Patient/{chosen}")
@@ -70,14 +70,14 @@ def choose(desk: Desk, chosen: str, by: str, at: str) -> None:
             "Have the record corrected by those who keep it, or choose another.",
         )
     made = {"by": by, "at": at, "asked": shown["asked"], **row}
-    desk.case.state.patient_choices = [*desk.case.state.patient_choices, made]
+    session.case.state.patient_choices = [*session.case.state.patient_choices, made]
 
 
-def current(desk: Desk) -> dict[str, Any] | None:
+def current(session: Session) -> dict[str, Any] | None:
     """The decision in force: the last one, unless the request names another record since."""
-    made = desk.case.state.patient_choices
+    made = session.case.state.patient_choices
     last: dict[str, Any] | None = made[-1] if made else None
-    return last if last and last["asked"] == _asked(desk) else None
+    return last if last and last["asked"] == _asked(session) else None
 
 
 def covers(made: dict[str, Any] | None, own: packet.Entry, one: Judged) -> bool:
@@ -119,6 +119,6 @@ def _new_refused(records: list[Judged], known: Candidate | None) -> str:
     return "one of those found agrees in everything: it would be there twice" if agree else ""
 
 
-def _asked(desk: Desk) -> dict[str, Any] | None:
-    named = desk.request.destination_patient
+def _asked(session: Session) -> dict[str, Any] | None:
+    named = session.request.destination_patient
     return named.model_dump() if named else None

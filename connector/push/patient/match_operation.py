@@ -10,7 +10,7 @@ from ...errors import Answered, DestinationRefused
 from ...fhir.lossless import UndecodableError, encode
 from ...fhir.record import peek
 from ...fhir.shapes import dicts
-from ..session import Desk
+from ..session import Session
 from ..wire.find import matches
 from .birth_date import birth_date
 from .human_name import names
@@ -37,7 +37,7 @@ class Match(NamedTuple):
     grade: str
 
 
-def ask(desk: Desk, ours: dict[str, Any], *, certain_only: bool) -> list[Match]:
+def ask(session: Session, ours: dict[str, Any], *, certain_only: bool) -> list[Match]:
     """Ask (R4 patient-operation-match.html); those graded certainly-not are left out.
 
     `certain_only`: the server is asked to tell no others. Some tell them all the same. Raises
@@ -55,14 +55,14 @@ def ask(desk: Desk, ours: dict[str, Any], *, certain_only: bool) -> list[Match]:
     body = encode({"resourceType": "Parameters", "parameter": parameters})
     what = "patient match"
     try:
-        answer = desk.endpoint.operation("Patient/$match", body, what).body
+        answer = session.endpoint.operation("Patient/$match", body, what).body
     except Answered as error:
         raise DestinationRefused(
             str(error),
             _OFF,
         ) from None
     try:
-        found = [(peek(entry.body), entry.grade) for entry in matches(desk, answer, what)]
+        found = [(peek(entry.body), entry.grade) for entry in matches(session, answer, what)]
     except UndecodableError as error:
         raise DestinationRefused(f"{what}: not answered as it should be ({error})", _OFF) from None
     return [

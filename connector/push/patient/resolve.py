@@ -15,7 +15,7 @@ from ...fhir.ids import FHIR_ID
 from ...fhir.lossless import decode
 from ...store.mapped import packet
 from ...store.sent import delivery
-from ..session import Desk, at_destination, key_of, parts, way_of
+from ..session import Session, at_destination, key_of, parts, way_of
 from ..wire.find import read, tags_of
 from . import choice
 from .candidates import CHOOSE, Candidate, Judged, judge, may_create, settled
@@ -23,7 +23,7 @@ from .match_operation import WEIGHT_MIN, weight
 from .search import asks_match, carriers, gather
 
 
-def resolve(desk: Desk) -> None:
+def resolve(session: Session) -> None:
     """Settle who the patient and who the owner are at the destination. Writes nothing there.
 
     Sets in the state: `destination_patient` (`Patient/ID`, or None: to be created), `owner`
@@ -31,73 +31,75 @@ def resolve(desk: Desk) -> None:
     `doubled`) and `DestinationRefused`.
     """
     with at_destination():
-        statement = _preflight(desk)
-        owner = _owner(desk)
-        own = desk.patient()
-        patient = _patient(desk, own, statement)
-    with desk.case.commit():
-        desk.case.state.owner = owner
-        desk.case.state.destination_patient = f"Patient/{patient['id']}" if patient else None
-        desk.case.state.patient_resolved = True
+        statement = _preflight(session)
+        owner = _owner(session)
+        own = session.patient()
+        patient = _patient(session, own, statement)
+    with session.case.commit():
+        session.case.state.owner = owner
+        session.case.state.destination_patient = f"Patient/{patient['id']}" if patient else None
+        session.case.state.patient_resolved = True
         # What a stopped run adopted counts no more, and neither does its intent to create when
         # the patient turns out to be registered there by now.
         theirs = patient is not None and own.id not in tags_of(patient)
-        delivery.forget(desk.case, own.type, own.id, also_sent=theirs)
+        delivery.forget(session.case, own.type, own.id, also_sent=theirs)
         if patient is not None:
-            delivery.adopt(desk.case, own.type, own.id, patient["id"])
+            delivery.adopt(session.case, own.type, own.id, patient["id"])
 
 
-def check_again(desk: Desk) -> None:
+def check_again(session: Session) -> None:
     """Read and compare the destination's Patient as it is now, if it stands there yet.
 
     Before records are sent, announced or cancelled, and by `verify`: records can be merged, closed
     or corrected at any moment.
     Raises `Held` (`identity`).
     """
-    own = desk.patient()
-    place = delivery.id_map(desk.case).get(key_of(own))
+    own = session.patient()
+    place = delivery.id_map(session.case).get(key_of(own))
     if place is not None:
         with at_destination():
-            _accepted(desk, own, Candidate(parts(place)[1], "settled", True))
+            _accepted(session, own, Candidate(parts(place)[1], "settled", True))
 
 
-def candidates(desk: Desk) -> list[Judged]:
+def candidates(session: Session) -> list[Judged]:
     """Everybody who may be the patient, read and compared: for a person who chooses."""
     with at_destination():
-        own = desk.patient()
-        known = settled(desk, own)
-        found = [known] if known else gather(desk, own, _preflight(desk), wide=True).candidates
-        return [judge(desk, own, one) for one in found]
+        own = session.patient()
+        known = settled(session, own)
+        found = (
+            [known] if known else gather(session, own, _preflight(session), wide=True).candidates
+        )
+        return [judge(session, own, one) for one in found]
 
 
-def settle_way(desk: Desk) -> None:
+def settle_way(session: Session) -> None:
     """Settle how writes travel there, where that is not known yet (a case made from a receipt)."""
-    if desk.case.state.way is None:
-        _preflight(desk)
+    if session.case.state.way is None:
+        _preflight(session)
 
 
-def _preflight(desk: Desk) -> capability.Capability:
-    statement = capability.parse(desk.endpoint.get("metadata", "CapabilityStatement").body)
+def _preflight(session: Session) -> capability.Capability:
+    statement = capability.parse(session.endpoint.get("metadata", "CapabilityStatement").body)
     if not statement.is_r4:
         raise DestinationRefused(
             f"the destination speaks FHIR {statement.fhir_version[:20]!r}, not R4 (4.0)",
             "Ask for its R4 base URL and correct base_url.",
         )
-    desk.case.state.way = way_of(desk.settings, statement)
+    session.case.state.way = way_of(session.settings, statement)
     return statement
 
 
-def _owner(desk: Desk) -> str | None:
-    owner = desk.settings.owner
+def _owner(session: Session) -> str | None:
+    owner = session.settings.owner
     if owner is None:
         return None
     found: list[Any] = []
     if "|" in owner:
         system, _, value = owner.partition("|")
-        found = carriers(desk, "Organization", [(system, value)], "owner")
-    elif not desk.reads:
+        found = carriers(session, "Organization", [(system, value)], "owner")
+    elif not session.reads:
         return owner  # as the operator says: nobody else can tell
-    elif FHIR_ID.fullmatch(parts(owner)[1]) and (body := read(desk, owner)) is not None:
+    elif FHIR_ID.fullmatch(parts(owner)[1]) and (body := read(session, owner)) is not None:
         found = [decode(body)]
     if len(found) != 1 or found[0].get("resourceType") != "Organization":
         raise Held(
@@ -109,27 +111,27 @@ def _owner(desk: Desk) -> str | None:
 
 
 def _patient(
-    desk: Desk, own: packet.Entry, statement: capability.Capability
+    session: Session, own: packet.Entry, statement: capability.Capability
 ) -> dict[str, Any] | None:
     """The Patient at the destination, compared and accepted; None: to be created."""
-    if known := settled(desk, own):
-        return _accepted(desk, own, known)
-    made = choice.current(desk)
+    if known := settled(session, own):
+        return _accepted(session, own, known)
+    made = choice.current(session)
     if made and made["patient"] != choice.NEW:
         chosen = Candidate(parts(made["patient"])[1], "chosen by a person", True)
-        return _accepted(desk, own, chosen)
-    to_be_created = made is not None and may_create(desk)
-    found, unknown = gather(desk, own, statement, wide=to_be_created)
+        return _accepted(session, own, chosen)
+    to_be_created = made is not None and may_create(session)
+    found, unknown = gather(session, own, statement, wide=to_be_created)
     if made and to_be_created:
-        choice.stands_alone(made, own, [judge(desk, own, one) for one in found])
+        choice.stands_alone(made, own, [judge(session, own, one) for one in found])
         return None
     sure = [one for one in found if one.sure]
     if len(sure) == 1:
-        return _accepted(desk, own, sure[0])
+        return _accepted(session, own, sure[0])
     if found:
-        raise _several(desk, own, sure or found)
-    if not may_create(desk):
-        raise _nobody(desk, own, statement)
+        raise _several(session, own, sure or found)
+    if not may_create(session):
+        raise _nobody(session, own, statement)
     if unknown:
         raise Held(
             "identity",
@@ -141,10 +143,10 @@ def _patient(
     return None
 
 
-def _accepted(desk: Desk, own: packet.Entry, candidate: Candidate) -> dict[str, Any]:
+def _accepted(session: Session, own: packet.Entry, candidate: Candidate) -> dict[str, Any]:
     """The candidate's Patient, if it is the same person, or a person said so, and is in use."""
-    one = judge(desk, own, candidate)
-    overruled = choice.covers(choice.current(desk), own, one)
+    one = judge(session, own, candidate)
+    overruled = choice.covers(choice.current(session), own, one)
     differing = one.record if overruled else one.person + one.record
     if differing:
         raise Held(
@@ -156,17 +158,17 @@ def _accepted(desk: Desk, own: packet.Entry, candidate: Candidate) -> dict[str, 
     return one.patient
 
 
-def _several(desk: Desk, own: packet.Entry, found: list[Candidate]) -> Held:
-    judged = [judge(desk, own, one) for one in found]
+def _several(session: Session, own: packet.Entry, found: list[Candidate]) -> Held:
+    judged = [judge(session, own, one) for one in found]
     each = "; ".join(", ".join(one.person + one.record) or "nothing" for one in judged)
     how = "match" if found[0].sure else "may be this one, but not certainly"
     number = f"{len(found)} patients" if len(found) > 1 else "a patient"
     return Held("identity", f"{number} at the destination {how}; differing in: {each}", CHOOSE)
 
 
-def _nobody(desk: Desk, own: packet.Entry, statement: capability.Capability) -> Held:
+def _nobody(session: Session, own: packet.Entry, statement: capability.Capability) -> Held:
     points = weight(decode(own.body))
-    asked = asks_match(desk, statement)
+    asked = asks_match(session, statement)
     unasked = (
         f" ($match was not asked: what is known weighs {points}, the least is {WEIGHT_MIN})"
         if asked and points < WEIGHT_MIN

@@ -13,7 +13,7 @@ from ...fhir.capability import Capability
 from ...fhir.lossless import UndecodableError, decode
 from ...store.mapped import packet
 from ..evidence.disclosure import look_up
-from ..session import Desk, key_of
+from ..session import Session, key_of
 from ..wire.find import by_tag, search
 from . import match_operation
 from .candidates import Candidate, may_create
@@ -33,7 +33,9 @@ class Found(NamedTuple):
     unknown: list[str]
 
 
-def gather(desk: Desk, own: packet.Entry, statement: Capability, *, wide: bool = False) -> Found:
+def gather(
+    session: Session, own: packet.Entry, statement: Capability, *, wide: bool = False
+) -> Found:
     """Every record found, and what the destination could not be asked.
 
     `wide`: for a person who chooses, also what no way is sure of, though somebody is found. The
@@ -41,7 +43,7 @@ def gather(desk: Desk, own: packet.Entry, statement: Capability, *, wide: bool =
     Raises `Held` where the answer to a search can't be believed.
     """
     merged: dict[str, Candidate] = {}
-    asked = _Search(desk, own, statement, cache(partial(look_up, desk)), wide=wide)
+    asked = _Search(session, own, statement, cache(partial(look_up, session)), wide=wide)
     try:
         for one in asked.ways(merged):
             known = merged.setdefault(one.id, one)
@@ -60,7 +62,7 @@ def gather(desk: Desk, own: packet.Entry, statement: Capability, *, wide: bool =
 
 
 def carriers(
-    desk: Desk, resource_type: str, identifiers: list[Identifier], code: str
+    session: Session, resource_type: str, identifiers: list[Identifier], code: str
 ) -> list[dict[str, Any]]:
     """Resources that carry one of `identifiers`. `Held` if the search returns one that doesn't.
 
@@ -68,16 +70,18 @@ def carriers(
     """
     found: dict[str, dict[str, Any]] = {}
     for wanted in identifiers:
-        for resource in _hits(desk, resource_type, {"identifier": "|".join(map(escaped, wanted))}):
+        for resource in _hits(
+            session, resource_type, {"identifier": "|".join(map(escaped, wanted))}
+        ):
             if wanted not in searchable(resource):
                 raise _not_believed(code, f"{resource_type} search by identifier")
             found[resource["id"]] = resource
     return list(found.values())
 
 
-def asks_match(desk: Desk, statement: Capability) -> bool:
+def asks_match(session: Session, statement: Capability) -> bool:
     """Whether the destination offers `$match` and the operator leaves it to be asked."""
-    return desk.settings.match == "certain" and "match" in statement.operations
+    return session.settings.match == "certain" and "match" in statement.operations
 
 
 class _Search:
@@ -85,20 +89,26 @@ class _Search:
 
     def __init__(
         self,
-        desk: Desk,
+        session: Session,
         own: packet.Entry,
         statement: Capability,
         tell: Callable[[], None],
         *,
         wide: bool,
     ) -> None:
-        self.desk, self.own, self.statement, self.tell, self.wide = desk, own, statement, tell, wide
+        self.session, self.own, self.statement, self.tell, self.wide = (
+            session,
+            own,
+            statement,
+            tell,
+            wide,
+        )
         self.ours: dict[str, Any] = decode(own.body)
         self.unknown: list[str] = []
 
     def ways(self, found: Mapping[str, Candidate]) -> Iterator[Candidate]:
         """Ask in order. `found`: who was found by what was asked before."""
-        named = self.desk.request.destination_patient
+        named = self.session.request.destination_patient
         if named and named.id:
             yield Candidate(named.id, "named by the request", True)
         elif named and named.identifier:
@@ -108,11 +118,11 @@ class _Search:
             )
         if named and not named.create and not self.wide:
             return
-        for place in by_tag(self.desk, [key_of(self.own)]).values():
+        for place in by_tag(self.session, [key_of(self.own)]).values():
             yield Candidate(place.id, "created by an earlier packet of ours", True)
         yield from self._carriers(self._identifiers(), "has an identifier of the patient's")
         # Before one is created, who might be it has to be known.
-        wide = self.wide or may_create(self.desk)
+        wide = self.wide or may_create(self.session)
         yield from self._matches(certain_only=not wide)
         if self.wide or (wide and not found):
             others = [one for one in searchable(self.ours) if one not in self._identifiers()]
@@ -126,21 +136,21 @@ class _Search:
             self.unknown.append("the patient has more identifiers than are asked for")
         if identifiers:
             self.tell()
-        for patient in carriers(self.desk, "Patient", identifiers[:QUESTIONS_MAX], "identity"):
+        for patient in carriers(self.session, "Patient", identifiers[:QUESTIONS_MAX], "identity"):
             yield Candidate(patient["id"], how, sure)
 
     def _identifiers(self) -> list[Identifier]:
         """Those in the configured systems; all, if there are none and one may be created."""
         known = searchable(self.ours)
-        asked = [item for item in known if item[0] in self.desk.settings.match_systems]
-        return asked or (known if self.wide or may_create(self.desk) else [])
+        asked = [item for item in known if item[0] in self.session.settings.match_systems]
+        return asked or (known if self.wide or may_create(self.session) else [])
 
     def _matches(self, *, certain_only: bool) -> Iterator[Candidate]:
         enough = match_operation.weight(self.ours) >= match_operation.WEIGHT_MIN
-        if not (enough and asks_match(self.desk, self.statement)):
+        if not (enough and asks_match(self.session, self.statement)):
             return
         self.tell()
-        for found in match_operation.ask(self.desk, self.ours, certain_only=certain_only):
+        for found in match_operation.ask(self.session, self.ours, certain_only=certain_only):
             graded = found.grade or "without a grade"
             yield Candidate(
                 found.patient_id, f"$match: {graded}", found.grade == match_operation.CERTAIN
@@ -165,14 +175,14 @@ class _Search:
 
     def _is_nobody(self) -> bool:
         known = {name.stands_in for name in names(self.ours)}
-        production = self.desk.settings.environment == "production"
+        production = self.session.settings.environment == "production"
         return bool(known) and known <= {NOBODY, TEST} and (production or TEST not in known)
 
     def _born(self, parameters: dict[str, str]) -> Iterator[dict[str, Any]]:
         """The hits of one question; noted as unknown where the server does not answer it."""
         days = parameters["birthdate"].split(",")
         try:
-            hits = list(_hits(self.desk, "Patient", parameters))
+            hits = list(_hits(self.session, "Patient", parameters))
         except Answered as error:
             if error.status not in _CANNOT:
                 raise
@@ -198,9 +208,11 @@ def _found_by(parameters: dict[str, str], ours: dict[str, Any]) -> str:
     return "has nearly the same name and the same birth date"
 
 
-def _hits(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterator[dict[str, Any]]:
+def _hits(
+    session: Session, resource_type: str, parameters: dict[str, str]
+) -> Iterator[dict[str, Any]]:
     """The matches of a search: resources of the type, with an id. Raises `UndecodableError`."""
-    for resource in search(desk, resource_type, parameters):
+    for resource in search(session, resource_type, parameters):
         if not isinstance(resource, dict) or resource.get("resourceType") != resource_type:
             raise UndecodableError(f"{resource_type} search: a match of another type")
         if not isinstance(resource.get("id"), str):

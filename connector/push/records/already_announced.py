@@ -7,7 +7,7 @@ put back to a draft.
 from ...store.mapped.packet import ANNOUNCED, LETTER
 from ...store.mapped.update import opened
 from ...store.sent.delivery import STOOD, Delivery
-from ..session import TASK, Desk
+from ..session import TASK, Session
 from ..wire.find import resource
 from .expected import ANNOUNCED_ASIDE, Expected, Reading, judge
 from .ownership import There, as_left
@@ -16,7 +16,9 @@ TAKEN_UP = "taken up there already"  # the notes
 OUT = "was announced already"
 
 
-def already(desk: Desk, expected: Expected, row: Delivery, body: bytes | None) -> Reading | None:
+def already(
+    session: Session, expected: Expected, row: Delivery, body: bytes | None
+) -> Reading | None:
     """The reading of a ServiceRequest, Task or letter that is out; None of everything else.
 
     A Task that they work on, and that is not as we would announce it, is `theirs`: it stays. So
@@ -33,15 +35,15 @@ def already(desk: Desk, expected: Expected, row: Delivery, body: bytes | None) -
     if status in (None, "draft", "preparation"):
         return None
     aside = ANNOUNCED_ASIDE[name]
-    reading = judge(row.target_id, expected.out(key), body, desk.settings.base_url, aside)
+    reading = judge(row.target_id, expected.out(key), body, session.settings.base_url, aside)
     if reading.status != "differs":
         return reading._replace(note=OUT)
-    known = desk.known([key]).get(key)
+    known = session.known([key]).get(key)
     there = There(f"{row.type}/{row.target_id}", reading.version, reading.read_sha256)
-    left = known is not None and as_left(there, known, desk.ledger.keyed)
+    left = known is not None and as_left(there, known, session.ledger.keyed)
     if left and status == ANNOUNCED[name]:
         return reading._replace(status="verified", note=OUT)
-    if name != LETTER and opened(desk.case) and not left:
+    if name != LETTER and opened(session.case) and not left:
         return reading._replace(status="theirs", note=TAKEN_UP)
     if name == TASK and status != ANNOUNCED[name] and (left or row.note == STOOD):
         return reading._replace(status="theirs", note=TAKEN_UP)

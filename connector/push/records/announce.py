@@ -17,7 +17,7 @@ from ...store.mapped.packet import LETTER
 from ...store.mapped.update import opened
 from ...store.sent import delivery
 from ..patient.resolve import check_again
-from ..session import Desk, at_destination, parts
+from ..session import Session, at_destination, parts
 from ..wire.change import Change, Stands, Theirs, bring, held
 from ..wire.find import read, resource
 from ..wire.response import Heard
@@ -56,33 +56,33 @@ class Signal:
         return Change(self.key, place, self.version, self.wanted, theirs)
 
 
-def announce(desk: Desk, now: str) -> None:
+def announce(session: Session, now: str) -> None:
     """Announce the packet, or the update, and read that back. `now`: FHIR dateTime with offset.
 
     Sets in the state: `announced_at` (the first packet's) and `told_at` (this one's); what was
     begun earlier keeps its own moment. Raises `Held` (`theirs`) if somebody
     changed one of the two, `ReadBackDiffers`, `DestinationRefused`, `Waiting`.
     """
-    begun = desk.case.state.announcing
+    begun = session.case.state.announcing
     if begun is None:
-        everything_is_there(desk)
+        everything_is_there(session)
     at = begun["at"] if begun else now
-    check_again(desk)
+    check_again(session)
     with at_destination():
-        signals = signals_of(desk, at)
-        readings = _until_told(desk, signals, at)
-    settle(desk)
+        signals = signals_of(session, at)
+        readings = _until_told(session, signals, at)
+    settle(session)
     # So that another store of ours, or this one without the case's folder, knows it again.
-    desk.wrote(
+    session.wrote(
         Written(key, f"{parts(key)[0]}/{signals[key].target_id}", r.version, r.sent_sha256, read_as)
         for key, r in readings.items()
         if r.note != TAKEN_UP and (read_as := r.read_sha256)
     )
-    with desk.case.commit():
-        delivery.read_back(desk.case, ((*parts(key), *r) for key, r in readings.items()))
+    with session.case.commit():
+        delivery.read_back(session.case, ((*parts(key), *r) for key, r in readings.items()))
         differing = [signals[key].name for key, r in readings.items() if r.status == "differs"]
         if not differing:
-            announced(desk.case, at)
+            announced(session.case, at)
     if differing:
         raise ReadBackDiffers(
             f"what stands at the destination is not what was announced: {', '.join(differing)}",
@@ -90,17 +90,17 @@ def announce(desk: Desk, now: str) -> None:
         )
 
 
-def everything_is_there(desk: Desk) -> None:
+def everything_is_there(session: Session) -> None:
     """Never half: the last guard, whoever calls in whatever order."""
-    if not delivery.settled(desk.case):
+    if not delivery.settled(session.case):
         raise ConnectorError("internal: nothing is announced before everything is read back")
 
 
-def signals_of(desk: Desk, at: str) -> dict[str, Signal]:
+def signals_of(session: Session, at: str) -> dict[str, Signal]:
     """What is to be announced, by key, in the order in which it is."""
-    expected = Expected(desk, at)
-    rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(desk.case)}
-    update = opened(desk.case) is not None
+    expected = Expected(session, at)
+    rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(session.case)}
+    update = opened(session.case) is not None
     signals = {}
     for key, name in expected.signals.items():
         row = rows[key]
@@ -113,23 +113,23 @@ def signals_of(desk: Desk, at: str) -> dict[str, Signal]:
     return signals
 
 
-def _until_told(desk: Desk, signals: dict[str, Signal], at: str) -> dict[str, Reading]:
+def _until_told(session: Session, signals: dict[str, Signal], at: str) -> dict[str, Reading]:
     """Write what is not out yet. Without transactions the Task, by which they see it, is last."""
     told: dict[str, Reading] = {}
 
     def look(changes: Sequence[Change] = (), _: Heard | None = None) -> dict[Change, Stands]:
         nonlocal told
-        seen = {key: _told(desk, signal) for key, signal in signals.items()}
+        seen = {key: _told(session, signal) for key, signal in signals.items()}
         told = {key: found for key, found in seen.items() if isinstance(found, Reading)}
         if Stands.THEIRS in seen.values():
-            _leave(desk, signals, [key for key in signals if key not in told])
+            _leave(session, signals, [key for key in signals if key not in told])
         return {one: _stands(seen[one.key], one.key in signals) for one in changes}
 
     look()
     # On a server whose transactions do not hold together one of them may be done already.
     while todo := [signal.change for key, signal in signals.items() if key not in told]:
-        now = todo if desk.way() == "transaction" else todo[:1]
-        brought = bring(desk, now, partial(_write, desk, at, signals), look, when=CHANGED)
+        now = todo if session.way() == "transaction" else todo[:1]
+        brought = bring(session, now, partial(_write, session, at, signals), look, when=CHANGED)
         if brought.left:
             raise not_announced(brought.heard.words or _NOT_SO)
     return told
@@ -141,18 +141,18 @@ def _stands(seen: Reading | Stands, ours: bool) -> Stands:
     return seen if ours else Stands.THEIRS
 
 
-def _told(desk: Desk, signal: Signal) -> Reading | Stands:
+def _told(session: Session, signal: Signal) -> Reading | Stands:
     """The reading of a signal that is out; or that it is still as we left it; or theirs by now.
 
     Raises `Held` if a draft of ours was changed.
     """
     resource_type = parts(signal.key)[0]
-    body = read(desk, f"{resource_type}/{signal.target_id}")
-    reading = judge(signal.target_id, signal.wanted, body, desk.settings.base_url)
+    body = read(session, f"{resource_type}/{signal.target_id}")
+    reading = judge(signal.target_id, signal.wanted, body, session.settings.base_url)
     if reading.status != "differs":
         return reading
     if body is not None:
-        if (taken := _taken_up(desk, signal, body)) is not None:
+        if (taken := _taken_up(session, signal, body)) is not None:
             return taken
         as_left = reading.read_sha256 == signal.left
         if reading.version == signal.version if signal.version is not None else as_left:
@@ -166,7 +166,7 @@ def _told(desk: Desk, signal: Signal) -> Reading | Stands:
     raise held(resource_type, CHANGED)
 
 
-def _taken_up(desk: Desk, signal: Signal, body: bytes) -> Reading | None:
+def _taken_up(session: Session, signal: Signal, body: bytes) -> Reading | None:
     """The reading of what they work on already: it was told, whoever looked first.
 
     Not of an update that has not left: what they have is the request before it. The version stays
@@ -175,7 +175,7 @@ def _taken_up(desk: Desk, signal: Signal, body: bytes) -> Reading | None:
     if signal.name not in ANNOUNCED_ASIDE or (signal.again and signal.pending):
         return None
     aside = ANNOUNCED_ASIDE[signal.name]
-    base_url = desk.settings.base_url
+    base_url = session.settings.base_url
     reading = judge(signal.target_id, signal.wanted, body, base_url, aside)
     if reading.status == "differs" or resource(body).get("status") in (
         None,
@@ -195,24 +195,24 @@ def not_announced(why: str) -> DestinationRefused:
     )
 
 
-def _leave(desk: Desk, signals: dict[str, Signal], keys: list[str]) -> None:
+def _leave(session: Session, signals: dict[str, Signal], keys: list[str]) -> None:
     """Leave what they have taken up, ServiceRequest and Task together: only the letter goes."""
     left = [key for key in keys if signals[key].again]
     note = "the receiving team's by now"
-    delivery.leave(desk.case, map(parts, left), "theirs", note)
+    delivery.leave(session.case, map(parts, left), "theirs", note)
     for key in left:
         del signals[key]
 
 
-def _write(desk: Desk, at: str, signals: dict[str, Signal], changes: list[Change]) -> Heard:
+def _write(session: Session, at: str, signals: dict[str, Signal], changes: list[Change]) -> Heard:
     """One try."""
 
     def holds() -> int:
-        desk.case.state.announcing = {"at": at}
-        return intend(desk, ())
+        session.case.state.announcing = {"at": at}
+        return intend(session, ())
 
     keys, writes = [one.key for one in changes], [one.write() for one in changes]
-    heard = send(desk, writes, "announce", keys, "announce", holds=holds)
+    heard = send(session, writes, "announce", keys, "announce", holds=holds)
     for key, place in heard.found.places.items():
         signal = signals[key]
         signal.before, signal.pending = signal.version, False

@@ -12,45 +12,45 @@ from ...store.mapped import packet
 from ...store.sent import delivery
 from ..binaries import BINARY
 from ..patient.resolve import check_again
-from ..session import CONTENTS, LETTER, REQUEST, TASK, Desk, at_destination, key_of, parts
+from ..session import CONTENTS, LETTER, REQUEST, TASK, Session, at_destination, key_of, parts
 from ..wire import undeleted
 from .batching import Survey, pack, survey
 from .sender import Sender
 
 
-def deliver(desk: Desk, progress: Progress = silent) -> None:
+def deliver(session: Session, progress: Progress = silent) -> None:
     """Send what is not there yet, in reference order, in writes within the destination's limits.
 
     Resumable after any crash: what may have been sent is settled by reading first. Afterwards
     each entry has a row in `delivery`, `sent` or `rejected`; rejected ones are gaps as well. Call
     `resolve` before. Raises `DestinationRefused`, `Waiting`, `Held`, `LockHeld`.
     """
-    if not desk.case.state.patient_resolved:
+    if not session.case.state.patient_resolved:
         raise ConnectorError("internal: nothing is sent before the patient is resolved")
-    for entry in packet.drafts(desk.case):
+    for entry in packet.drafts(session.case):
         packet.announced(entry)  # raises where one is not a draft
-    undeleted.hold(desk)
+    undeleted.hold(session)
     with at_destination():
-        bytes_max = desk.settings.bundle.max_megabytes * 1_000_000
-        whole = survey(desk.case, bytes_max)
-        sender = Sender(desk, whole, _essential(desk))
+        bytes_max = session.settings.bundle.max_megabytes * 1_000_000
+        whole = survey(session.case, bytes_max)
+        sender = Sender(session, whole, _essential(session))
         sender.settle_intended()
-        _send(desk, whole, sender, progress)
-    _tell_gaps(desk.case)
+        _send(session, whole, sender, progress)
+    _tell_gaps(session.case)
 
 
-def settle(desk: Desk) -> None:
+def settle(session: Session) -> None:
     """Settle by reading what an earlier run may have sent without hearing the answer."""
-    if delivery.deliveries(desk.case, "intended"):
+    if delivery.deliveries(session.case, "intended"):
         with at_destination():
-            whole = survey(desk.case, desk.settings.bundle.max_megabytes * 1_000_000)
-            Sender(desk, whole, _essential(desk)).settle_intended()
+            whole = survey(session.case, session.settings.bundle.max_megabytes * 1_000_000)
+            Sender(session, whole, _essential(session)).settle_intended()
 
 
-def _send(desk: Desk, whole: Survey, sender: Sender, progress: Progress) -> None:
-    due = _due(desk.case, whole, sender)
+def _send(session: Session, whole: Survey, sender: Sender, progress: Progress) -> None:
+    due = _due(session.case, whole, sender)
     sender.meet(due)
-    megabytes = desk.settings.bundle.max_megabytes
+    megabytes = session.settings.bundle.max_megabytes
     large = [key for key in due if whole.sizes[key] > megabytes * 1_000_000]
     sender.refuse(large, f"larger than max_megabytes = {megabytes:g}")
     settled = sender.references.places.keys() | sender.references.lost
@@ -60,13 +60,13 @@ def _send(desk: Desk, whole: Survey, sender: Sender, progress: Progress) -> None
     ahead = whole.reached_from({key for key in due if parts(key)[0] == BINARY})
     for keys in ([key for key in due if key in ahead], [key for key in due if key not in ahead]):
         for write in pack(whole.units(keys), whole.sizes, sender.limits, whole.edges):
-            with desk.turn:
-                check_again(desk)
+            with session.turn:
+                check_again(session)
                 sender.carry(write)
             done += sum(map(len, write))
             progress("push", done, total)
-    with desk.turn:
-        check_again(desk)
+    with session.turn:
+        check_again(session)
         sender.finish()
 
 
@@ -85,9 +85,9 @@ def _due(case: CaseFile, whole: Survey, sender: Sender) -> list[str]:
     return [key for key in whole.sizes if key not in places and key not in lost]
 
 
-def _essential(desk: Desk) -> frozenset[str]:
-    authored = (packet.authored(desk.case, name) for name in (REQUEST, TASK, CONTENTS, LETTER))
-    return frozenset(key_of(entry) for entry in (desk.patient(), *authored) if entry)
+def _essential(session: Session) -> frozenset[str]:
+    authored = (packet.authored(session.case, name) for name in (REQUEST, TASK, CONTENTS, LETTER))
+    return frozenset(key_of(entry) for entry in (session.patient(), *authored) if entry)
 
 
 def _tell_gaps(case: CaseFile) -> None:

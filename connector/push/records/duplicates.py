@@ -14,7 +14,7 @@ from ...fhir.reference_order import reference_order
 from ...fhir.references import spans
 from ...store.sent import delivery
 from ..evidence.disclosure import conclude
-from ..session import Desk, at_destination, parts
+from ..session import Session, at_destination, parts
 from ..wire.change import Change, Theirs
 from ..wire.find import Place, doubled, made_once, read, resource, tagged, version_of
 from ..wire.response import Kind
@@ -36,22 +36,22 @@ class Double(NamedTuple):
     copies: tuple[str, ...]
 
 
-def look(desk: Desk) -> list[Double]:
+def look(session: Session) -> list[Double]:
     """Every record of this case that stands more than once; copies that may stand left out.
 
     None where records have ids of our own, or where searches by tag are refused.
     """
-    if not desk.record_by_record or desk.settings.write == "put":
+    if not session.record_by_record or session.settings.write == "put":
         return []
-    rows = [row for row in delivery.deliveries(desk.case) if row.write_no > 0]
+    rows = [row for row in delivery.deliveries(session.case) if row.write_no > 0]
     held = {f"{row.type}/{row.id}": row.target_id for row in rows}
     try:
-        found = tagged(desk, held, strict=False)
+        found = tagged(session, held, strict=False)
     except Answered:
-        desk.case.state.copies_unseen = True
+        session.case.state.copies_unseen = True
         return []
-    desk.case.state.copies_unseen = None
-    kept = set(desk.case.state.duplicates_kept)
+    session.case.state.copies_unseen = None
+    kept = set(session.case.state.duplicates_kept)
     return [
         Double(key, stands, copies)
         for key, places in sorted(found.items())
@@ -60,13 +60,13 @@ def look(desk: Desk) -> list[Double]:
     ]
 
 
-def hold(desk: Desk) -> None:
+def hold(session: Session) -> None:
     """Raise `Held` (`doubled`) if a record of this case stands more than once."""
-    if found := look(desk):
+    if found := look(session):
         raise doubled(one.key for one in found)
 
 
-def say(desk: Desk, answer: str, by: str, at: str) -> None:
+def say(session: Session, answer: str, by: str, at: str) -> None:
     """Do what somebody decided about all copies. `UsageError` for another word.
 
     Raises `Held` (`doubled`) again for copies that can't be taken away: they are not as they were
@@ -75,19 +75,21 @@ def say(desk: Desk, answer: str, by: str, at: str) -> None:
     if answer not in ("remove", "keep"):
         raise UsageError("expected `remove` or `keep`", "Run the same command again.")
     with at_destination():
-        found = look(desk)
+        found = look(session)
         said = {"said": answer, "by": by, "at": at, "copies": sum(len(d.copies) for d in found)}
-        desk.case.state.duplicates_decided = [*desk.case.state.duplicates_decided, said]
+        session.case.state.duplicates_decided = [*session.case.state.duplicates_decided, said]
         if answer == "keep":
             copies = {place for one in found for place in one.copies}
-            desk.case.state.duplicates_kept = sorted({*desk.case.state.duplicates_kept, *copies})
+            session.case.state.duplicates_kept = sorted(
+                {*session.case.state.duplicates_kept, *copies}
+            )
             return
-        settle(desk)
-        with desk.turn:
-            needed = _remove(desk, found)
+        settle(session)
+        with session.turn:
+            needed = _remove(session, found)
         if needed:
             raise needed
-        hold(desk)
+        hold(session)
 
 
 def _ours(places: list[Place], target_id: str | None) -> str:
@@ -97,7 +99,7 @@ def _ours(places: list[Place], target_id: str | None) -> str:
     return own if own in references else references[0]
 
 
-def _remove(desk: Desk, found: list[Double]) -> Held | None:
+def _remove(session: Session, found: list[Double]) -> Held | None:
     """Delete copies, those that refer to others first; each in the version that was made.
 
     What something that stays refers to stays as well: the `Held` that says so.
@@ -106,31 +108,31 @@ def _remove(desk: Desk, found: list[Double]) -> Held | None:
     refers: dict[str, list[str]] = {}
     keys = {place: one.key for one in found for place in one.copies}
     for place in keys:
-        body = read(desk, place)
+        body = read(session, place)
         if body is None:
             continue
         version = version_of(resource(body))
         resource_type, _, resource_id = place.partition("/")
-        if made_once(desk, Place(resource_type, resource_id, version)):
+        if made_once(session, Place(resource_type, resource_id, version)):
             versions[place] = version
             refers[place] = [span.value for span in spans(body)]
-    needed = _needed(desk, refers)
+    needed = _needed(session, refers)
     order = reference_order({place: refers[place] for place in refers if place not in needed})
     gone = 0
     for place in chain.from_iterable(reversed(order)):
         removal = Change(keys[place], place, versions[place], None, Theirs.LEAVE)
-        heard = retract(desk, [removal.write()], "remove")
+        heard = retract(session, [removal.write()], "remove")
         if heard.kind is Kind.FORBIDDEN:
             break  # no other would pass either; they are told of again
         gone += heard.kind is Kind.DONE
     if gone:
-        conclude(desk, "remove", gone)
+        conclude(session, "remove", gone)
     return _said(needed) if needed else None
 
 
-def _needed(desk: Desk, copies: Iterable[str]) -> dict[str, bool]:
+def _needed(session: Session, copies: Iterable[str]) -> dict[str, bool]:
     """Those of `copies` that something which stays refers to (True), or may (False)."""
-    asked = referrers(desk, copies)
+    asked = referrers(session, copies)
     needed = {place: False for place, by in asked.items() if by is None}
     while more := {
         place: True

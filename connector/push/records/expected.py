@@ -8,7 +8,7 @@ from ...fhir.lossless import UndecodableError, canonical, decode, encode, sha256
 from ...fhir.record import with_identity
 from ...store.mapped import packet
 from ...store.mapped.packet import announced, drafts
-from ..session import LETTER, REQUEST, TASK, Desk, key_of
+from ..session import LETTER, REQUEST, TASK, Session, key_of
 from ..wire.find import Place, resource, version_of
 from .reference_map import ReferenceMap
 
@@ -38,15 +38,15 @@ ANNOUNCED_ASIDE = WORKFLOW | {LETTER: frozenset({"status", "sent"})}
 class Expected:
     """The packet as it has to stand there; announced at `announced_at` (FHIR dateTime) or not."""
 
-    def __init__(self, desk: Desk, announced_at: str | None) -> None:
-        self._desk = desk
-        self._references = ReferenceMap(desk)
+    def __init__(self, session: Session, announced_at: str | None) -> None:
+        self._session = session
+        self._references = ReferenceMap(session)
         self._at = announced_at
-        self.signals = {key_of(entry): entry.source for entry in drafts(desk.case)}
+        self.signals = {key_of(entry): entry.source for entry in drafts(session.case)}
 
     def of(self, key: str) -> bytes:
         """The entry `key` (`Type/<derived id>`) as the destination should hold it."""
-        entry = self._desk.entry(key)
+        entry = self._session.entry(key)
         if self._at is not None and key in self.signals:
             entry = entry._replace(body=announced(entry, self._at))
         return self._references.render(entry)
@@ -54,7 +54,7 @@ class Expected:
     def unplaced(self, keys: Iterable[str]) -> list[str]:
         """Those of `keys` that are entries of the packet and have no place there yet."""
         there = self._references.places.keys() | self._references.lost
-        return sorted(packet.names(self._desk.case).keys() & set(keys) - there)
+        return sorted(packet.names(self._session.case).keys() & set(keys) - there)
 
     def meet(self, places: Mapping[str, Place]) -> None:
         """Take note of where entries were found, for this comparison only."""
@@ -62,12 +62,12 @@ class Expected:
 
     def out(self, key: str) -> bytes:
         """A signal as it is announced, but for the moment."""
-        entry = self._desk.entry(key)
+        entry = self._session.entry(key)
         return self._references.render(entry._replace(body=announced(entry)))
 
     def first(self, key: str, missing: Collection[str]) -> bytes:
         """The entry as it left when `missing` had no place yet."""
-        return self._references.render(self._desk.entry(key), without=missing)
+        return self._references.render(self._session.entry(key), without=missing)
 
 
 class Reading(NamedTuple):

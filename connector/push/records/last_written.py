@@ -7,7 +7,7 @@ from ...fhir.ids import derived_id
 from ...fhir.lossless import UndecodableError
 from ...store.ledger.last_written import Known
 from ...store.sent.delivery import STOOD, Delivery
-from ..session import Desk, parts
+from ..session import Session, parts
 from ..wire.find import Place, made_once
 from .expected import Reading, canonical_sha256, judge
 from .ownership import Ours, There, Whose, as_left, united, whose
@@ -16,7 +16,7 @@ NEWER = "a later case of ours brought a newer version"
 
 
 def weigh(
-    desk: Desk,
+    session: Session,
     row: Delivery,
     body: bytes | None,
     wanted: bytes,
@@ -33,25 +33,25 @@ def weigh(
     in links that another case of ours brought: the form it should have holds them too. `only_look`:
     nothing is going to be brought up to date.
     """
-    base = desk.settings.base_url
+    base = session.settings.base_url
     if body is None:
         return judge(row.target_id, wanted, body, base, aside), Whose.CHANGED, wanted
     key, place = f"{row.type}/{row.id}", f"{row.type}/{row.target_id}"
-    keyed, handle = desk.ledger.keyed, desk.handle
-    known = desk.known([key]).get(key)
+    keyed, handle = session.ledger.keyed, session.handle
+    known = session.known([key]).get(key)
     reading = judge(row.target_id, wanted, body, base, aside)
     there = There(place, reading.version, reading.read_sha256)
     if known is None and row.note == STOOD and row.target_id is not None:
         # No ledger knows of it (a backup, another machine): it carries our tag, and if nobody has
         # written it since it was made, it stands as we left it.
         stands = Place(row.type, row.target_id, reading.version)
-        if made_once(desk, stands):
+        if made_once(session, stands):
             known = Known(keyed(place), reading.version, None, keyed(reading.read_sha256), "", "")
     left = known is not None and as_left(there, known, keyed)
 
     def same(identifier: dict[str, Any], references: set[str]) -> str | None:
-        target = _named(desk, identifier)
-        brought = target and desk.known([target]).get(target)
+        target = _named(session, identifier)
+        brought = target and session.known([target]).get(target)
         fitting = (r for r in sorted(references) if brought and brought.place == keyed(r))
         return next(fitting, None)
 
@@ -69,7 +69,7 @@ def weigh(
         canonical_sha256(first) if first is not None else None,
         row.note == STOOD,
         handle,
-        desk.case.state.as_of or "",
+        session.case.state.as_of or "",
     )
     verdict = whose(there, ours, known, keyed)
     anothers = known is not None and known.handle != handle
@@ -79,9 +79,9 @@ def weigh(
     return reading, verdict, wanted
 
 
-def _named(desk: Desk, identifier: dict[str, Any]) -> str | None:
+def _named(session: Session, identifier: dict[str, Any]) -> str | None:
     """The key of the record that one of our stand-ins names."""
-    if identifier.get("system") != f"urn:uuid:{desk.source.id}":
+    if identifier.get("system") != f"urn:uuid:{session.source.id}":
         return None
     resource_type, resource_id = parts(str(identifier.get("value")))
-    return f"{resource_type}/{derived_id(desk.source.id, resource_type, resource_id)}"
+    return f"{resource_type}/{derived_id(session.source.id, resource_type, resource_id)}"

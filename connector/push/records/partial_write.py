@@ -11,31 +11,33 @@ from collections.abc import Collection
 from ...store.ledger.last_written import Written
 from ...store.sent import delivery
 from ...store.sent.delivery import STOOD
-from ..session import Desk, parts
+from ..session import Session, parts
 from ..wire.find import Place, made_once, read, resource, version_of
 from .batching import Survey
 from .expected import canonical_sha256
 
 
-def half_taken(desk: Desk, whole: Survey, sent: Collection[str], places: dict[str, str]) -> None:
+def half_taken(
+    session: Session, whole: Survey, sent: Collection[str], places: dict[str, str]
+) -> None:
     """Take note of those of `sent`, one write, that stand and refer to others that do not.
 
     `places`: key → `Type/id` there of all that stands.
     """
     left = {key for key in sent if key not in places}
-    if not left or not desk.reads:
+    if not left or not session.reads:
         return
-    rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(desk.case, "sent")}
+    rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(session.case, "sent")}
     missing, ours = {}, []
     for key in sent:
         if key in left or not (lacks := left.intersection(whole.edges[key])):
             continue
-        row, body = rows.get(key), read(desk, places[key])
+        row, body = rows.get(key), read(session, places[key])
         if row is None or row.note == STOOD or body is None:
             continue
         version = version_of(resource(body))
-        if row.version == version or made_once(desk, Place(*parts(places[key]), version)):
+        if row.version == version or made_once(session, Place(*parts(places[key]), version)):
             missing[parts(key)] = lacks
             ours.append(Written(key, places[key], version, None, canonical_sha256(body)))
-    desk.wrote(ours)
-    delivery.incomplete(desk.case, missing)
+    session.wrote(ours)
+    delivery.incomplete(session.case, missing)

@@ -15,7 +15,7 @@ from ...store.mapped.update import left_behind
 from ...store.sent import delivery
 from ...store.sent.delivery import ARRIVED, STOOD, Delivery
 from ..patient.resolve import check_again
-from ..session import Desk, at_destination
+from ..session import Session, at_destination
 from ..wire.change import Change
 from ..wire.find import read, resource, version_of
 from ..wire.read_many import AT_ONCE, shown
@@ -29,7 +29,7 @@ from .ownership import Whose
 from .revise import revise
 
 
-def read_back(desk: Desk, progress: Progress = silent) -> None:
+def read_back(session: Session, progress: Progress = silent) -> None:
     """Read everything sent and not yet verified. Raises `ReadBackDiffers` when all is read.
 
     Equal is what `fhir.equality.compare` says, once references are the destination's own. What
@@ -37,27 +37,29 @@ def read_back(desk: Desk, progress: Progress = silent) -> None:
     more differs. Nothing is announced after a difference. Raises `Held` (`theirs`) before anything
     is written over a record that is not as we left it.
     """
-    reader = _Reader(desk, Expected(desk, None), progress)
+    reader = _Reader(session, Expected(session, None), progress)
     with at_destination():
-        found = list(reader.read(delivery.deliveries(desk.case, "sent", "accepted", "differs")))
+        found = list(reader.read(delivery.deliveries(session.case, "sent", "accepted", "differs")))
         _hold(found)
         older = [one.revision for one in found if one.revision is not None]
         if older:
-            refused = revise(desk, older)
+            refused = revise(session, older)
             again = {(one.row.type, one.row.id) for one in found if one.revision is not None}
-            rows = [row for row in delivery.deliveries(desk.case) if (row.type, row.id) in again]
+            rows = [row for row in delivery.deliveries(session.case) if (row.type, row.id) in again]
             before = {one.key: one.version for one in older}
-            reader = _Reader(desk, Expected(desk, None), progress, refused=refused, before=before)
+            reader = _Reader(
+                session, Expected(session, None), progress, refused=refused, before=before
+            )
             found += reader.read(rows)
             _must_be_new(reader.stale)
             _hold(found)
-        settle(desk)
-        if desk.case.state.unclear_write:
-            duplicates.hold(desk)
+        settle(session)
+        if session.case.state.unclear_write:
+            duplicates.hold(session)
     _complain(found)
 
 
-def verify(desk: Desk, progress: Progress = silent) -> None:
+def verify(session: Session, progress: Progress = silent) -> None:
     """Read everything of ours again, and the Patient, as it is now. Raises `ReadBackDiffers`.
 
     Raises `Held` (`identity`) if the record under which it stands is another person's or out of
@@ -65,14 +67,14 @@ def verify(desk: Desk, progress: Progress = silent) -> None:
     changes on Task and ServiceRequest as it works on them, and what a later case of ours brought
     up to date.
     """
-    check_again(desk)
-    rows = delivery.deliveries(desk.case, "sent", "accepted", *ARRIVED, "differs")
-    expected = Expected(desk, desk.case.state.told_at or desk.case.state.announced_at)
+    check_again(session)
+    rows = delivery.deliveries(session.case, "sent", "accepted", *ARRIVED, "differs")
+    expected = Expected(session, session.case.state.told_at or session.case.state.announced_at)
     aside = {key: WORKFLOW.get(name, ()) for key, name in expected.signals.items()}
     with at_destination():
-        reader = _Reader(desk, expected, progress, aside)
+        reader = _Reader(session, expected, progress, aside)
         found = list(reader.read([row for row in rows if row.write_no > 0]))
-        duplicates.hold(desk)
+        duplicates.hold(session)
     _complain(found)
 
 
@@ -93,7 +95,7 @@ class _Reader:
     `before`: versions that a write of ours has replaced, by key: read again while they are shown.
     """
 
-    desk: Desk
+    session: Session
     expected: Expected
     progress: Progress
     aside: Mapping[str, Collection[str]] | None = None
@@ -104,14 +106,14 @@ class _Reader:
     _patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
-        self._gone = left_behind(self.desk.case)
-        self._patience = Patience(self.desk.settings.search_lag_s)
+        self._gone = left_behind(self.session.case)
+        self._patience = Patience(self.session.settings.search_lag_s)
 
     def read(self, rows: Sequence[Delivery]) -> Iterator[_Finding]:
         """Read `rows`: those that differ."""
-        desk = self.desk
-        unfinished = delivery.unfinished(desk.case)
-        with ThreadPoolExecutor(desk.settings.connections) as pool:
+        session = self.session
+        unfinished = delivery.unfinished(session.case)
+        with ThreadPoolExecutor(session.settings.connections) as pool:
             for start in range(0, len(rows), AT_ONCE):
                 some = rows[start : start + AT_ONCE]
                 shown = self._shown(pool, some)
@@ -131,9 +133,9 @@ class _Reader:
                         yield _Finding(row, verdict, revision, reading.note)
 
     def _read(self, row: Delivery) -> bytes | None:
-        body = read(self.desk, f"{row.type}/{row.target_id}")
+        body = read(self.session, f"{row.type}/{row.target_id}")
         while body is not None and self._stale(row, body) and self._patience.again():
-            body = read(self.desk, f"{row.type}/{row.target_id}")
+            body = read(self.session, f"{row.type}/{row.target_id}")
         if body is not None and self._stale(row, body):
             self.stale.append(row)
         return body
@@ -160,9 +162,9 @@ class _Reader:
                 row.target_id,
                 self.expected.of(f"{row.type}/{row.id}"),
                 body,
-                self.desk.settings.base_url,
+                self.session.settings.base_url,
             )
-            for row, body in shown(self.desk, pool, rows).items()
+            for row, body in shown(self.session, pool, rows).items()
         }
         return {row: reading for row, reading in readings.items() if reading.status != "differs"}
 
@@ -174,14 +176,14 @@ class _Reader:
             return self._proved(row, body), None, None
         wanted = self.expected.of(key)
         aside = (self.aside or {}).get(key, ())
-        reading = judge(row.target_id, wanted, body, self.desk.settings.base_url, aside)
+        reading = judge(row.target_id, wanted, body, self.session.settings.base_url, aside)
         verdict, revision = None, None
-        if self.aside is None and (out := already(self.desk, self.expected, row, body)):
+        if self.aside is None and (out := already(self.session, self.expected, row, body)):
             return self._noted(row, out), None, None
         if reading.status == "differs":
             first = self.expected.first(key, missing) if missing is not None else None
             reading, verdict, wanted = weigh(
-                self.desk,
+                self.session,
                 row,
                 body,
                 wanted,
@@ -215,19 +217,19 @@ class _Reader:
     def _keep(
         self, judged: Iterable[tuple[Delivery, Reading, Whose | None, Change | None]]
     ) -> None:
-        desk, left = self.desk, (None, Whose.ALTERED)
+        session, left = self.session, (None, Whose.ALTERED)
         if self.aside is None:
-            desk.wrote(
+            session.wrote(
                 _as_read(row, r)
                 for row, r, whose, _ in judged
                 if whose in left and r.status != "theirs"
             )
-        with desk.case.commit():
+        with session.case.commit():
             delivery.read_back(
-                desk.case, ((row.type, row.id, *reading) for row, reading, _, _ in judged)
+                session.case, ((row.type, row.id, *reading) for row, reading, _, _ in judged)
             )
             delivery.finish(
-                desk.case, ((row.type, row.id) for row, _, whose, _ in judged if whose is None)
+                session.case, ((row.type, row.id) for row, _, whose, _ in judged if whose is None)
             )
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ...store.ledger.last_written import Written
 from ...store.mapped import packet, update
 from ...store.sent import delivery
-from ..session import Desk, at_destination, key_of
+from ..session import Session, at_destination, key_of
 from ..wire.find import Place, doubled, find, made_once, read, tagged
 from .already_announced import already
 from .expected import Expected, canonical_sha256, judge
@@ -25,57 +25,59 @@ class Found(NamedTuple):
     proof: str
 
 
-def reconcile(desk: Desk, receipts: Mapping[str, Collection[str]], *, said: bool) -> list[Found]:
+def reconcile(
+    session: Session, receipts: Mapping[str, Collection[str]], *, said: bool
+) -> list[Found]:
     """Find what we brought. `receipts`: key → SHA-256 as read back, of every receipt there is.
 
     `said`: somebody asked the people there, and what can't be proved is ours as well. Raises `Held`
     (`doubled`), `DestinationRefused`.
     """
-    rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(desk.case)}
-    keys = {key_of(entry) for entry in packet.entries(desk.case)}
+    rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(session.case)}
+    keys = {key_of(entry) for entry in packet.entries(session.case)}
     keys |= {key for key, row in rows.items() if row.write_no > 0} | update.former_hashes(
-        desk.case
+        session.case
     ).keys()
     found, left = [], []
     with at_destination():
-        for key, place in sorted(_places(desk, keys).items()):
-            body = read(desk, place.reference)
+        for key, place in sorted(_places(session, keys).items()):
+            body = read(session, place.reference)
             if body is None:
                 continue
-            proof = _proof(desk, key, place, body, receipts) or ("said" if said else "")
+            proof = _proof(session, key, place, body, receipts) or ("said" if said else "")
             found.append(Found(key, place.reference, proof))
             if proof:
                 content = canonical_sha256(body)
                 left.append(Written(key, place.reference, place.version, content, content))
-    desk.wrote(left)
-    with desk.case.commit():
+    session.wrote(left)
+    with session.case.commit():
         for one in left:
             resource_type, _, resource_id = one.record.partition("/")
-            delivery.moved(desk.case, resource_type, resource_id, one.version)
+            delivery.moved(session.case, resource_type, resource_id, one.version)
     return found
 
 
-def _places(desk: Desk, keys: Collection[str]) -> dict[str, Place]:
-    if desk.settings.write == "put":
-        return find(desk, keys)
-    places = tagged(desk, keys)
+def _places(session: Session, keys: Collection[str]) -> dict[str, Place]:
+    if session.settings.write == "put":
+        return find(session, keys)
+    places = tagged(session, keys)
     if twice := [key for key, several in places.items() if len(several) > 1]:
         raise doubled(twice)
     return {key: several[0] for key, several in places.items()}
 
 
 def _proof(
-    desk: Desk, key: str, place: Place, body: bytes, receipts: Mapping[str, Collection[str]]
+    session: Session, key: str, place: Place, body: bytes, receipts: Mapping[str, Collection[str]]
 ) -> str:
     if canonical_sha256(body) in receipts.get(key, ()):
         return "receipt"
     resource_type, _, resource_id = key.partition("/")
-    expected = Expected(desk, None)
+    expected = Expected(session, None)
     row = delivery.Delivery(
         resource_type, resource_id, 1, place.id, place.version, None, None, "sent", ""
     )
-    reading = judge(place.id, expected.of(key), body, desk.settings.base_url)
-    out = already(desk, expected, row, body)
+    reading = judge(place.id, expected.of(key), body, session.settings.base_url)
+    out = already(session, expected, row, body)
     if reading.status != "differs" or (out is not None and out.status != "theirs"):
         return "as it should be"
-    return "made once" if made_once(desk, place) else ""
+    return "made once" if made_once(session, place) else ""

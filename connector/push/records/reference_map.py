@@ -7,7 +7,7 @@ from ...fhir.references import make_logical, spans, splice
 from ...store.mapped import packet, update
 from ...store.sent import delivery
 from .. import binaries
-from ..session import Desk, key_of
+from ..session import Session, key_of
 
 
 class ReferenceMap:
@@ -18,16 +18,16 @@ class ReferenceMap:
     identifier stands in (references.html#logical). What goes anew is meant under its new id.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._source_id = desk.source.id
-        self._ids_are_ours = desk.settings.write == "put"
-        self._names = packet.names(desk.case)
-        self._binaries = binaries.opened(desk.case)
-        self.places = delivery.id_map(desk.case)
-        self._renewed = update.renewed(desk.case)
-        absent = delivery.deliveries(desk.case, "rejected", "removed")
+    def __init__(self, session: Session) -> None:
+        self._source_id = session.source.id
+        self._ids_are_ours = session.settings.write == "put"
+        self._names = packet.names(session.case)
+        self._binaries = binaries.opened(session.case)
+        self.places = delivery.id_map(session.case)
+        self._renewed = update.renewed(session.case)
+        absent = delivery.deliveries(session.case, "rejected", "removed")
         self.lost = {f"{row.type}/{row.id}" for row in absent}
-        if (theirs := desk.case.state.owner) and (ours := desk.case.state.owner_entry):
+        if (theirs := session.case.state.owner) and (ours := session.case.state.owner_entry):
             self.places[ours] = theirs
 
     def render(

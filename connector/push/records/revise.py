@@ -11,7 +11,7 @@ from ...errors import DestinationRefused
 from ...store.ledger.last_written import Written
 from ...store.sent import delivery
 from ..patient.resolve import check_again
-from ..session import Desk, parts
+from ..session import Session, parts
 from ..wire.change import Change, Stands, bring
 from ..wire.find import Place, read
 from ..wire.limits import Limits, limits_of
@@ -22,16 +22,16 @@ from .expected import judge
 _MOVED = "a {type} was changed at the destination while we brought it up to date"
 
 
-def revise(desk: Desk, changes: list[Change]) -> dict[str, str]:
+def revise(session: Session, changes: list[Change]) -> dict[str, str]:
     """Bring records up to date. Returns those that the destination does not take so: key → why.
 
     Raises `Held` (`theirs`) if one was changed since it was read, `DestinationRefused`, `Waiting`.
     """
     refused: dict[str, str] = {}
-    for group in _groups(changes, limits_of(desk)):
-        with desk.turn:
-            check_again(desk)
-            _bring(desk, group, refused)
+    for group in _groups(changes, limits_of(session)):
+        with session.turn:
+            check_again(session)
+            _bring(session, group, refused)
     return refused
 
 
@@ -48,9 +48,14 @@ def _groups(changes: list[Change], limits: Limits) -> Iterator[list[Change]]:
         yield group
 
 
-def _bring(desk: Desk, group: list[Change], refused: dict[str, str]) -> None:
+def _bring(session: Session, group: list[Change], refused: dict[str, str]) -> None:
     brought = bring(
-        desk, group, partial(_send, desk), partial(_look, desk), doubtful=_doubtful, when=_MOVED
+        session,
+        group,
+        partial(_send, session),
+        partial(_look, session),
+        doubtful=_doubtful,
+        when=_MOVED,
     )
     group, heard = brought.left, brought.heard
     if not group:
@@ -64,13 +69,13 @@ def _bring(desk: Desk, group: list[Change], refused: dict[str, str]) -> None:
         refused[group[0].key] = heard.words or "not done, though said to be"
         return
     middle = (len(group) + 1) // 2
-    _bring(desk, group[:middle], refused)
-    _bring(desk, group[middle:], refused)
+    _bring(session, group[:middle], refused)
+    _bring(session, group[middle:], refused)
 
 
-def _send(desk: Desk, group: list[Change]) -> Heard:
-    heard = send(desk, [one.write() for one in group], "push", [one.key for one in group])
-    _settle(desk, heard.found.places)
+def _send(session: Session, group: list[Change]) -> Heard:
+    heard = send(session, [one.write() for one in group], "push", [one.key for one in group])
+    _settle(session, heard.found.places)
     return heard
 
 
@@ -80,29 +85,29 @@ def _doubtful(heard: Heard) -> bool:
     return in_doubt or heard.status in (409, 412)  # so it is not as it was read
 
 
-def _look(desk: Desk, group: Sequence[Change], heard: Heard) -> dict[Change, Stands]:
+def _look(session: Session, group: Sequence[Change], heard: Heard) -> dict[Change, Stands]:
     """What an answer proves is done; the rest is read."""
     return {
-        one: Stands.DONE if one.key in heard.found.places else _read(desk, one) for one in group
+        one: Stands.DONE if one.key in heard.found.places else _read(session, one) for one in group
     }
 
 
-def _read(desk: Desk, change: Change) -> Stands:
+def _read(session: Session, change: Change) -> Stands:
     place = Place(*parts(change.place), None)
-    body = read(desk, change.place)
+    body = read(session, change.place)
     assert change.wanted is not None
-    reading = judge(place.id, change.wanted, body, desk.settings.base_url)
+    reading = judge(place.id, change.wanted, body, session.settings.base_url)
     if reading.status != "differs":
-        _settle(desk, {change.key: place._replace(version=reading.version)})
+        _settle(session, {change.key: place._replace(version=reading.version)})
         return Stands.DONE
     as_it_was = body is not None and reading.version == change.version
     return Stands.OURS if as_it_was else Stands.THEIRS
 
 
-def _settle(desk: Desk, places: dict[str, Place]) -> None:
-    desk.wrote(Written(key, place.reference, place.version) for key, place in places.items())
-    with desk.case.commit():
+def _settle(session: Session, places: dict[str, Place]) -> None:
+    session.wrote(Written(key, place.reference, place.version) for key, place in places.items())
+    with session.case.commit():
         delivery.settle(
-            desk.case, ((*parts(key), place.id, place.version) for key, place in places.items())
+            session.case, ((*parts(key), place.id, place.version) for key, place in places.items())
         )
-        delivery.finish(desk.case, map(parts, places))
+        delivery.finish(session.case, map(parts, places))

@@ -15,7 +15,7 @@ from ...fhir.record import with_identity
 from ...fhir.systems import TAG
 from ...store.ledger.last_written import Written
 from ...store.sent import delivery
-from ..session import PATIENT, Desk, parts
+from ..session import PATIENT, Session, parts
 from ..wire import undeleted
 from ..wire.find import Place, find
 from ..wire.limits import learn, limits_of
@@ -34,35 +34,35 @@ _DOUBTFUL = frozenset({409, 500})
 class Sender:
     """Carries units of the packet. `essential`: entries without which there is no delivery."""
 
-    def __init__(self, desk: Desk, whole: Survey, essential: frozenset[str]) -> None:
-        self._desk = desk
+    def __init__(self, session: Session, whole: Survey, essential: frozenset[str]) -> None:
+        self._session = session
         self._whole = whole
         self._essential = essential
         self._suspects: dict[str, str] = {}  # nothing passed since
         self._doubted: set[str] = set()  # others pass: to be tried once more at the end
-        self.references = ReferenceMap(desk)
-        self.limits = limits_of(desk)
+        self.references = ReferenceMap(session)
+        self.limits = limits_of(session)
 
     def settle_intended(self) -> None:
         """Settle by reading what an earlier run may have sent without hearing the answer."""
-        desk, writes = self._desk, dict[int, list[str]]()
-        for row in delivery.deliveries(desk.case, "intended"):
+        session, writes = self._session, dict[int, list[str]]()
+        for row in delivery.deliveries(session.case, "intended"):
             writes.setdefault(row.write_no, []).append(f"{row.type}/{row.id}")
-        settled = "settled by reading" if desk.reads else "to be sent again"
+        settled = "settled by reading" if session.reads else "to be sent again"
         for write_no, keys in sorted(writes.items()):
-            ago = desk.ledger.since_intended(desk.handle, write_no)
-            self._look_for([keys], Patience(desk.settings.search_lag_s - ago))
-        settle(desk, settled if writes else None)
+            ago = session.ledger.since_intended(session.handle, write_no)
+            self._look_for([keys], Patience(session.settings.search_lag_s - ago))
+        settle(session, settled if writes else None)
 
     def meet(self, keys: Collection[str]) -> None:
         """Find those of `keys` that an earlier delivery of ours brought: they are not sent again.
 
         Raises `Held` (`deleted`) if one of them is not there any more.
         """
-        brought = list(self._desk.known(keys)) if self._desk.reads else []
+        brought = list(self._session.known(keys)) if self._session.reads else []
         if not brought:
             return
-        intend(self._desk, brought)
+        intend(self._session, brought)
         self._look_for([[key] for key in brought], self._patience(), delivery.STOOD)
         gone = sorted({parts(key)[0] for key in brought if key not in self.references.places})
         if gone:
@@ -77,7 +77,7 @@ class Sender:
     def refuse(self, keys: list[str], words: str) -> None:
         """Reject `keys` without asking the destination."""
         if keys:
-            intend(self._desk, keys)
+            intend(self._session, keys)
         for key in keys:
             self._reject(key, words)
 
@@ -87,9 +87,9 @@ class Sender:
         One that is answered with 409 or 500 alone is put aside: `finish` tries it once more.
         Raises `DestinationRefused` (also when an essential entry is refused), `Waiting`, `Held`.
         """
-        if self._desk.settings.write != "conditional":
+        if self._session.settings.write != "conditional":
             # Here the server does not look itself before it writes.
-            intend(self._desk, _flat(units))
+            intend(self._session, _flat(units))
             self._look(units, delivery.STOOD)
         units = self._open(units)
         if not units:
@@ -102,7 +102,7 @@ class Sender:
             first, sent = False, some
             return heard
 
-        left, heard = until_done(self._desk, units, once, self._left)
+        left, heard = until_done(self._session, units, once, self._left)
         if not left:
             return
         if heard.kind is Kind.FORBIDDEN:
@@ -127,9 +127,9 @@ class Sender:
             raise self._no_more("; ".join(sorted(set(self._suspects.values()))), self._suspects)
 
     def _send(self, units: list[Unit], *, first: bool) -> Heard:
-        desk, keys = self._desk, _flat(units)
-        together = desk.way() == "transaction"
-        own_ids = desk.settings.write == "put"
+        session, keys = self._session, _flat(units)
+        together = session.way() == "transaction"
+        own_ids = session.settings.write == "put"
         names = {key: key if own_ids else f"urn:uuid:{parts(key)[1]}" for key in keys}
         beside = names if together else {}
         if own_ids and not together:
@@ -137,26 +137,26 @@ class Sender:
         lacking = {
             key: missing
             for key in keys
-            if (missing := self.references.missing(desk.entry(key), beside))
+            if (missing := self.references.missing(session.entry(key), beside))
         }
         writes = [self._write(key, beside) for key in keys]
-        holds = partial(intend, desk, keys, lacking)
-        heard = send(desk, writes, "push", keys, holds=holds)
+        holds = partial(intend, session, keys, lacking)
+        heard = send(session, writes, "push", keys, holds=holds)
         self._proved(heard.found)
         if first and own_ids:
             # A second try may write over what the first one made after all.
-            undeleted.look(desk, heard.found.places)
+            undeleted.look(session, heard.found.places)
         if first and heard.status == 409:
             # Somebody else may be writing the same at this moment: look after a pause.
             return replace(heard, answer=None, kind=Kind.UNCLEAR)
         return heard
 
     def _proved(self, found: Proof) -> None:
-        own_ids = self._desk.settings.write == "put"
+        own_ids = self._session.settings.write == "put"
         if own_ids:
             found = _in_our_order(found)
         made = found.places.keys() if own_ids else found.made
-        self._desk.wrote(
+        self._session.wrote(
             Written(key, found.places[key].reference, found.places[key].version) for key in made
         )
         self._settle({key: place for key, place in found.places.items() if key in made})
@@ -165,7 +165,7 @@ class Sender:
         others = [key for key, place in found.places.items() if place.id != parts(key)[1]]
         if own_ids and others:
             # What they refer to may have got another id as well: they are to be written anew.
-            delivery.intend(self._desk.case, 0, (), {parts(key): () for key in others})
+            delivery.intend(self._session.case, 0, (), {parts(key): () for key in others})
             raise DestinationRefused(
                 "the destination gives resources ids of its own, whatever id they are sent under",
                 'Set write = "conditional" for this destination; the same command goes on then.',
@@ -175,29 +175,29 @@ class Sender:
             self._suspects.clear()
 
     def _write(self, key: str, beside: dict[str, str]) -> Write:
-        entry = self._desk.entry(key)
+        entry = self._session.entry(key)
         body = self.references.render(entry, beside)
-        if self._desk.settings.write == "put":
-            return Write(f"{self._desk.endpoint.base_url}/{key}", "PUT", key, body, {})
+        if self._session.settings.write == "put":
+            return Write(f"{self._session.endpoint.base_url}/{key}", "PUT", key, body, {})
         condition = {"ifNoneExist": f"_tag={TAG}|{entry.id}"}
         return Write(
             f"urn:uuid:{entry.id}",
             "POST",
             entry.type,
             with_identity(body, None, ()),
-            condition if self._desk.settings.write == "conditional" else {},
+            condition if self._session.settings.write == "conditional" else {},
         )
 
     def _left(self, units: list[Unit], heard: Heard) -> list[Unit]:
         """What of `units` is still to be sent, by what stands there after an unclear answer."""
         if heard.kind is Kind.UNCLEAR:
-            self._desk.case.state.unclear_write = True
+            self._session.case.state.unclear_write = True
             refused = heard.status == 429  # then nothing of it was done
             self._look_for(units, Patience(0) if refused else self._patience())
         return self._open(units)
 
     def _no_more(self, words: str, left: Collection[str]) -> DestinationRefused:
-        unknown = "" if self._desk.reads else " for sure"
+        unknown = "" if self._session.reads else " for sure"
         return DestinationRefused(
             f"push: {words}; {len(left)} resources of this write are not there{unknown}",
             "Look at the destination with `connector doctor`; the same command goes on from here.",
@@ -206,19 +206,19 @@ class Sender:
     def _isolate(self, units: list[Unit], heard: Heard) -> None:
         """Narrow down a refusal of `units`: only what is refused when sent alone is rejected."""
         self._look(units)
-        half_taken(self._desk, self._whole, _flat(units), self.references.places)
+        half_taken(self._session, self._whole, _flat(units), self.references.places)
         left = self._open(units)
         sent, keys = _flat(units), _flat(left)
         if len(sent) == len(keys) == 1:
             taken = heard.answer is not None and heard.answer.ok and not heard.found.failed
-            if taken and not self._desk.reads:
+            if taken and not self._session.reads:
                 raise self._no_more(heard.words, keys)  # it may be there, and did not say where
             self._refused(keys[0], heard)
         elif len(keys) < len(sent):
             self.carry(left)  # some were done, so the others may refer to them now
         else:
             if heard.status == 413:
-                learn(self._desk, self.limits, keys, self._whole.sizes)
+                learn(self._session, self.limits, keys, self._whole.sizes)
             blamed = heard.found.failed or named(heard.answer, sent)
             for part in self._smaller(left, blamed):
                 self.carry(part)  # rendered only now: it may refer to what was just refused
@@ -251,7 +251,7 @@ class Sender:
                 f"the destination does not take the {parts(key)[0]} of the packet: {words}",
                 "Ask the people who run the destination what it requires of it.",
             )
-        delivery.reject(self._desk.case, *parts(key), words)
+        delivery.reject(self._session.case, *parts(key), words)
         self.references.lost.add(key)
 
     def _look_for(self, units: list[Unit], patience: Patience, note: str = "") -> None:
@@ -260,26 +260,26 @@ class Sender:
         while (left := self._open(units)) and self._searches and patience.again():
             self._look(left, note)
         if not note:
-            half_taken(self._desk, self._whole, _flat(units), self.references.places)
+            half_taken(self._session, self._whole, _flat(units), self.references.places)
 
     @property
     def _searches(self) -> bool:
         """Whether what stands there is found by a search. What has an id of ours is read."""
-        return self._desk.reads and self._desk.settings.write != "put"
+        return self._session.reads and self._session.settings.write != "put"
 
     def _patience(self) -> Patience:
-        return Patience(self._desk.settings.search_lag_s)
+        return Patience(self._session.settings.search_lag_s)
 
     def _look(self, units: list[Unit], note: str = "") -> None:
         keys = _flat(units)
-        if not self._desk.reads:
+        if not self._session.reads:
             # What else is unclear is sent again: the server looks itself (If-None-Exist).
             keys = [key for key in keys if parts(key)[0] == PATIENT]
-        self._settle(find(self._desk, keys), note)
+        self._settle(find(self._session, keys), note)
 
     def _settle(self, found: dict[str, Place], note: str = "") -> None:
         delivery.settle(
-            self._desk.case,
+            self._session.case,
             ((*parts(key), place.id, place.version) for key, place in found.items()),
             note,
         )

@@ -7,28 +7,28 @@ of one that was told since. What was told stays as it is.
 from ...fhir.references import spans
 from ...store.mapped import packet
 from ...store.mapped.packet import LETTER
-from ..session import Desk, at_destination, key_of
+from ..session import Session, at_destination, key_of
 from ..wire.find import find, read, resource
 from .expected import ANNOUNCED_ASIDE, Expected, judge
 
 
-def number_taken(desk: Desk) -> bool:
+def number_taken(session: Session) -> bool:
     """Whether an update of this number, that said something else, was told there.
 
     The same news under the same number is the same update: it is met, and not told twice. Writes
     nothing. Raises `Held` (`doubled`, `deleted`), `DestinationRefused`.
     """
-    letter = packet.authored(desk.case, LETTER)
-    if letter is None or not desk.record_by_record:
+    letter = packet.authored(session.case, LETTER)
+    if letter is None or not session.record_by_record:
         return False
     key = key_of(letter)
     with at_destination():
-        place = find(desk, [key]).get(key)
-        body = read(desk, place.reference) if place else None
+        place = find(session, [key]).get(key)
+        body = read(session, place.reference) if place else None
         if place is None or body is None or resource(body).get("status") == "preparation":
             return False
-        expected = Expected(desk, None)
-        expected.meet(find(desk, expected.unplaced({span.value for span in spans(letter.body)})))
+        expected = Expected(session, None)
+        expected.meet(find(session, expected.unplaced({span.value for span in spans(letter.body)})))
         aside = ANNOUNCED_ASIDE[LETTER]
-        said = judge(place.id, expected.out(key), body, desk.settings.base_url, aside)
+        said = judge(place.id, expected.out(key), body, session.settings.base_url, aside)
         return said.status == "differs"

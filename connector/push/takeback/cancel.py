@@ -23,7 +23,7 @@ from ..patient.resolve import check_again
 from ..records.deliver import settle as settle_delivery
 from ..records.expected import WORKFLOW, Expected, content_sha256, judge
 from ..records.reference_map import ReferenceMap
-from ..session import ENDED, REQUEST, TASK, Desk, at_destination, key_of, parts
+from ..session import ENDED, REQUEST, TASK, Session, at_destination, key_of, parts
 from ..wire.change import Change, Theirs
 from ..wire.find import find, read, version_of
 from ..wire.response import Heard
@@ -51,19 +51,19 @@ class _Signal:
         return self.asks and self.ours and untouched
 
 
-def cancel(desk: Desk, letter: packet.Entry, at: str) -> list[str]:
+def cancel(session: Session, letter: packet.Entry, at: str) -> list[str]:
     """Take the request back; `letter`, in packet form, is the Task that asks them to stop.
 
     `at`: FHIR dateTime. Returns the types of what still asks there because they changed it.
     Raises `Held` (`identity`; `theirs` if nothing could be said to them), `DestinationRefused`,
     `ReadBackDiffers`, `Waiting`.
     """
-    with at_destination(), desk.turn:
-        check_again(desk)
-        signals = _until_done(desk, "cancel", letter, at)
+    with at_destination(), session.turn:
+        check_again(session)
+        signals = _until_done(session, "cancel", letter, at)
         left = [signal.row.type for signal in signals if signal.asks]
         if TASK in left:
-            _read_letter(desk, letter)
+            _read_letter(session, letter)
     if left == [REQUEST] and len(signals) == 1:
         raise Held(
             "theirs",
@@ -71,59 +71,61 @@ def cancel(desk: Desk, letter: packet.Entry, at: str) -> list[str]:
             " nothing left by which to cancel",
             "Call the receiving team; nothing was written over their work.",
         )
-    conclude(desk, "cancel", len(signals))
+    conclude(session, "cancel", len(signals))
     return left
 
 
-def take_back(desk: Desk, at: str) -> None:
+def take_back(session: Session, at: str) -> None:
     """The same before a recall: what is still ours asks no more, and nothing new is written."""
-    with at_destination(), desk.turn:
-        _until_done(desk, "recall", None, at)
+    with at_destination(), session.turn:
+        _until_done(session, "recall", None, at)
 
 
-def _until_done(desk: Desk, event: Event, letter: packet.Entry | None, at: str) -> list[_Signal]:
-    settle_delivery(desk)
+def _until_done(
+    session: Session, event: Event, letter: packet.Entry | None, at: str
+) -> list[_Signal]:
+    settle_delivery(session)
     signals, sent = list[_Signal](), list[Write]()
 
     def due() -> list[Write]:
         nonlocal signals
-        signals = _signals(desk)
+        signals = _signals(session)
         writes = [_ended(signal, at) for signal in signals if signal.may_write]
         if letter is not None and any(
             signal.row.type == TASK and signal.asks and not signal.may_write for signal in signals
         ):
-            writes += _letter(desk, letter)
-        return writes if desk.way() == "transaction" else writes[:1]
+            writes += _letter(session, letter)
+        return writes if session.way() == "transaction" else writes[:1]
 
     def send(writes: list[Write]) -> Heard:
         nonlocal sent
-        _remember(desk, writes)
+        _remember(session, writes)
         sent = writes
-        return retract(desk, writes, event)
+        return retract(session, writes, event)
 
     while writes := due():
-        undone, heard = until_done(desk, writes, send, lambda *_: due())
+        undone, heard = until_done(session, writes, send, lambda *_: due())
         if undone == sent:
             raise DestinationRefused(
                 f"{event}: {heard.words}",
                 "Ask the people who run the destination; the same command goes on from here.",
             )
-    settle(desk)
-    _keep_versions(desk, signals)
+    settle(session)
+    _keep_versions(session, signals)
     return signals
 
 
-def _signals(desk: Desk) -> list[_Signal]:
+def _signals(session: Session) -> list[_Signal]:
     """The ServiceRequest and the Task of this case, those that stand there."""
-    rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(desk.case)}
-    known = _known_content(desk)
+    rows = {f"{row.type}/{row.id}": row for row in delivery.deliveries(session.case)}
+    known = _known_content(session)
     found = []
     for name in (REQUEST, TASK):
-        own = f"{name}/{authored_id(desk.source.id, desk.request.request_id, name, name)}"
+        own = f"{name}/{authored_id(session.source.id, session.request.request_id, name, name)}"
         row = rows.get(own)
         if row is None or row.target_id is None:
             continue
-        body = read(desk, f"{name}/{row.target_id}")
+        body = read(session, f"{name}/{row.target_id}")
         if body is None:
             continue
         resource = decode(body)
@@ -135,20 +137,20 @@ def _signals(desk: Desk) -> list[_Signal]:
     return found
 
 
-def _known_content(desk: Desk) -> set[str]:
+def _known_content(session: Session) -> set[str]:
     """What a write of ours whose answer was never heard may have made of the two."""
-    known = set(desk.case.state.cancel_contents)
-    begun = desk.case.state.announcing
+    known = set(session.case.state.cancel_contents)
+    begun = session.case.state.announcing
     if begun is not None:
-        announced = Expected(desk, begun["at"])
+        announced = Expected(session, begun["at"])
         known |= {content_sha256(announced.of(key)) for key in announced.signals}
     return known
 
 
-def _remember(desk: Desk, writes: list[Write]) -> None:
+def _remember(session: Session, writes: list[Write]) -> None:
     """Before they leave: by their content they are known for ours, if no answer comes."""
     made = [content_sha256(write.body) for write in writes]
-    desk.case.state.cancel_contents = sorted({*desk.case.state.cancel_contents, *made})
+    session.case.state.cancel_contents = sorted({*session.case.state.cancel_contents, *made})
 
 
 def _ended(signal: _Signal, at: str) -> Write:
@@ -165,29 +167,29 @@ def _ended(signal: _Signal, at: str) -> Write:
     return Change(key, place, version, encode(resource), Theirs.BESIDE).write()
 
 
-def _letter(desk: Desk, letter: packet.Entry) -> list[Write]:
+def _letter(session: Session, letter: packet.Entry) -> list[Write]:
     """The write of the second Task; none if it stands there."""
     key = key_of(letter)
-    if find(desk, [key]):
+    if find(session, [key]):
         return []
-    body = ReferenceMap(desk).render(letter)
-    if desk.settings.write == "put":
-        return [Write(f"{desk.endpoint.base_url}/{key}", "PUT", key, body, {})]
+    body = ReferenceMap(session).render(letter)
+    if session.settings.write == "put":
+        return [Write(f"{session.endpoint.base_url}/{key}", "PUT", key, body, {})]
     condition = {"ifNoneExist": f"_tag={TAG}|{letter.id}"}
     body = with_identity(body, None, ())
-    kept = condition if desk.settings.write == "conditional" else {}
+    kept = condition if session.settings.write == "conditional" else {}
     return [Write(f"urn:uuid:{letter.id}", "POST", TASK, body, kept)]
 
 
-def _read_letter(desk: Desk, letter: packet.Entry) -> None:
+def _read_letter(session: Session, letter: packet.Entry) -> None:
     """Read the second Task back, and keep where it stands. Raises `ReadBackDiffers`.
 
     A store restored from a backup may have asked before, at another moment, and they may work on it
     already: then its version is not ours.
     """
-    place = find(desk, [key_of(letter)])[key_of(letter)]
-    wanted, body = ReferenceMap(desk).render(letter), read(desk, place.reference)
-    moment, base_url = frozenset({"authoredOn", "lastModified"}), desk.settings.base_url
+    place = find(session, [key_of(letter)])[key_of(letter)]
+    wanted, body = ReferenceMap(session).render(letter), read(session, place.reference)
+    moment, base_url = frozenset({"authoredOn", "lastModified"}), session.settings.base_url
     reading = judge(place.id, wanted, body, base_url, moment)
     if reading.status == "differs":
         reading = judge(place.id, wanted, body, base_url, moment | WORKFLOW[TASK])
@@ -198,12 +200,12 @@ def _read_letter(desk: Desk, letter: packet.Entry) -> None:
             "Ask the people who run the destination what changes such records.",
         )
     abort = {"id": letter.id, "target_id": place.id, "version": reading.version}
-    desk.case.state.abort = abort
+    session.case.state.abort = abort
 
 
-def _keep_versions(desk: Desk, signals: list[_Signal]) -> None:
-    with desk.case.commit():
+def _keep_versions(session: Session, signals: list[_Signal]) -> None:
+    with session.case.commit():
         for signal in signals:
             if signal.ours:
                 key = f"{signal.row.type}/{signal.row.id}"
-                delivery.moved(desk.case, *parts(key), version_of(signal.resource))
+                delivery.moved(session.case, *parts(key), version_of(signal.resource))

@@ -23,7 +23,7 @@ from ..evidence.disclosure import conclude
 from ..patient.resolve import settle_way
 from ..records.deliver import settle as settle_delivery
 from ..records.expected import canonical_sha256, content_sha256
-from ..session import TASK, Desk, at_destination
+from ..session import TASK, Session, at_destination
 from ..wire.find import read, resource, version_of
 from ..wire.limits import limits_of
 from ..wire.write import settle
@@ -34,14 +34,14 @@ from .removal_plan import Plan, There, plan
 _AT_ONCE = 64
 
 
-def look(desk: Desk) -> list[Recalled]:
+def look(session: Session) -> list[Recalled]:
     """What a recall would do with each resource, by what is read now. Writes nothing there.
 
     `fate` is what is aimed at; the destination may refuse a deletion and get a mark instead.
     """
-    settle_delivery(desk)
+    settle_delivery(session)
     with at_destination():
-        removal, made = _survey(desk, silent)
+        removal, made = _survey(session, silent)
     return _aimed(removal, made)
 
 
@@ -53,75 +53,77 @@ def _aimed(removal: Removal, made: Plan) -> list[Recalled]:
     return sorted(removal.fates.values())
 
 
-def recall(desk: Desk, at: str, progress: Progress = silent) -> list[Recalled]:
+def recall(session: Session, at: str, progress: Progress = silent) -> list[Recalled]:
     """Recall the packet. `at`: FHIR dateTime. What became of each resource, also kept in the case.
 
     Resumable after any crash: what an earlier run did is settled by reading. Raises
     `DestinationRefused`, `Waiting`, `Held` (`theirs`), `LockHeld`.
     """
     with at_destination():
-        settle_way(desk)
-    take_back(desk, at)
+        settle_way(session)
+    take_back(session, at)
     with at_destination():
-        removal, made = _survey(desk, progress)
+        removal, made = _survey(session, progress)
         for place in made.mark:
             removal.mark(place)
         done, total = 0, sum(map(len, made.delete))
-        for together in _writes(desk, made.delete):
+        for together in _writes(session, made.delete):
             removal.delete(together)
             done += len(together)
             progress("recall", done, total)
-        settle(desk)
+        settle(session)
     removal.keep(list(removal.fates))
-    fates = recalled.recalled(desk.case)
+    fates = recalled.recalled(session.case)
     remaining = Counter(row.fate for row in fates)["remains"]
-    conclude(desk, "recall", len(fates) - remaining, remaining)
+    conclude(session, "recall", len(fates) - remaining, remaining)
     return fates
 
 
-def recall_some(desk: Desk, keys: Collection[str], progress: Progress = silent) -> list[Recalled]:
+def recall_some(
+    session: Session, keys: Collection[str], progress: Progress = silent
+) -> list[Recalled]:
     """Recall only these (`Type/<derived id>`); the request and all else stay. As `recall`.
 
     What of the rest refers to one of them is what stays: that one is emptied and marked.
     """
     with at_destination():
-        settle_way(desk)
-        settle_delivery(desk)
-        removal, made = _survey(desk, progress, keys)
+        settle_way(session)
+        settle_delivery(session)
+        removal, made = _survey(session, progress, keys)
         for place in made.mark:
             removal.mark(place)
-        for together in _writes(desk, made.delete):
+        for together in _writes(session, made.delete):
             removal.delete(together)
-        settle(desk)
+        settle(session)
     removal.keep(list(removal.fates))
     fates = sorted(removal.fates.values())
     remaining = sum(row.fate in ("remains", "kept") for row in fates)
-    conclude(desk, "recall", len(fates) - remaining, remaining)
+    conclude(session, "recall", len(fates) - remaining, remaining)
     return fates
 
 
-def look_at_some(desk: Desk, keys: Collection[str]) -> list[Recalled]:
+def look_at_some(session: Session, keys: Collection[str]) -> list[Recalled]:
     """What `recall_some` would do. Writes nothing there."""
-    settle_delivery(desk)
+    settle_delivery(session)
     with at_destination():
-        removal, made = _survey(desk, silent, keys)
+        removal, made = _survey(session, silent, keys)
     return _aimed(removal, made)
 
 
 def _survey(
-    desk: Desk, progress: Progress, only: Collection[str] | None = None
+    session: Session, progress: Progress, only: Collection[str] | None = None
 ) -> tuple[Removal, Plan]:
     """Read everything of this case that stands there, and plan what becomes of it.
 
     `only`: keys of what is to go; then the rest stays, and has no fate.
     """
-    ours = _Ours(desk)
-    removal, found = Removal(desk), list[There]()
+    ours = _Ours(session)
+    removal, found = Removal(session), list[There]()
     rows = [row for row in ours.rows if row.target_id is not None]
-    with ThreadPoolExecutor(desk.settings.connections) as pool:
+    with ThreadPoolExecutor(session.settings.connections) as pool:
         for start in range(0, len(rows), _AT_ONCE):
             some = rows[start : start + _AT_ONCE]
-            bodies = pool.map(lambda row: read(desk, f"{row.type}/{row.target_id}"), some)
+            bodies = pool.map(lambda row: read(session, f"{row.type}/{row.target_id}"), some)
             for row, body in zip(some, bodies, strict=True):
                 place = f"{row.type}/{row.target_id}"
                 removal.rows[place] = row
@@ -150,12 +152,12 @@ def _survey(
 class _Ours:
     """What we brought, and whether it is ours to take away as it stands there."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._others = elsewhere(desk.case)
-        self.rows = _rows(desk, self._others)
-        self._known = desk.known(f"{row.type}/{row.id}" for row in self.rows)
-        self._before = {(row.type, row.id): row.fate for row in recalled.recalled(desk.case)}
-        self._ended = frozenset(desk.case.state.cancel_contents)  # what ending them made of them
+    def __init__(self, session: Session) -> None:
+        self._others = elsewhere(session.case)
+        self.rows = _rows(session, self._others)
+        self._known = session.known(f"{row.type}/{row.id}" for row in self.rows)
+        self._before = {(row.type, row.id): row.fate for row in recalled.recalled(session.case)}
+        self._ended = frozenset(session.case.state.cancel_contents)  # what ending them made of them
 
     def was_going(self, row: Delivery) -> bool:
         """Whether it is we who deleted what is not there any more."""
@@ -186,12 +188,12 @@ class _Ours:
         return "" if version in versions else CHANGED
 
 
-def _writes(desk: Desk, groups: list[list[str]]) -> Iterator[list[str]]:
+def _writes(session: Session, groups: list[list[str]]) -> Iterator[list[str]]:
     """Deletions that leave together; outside of a transaction each one alone."""
-    if desk.way() != "transaction":
+    if session.way() != "transaction":
         yield from ([place] for group in groups for place in group)
         return
-    limit, together = limits_of(desk).entries, list[str]()
+    limit, together = limits_of(session).entries, list[str]()
     for group in groups:
         if together and len(together) + len(group) > limit:
             yield together
@@ -201,17 +203,17 @@ def _writes(desk: Desk, groups: list[list[str]]) -> Iterator[list[str]]:
         yield together
 
 
-def _rows(desk: Desk, others: Elsewhere) -> list[Delivery]:
+def _rows(session: Session, others: Elsewhere) -> list[Delivery]:
     """What we wrote: the packet's resources, and the Task by which it was cancelled.
 
     Also a Patient that was there already, if only a recalled case of ours had brought it.
     """
     rows = [
         row
-        for row in delivery.deliveries(desk.case)
+        for row in delivery.deliveries(session.case)
         if row.write_no > 0 or f"{row.type}/{row.target_id}" in others.recalled
     ]
-    abort = desk.case.state.abort
+    abort = session.case.state.abort
     if abort is None:
         return rows
     place = abort["target_id"], abort["version"]

@@ -14,7 +14,7 @@ from ...store.sent.delivery import Delivery
 from ...store.sent.elsewhere import elsewhere
 from ...store.sent.recalled import Recalled
 from ..records.expected import canonical_sha256
-from ..session import TASK, Desk
+from ..session import TASK, Session
 from ..wire.change import Change, Stands, Theirs, bring
 from ..wire.find import read, resource, version_of
 from ..wire.response import Heard, Kind
@@ -31,8 +31,8 @@ class Removal:
     `rows`: what is to be taken away or not; `versions`: in which version it was read.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self.rows: dict[str, Delivery] = {}
         self.versions: dict[str, str | None] = {}
         self.fates: dict[str, Recalled] = {}
@@ -45,13 +45,13 @@ class Removal:
     def keep(self, places: Sequence[str]) -> None:
         """Keep in the case what was said; what we deleted may be brought again one day."""
         fates = [self.fates[place] for place in places if place in self.fates]
-        self._desk.forget(f"{one.type}/{one.id}" for one in fates if one.fate == "deleted")
-        recalled.keep(self._desk.case, fates)
+        self._session.forget(f"{one.type}/{one.id}" for one in fates if one.fate == "deleted")
+        recalled.keep(self._session.case, fates)
 
     def delete(self, places: list[str]) -> None:
         """Delete `places` in one write, but for those that another case has met meanwhile."""
-        with self._desk.turn:
-            live = elsewhere(self._desk.case).live
+        with self._session.turn:
+            live = elsewhere(self._session.case).live
             going = []
             for place in places:
                 shared = (self.rows[place].type, self.rows[place].id) in live
@@ -62,7 +62,7 @@ class Removal:
 
     def mark(self, place: str) -> None:
         """Empty one resource and mark it as entered in error; where that can't be, it remains."""
-        with self._desk.turn:
+        with self._session.turn:
             self._mark(place, NEEDED)
         self.keep([place])
 
@@ -71,7 +71,7 @@ class Removal:
         if not places:
             return
         changes = [self._change(place, None) for place in places]
-        brought = bring(self._desk, changes, self._send, self._stand)
+        brought = bring(self._session, changes, self._send, self._stand)
         left, words = [change.place for change in brought.left], brought.heard.words
         if left and brought.heard.kind is Kind.UNCLEAR:
             raise _unfinished(words)
@@ -84,13 +84,13 @@ class Removal:
             self._delete(left[middle:])
 
     def _send(self, changes: list[Change]) -> Heard:
-        return retract(self._desk, [change.write() for change in changes], "recall")
+        return retract(self._session, [change.write() for change in changes], "recall")
 
     def _stand(self, changes: Sequence[Change], _: Heard) -> dict[Change, Stands]:
         """What is still there of what was to go; the fates of the others."""
-        desk = self._desk
-        with ThreadPoolExecutor(desk.settings.connections) as pool:
-            bodies = list(pool.map(lambda change: read(desk, change.place), changes))
+        session = self._session
+        with ThreadPoolExecutor(session.settings.connections) as pool:
+            bodies = list(pool.map(lambda change: read(session, change.place), changes))
         seen = {}
         for change, body in zip(changes, bodies, strict=True):
             if body is None:
@@ -109,7 +109,7 @@ class Removal:
         if change is None:
             return
         brought = bring(
-            self._desk, [change], self._send, lambda *_: {change: self._emptied(place, why)[1]}
+            self._session, [change], self._send, lambda *_: {change: self._emptied(place, why)[1]}
         )
         if brought.left and brought.heard.kind is Kind.UNCLEAR:
             raise _unfinished(brought.heard.words)
@@ -121,7 +121,7 @@ class Removal:
 
         It stands as we left it, or the other is why not.
         """
-        body = read(self._desk, place)
+        body = read(self._session, place)
         if body is None:
             self.fate(place, "deleted")
             return None, Stands.DONE

@@ -15,7 +15,7 @@ from ...store.case import transitions
 from ...store.mapped import packet
 from ...store.sent import delivery
 from ..records.expected import canonical_sha256
-from ..session import Desk, key_of, parts
+from ..session import Session, key_of, parts
 
 _URN = "urn:uuid:"
 
@@ -39,15 +39,15 @@ class Whole:
             yield f"{decode(members(resource)['resourceType'])}/{url.removeprefix(_URN)}", resource
 
 
-def gather(desk: Desk, pieces: Iterable[bytes]) -> Whole:
+def gather(session: Session, pieces: Iterable[bytes]) -> Whole:
     """The Bundle in memory. Raises `DestinationRefused` if it is larger than one may be there."""
-    megabytes = desk.settings.bundle.max_megabytes
+    megabytes = session.settings.bundle.max_megabytes
     body = bytearray()
     for piece in pieces:
         body += piece
         if len(body) > megabytes * 1_000_000:
             raise DestinationRefused(
-                f"the packet as one {desk.kind} is larger than max_megabytes = {megabytes:g}",
+                f"the packet as one {session.kind} is larger than max_megabytes = {megabytes:g}",
                 "Raise it if the destination takes more, or send it as a transaction: that can be"
                 " split. Nothing was sent.",
             )
@@ -57,30 +57,30 @@ def gather(desk: Desk, pieces: Iterable[bytes]) -> Whole:
     return Whole(bytes(body), name, (identifier["system"], identifier["value"]))
 
 
-def going(desk: Desk) -> list[str]:
+def going(session: Session) -> list[str]:
     """The keys of all that leaves: every entry of the packet but a Patient that stands there."""
     held = {
         f"{row.type}/{row.id}"
-        for row in delivery.deliveries(desk.case)
+        for row in delivery.deliveries(session.case)
         if row.status not in ("intended", "rejected")
     }
-    return [key for entry in packet.entries(desk.case) if (key := key_of(entry)) not in held]
+    return [key for entry in packet.entries(session.case) if (key := key_of(entry)) not in held]
 
 
-def not_taken(desk: Desk, words: str, what_to_do: str) -> DestinationRefused:
+def not_taken(session: Session, words: str, what_to_do: str) -> DestinationRefused:
     """The destination refused it whole: nothing stands there, and the packet may be mended."""
-    with desk.case.commit():
-        for write_no in {row.write_no for row in delivery.deliveries(desk.case, "intended")}:
-            delivery.take_back(desk.case, write_no)
-        transitions.come_back(desk.case)
+    with session.case.commit():
+        for write_no in {row.write_no for row in delivery.deliveries(session.case, "intended")}:
+            delivery.take_back(session.case, write_no)
+        transitions.come_back(session.case)
     return DestinationRefused(f"push: {words}", what_to_do)
 
 
-def accept(desk: Desk, whole: Whole, version: str | None, note: str = "") -> None:
+def accept(session: Session, whole: Whole, version: str | None, note: str = "") -> None:
     """Say of every entry that it was accepted, with the hash in which it left."""
-    written = {f"{r.type}/{r.id}" for r in delivery.deliveries(desk.case) if r.write_no > 0}
+    written = {f"{r.type}/{r.id}" for r in delivery.deliveries(session.case) if r.write_no > 0}
     delivery.read_back(
-        desk.case,
+        session.case,
         (
             (*parts(key), "accepted", canonical_sha256(body), None, version, note)
             for key, body in whole.entries()

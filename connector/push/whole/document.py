@@ -17,7 +17,7 @@ from ...store.case.transitions import announced
 from ...store.sent import delivery
 from ..patient.resolve import check_again
 from ..records.expected import Reading, judge
-from ..session import Desk, at_destination, parts
+from ..session import Session, at_destination, parts
 from ..wire import write
 from ..wire.find import Place, read, search, version_of
 from ..wire.response import Heard, Kind
@@ -30,64 +30,64 @@ BUNDLE = "Bundle"
 _HEAD = ("type", "identifier", "timestamp")
 
 
-def settle(desk: Desk, document: Whole, now: str) -> bool:
+def settle(session: Session, document: Whole, now: str) -> bool:
     """Whether the document stands there, as an earlier run left it; then it is read back.
 
     Sets and raises what `deliver` does.
     """
     with at_destination():
-        place = _find(desk, document.identifier)
-        write.settle(desk, "settled by reading" if desk.reads else "to be sent again")
+        place = _find(session, document.identifier)
+        write.settle(session, "settled by reading" if session.reads else "to be sent again")
     if place is not None:
-        _arrived(desk, document, place, now)
+        _arrived(session, document, place, now)
     return place is not None
 
 
-def deliver(desk: Desk, document: Whole, now: str) -> None:
+def deliver(session: Session, document: Whole, now: str) -> None:
     """Send the document, which does not stand there, and read it back. `now`: FHIR dateTime.
 
     Sets in the state: `announced_at`: it is visible as soon as it is there. Raises
     `DestinationRefused`, `ReadBackDiffers`, `Waiting`, `Held`.
     """
-    with at_destination(), desk.turn:
-        place = _until_there(desk, document)
-    _arrived(desk, document, place, now)
+    with at_destination(), session.turn:
+        place = _until_there(session, document)
+    _arrived(session, document, place, now)
 
 
-def _arrived(desk: Desk, document: Whole, place: Place, now: str) -> None:
+def _arrived(session: Session, document: Whole, place: Place, now: str) -> None:
     with at_destination():
-        desk.case.state.whole = {"place": place.reference, "version": place.version}
-        if desk.reads:
-            delivery.take(desk.case, "sent", place.version)
-            compare(desk, document)
+        session.case.state.whole = {"place": place.reference, "version": place.version}
+        if session.reads:
+            delivery.take(session.case, "sent", place.version)
+            compare(session, document)
         else:
-            bundle.accept(desk, document, place.version)
-    announced(desk.case, now)
+            bundle.accept(session, document, place.version)
+    announced(session.case, now)
 
 
-def verify(desk: Desk, document: Whole) -> None:
+def verify(session: Session, document: Whole) -> None:
     """Read the document again, and the Patient. Raises `ReadBackDiffers`, `Held` (`identity`)."""
-    check_again(desk)
+    check_again(session)
     with at_destination():
-        compare(desk, document)
+        compare(session, document)
 
 
-def compare(desk: Desk, document: Whole) -> None:
+def compare(session: Session, document: Whole) -> None:
     """Compare every entry, by its `fullUrl`, with what stands there. `ReadBackDiffers`."""
-    stands = required(desk.case.state.whole)
-    body = read(desk, stands["place"])
-    written = {f"{r.type}/{r.id}" for r in delivery.deliveries(desk.case) if r.write_no > 0}
+    stands = required(session.case.state.whole)
+    body = read(session, stands["place"])
+    written = {f"{r.type}/{r.id}" for r in delivery.deliveries(session.case) if r.write_no > 0}
     version = version_of(_head(body)) if body is not None else None
     differing: Counter[str] = Counter()
 
     def readings() -> Iterator[tuple[str, str, str, str, str | None, str | None, str]]:
-        for key, reading in _readings(document, body, desk.settings.base_url):
+        for key, reading in _readings(document, body, session.settings.base_url):
             if reading.status == "differs":
                 differing[parts(key)[0]] += 1
             if key in written:
                 yield (*parts(key), *reading._replace(version=version))
 
-    delivery.read_back(desk.case, list(readings()))
+    delivery.read_back(session.case, list(readings()))
     same = body is not None and _same_frame(document, body)
     if not same or differing:
         what = ", ".join(f"{number} {name}" for name, number in sorted(differing.items()))
@@ -98,22 +98,22 @@ def compare(desk: Desk, document: Whole) -> None:
         )
 
 
-def looked_for(desk: Desk) -> dict[str, Any] | None:
+def looked_for(session: Session) -> dict[str, Any] | None:
     """Place and version of a document that may have been sent without an answer being heard."""
-    identifier = desk.case.state.document
-    place = _find(desk, (identifier[0], identifier[1])) if identifier else None
+    identifier = session.case.state.document
+    place = _find(session, (identifier[0], identifier[1])) if identifier else None
     return {"place": place.reference, "version": place.version} if place else None
 
 
-def _find(desk: Desk, identifier: tuple[str, str]) -> Place | None:
+def _find(session: Session, identifier: tuple[str, str]) -> Place | None:
     """Where it stands, by its identifier. Raises `Held` (`doubled`)."""
-    if not desk.reads:
+    if not session.reads:
         return None
     system, value = identifier
     # `type`, since HAPI leaves out of the answer's own Bundle, too, what is not asked for.
     asked = {"identifier": f"{system}|{value}", "_elements": "identifier,type"}
     found = []
-    for resource in search(desk, BUNDLE, asked):
+    for resource in search(session, BUNDLE, asked):
         if resource.get("identifier") != {"system": system, "value": value}:
             raise DestinationRefused(
                 "the destination does not search Bundle by identifier: it returned another one",
@@ -129,28 +129,28 @@ def _find(desk: Desk, identifier: tuple[str, str]) -> Place | None:
     return found[0] if found else None
 
 
-def _until_there(desk: Desk, document: Whole) -> Place:
-    check_again(desk)
-    desk.case.state.document = list(document.identifier)
+def _until_there(session: Session, document: Whole) -> Place:
+    check_again(session)
+    session.case.state.document = list(document.identifier)
     condition = {"ifNoneExist": "identifier={}|{}".format(*document.identifier)}
-    kept = condition if desk.settings.write == "conditional" else {}
+    kept = condition if session.settings.write == "conditional" else {}
     creation = Write("", "POST", BUNDLE, document.body, kept)
-    going = bundle.going(desk)
+    going = bundle.going(session)
     there: list[Place] = []
 
     def once(writes: list[Write]) -> Heard:
-        holds = partial(write.intend, desk, going)
-        heard = write.send(desk, writes, "push", [document.key], holds=holds, whole=len(going))
+        holds = partial(write.intend, session, going)
+        heard = write.send(session, writes, "push", [document.key], holds=holds, whole=len(going))
         if heard.kind not in (Kind.DONE, Kind.UNCLEAR):
-            raise bundle.not_taken(desk, heard.words, _REFUSED)
+            raise bundle.not_taken(session, heard.words, _REFUSED)
         return heard
 
     def left(writes: list[Write], heard: Heard) -> list[Write]:
-        found = heard.found.places.get(document.key) or _find(desk, document.identifier)
+        found = heard.found.places.get(document.key) or _find(session, document.identifier)
         there.extend([found] if found else [])
         return [] if found else writes
 
-    _, heard = until_done(desk, [creation], once, left)
+    _, heard = until_done(session, [creation], once, left)
     if not there:
         raise DestinationRefused(
             f"push: {heard.words}; the document is not known to be there",

@@ -18,7 +18,7 @@ from ...store.case.state import required
 from ...store.case.transitions import announced
 from ...store.sent import delivery
 from .. import unknown_outcome
-from ..session import Desk
+from ..session import Session
 from ..wire.write import intend, put_file, settle
 from . import bundle
 
@@ -28,23 +28,23 @@ _MODE = 0o640  # who takes it reads it by the group of the folder
 _PIECE = 1 << 18
 
 
-def verify(desk: Desk) -> None:
+def verify(session: Session) -> None:
     """Compare the file with the one that was put there. `ReadBackDiffers`.
 
     One that is not there any more was taken, as it should be: its rows say so.
     """
-    found = look(desk, required(desk.case.state.file))
+    found = look(session, required(session.case.state.file))
     same = found is None or found[1]
     note = "" if found else "not in the folder any more: whoever watches it took it"
-    _mark(desk, "verified" if same else "differs", note)
+    _mark(session, "verified" if same else "differs", note)
     if not same:
         raise _differs()
 
 
-def look(desk: Desk, kept: dict[str, Any]) -> tuple[Path, bool] | None:
+def look(session: Session, kept: dict[str, Any]) -> tuple[Path, bool] | None:
     """Where the file stands, and whether it is as it was put. None: it is not there."""
     with _on_disk():
-        path = _folder(desk) / str(kept.get("name"))
+        path = _folder(session) / str(kept.get("name"))
         return (path, _sha256(path) == kept["sha256"]) if path.is_file() else None
 
 
@@ -54,14 +54,14 @@ class File:
     When it is there, sets in the state: `file` (name, sha256), `whole` and `announced_at`.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._proved = ("verified", "")  # status and note
-        self.name = f"{desk.case.state.packet_hash}.zip"
+        self.name = f"{session.case.state.packet_hash}.zip"
         with _on_disk():
-            folder = _folder(desk)
+            folder = _folder(session)
         self._target, self._part = folder / self.name, folder / f".{self.name}"
-        kept = desk.case.state.file or {}
+        kept = session.case.state.file or {}
         self._kept: dict[str, Any] = kept if kept.get("name") == self.name else {}
 
     def was_put(self, now: str) -> bool:
@@ -89,31 +89,31 @@ class File:
         self._arrived(now)
 
     def _arrived(self, now: str) -> None:
-        desk = self._desk
-        with desk.case.commit():
-            unknown_outcome.settled(desk)
-            desk.case.state.whole = {"place": self.name, "version": None}
-            _mark(desk, *self._proved)
-            announced(desk.case, now)
+        session = self._session
+        with session.case.commit():
+            unknown_outcome.settled(session)
+            session.case.state.whole = {"place": self.name, "version": None}
+            _mark(session, *self._proved)
+            announced(session.case, now)
 
     def _was_put(self) -> bool:
-        desk = self._desk
+        session = self._session
         if not self._kept:
             return False
         if self._target.exists():
             self._same()
         elif self._part.exists():
             return False  # it had not been put yet
-        elif (said := unknown_outcome.told(desk)) is None:
+        elif (said := unknown_outcome.told(session)) is None:
             raise unknown_outcome.in_doubt(
-                desk, _WHAT, "a run ended as it was put, and it is not there now"
+                session, _WHAT, "a run ended as it was put, and it is not there now"
             )
         elif said == "absent":
             self._keep({})
             return False
         else:
             self._proved = ("accepted", unknown_outcome.ARRIVED)
-        settle(desk)
+        settle(session)
         return True
 
     def _make(self, write: Callable[[Path], None], document: Callable[[], Iterable[bytes]]) -> None:
@@ -128,12 +128,12 @@ class File:
 
     def _put(self) -> None:
         """Give it its name: from here on it is theirs."""
-        desk, sha256 = self._desk, _sha256(self._part)
-        going = bundle.going(desk)
+        session, sha256 = self._session, _sha256(self._part)
+        going = bundle.going(session)
         stands = self._target.exists()  # put by another store, or not ours at all
 
         def holds() -> int:
-            number = intend(desk, going)
+            number = intend(session, going)
             self._keep({"name": self.name, "sha256": sha256})
             if stands:
                 self._same()
@@ -146,7 +146,7 @@ class File:
                 self._part.rename(self._target)
             _flush(self._target.parent)
 
-        put_file(desk, sha256, len(going), put, holds)
+        put_file(session, sha256, len(going), put, holds)
 
     def _same(self) -> None:
         if _sha256(self._target) != self._kept["sha256"]:
@@ -154,21 +154,21 @@ class File:
 
     def _keep(self, kept: dict[str, Any]) -> None:
         self._kept = kept
-        with self._desk.case.commit():
-            self._desk.case.state.file = kept or None
-            unknown_outcome.settled(self._desk)
+        with self._session.case.commit():
+            self._session.case.state.file = kept or None
+            unknown_outcome.settled(self._session)
 
 
-def _mark(desk: Desk, status: str, note: str) -> None:
+def _mark(session: Session, status: str, note: str) -> None:
     """Say the same of every entry: the file's hash is the proof of each."""
-    rows = delivery.deliveries(desk.case)
+    rows = delivery.deliveries(session.case)
     delivery.read_back(
-        desk.case, ((row.type, row.id, status, None, None, None, note) for row in rows)
+        session.case, ((row.type, row.id, status, None, None, None, note) for row in rows)
     )
 
 
-def _folder(desk: Desk) -> Path:
-    folder = desk.settings.folder
+def _folder(session: Session) -> Path:
+    folder = session.settings.folder
     assert folder is not None
     if not folder.is_dir():  # never made by us: a share that is not mounted is no place to write to
         raise DestinationRefused(

@@ -26,7 +26,7 @@ from ...instant import instant
 from ...store.case.transitions import announced
 from .. import unknown_outcome
 from ..patient.resolve import check_again
-from ..session import Desk, at_destination
+from ..session import Session, at_destination
 from ..wire.retry import until_done
 from ..wire.write import exchange, intend, settle
 from . import bundle
@@ -60,16 +60,16 @@ class _Heard:
     id: str | None = None
 
 
-def ready(desk: Desk, message: Whole) -> int:
+def ready(session: Session, message: Whole) -> int:
     """For how many minutes the destination knows a message that came before; 0: not at all.
 
     Raises `DestinationRefused` if it takes no messages at all, or has refused this one for good.
     """
-    kept = desk.case.state.message or {}
+    kept = session.case.state.message or {}
     if kept.get("fatal") and kept["name"] == message.name:
         raise _fatal(kept["fatal"])
     with at_destination():
-        body = desk.endpoint.get("metadata", "CapabilityStatement").body
+        body = session.endpoint.get("metadata", "CapabilityStatement").body
         statement = capability.parse(body)
     if not statement.messages:
         raise DestinationRefused(
@@ -87,33 +87,33 @@ class Sending:
     """
 
     def __init__(
-        self, desk: Desk, message: Whole, cache_min: int, clock: Callable[[], datetime]
+        self, session: Session, message: Whole, cache_min: int, clock: Callable[[], datetime]
     ) -> None:
-        self._desk = desk
+        self._session = session
         self._message = message
         self._cache = timedelta(minutes=cache_min)
         self._clock = clock
         [(key, _), *_] = message.entries()
         self._id = key.partition("/")[2]
-        kept = desk.case.state.message or {}
+        kept = session.case.state.message or {}
         same = kept.get("name") == message.name
         self._kept: dict[str, Any] = kept if same else {"name": message.name}
 
     def has_arrived(self) -> bool:
         """Settle what an earlier run sent. Raises `Held` if nobody knows, and it can't be sent."""
-        desk = self._desk
+        session = self._session
         if not self._kept.get("open"):
             return False
-        said = unknown_outcome.told(desk)
+        said = unknown_outcome.told(session)
         if said == "arrived":
-            settle(desk, "settled by asking")
+            settle(session, "settled by asking")
             self._arrived(None, unknown_outcome.ARRIVED)
             return True
         if said == "absent":
             self._keep(open=False, first=None)
         elif not self._may_repeat():
-            raise unknown_outcome.in_doubt(desk, _WHAT)
-        settle(desk, "to be sent again")
+            raise unknown_outcome.in_doubt(session, _WHAT)
+        settle(session, "to be sent again")
         return False
 
     def until_answered(self) -> None:
@@ -122,9 +122,9 @@ class Sending:
         Raises `Held` (`unclear`, `identity`), `DestinationRefused`, `Waiting`.
         """
         with at_destination():
-            check_again(self._desk)
-            with self._desk.turn:
-                left, heard = until_done(self._desk, [self._message], self._send, self._left)
+            check_again(self._session)
+            with self._session.turn:
+                left, heard = until_done(self._session, [self._message], self._send, self._left)
         if not left:
             return
         if heard.kind is _Kind.NOT_NOW:
@@ -137,17 +137,17 @@ class Sending:
 
     def _send(self, _: list[Whole]) -> _Heard:
         """One try. Raises where there must be no other."""
-        desk = self._desk
+        session = self._session
         write = Write("", "POST", _WHERE, self._body(), {})
         judge = partial(_heard, message_id=self._id)
-        resources = len(bundle.going(desk))
-        heard = exchange(desk, write, "message", "deliver", resources, judge, self._holds)
+        resources = len(bundle.going(session))
+        heard = exchange(session, write, "message", "deliver", resources, judge, self._holds)
         if heard.kind in (_Kind.REFUSED, _Kind.FATAL):
             raise self._refused(heard)
         if heard.kind is _Kind.SILENT:
-            raise unknown_outcome.in_doubt(desk, _WHAT, f"it was taken, no more ({heard.words})")
+            raise unknown_outcome.in_doubt(session, _WHAT, f"it was taken, no more ({heard.words})")
         if heard.kind is _Kind.UNCLEAR and not self._may_repeat():
-            raise unknown_outcome.in_doubt(desk, _WHAT)
+            raise unknown_outcome.in_doubt(session, _WHAT)
         if heard.kind is _Kind.NOT_NOW:
             # Not processed: a new Bundle says that it is meant anew. Tried again as after a 503.
             self._keep(open=False, first=None, again=self._kept.get("again", 0) + 1)
@@ -164,7 +164,7 @@ class Sending:
 
     def _holds(self) -> int:
         first = self._kept.get("first") or self._clock().astimezone(UTC).isoformat()
-        number = intend(self._desk, bundle.going(self._desk))
+        number = intend(self._session, bundle.going(self._session))
         self._keep(open=True, first=first)
         return number
 
@@ -181,18 +181,18 @@ class Sending:
         fatal = heard.kind is _Kind.FATAL
         self._keep(open=False, fatal=heard.words if fatal else None)
         error = bundle.not_taken(
-            self._desk, heard.words, "Check `auth` of this destination, and its address."
+            self._session, heard.words, "Check `auth` of this destination, and its address."
         )
         return _fatal(heard.words) if fatal else error
 
     def _arrived(self, response: dict[str, str | None] | None, note: str) -> None:
-        desk = self._desk
-        with desk.case.commit():
-            bundle.accept(desk, self._message, None, note)
+        session = self._session
+        with session.case.commit():
+            bundle.accept(session, self._message, None, note)
             self._keep(open=False)
-            desk.case.state.response = response and {"message": self._id, **response}
-            announced(desk.case, instant(self._clock()))
-            unknown_outcome.settled(desk)
+            session.case.state.response = response and {"message": self._id, **response}
+            announced(session.case, instant(self._clock()))
+            unknown_outcome.settled(session)
 
     def _may_repeat(self) -> bool:
         """Whether the destination still knows the one that may have come."""
@@ -202,10 +202,10 @@ class Sending:
 
     def _keep(self, **changes: Any) -> None:
         self._kept |= changes
-        with self._desk.case.commit():
-            self._desk.case.state.message = self._kept
+        with self._session.case.commit():
+            self._session.case.state.message = self._kept
             if not self._kept.get("open"):
-                unknown_outcome.settled(self._desk)
+                unknown_outcome.settled(self._session)
 
 
 def _fatal(words: str) -> DestinationRefused:

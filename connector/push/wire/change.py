@@ -12,7 +12,7 @@ from enum import Enum
 from ...errors import Held
 from ...fhir.bundle import Write
 from ...fhir.record import with_identity
-from ..session import Desk, parts
+from ..session import Session, parts
 from .response import Heard
 from .retry import until_done
 from .search_lag import Patience
@@ -74,7 +74,7 @@ Look = Callable[[Sequence[Change], Heard], dict[Change, Stands]]
 
 
 def bring(
-    desk: Desk,
+    session: Session,
     changes: list[Change],
     send: Callable[[list[Change]], Heard],
     look: Look,
@@ -91,7 +91,7 @@ def bring(
     theirs: list[Change] = []
 
     def left(sent: list[Change], heard: Heard) -> list[Change]:
-        patience = Patience(desk.settings.search_lag_s)
+        patience = Patience(session.settings.search_lag_s)
         seen = look(sent, heard)
         old = {Stands.BEFORE, Stands.OURS} if doubtful(heard) else {Stands.BEFORE}
         while (shown := [one for one in sent if seen[one] in old]) and patience.again():
@@ -103,7 +103,7 @@ def bring(
         theirs.extend(moved)
         return [one for one in sent if seen[one] in (Stands.OURS, Stands.BEFORE)]
 
-    undone, heard = until_done(desk, changes, send, left)
+    undone, heard = until_done(session, changes, send, left)
     return Brought(undone, heard, theirs)
 
 

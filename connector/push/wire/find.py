@@ -18,7 +18,7 @@ from ...fhir.outcome import issues
 from ...fhir.record import peek
 from ...fhir.shapes import dicts
 from ...fhir.systems import TAG
-from ..session import Desk, parts
+from ..session import Session, parts
 
 _TAGS_AT_ONCE = 100
 _VERSION = re.compile(r"[!#-~]{1,64}", re.ASCII)
@@ -38,23 +38,23 @@ class Place(NamedTuple):
         return f"{self.type}/{self.id}"
 
 
-def find(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
+def find(session: Session, keys: Iterable[str]) -> dict[str, Place]:
     """Those of `keys` (`Type/<derived id>`) that stand there, by our ids or by our tag.
 
     Raises `Held`: `doubled` if one stands there twice, `theirs` or `deleted` if under our own id
     there is a record that is not ours, or was one that somebody deleted.
     """
-    return _by_id(desk, keys) if desk.settings.write == "put" else by_tag(desk, keys)
+    return _by_id(session, keys) if session.settings.write == "put" else by_tag(session, keys)
 
 
-def by_tag(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
+def by_tag(session: Session, keys: Iterable[str]) -> dict[str, Place]:
     """Those of `keys` that stand there with our tag.
 
     Raises `Held` (`doubled`), unless somebody said of the copies that they may stand.
     """
-    kept = set(desk.case.state.duplicates_kept)
+    kept = set(session.case.state.duplicates_kept)
     found: dict[str, Place] = {}
-    for key, places in tagged(desk, keys).items():
+    for key, places in tagged(session, keys).items():
         left = [place for place in places if place.reference not in kept] or places
         if len(left) > 1:
             raise doubled([key])
@@ -73,14 +73,16 @@ def doubled(keys: Iterable[str]) -> Held:
     )
 
 
-def search(desk: Desk, resource_type: str, parameters: dict[str, str]) -> Iterator[dict[str, Any]]:
+def search(
+    session: Session, resource_type: str, parameters: dict[str, str]
+) -> Iterator[dict[str, Any]]:
     """The decoded matches of a search by POST, all pages."""
     what = f"{resource_type} search"
-    body = desk.endpoint.search(resource_type, parameters, what).body
-    return (resource(entry.body) for entry in matches(desk, body, what))
+    body = session.endpoint.search(resource_type, parameters, what).body
+    return (resource(entry.body) for entry in matches(session, body, what))
 
 
-def matches(desk: Desk, body: bytes, what: str) -> Iterator[PageEntry]:
+def matches(session: Session, body: bytes, what: str) -> Iterator[PageEntry]:
     """The matches on the searchset `body` and on all pages after it.
 
     Raises `UndecodableError` for what is no clean searchset: then nobody knows what stands there.
@@ -105,20 +107,20 @@ def matches(desk: Desk, body: bytes, what: str) -> Iterator[PageEntry]:
         if url in seen or len(seen) >= _PAGES_MAX:
             raise UndecodableError("a search whose pages do not end")
         seen.add(url)
-        body = desk.endpoint.get(url, what, fresh=True).body
+        body = session.endpoint.get(url, what, fresh=True).body
 
 
-def read(desk: Desk, reference: str) -> bytes | None:
+def read(session: Session, reference: str) -> bytes | None:
     """The resource at `Type/id` as it is now; None if there is none or it was deleted."""
     try:
-        return desk.endpoint.get(reference, f"{parts(reference)[0]} read", fresh=True).body
+        return session.endpoint.get(reference, f"{parts(reference)[0]} read", fresh=True).body
     except Answered as error:
         if error.status in (404, 410):
             return None
         raise
 
 
-def read_many(desk: Desk, resource_type: str, ids: Sequence[str]) -> dict[str, bytes]:
+def read_many(session: Session, resource_type: str, ids: Sequence[str]) -> dict[str, bytes]:
     """Resources as a search by `_id` shows them, by id: those of `ids` on its first page.
 
     What is missing is to be read by itself: a server may pass over the parameter, show less on a
@@ -126,7 +128,7 @@ def read_many(desk: Desk, resource_type: str, ids: Sequence[str]) -> dict[str, b
     """
     parameters = {"_id": ",".join(ids), "_count": str(len(ids))}
     try:
-        answer = desk.endpoint.search(resource_type, parameters, f"{resource_type} search")
+        answer = session.endpoint.search(resource_type, parameters, f"{resource_type} search")
         matches = [entry.body for entry in page(answer.body).entries if entry.mode == "match"]
         found = {peek(body).id: body for body in matches if not peek(body).subsetted}
     except (EndpointError, UndecodableError):
@@ -159,13 +161,13 @@ def as_version(value: Any) -> str | None:
     return text if _VERSION.fullmatch(text) else None
 
 
-def read_version(desk: Desk, reference: str) -> tuple[bool, str | None]:
+def read_version(session: Session, reference: str) -> tuple[bool, str | None]:
     """Whether a resource stands at `Type/id`, and in which version as it says."""
-    body = read(desk, reference)
+    body = read(session, reference)
     return body is not None, version_of(resource(body)) if body is not None else None
 
 
-def made_once(desk: Desk, place: Place) -> bool:
+def made_once(session: Session, place: Place) -> bool:
     """Whether what stands at `place` is as it was created: nobody has written it since.
 
     A first version is mostly called 1; where it is not, its history has just that one
@@ -174,7 +176,7 @@ def made_once(desk: Desk, place: Place) -> bool:
     if place.version in (None, "1"):
         return True
     try:
-        body = desk.endpoint.get(f"{place.reference}/_history", f"{place.type} history").body
+        body = session.endpoint.get(f"{place.reference}/_history", f"{place.type} history").body
         entries = resource(body).get("entry")
     except (Answered, UndecodableError):
         return False
@@ -192,7 +194,7 @@ def _meta(resource: Any) -> dict[str, Any]:
     return meta if isinstance(meta, dict) else {}
 
 
-def tagged(desk: Desk, keys: Iterable[str], *, strict: bool = True) -> dict[str, list[Place]]:
+def tagged(session: Session, keys: Iterable[str], *, strict: bool = True) -> dict[str, list[Place]]:
     """Where each of `keys` stands by our tag, what was made first before the others.
 
     `strict`: an answer with records that do not carry our tags is an error, else they are passed
@@ -201,10 +203,10 @@ def tagged(desk: Desk, keys: Iterable[str], *, strict: bool = True) -> dict[str,
     found: dict[str, dict[str, tuple[str, Place]]] = {}
     for resource_type, group in groupby(sorted(keys), key=lambda key: parts(key)[0]):
         ids = [parts(key)[1] for key in group]
-        size = desk.endpoint.at_once(_TAGS_AT_ONCE, _TAG_LENGTH)
+        size = session.endpoint.at_once(_TAGS_AT_ONCE, _TAG_LENGTH)
         for at in range(0, len(ids), size):
             some = ids[at : at + size]
-            for place, derived, made in _tagged(desk, resource_type, some, strict=strict):
+            for place, derived, made in _tagged(session, resource_type, some, strict=strict):
                 seen = found.setdefault(f"{resource_type}/{derived}", {})
                 seen[place.reference] = made, place
     return {
@@ -214,12 +216,12 @@ def tagged(desk: Desk, keys: Iterable[str], *, strict: bool = True) -> dict[str,
 
 
 def _tagged(
-    desk: Desk, resource_type: str, ids: list[str], *, strict: bool
+    session: Session, resource_type: str, ids: list[str], *, strict: bool
 ) -> Iterator[tuple[Place, str, str]]:
     """(place, derived id, when it was written last) of what carries one of our tags `ids`."""
     parameters = {"_tag": ",".join(f"{TAG}|{i}" for i in ids), "_elements": "id,meta"}
     try:
-        resources = list(search(desk, resource_type, parameters))
+        resources = list(search(session, resource_type, parameters))
     except Answered as error:
         if error.status == 404:  # a type this server does not know: nothing of it can stand there
             return
@@ -238,17 +240,17 @@ def _tagged(
         yield from ((place, derived, made) for derived in ours)
 
 
-def _by_id(desk: Desk, keys: Iterable[str]) -> dict[str, Place]:
+def _by_id(session: Session, keys: Iterable[str]) -> dict[str, Place]:
     wanted = list(keys)
-    with ThreadPoolExecutor(desk.settings.connections) as pool:
-        places = pool.map(lambda key: _own(desk, key), wanted)
+    with ThreadPoolExecutor(session.settings.connections) as pool:
+        places = pool.map(lambda key: _own(session, key), wanted)
         return {key: place for key, place in zip(wanted, places, strict=True) if place}
 
 
-def _own(desk: Desk, key: str) -> Place | None:
+def _own(session: Session, key: str) -> Place | None:
     resource_type, derived = parts(key)
     try:
-        answer = desk.endpoint.get(key, f"{resource_type} read", fresh=True)
+        answer = session.endpoint.get(key, f"{resource_type} read", fresh=True)
     except Answered as error:
         if error.status == 404:
             return None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..session import Desk
+from ..session import Session
 
 
 @dataclass
@@ -26,19 +26,19 @@ class Limits:
         return entries <= self.entries and size <= self.bytes
 
 
-def limits_of(desk: Desk) -> Limits:
+def limits_of(session: Session) -> Limits:
     """What is configured, or less if the destination said 413 to less."""
-    way, bundle = desk.way(), desk.settings.bundle
+    way, bundle = session.way(), session.settings.bundle
     limits = Limits(bundle.max_entries, bundle.max_megabytes * 1_000_000, way != "transaction")
     if way == "single":
         limits.entries = 1
-    if learned := desk.case.state.limits:
+    if learned := session.case.state.limits:
         limits.entries = min(limits.entries, learned["entries"])
         limits.bytes = min(limits.bytes, learned["bytes"])
     return limits
 
 
-def learn(desk: Desk, limits: Limits, keys: Sequence[str], sizes: Mapping[str, int]) -> None:
+def learn(session: Session, limits: Limits, keys: Sequence[str], sizes: Mapping[str, int]) -> None:
     """A write of `keys` was too much: halve the limits, and remember that for this case."""
     limits.shrink(len(keys), sum(sizes[key] for key in keys))
-    desk.case.state.limits = {"entries": limits.entries, "bytes": limits.bytes}
+    session.case.state.limits = {"entries": limits.entries, "bytes": limits.bytes}

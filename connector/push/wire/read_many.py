@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from ...store.sent.delivery import Delivery
-from ..session import Desk
+from ..session import Session
 from .find import read, read_many
 
 # How many are read between two commits: what a crash makes us read again.
@@ -14,11 +14,11 @@ _ID_LENGTH = 37  # a UUID and a comma
 _WORTH_A_SEARCH = 10  # of one type
 
 
-def shown(desk: Desk, pool: Executor, rows: Sequence[Delivery]) -> dict[Delivery, bytes]:
+def shown(session: Session, pool: Executor, rows: Sequence[Delivery]) -> dict[Delivery, bytes]:
     """What searches show of `rows`; not all of them, and perhaps not the latest."""
-    groups = list(_groups(rows, desk.endpoint.at_once(_IN_ONE_SEARCH, _ID_LENGTH)))
+    groups = list(_groups(rows, session.endpoint.at_once(_IN_ONE_SEARCH, _ID_LENGTH)))
     found = pool.map(
-        lambda some: read_many(desk, some[0].type, [str(row.target_id) for row in some]), groups
+        lambda some: read_many(session, some[0].type, [str(row.target_id) for row in some]), groups
     )
     return {
         row: body
@@ -28,15 +28,15 @@ def shown(desk: Desk, pool: Executor, rows: Sequence[Delivery]) -> dict[Delivery
     }
 
 
-def standing(desk: Desk, rows: Sequence[Delivery]) -> Iterator[tuple[Delivery, bytes | None]]:
+def standing(session: Session, rows: Sequence[Delivery]) -> Iterator[tuple[Delivery, bytes | None]]:
     """Each of `rows` as it stands; None where nothing does any more."""
-    with ThreadPoolExecutor(desk.settings.connections) as pool:
+    with ThreadPoolExecutor(session.settings.connections) as pool:
         for start in range(0, len(rows), AT_ONCE):
             some = rows[start : start + AT_ONCE]
-            found = shown(desk, pool, some)
+            found = shown(session, pool, some)
             yield from found.items()
             rest = [row for row in some if row not in found]
-            bodies = pool.map(lambda row: read(desk, f"{row.type}/{row.target_id}"), rest)
+            bodies = pool.map(lambda row: read(session, f"{row.type}/{row.target_id}"), rest)
             yield from zip(rest, bodies, strict=True)
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ...endpoint import Answer
 from ...endpoint.retry import Again, Park
-from ..session import Desk
+from ..session import Session
 from .response import Verdict
 
 T = TypeVar("T")
@@ -15,7 +15,7 @@ V = TypeVar("V", bound=Verdict)
 
 
 def until_done(
-    desk: Desk,
+    session: Session,
     todo: list[T],
     send: Callable[[list[T]], V],
     left: Callable[[list[T], V], list[T]],
@@ -28,16 +28,16 @@ def until_done(
     """
     for attempt in count(1):
         heard = send(todo)
-        again = _pause(desk, attempt, heard.answer)
+        again = _pause(session, attempt, heard.answer)
         todo = left(todo, heard)
         if not (todo and again):
             return todo, heard
     raise AssertionError("the retry decision ends the loop")
 
 
-def _pause(desk: Desk, attempt: int, answer: Answer | None) -> bool:
+def _pause(session: Session, attempt: int, answer: Answer | None) -> bool:
     """After try number `attempt` (from 1) got `answer`: sleep, if another try is due."""
-    decision = desk.endpoint.after(attempt, answer)
+    decision = session.endpoint.after(attempt, answer)
     if isinstance(decision, Park):
         raise decision.waiting("push", "destination")
     if isinstance(decision, Again):

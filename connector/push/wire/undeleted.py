@@ -10,11 +10,11 @@ from typing import Any
 
 from ...errors import Answered, Held
 from ...fhir.lossless import UndecodableError, decode
-from ..session import Desk, parts
+from ..session import Session, parts
 from .find import Place
 
 
-def look(desk: Desk, places: Mapping[str, Place]) -> None:
+def look(session: Session, places: Mapping[str, Place]) -> None:
     """Look whether any of `places`, new by a PUT of ours, is a deleted record that rose again.
 
     Raises `Held` (`deleted`): now, and whenever the delivery is to go on.
@@ -23,17 +23,17 @@ def look(desk: Desk, places: Mapping[str, Place]) -> None:
     later = {key: place for key, place in places.items() if place.version not in (None, "1")}
     if not later:
         return
-    with ThreadPoolExecutor(desk.settings.connections) as pool:
-        deleted = pool.map(lambda place: _deleted_before(desk, place), later.values())
+    with ThreadPoolExecutor(session.settings.connections) as pool:
+        deleted = pool.map(lambda place: _deleted_before(session, place), later.values())
         found = sorted(key for key, was in zip(later, deleted, strict=True) if was)
     if found:
-        desk.case.state.undeleted = [*(desk.case.state.undeleted or []), *found]
-        hold(desk)
+        session.case.state.undeleted = [*(session.case.state.undeleted or []), *found]
+        hold(session)
 
 
-def hold(desk: Desk) -> None:
+def hold(session: Session) -> None:
     """Raise `Held` (`deleted`) if a deleted record has risen by a write of this case."""
-    if found := desk.case.state.undeleted:
+    if found := session.case.state.undeleted:
         raise _held(found)
 
 
@@ -48,10 +48,10 @@ def _held(keys: Collection[str]) -> Held:
     )
 
 
-def _deleted_before(desk: Desk, place: Place) -> bool:
+def _deleted_before(session: Session, place: Place) -> bool:
     """By the history of one resource (R4 http.html#history); False where a server keeps none."""
     try:
-        body = desk.endpoint.get(f"{place.reference}/_history", f"{place.type} history").body
+        body = session.endpoint.get(f"{place.reference}/_history", f"{place.type} history").body
         entries: Any = decode(body).get("entry") or []
         return any((entry.get("request") or {}).get("method") == "DELETE" for entry in entries)
     except (Answered, UndecodableError, AttributeError):

@@ -16,11 +16,11 @@ from ...failpoint import reach
 from ...fhir.bundle import Write, transaction
 from ...fhir.lossless import sha256
 from ...store.audit.disclosures import Event
-from ...store.ledger.ledger import EXPORT
+from ...store.ledger.writes import EXPORT
 from ...store.mapped import packet
 from ...store.sent import delivery
 from ..evidence import audit_event, disclosure
-from ..session import TASK, Desk, parts
+from ..session import TASK, Session, parts
 from .find import read, resource
 from .response import Heard, Kind, Verdict, as_of_one, by_entries, by_status
 
@@ -39,7 +39,7 @@ def over(version: str | None) -> dict[str, str]:
 
 
 def intend(
-    desk: Desk, keys: Iterable[str], lacking: Mapping[str, Collection[str]] | None = None
+    session: Session, keys: Iterable[str], lacking: Mapping[str, Collection[str]] | None = None
 ) -> int:
     """Say in the case file that the next write holds `keys` (`Type/<derived id>`). Its number.
 
@@ -47,16 +47,16 @@ def intend(
     day.
     `lacking`: those of them that leave without references to the keys named.
     """
-    there = desk.ledger.next_write_no(desk.handle), delivery.next_write_no(desk.case)
-    number: int = max(*there, desk.case.state.last_write + 1)
-    desk.case.state.last_write = number
+    there = session.ledger.next_write_no(session.handle), delivery.next_write_no(session.case)
+    number: int = max(*there, session.case.state.last_write + 1)
+    session.case.state.last_write = number
     missing = {parts(key): others for key, others in (lacking or {}).items()}
-    delivery.intend(desk.case, number, map(parts, keys), missing)
+    delivery.intend(session.case, number, map(parts, keys), missing)
     return number
 
 
 def send(
-    desk: Desk,
+    session: Session,
     writes: Sequence[Write],
     what: str,
     keys: Iterable[str],
@@ -65,7 +65,7 @@ def send(
     holds: Callable[[], int] | None = None,
     whole: int = 0,
 ) -> Heard:
-    """Send `writes` once: as one transaction or batch, or alone (`desk.way`). What was heard.
+    """Send `writes` once: as one transaction or batch, or alone (`session.way`). What was heard.
 
     `keys` (`Type/<derived id>`, one for each) are looked for in the answer. `holds`: says in the
     case file what the write holds, and returns its number. `whole`: a single write, alone whatever
@@ -75,15 +75,15 @@ def send(
     of writing over a Task that the receiving team has begun to work on.
     """
     judge = partial(by_entries, list(keys))
-    return _send(desk, writes, what, event, judge, holds, whole)
+    return _send(session, writes, what, event, judge, holds, whole)
 
 
-def retract(desk: Desk, writes: Sequence[Write], event: Event) -> Heard:
+def retract(session: Session, writes: Sequence[Write], event: Event) -> Heard:
     """Send once what cancels, recalls or removes; what came of it has to be read.
 
     Raises `DestinationRefused` if we are not let in at all, and what `send` raises.
     """
-    heard = _send(desk, writes, event, event, by_status)
+    heard = _send(session, writes, event, event, by_status)
     if heard.status == 401:
         raise DestinationRefused(
             f"{event}: {heard.words}",
@@ -93,7 +93,7 @@ def retract(desk: Desk, writes: Sequence[Write], event: Event) -> Heard:
 
 
 def _send(
-    desk: Desk,
+    session: Session,
     writes: Sequence[Write],
     what: str,
     event: Event,
@@ -101,22 +101,22 @@ def _send(
     holds: Callable[[], int] | None = None,
     whole: int = 0,
 ) -> Heard:
-    _guard(desk, writes)
-    way = desk.way()
+    _guard(session, writes)
+    way = session.way()
     if whole or way == "single":
         [one] = writes
 
         def alone(answer: Answer | None) -> Heard:
             return judge(answer and as_of_one(answer, one))
 
-        return exchange(desk, one, what, event, whole or 1, alone, holds)
+        return exchange(session, one, what, event, whole or 1, alone, holds)
     body = transaction(way, writes)
-    bundle = Write("", "POST", desk.endpoint.base_url, body, {})
-    return exchange(desk, bundle, what, event, len(writes), judge, holds)
+    bundle = Write("", "POST", session.endpoint.base_url, body, {})
+    return exchange(session, bundle, what, event, len(writes), judge, holds)
 
 
 def exchange(
-    desk: Desk,
+    session: Session,
     write: Write,
     what: str,
     event: Event,
@@ -125,40 +125,44 @@ def exchange(
     holds: Callable[[], int] | None = None,
 ) -> V:
     """The whole cycle of one write that holds `resources`: what `judge` makes of the answer."""
-    endpoint = desk.endpoint  # its secrets are read before anything is intended
-    with desk.turn:
-        number = begin(desk, write.method, sha256(write.body), event, resources, holds)
+    endpoint = session.endpoint  # its secrets are read before anything is intended
+    with session.turn:
+        number = begin(session, write.method, sha256(write.body), event, resources, holds)
         headers = _MINIMAL | {_CONDITIONS[name]: text for name, text in write.conditions.items()}
         try:
             answer = endpoint.write(write.method, write.url, write.body, what, headers)
         except (Unreachable, TooLarge):  # the work may be done, whatever is said of it
             answer = None
         except (EndpointError, Waiting):
-            desk.ledger.answer(desk.handle, number, None, "not sent")
+            session.ledger.answer(session.handle, number, None, "not sent")
             raise
         verdict = judge(answer)
         heard = verdict.answer
         if heard is not None and verdict.kind.name != Kind.DONE.name:
-            delivery.keep_words(desk.case, number, heard.status, heard.body)
+            delivery.keep_words(session.case, number, heard.status, heard.body)
         status = heard.status if heard else None
-        desk.ledger.answer(desk.handle, number, status, str(verdict.kind.value))
+        session.ledger.answer(session.handle, number, status, str(verdict.kind.value))
         return verdict
 
 
 def put_file(
-    desk: Desk, content: str, resources: int, put: Callable[[], None], holds: Callable[[], int]
+    session: Session,
+    content: str,
+    resources: int,
+    put: Callable[[], None],
+    holds: Callable[[], int],
 ) -> None:
     """The cycle of a file (`content`: its SHA-256) that `put` gives to those who watch a folder."""
-    with desk.turn:
-        number = begin(desk, _FILE, content, "deliver", resources, holds)
+    with session.turn:
+        number = begin(session, _FILE, content, "deliver", resources, holds)
         reach("send.before")
         put()
         reach("receive.after")
-        desk.ledger.answer(desk.handle, number, None, "put")
+        session.ledger.answer(session.handle, number, None, "put")
 
 
 def begin(
-    desk: Desk,
+    session: Session,
     method: str,
     content: str,
     event: Event,
@@ -169,55 +173,64 @@ def begin(
 
     `content`: SHA-256 of what will leave.
     """
-    told = disclosure.attempt(desk, event, resources)
-    number = (holds or (lambda: intend(desk, ())))()
-    desk.ledger.intend(
-        desk.handle, desk.fence, number, method, content, resources, told, settled=_how(desk)
+    told = disclosure.attempt(session, event, resources)
+    number = (holds or (lambda: intend(session, ())))()
+    session.ledger.intend(
+        session.handle,
+        session.fence,
+        number,
+        method,
+        content,
+        resources,
+        told,
+        settled=_how(session),
     )
-    audit_event.keep_up(desk)
+    audit_event.keep_up(session)
     return number
 
 
-def hand_over(desk: Desk) -> None:
+def hand_over(session: Session) -> None:
     """Tell that the whole packet is about to be written for others to carry: call just before."""
-    settle_exports(desk, "not known")  # of a run that ended meanwhile
-    content = str(desk.case.state.packet_hash)
-    begin(desk, EXPORT, content, "export", packet.count(desk.case))
+    settle_exports(session, "not known")  # of a run that ended meanwhile
+    content = str(session.case.state.packet_hash)
+    begin(session, EXPORT, content, "export", packet.count(session.case))
 
 
-def settle_exports(desk: Desk, outcome: str) -> None:
+def settle_exports(session: Session, outcome: str) -> None:
     """Say in the ledger what became of an export that has no answer there yet."""
-    desk.ledger.settle(desk.handle, desk.fence, outcome, exports=True)
+    session.ledger.settle(session.handle, session.fence, outcome, exports=True)
 
 
-def settle(desk: Desk, how: str | None = None) -> None:
+def settle(session: Session, how: str | None = None) -> None:
     """Say of every write of this case whose answer was not kept that it is settled.
 
     To be called when what they did has been read. `how`: what is known otherwise, said of those
     that got an unclear answer as well. Raises `LockHeld`.
     """
-    desk.ledger.settle(desk.handle, desk.fence, how or _how(desk), unclear=how is not None)
+    session.ledger.settle(
+        session.handle, session.fence, how or _how(session), unclear=how is not None
+    )
 
 
-def settle_writes(desk: Desk) -> None:
+def settle_writes(session: Session) -> None:
     """Every write is answered at the end: call when nothing of the case is on its way any more."""
-    settle_exports(desk, "not known")
-    settle(desk)
+    settle_exports(session, "not known")
+    settle(session)
 
 
-def _how(desk: Desk) -> str:
-    return "settled by reading" if desk.can_verify else "settled by what came after"
+def _how(session: Session) -> str:
+    return "settled by reading" if session.can_verify else "settled by what came after"
 
 
 # Until they take it up a Task is ours; what we cancelled ourselves may be removed by a recall.
 _OURS = {"PUT": ("draft", "requested"), "DELETE": ("draft", "requested", "cancelled")}
 
 
-def _guard(desk: Desk, writes: Sequence[Write]) -> None:
+def _guard(session: Session, writes: Sequence[Write]) -> None:
     """Never over the receiver's work: no Task beyond `requested` is written, whoever asks."""
-    for write in writes if desk.reads else ():  # else If-Match is all that keeps us off it
+    for write in writes if session.reads else ():  # else If-Match is all that keeps us off it
         if write.method in _OURS and parts(write.url)[0] == TASK:
-            body = read(desk, write.url)
+            body = read(session, write.url)
             if body is not None and resource(body).get("status") not in _OURS[write.method]:
                 raise Held(
                     "theirs",

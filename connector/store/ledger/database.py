@@ -1,13 +1,16 @@
-"""The ledger's database, opened and made where it is missing."""
+"""The ledger's database: opened, made where it is missing, and one commit at a time."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from ...errors import UsageError
+from ...errors import ConnectorError, UsageError
+from ...failpoint import reach
 from ..lock import in_turn
 from ..private import private_folder
 
@@ -24,6 +27,24 @@ def engine_for(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     return engine
+
+
+@contextmanager
+def one_commit(engine: Engine) -> Iterator[Connection]:
+    """All of it, or nothing. `ConnectorError` if the database can't be used."""
+    try:
+        with engine.connect() as db:
+            yield db
+            reach("ledger.before")
+            db.commit()
+    except SQLAlchemyError as error:
+        # Only the driver's own words: SQLAlchemy's would add the statement's parameters.
+        cause = getattr(error, "orig", None) or type(error).__name__
+        raise ConnectorError(
+            f"the ledger can't be used: {cause}",
+            "Check the disk's space, the permissions and [ledger] url.",
+        ) from None
+    reach("ledger.after")
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -2,62 +2,31 @@
 
 SQLAlchemy Core, one code path for SQLite (default) and PostgreSQL. Hashes are keyed (HMAC-SHA-256)
 with a key kept beside the store: a leaked ledger can't be matched against known content.
+
+Here stands what is one commit; the rows are those of `cases`, `writes`, `turns`.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import (
-    Connection,
-    false,
-    func,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection
 
-from ...deadline import FIRST, due_at
-from ...errors import ConnectorError, LockHeld
-from ...failpoint import reach
+from ...errors import ConnectorError
 from ...instant import instant
 from ..audit import audit_check, audit_ndjson, disclosures
 from ..audit.disclosures import Anchor, Break, Disclosure, Row
 from ..lock import only_one
-from . import last_written
-from .database import engine_for
+from . import cases, last_written, turns, writes
+from .cases import CaseRow
+from .database import engine_for, one_commit
 from .key import LedgerKey
 from .last_written import Known, Written
-from .tables import bring_up, cases, keyed_by, turns, writes
+from .tables import bring_up, keyed_by
 
-EXPORT = "EXPORT"  # in place of a method of HTTP: written for others to carry
 # How a case ends by a person's word: the event of its disclosures → its state.
 _ENDED = {"recall": "recalled", "cancel": "cancelled", "close": "closed"}
-
-
-@dataclass(frozen=True, slots=True)
-class CaseRow:
-    """One case as the ledger knows it."""
-
-    handle: str
-    source_id: str
-    destination_id: str
-    due: str
-    state: str
-    exit_code: int
-    fence: int
-    updated_at: str
-
-    @property
-    def due_at(self) -> datetime:
-        """When it is due (UTC). One that can't be read is told first: it never stops the others."""
-        try:
-            return due_at(self.due)
-        except ValueError:
-            return FIRST
 
 
 class Ledger:
@@ -91,31 +60,7 @@ class Ledger:
         A process that was stopped and overtaken keeps the lower number, and `intend` refuses it.
         """
         with self._begin() as db:
-            changed = db.execute(
-                update(cases)
-                .where(cases.c.handle == handle)
-                .values(
-                    fence=cases.c.fence + 1,
-                    due=due,
-                    destination_id=destination_id,  # a corrected one, while nothing has left
-                    updated_at=_now(),
-                )
-            )
-            if changed.rowcount == 0:
-                db.execute(
-                    insert(cases).values(
-                        handle=handle,
-                        source_id=source_id,
-                        destination_id=destination_id,
-                        due=due,
-                        state="opened",
-                        exit_code=4,
-                        fence=1,
-                        updated_at=_now(),
-                    )
-                )
-            fence = db.execute(select(cases.c.fence).where(cases.c.handle == handle)).scalar_one()
-        return int(fence)
+            return cases.take(db, handle, source_id, destination_id, due, _now())
 
     def has_turn(self, destination_id: str) -> bool:
         """Whether we are the one who writes at a destination."""
@@ -133,12 +78,8 @@ class Ledger:
         lock = self._folder / f"writing-{destination_id}.lock"
         with only_one(lock, "this destination", wait_s):
             with self._begin() as db:
-                row = turns.c.destination_id == destination_id
-                mine = turns.c.number + 1
-                if db.execute(update(turns).where(row).values(number=mine)).rowcount == 0:
-                    db.execute(insert(turns).values(destination_id=destination_id, number=1))
-                number = db.execute(select(turns.c.number).where(row)).scalar_one()
-            self._turn = destination_id, int(number)
+                number = turns.take(db, destination_id)
+            self._turn = destination_id, number
             try:
                 yield
             finally:
@@ -162,22 +103,12 @@ class Ledger:
         process has taken the case, or our turn, since.
         """
         with self._begin() as db:
-            self._check_fence(db, handle, fence)
-            self._check_turn(db)
-            _settle(db, handle, settled)
-            values = {
-                "method": method,
-                "content_hmac": self.keyed(content),
-                "entries": entries,
-                "fence": fence,
-                "intended_at": _now(),
-                "answered_at": None,
-                "status": None,
-                "outcome": None,
-            }
-            where = (writes.c.handle == handle) & (writes.c.write_no == write_no)
-            if db.execute(update(writes).where(where).values(values)).rowcount == 0:
-                db.execute(insert(writes).values(handle=handle, write_no=write_no, **values))
+            cases.check_fence(db, handle, fence)
+            if self._turn is not None:
+                turns.check(db, *self._turn)
+            writes.settle(db, handle, settled, _now())
+            hashed = self.keyed(content)
+            writes.intend(db, handle, fence, write_no, method, hashed, entries, _now())
             disclosures.append(db, self.keyed, handle, told, _now())
 
     def wrote(
@@ -188,7 +119,7 @@ class Ledger:
         Raises `LockHeld` if another process has taken the case since.
         """
         with self._begin() as db:
-            self._check_fence(db, handle, fence)
+            cases.check_fence(db, handle, fence)
             last_written.keep(db, self.keyed, destination_id, handle, as_of, records)
 
     def known(self, destination_id: str, keys: Iterable[str]) -> dict[str, Known]:
@@ -202,7 +133,7 @@ class Ledger:
         Raises `LockHeld` if another process has taken the case since.
         """
         with self._begin() as db:
-            self._check_fence(db, handle, fence)
+            cases.check_fence(db, handle, fence)
             last_written.forget(db, self.keyed, destination_id, list(keys))
 
     def disclosing(self, handle: str, fence: int, told: Disclosure) -> None:
@@ -211,7 +142,7 @@ class Ledger:
         Raises `LockHeld` if another process has taken the case since.
         """
         with self._begin() as db:
-            self._check_fence(db, handle, fence)
+            cases.check_fence(db, handle, fence)
             disclosures.append(db, self.keyed, handle, told, _now())
 
     def disclosed(self, handle: str, fence: int, told: Disclosure) -> None:
@@ -220,7 +151,7 @@ class Ledger:
         Raises `LockHeld` if another process has taken the case since.
         """
         with self._begin() as db:
-            self._check_fence(db, handle, fence)
+            cases.check_fence(db, handle, fence)
             last = disclosures.last(db, disclosures.case_key(self.keyed, handle))
             if last is None or not disclosures.says(last, told):
                 disclosures.append(db, self.keyed, handle, told, _now())
@@ -255,11 +186,7 @@ class Ledger:
     def answer(self, handle: str, write_no: int, status: int | None, outcome: str) -> None:
         """Keep what became of a write. `status` None: no answer; `outcome`: one of our words."""
         with self._begin() as db:
-            db.execute(
-                update(writes)
-                .where((writes.c.handle == handle) & (writes.c.write_no == write_no))
-                .values(status=status, outcome=outcome, answered_at=_now())
-            )
+            writes.answer(db, handle, write_no, status, outcome, _now())
 
     def settle(
         self, handle: str, fence: int, outcome: str, *, exports: bool = False, unclear: bool = False
@@ -271,30 +198,19 @@ class Ledger:
         case since.
         """
         with self._begin() as db:
-            self._check_fence(db, handle, fence)
-            _settle(db, handle, outcome, exports=exports, unclear=unclear)
+            cases.check_fence(db, handle, fence)
+            writes.settle(db, handle, outcome, _now(), exports=exports, unclear=unclear)
 
     def since_intended(self, handle: str, write_no: int) -> float:
         """Seconds since a write was intended; 0 where nobody knows (another clock, no row)."""
-        query = select(writes.c.intended_at)
-        where = (writes.c.handle == handle) & (writes.c.write_no == write_no)
         with self._begin() as db:
-            at = db.execute(query.where(where)).scalar()
-        return (
-            max(0.0, (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
-            if at
-            else 0.0
-        )
+            return writes.since_intended(db, handle, write_no)
 
     def set_state(self, handle: str, fence: int, state: str, exit_code: int) -> None:
         """Keep a case's state. Raises `LockHeld` if another process has taken the case since."""
         with self._begin() as db:
-            self._check_fence(db, handle, fence)
-            db.execute(
-                update(cases)
-                .where(cases.c.handle == handle)
-                .values(state=state, exit_code=exit_code, updated_at=_now())
-            )
+            cases.check_fence(db, handle, fence)
+            cases.keep_state(db, handle, state, exit_code, _now())
 
     def ended(self, handle: str) -> str:
         """How people ended a case, `closed`, `cancelled` or `recalled`; "" where nobody did.
@@ -302,7 +218,7 @@ class Ledger:
         Also by the log of disclosures, where the end was not reached yet.
         """
         with self._begin() as db:
-            state = db.execute(select(cases.c.state).where(cases.c.handle == handle)).scalar()
+            state = cases.state_of(db, handle)
         if state in _ENDED.values():
             return str(state)
         events = {row.event for row in self.disclosures(handle)}
@@ -311,64 +227,20 @@ class Ledger:
     def next_write_no(self, handle: str) -> int:
         """The number of the case's next write, from 1; never used before, even for a lost one."""
         with self._begin() as db:
-            last = db.execute(
-                select(func.max(writes.c.write_no)).where(writes.c.handle == handle)
-            ).scalar()
-        return int(last or 0) + 1
+            return writes.next_no(db, handle)
 
     def cases(self) -> list[CaseRow]:
         """Every case, the nearest need first."""
         with self._begin() as db:
-            rows = [CaseRow(*row) for row in db.execute(select(cases)).all()]
-        return sorted(rows, key=lambda row: (row.due_at, row.handle))
+            known = list(cases.rows(db))
+        return sorted(known, key=lambda row: (row.due_at, row.handle))
 
     def keyed(self, text: str) -> str:
         """The keyed hash under which something may be written here."""
         return keyed_by(self._key)(text)
 
-    def _check_fence(self, db: Connection, handle: str, fence: int) -> None:
-        query = select(cases.c.fence).where(cases.c.handle == handle).with_for_update()
-        if db.execute(query).scalar() != fence:
-            raise LockHeld(
-                "another run has taken over this case", "Let that one finish: `connector status`."
-            )
-
-    def _check_turn(self, db: Connection) -> None:
-        if self._turn is None:
-            return
-        destination_id, number = self._turn
-        row = turns.c.destination_id == destination_id
-        query = select(turns.c.number).where(row).with_for_update()
-        if db.execute(query).scalar() != number:
-            raise LockHeld(
-                "another run writes at this destination by now", "Run the same command again."
-            )
-
-    @contextmanager
-    def _begin(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as db:
-                yield db
-                reach("ledger.before")
-                db.commit()
-        except SQLAlchemyError as error:
-            # Only the driver's own words: SQLAlchemy's would add the statement's parameters.
-            cause = getattr(error, "orig", None) or type(error).__name__
-            raise ConnectorError(
-                f"the ledger can't be used: {cause}",
-                "Check the disk's space, the permissions and [ledger] url.",
-            ) from None
-        reach("ledger.after")
-
-
-def _settle(
-    db: Connection, handle: str, outcome: str, *, exports: bool = False, unclear: bool = False
-) -> None:
-    open_yet = writes.c.answered_at.is_(None)
-    undecided = (writes.c.outcome == "unclear") if unclear else false()
-    kind = writes.c.method == EXPORT if exports else writes.c.method != EXPORT
-    where = (writes.c.handle == handle) & kind & (open_yet | undecided)
-    db.execute(update(writes).where(where).values(outcome=outcome, answered_at=_now()))
+    def _begin(self) -> AbstractContextManager[Connection]:
+        return one_commit(self._engine)
 
 
 def _now() -> str:

@@ -14,7 +14,7 @@ from connector import keys
 from connector.errors import ReadBackDiffers, UsageError
 from connector.fhir.equality import comparable
 from connector.fhir.lossless import canonical, decode, encode, sha256
-from connector.push import Desk, signed, verify
+from connector.push import Session, signed, verify
 from connector.push.evidence import receipt_check, receipt_digest
 from connector.push.evidence.receipt import VERSION, Receipt, Signing, receipt
 from connector.store.case.state import required
@@ -23,7 +23,7 @@ from tests.push.packets import NOW, push_all
 from tests.sandbox_parts import Sandbox
 from tests.schemas import schemas
 
-DeskOf = Callable[..., Desk]
+SessionOf = Callable[..., Session]
 KEY = keys.new("ES384")
 JWKS = json.loads(keys.jwks(KEY))
 
@@ -31,33 +31,37 @@ JWKS = json.loads(keys.jwks(KEY))
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, bytes]:
     """receipt.json, receipt.jws and packet.json of one delivery."""
-    from tests.push.packets import chart, open_desk, put_packet
+    from tests.push.packets import chart, open_session, put_packet
 
     folder = tmp_path_factory.mktemp("receipt")
     with Sandbox() as sandbox:
-        desk = open_desk(folder, sandbox.base_url)
-        put_packet(desk.case, chart())
-        text = encode(push_all(desk)) + b"\n"
-        export.packet(desk.case)
-        kept = (desk.case.folder / "packet.json").read_bytes()
-        desk.case.close()
-        desk.ledger.close()
+        session = open_session(folder, sandbox.base_url)
+        put_packet(session.case, chart())
+        text = encode(push_all(session)) + b"\n"
+        export.packet(session.case)
+        kept = (session.case.folder / "packet.json").read_bytes()
+        session.case.close()
+        session.ledger.close()
     return text, signed(text, Signing(KEY, KEY.kid)), kept
 
 
-def test_what_it_says(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    desk = desk_of()
-    desk.case.state.approval = {"hash": desk.case.state.packet_hash, "by": "Dr Roe", "at": NOW}
-    values = push_all(desk)
+def test_what_it_says(session_of: SessionOf, sandbox: Sandbox) -> None:
+    session = session_of()
+    session.case.state.approval = {
+        "hash": session.case.state.packet_hash,
+        "by": "Dr Roe",
+        "at": NOW,
+    }
+    values = push_all(session)
     Receipt.model_validate(values)
     jsonschema.validate(values, schemas()["receipt.schema.json"])
     assert values["by"] == {"operator": "records-office", "approved_by": "Dr Roe"}
     assert values["announced_at"] == values["verified_at"] == NOW
-    last = desk.ledger.disclosures()[-1]
+    last = session.ledger.disclosures()[-1]
     assert values["disclosure_log"] == {"row": last.seq, "hash": last.hash}
     there = {f"{r['resourceType']}/{r['id']}": r for r in sandbox.resources()}
     for line in values["resources"]:
-        entry = packet.entry(desk.case, *line["packet"].split("/"))
+        entry = packet.entry(session.case, *line["packet"].split("/"))
         assert entry is not None
         assert line["sha256_packet"] == sha256(entry.body)
         stands = encode(there[line["there"]])
@@ -65,21 +69,23 @@ def test_what_it_says(desk_of: DeskOf, sandbox: Sandbox) -> None:
         assert line["sha256_sent"] == line["sha256_read"]
 
 
-def test_an_approval_of_another_packet_is_not_told(desk_of: DeskOf) -> None:
-    desk = desk_of()
-    desk.case.state.approval = {"hash": "another", "by": "Dr Roe", "at": NOW}
-    assert push_all(desk)["by"]["approved_by"] is None
+def test_an_approval_of_another_packet_is_not_told(session_of: SessionOf) -> None:
+    session = session_of()
+    session.case.state.approval = {"hash": "another", "by": "Dr Roe", "at": NOW}
+    assert push_all(session)["by"]["approved_by"] is None
 
 
-def test_one_digit_changed_at_the_destination_is_in_it(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    desk = desk_of()
-    push_all(desk)
+def test_one_digit_changed_at_the_destination_is_in_it(
+    session_of: SessionOf, sandbox: Sandbox
+) -> None:
+    session = session_of()
+    push_all(session)
     changed = next(r for r in sandbox.resources() if r["resourceType"] == "Observation")
     changed["valueQuantity"]["value"] = decode(b"1.51")
     sandbox.put(changed)
     with pytest.raises(ReadBackDiffers):
-        verify(desk)
-    values = receipt(desk, required(desk.case.state.packet_hash), NOW)
+        verify(session)
+    values = receipt(session, required(session.case.state.packet_hash), NOW)
     differing = [line for line in values["resources"] if line["status"] == "differs"]
     assert [line["there"] for line in differing] == [f"Observation/{changed['id']}"]
     assert differing[0]["sha256_sent"] != differing[0]["sha256_read"]
@@ -191,8 +197,8 @@ def test_a_signature_of_another_receipt(made: tuple[bytes, bytes, bytes]) -> Non
     assert receipt_check.check(other, jws, JWKS).wrong == ["signature: it is of another receipt"]
 
 
-def test_an_older_signature_does_not_stay(desk_of: DeskOf, tmp_path: Path) -> None:
-    case = desk_of().case
+def test_an_older_signature_does_not_stay(session_of: SessionOf, tmp_path: Path) -> None:
+    case = session_of().case
     export.receipt(case, b"one", b"signed")
     assert (case.folder / "receipt.jws").read_bytes() == b"signed"
     assert (case.folder / "receipt.jws").stat().st_mode & 0o777 == 0o600

@@ -10,13 +10,13 @@ from connector import push
 from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused, Held
 from connector.fhir.lossless import decode
-from connector.push import Desk
+from connector.push import Session
 from connector.push.patient.match_operation import weight
 from tests.push.conftest import writes
 from tests.push.packets import MRN, Resource, chart, patient, push_all
 from tests.sandbox_parts import Fault, Quirks, Sandbox
 
-DeskOf = Callable[..., Desk]
+SessionOf = Callable[..., Session]
 MATCH = r"/Patient/\$match"
 
 
@@ -34,9 +34,9 @@ def asked(sandbox: Sandbox) -> int:
 
 
 @pytest.mark.parametrize("more", [{}, {"twin": "probable"}, {"twin": "certainly-not"}])
-def test_the_one_it_is_certain_of_is_taken(desk_of: DeskOf, more: dict[str, str]) -> None:
+def test_the_one_it_is_certain_of_is_taken(session_of: SessionOf, more: dict[str, str]) -> None:
     with matching({"there": "certain", **more}) as sandbox:
-        assert push_all(desk_of(url=sandbox.base_url, new_patient="hold"))["patient"] == (
+        assert push_all(session_of(url=sandbox.base_url, new_patient="hold"))["patient"] == (
             "Patient/there"
         )
         assert asked(sandbox) == 1
@@ -54,23 +54,23 @@ def test_the_one_it_is_certain_of_is_taken(desk_of: DeskOf, more: dict[str, str]
 )
 @pytest.mark.parametrize("new_patient", ["hold", "create"])
 def test_anything_less_holds_the_case(
-    desk_of: DeskOf, grades: dict[str, str], told: str, new_patient: str
+    session_of: SessionOf, grades: dict[str, str], told: str, new_patient: str
 ) -> None:
     with matching(grades, match_tells_all=True) as sandbox:
         with pytest.raises(Held, match=told):
-            push_all(desk_of(url=sandbox.base_url, new_patient=new_patient))
+            push_all(session_of(url=sandbox.base_url, new_patient=new_patient))
         assert writes(sandbox) == 0
 
 
 def test_who_is_not_certain_is_told_only_where_a_new_patient_would_be_created(
-    desk_of: DeskOf,
+    session_of: SessionOf,
 ) -> None:
     with matching({"a": "probable"}) as sandbox:
         with pytest.raises(Held, match="no patient at the destination could be matched"):
-            push_all(desk_of(url=sandbox.base_url, new_patient="hold"))
+            push_all(session_of(url=sandbox.base_url, new_patient="hold"))
         sandbox.put(patient(id="a", identifier=None, birthDate="1970-03-05"))
         with pytest.raises(Held, match="but not certainly; differing in: birth date"):
-            push_all(desk_of(url=sandbox.base_url, new_patient="create"))
+            push_all(session_of(url=sandbox.base_url, new_patient="create"))
         assert writes(sandbox) == 0
 
 
@@ -93,43 +93,43 @@ def test_who_is_not_certain_is_told_only_where_a_new_patient_would_be_created(
     ],
     ids=lambda fault: f"{fault.kind} {fault.status} {fault.body}",
 )
-def test_an_answer_that_is_none_creates_nobody(desk_of: DeskOf, fault: Fault) -> None:
+def test_an_answer_that_is_none_creates_nobody(session_of: SessionOf, fault: Fault) -> None:
     with matching({}) as sandbox:
         sandbox.add_fault(fault)
         with pytest.raises(DestinationRefused):
-            push_all(desk_of(url=sandbox.base_url, attempts=1))
+            push_all(session_of(url=sandbox.base_url, attempts=1))
         assert writes(sandbox) == 0
 
 
-def test_a_record_that_is_not_a_patient_is_none(desk_of: DeskOf) -> None:
+def test_a_record_that_is_not_a_patient_is_none(session_of: SessionOf) -> None:
     group = b'{"resource":{"resourceType":"Group","id":"g"}}'
     page = b'{"resourceType":"Bundle","type":"searchset","entry":[%b]}' % group
     with matching({}) as sandbox:
         sandbox.add_fault(Fault("not-json", MATCH, body=page))
         with pytest.raises(Held, match="no patient"):
-            push_all(desk_of(url=sandbox.base_url, new_patient="hold"))
+            push_all(session_of(url=sandbox.base_url, new_patient="hold"))
 
 
 @pytest.mark.parametrize("quirks", [Quirks(), Quirks(match={"there": "certain"})])
 def test_it_is_not_asked_where_it_is_not_offered_or_switched_off(
-    desk_of: DeskOf, quirks: Quirks
+    session_of: SessionOf, quirks: Quirks
 ) -> None:
     with Sandbox(quirks=quirks) as sandbox:
         off = "off" if quirks.match else "certain"
         with pytest.raises(Held):
-            push_all(desk_of(url=sandbox.base_url, new_patient="hold", match=off))
+            push_all(session_of(url=sandbox.base_url, new_patient="hold", match=off))
         assert asked(sandbox) == 0
 
 
-def test_below_the_weight_nothing_of_the_patient_is_sent(desk_of: DeskOf) -> None:
+def test_below_the_weight_nothing_of_the_patient_is_sent(session_of: SessionOf) -> None:
     little: list[Resource] = [*chart()[:-1], patient(identifier=None)]
     with matching({"there": "certain"}) as canary:
         with pytest.raises(Held, match=r"weighs 5, the least is 9"):
-            push_all(desk_of(little, url=canary.base_url, new_patient="hold"))
+            push_all(session_of(little, url=canary.base_url, new_patient="hold"))
         assert asked(canary) == writes(canary) == 0
 
 
-def test_what_is_sent_is_what_a_match_can_go_by(desk_of: DeskOf) -> None:
+def test_what_is_sent_is_what_a_match_can_go_by(session_of: SessionOf) -> None:
     sent: list[Any] = []
 
     class Listening(Endpoint):
@@ -143,13 +143,13 @@ def test_what_is_sent_is_what_a_match_can_go_by(desk_of: DeskOf) -> None:
     )
     with matching({"there": "certain"}) as sandbox:
         for new_patient in ("hold", "create"):
-            desk = desk_of(
+            session = session_of(
                 [*chart()[:-1], chatty],
                 url=sandbox.base_url,
                 endpoint=Listening,
                 new_patient=new_patient,
             )
-            push.resolve(desk)
+            push.resolve(session)
     (url, narrow), (_, wide) = sent
     assert url == "Patient/$match"
     asked_for = {parameter["name"]: parameter for parameter in narrow["parameter"]}

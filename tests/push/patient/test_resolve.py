@@ -9,12 +9,12 @@ from connector import push
 from connector.endpoint import Answer, Endpoint
 from connector.errors import DestinationRefused, Held
 from connector.fhir.lossless import encode
-from connector.push import Desk
+from connector.push import Session
 from tests.push.conftest import kinds, one, writes
 from tests.push.packets import MRN, NOW, Resource, chart, patient, push_all
 from tests.sandbox_parts import Fault, Quirks, Sandbox
 
-DeskOf = Callable[..., Desk]
+SessionOf = Callable[..., Session]
 
 NEAR: dict[str, dict[str, Any]] = {
     "twin": {"name": [{"family": "Müller", "given": ["Eva", "María"]}]},
@@ -59,11 +59,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("near", NEAR)
-def test_a_near_match_is_held(desk_of: DeskOf, sandbox: Sandbox, route: str, near: str) -> None:
+def test_a_near_match_is_held(
+    session_of: SessionOf, sandbox: Sandbox, route: str, near: str
+) -> None:
     sandbox.put(patient(id="there", **NEAR[near]))
-    desk = desk_of(**ROUTES[route])
+    session = session_of(**ROUTES[route])
     with pytest.raises(Held) as held:
-        push_all(desk)
+        push_all(session)
     assert held.value.code == "identity"
     assert writes(sandbox) == 0
     for secret in ("Müller", "Ana", "1970", "4711"):
@@ -72,112 +74,112 @@ def test_a_near_match_is_held(desk_of: DeskOf, sandbox: Sandbox, route: str, nea
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_the_same_person_is_taken_and_never_written(
-    desk_of: DeskOf, sandbox: Sandbox, route: str
+    session_of: SessionOf, sandbox: Sandbox, route: str
 ) -> None:
     sandbox.put(patient(id="there", telecom=[{"value": "kept"}]))
-    desk = desk_of(**ROUTES[route])
-    proof = push_all(desk)
-    assert proof["patient"] == desk.case.state.destination_patient == "Patient/there"
+    session = session_of(**ROUTES[route])
+    proof = push_all(session)
+    assert proof["patient"] == session.case.state.destination_patient == "Patient/there"
     theirs = one(sandbox, "Patient")
     assert (theirs["meta"]["versionId"], theirs["telecom"]) == ("1", [{"value": "kept"}])
     assert one(sandbox, "Encounter")["subject"] == {"reference": "Patient/there"}
 
 
 @pytest.mark.parametrize("route", [*SEARCHED, "asked to create"])
-def test_two_that_match_are_held(desk_of: DeskOf, sandbox: Sandbox, route: str) -> None:
+def test_two_that_match_are_held(session_of: SessionOf, sandbox: Sandbox, route: str) -> None:
     sandbox.put(patient(id="there"))
     sandbox.put(patient(id="again"))
     with pytest.raises(Held, match="2 patients"):
-        push_all(desk_of(**ROUTES[route]))
+        push_all(session_of(**ROUTES[route]))
     assert writes(sandbox) == 0
 
 
 @pytest.mark.parametrize("route", ["id", "identifier", "match systems", "$match"])
-def test_nobody_there_is_held(desk_of: DeskOf, sandbox: Sandbox, route: str) -> None:
-    desk = desk_of(**ROUTES[route])
+def test_nobody_there_is_held(session_of: SessionOf, sandbox: Sandbox, route: str) -> None:
+    session = session_of(**ROUTES[route])
     with pytest.raises(Held) as held:
-        push_all(desk)
+        push_all(session)
     assert held.value.code == "identity"
     assert writes(sandbox) == 0
 
 
 @pytest.mark.parametrize("wrong", ["no-such", "there?x=y"])
-def test_a_mistyped_id_is_held(desk_of: DeskOf, sandbox: Sandbox, wrong: str) -> None:
+def test_a_mistyped_id_is_held(session_of: SessionOf, sandbox: Sandbox, wrong: str) -> None:
     sandbox.put(patient(id="there"))
     with pytest.raises(Held):
-        push_all(desk_of(request={"destination_patient": {"id": wrong}}))
+        push_all(session_of(request={"destination_patient": {"id": wrong}}))
     assert writes(sandbox) == 0
 
 
 @pytest.mark.parametrize("route", SEARCHED)
 def test_two_numbers_of_one_patient_that_lead_to_two_are_held(
-    desk_of: DeskOf, sandbox: Sandbox, route: str
+    session_of: SessionOf, sandbox: Sandbox, route: str
 ) -> None:
     numbers = [{"system": MRN, "value": "4711"}, {"system": MRN, "value": "4712"}]
     sandbox.put(patient(id="one", identifier=numbers[:1]))
     sandbox.put(patient(id="other", identifier=numbers[1:] + numbers[: route == "identifier"]))
     ours = [*chart()[:-1], patient(identifier=numbers)]
     with pytest.raises(Held, match=r"2 patients.*differing in: nothing; nothing"):
-        push_all(desk_of(ours, **ROUTES[route]))
+        push_all(session_of(ours, **ROUTES[route]))
     assert writes(sandbox) == 0
 
 
 @pytest.mark.parametrize("route", [*SEARCHED, "asked to create"])
 def test_the_same_number_of_another_system_is_another_number(
-    desk_of: DeskOf, sandbox: Sandbox, route: str
+    session_of: SessionOf, sandbox: Sandbox, route: str
 ) -> None:
     sandbox.put(patient(id="namesake", identifier=[{"system": "urn:x", "value": "4711"}]))
     with pytest.raises(Held) as held:
-        push_all(desk_of(**ROUTES[route]))
+        push_all(session_of(**ROUTES[route]))
     assert held.value.code == "identity"
     assert writes(sandbox) == 0
 
 
 def test_a_namesake_born_the_same_day_is_shown_before_one_is_created(
-    desk_of: DeskOf, sandbox: Sandbox
+    session_of: SessionOf, sandbox: Sandbox
 ) -> None:
     sandbox.put(patient(id="namesake", identifier=None, name=[{"family": "Müller"}]))
     with pytest.raises(Held, match="may be this one, but not certainly; differing in: given"):
-        push_all(desk_of())
+        push_all(session_of())
     assert writes(sandbox) == 0
 
 
 @pytest.mark.parametrize("unknown", [{"birthDate": None}, {"name": [{"given": ["Ana"]}]}])
 def test_nobody_is_created_who_cannot_be_looked_for(
-    desk_of: DeskOf, sandbox: Sandbox, unknown: dict[str, Any]
+    session_of: SessionOf, sandbox: Sandbox, unknown: dict[str, Any]
 ) -> None:
     with pytest.raises(Held, match="not both known here"):
-        push_all(desk_of([*chart()[:-1], patient(**unknown)]))
+        push_all(session_of([*chart()[:-1], patient(**unknown)]))
     assert writes(sandbox) == 0
 
 
-def test_routes_that_lead_to_two_records_are_held(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_routes_that_lead_to_two_records_are_held(session_of: SessionOf, sandbox: Sandbox) -> None:
     sandbox.put(patient(id="there", identifier=None))
     sandbox.put(patient(id="numbered"))
     with pytest.raises(Held, match="2 patients"):
-        push_all(desk_of(match_systems=(MRN,)))
+        push_all(session_of(match_systems=(MRN,)))
     assert writes(sandbox) == 0
 
 
-def test_an_id_of_somebody_else_is_held(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_an_id_of_somebody_else_is_held(session_of: SessionOf, sandbox: Sandbox) -> None:
     sandbox.put(patient(id="1042"))
     somebody = [{"family": "Roe", "given": ["Jo"]}]
     sandbox.put(patient(id="1024", name=somebody, birthDate="1950-01-01", gender="male"))
     with pytest.raises(Held, match="family, given, birth date, gender"):
-        push_all(desk_of(request={"destination_patient": {"id": "1024"}}))
+        push_all(session_of(request={"destination_patient": {"id": "1024"}}))
     assert writes(sandbox) == 0
 
 
 def test_a_search_that_fails_is_not_a_search_that_found_none(
-    desk_of: DeskOf, sandbox: Sandbox
+    session_of: SessionOf, sandbox: Sandbox
 ) -> None:
     sandbox.add_fault(Fault("status", path="Patient/_search", status=403, skip=1))
     with pytest.raises(DestinationRefused):
-        push_all(desk_of())
+        push_all(session_of())
     assert writes(sandbox) == 0
 
 
-def test_a_server_that_ignores_the_identifier_is_not_believed(desk_of: DeskOf) -> None:
+def test_a_server_that_ignores_the_identifier_is_not_believed(session_of: SessionOf) -> None:
     with Sandbox() as other:
         other.put(patient(id="stranger", identifier=[{"system": MRN, "value": "1"}]))
         page = (
@@ -186,7 +188,7 @@ def test_a_server_that_ignores_the_identifier_is_not_believed(desk_of: DeskOf) -
         )
         other.add_fault(Fault("status", path="Patient/_search", status=200, body=page, skip=1))
         with pytest.raises(Held, match="do not have it"):
-            push_all(desk_of(url=other.base_url))
+            push_all(session_of(url=other.base_url))
         assert writes(other) == 0
 
 
@@ -210,14 +212,14 @@ UNCLEAN: dict[str, Resource] = {
 @pytest.mark.parametrize("skip", [0, 1, 2])
 @pytest.mark.parametrize("answer", UNCLEAN)
 def test_what_is_no_clean_searchset_is_not_nobody(
-    desk_of: DeskOf, sandbox: Sandbox, answer: str, skip: int
+    session_of: SessionOf, sandbox: Sandbox, answer: str, skip: int
 ) -> None:
     """By tag, by identifier, by name and birth date."""
     body = encode({"resourceType": "Bundle", **UNCLEAN[answer]})
     fault = Fault("status", path="Patient/_search", status=200, body=body, skip=skip)
     sandbox.add_fault(fault)
     with pytest.raises((Held, DestinationRefused)):
-        push_all(desk_of(match="off"))
+        push_all(session_of(match="off"))
     assert writes(sandbox) == 0
 
 
@@ -236,40 +238,42 @@ NEARLY: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("near", NEARLY)
 def test_nobody_is_created_beside_one_who_is_nearly_the_patient(
-    desk_of: DeskOf, sandbox: Sandbox, near: str
+    session_of: SessionOf, sandbox: Sandbox, near: str
 ) -> None:
     sandbox.put(patient(id="near", identifier=None, **NEARLY[near]))
     with pytest.raises(Held, match="may be this one, but not certainly"):
-        push_all(desk_of())
+        push_all(session_of())
     assert writes(sandbox) == 0
 
 
 def test_a_number_of_another_system_is_asked_before_one_is_created(
-    desk_of: DeskOf, sandbox: Sandbox
+    session_of: SessionOf, sandbox: Sandbox
 ) -> None:
     """The patient is not there under the number that usually decides, and by another name."""
     national = {"system": "urn:national", "value": "77"}
     ours = patient(identifier=[{"system": MRN, "value": "4711"}, national])
     married = [{"family": "Roe", "given": ["Ana", "María"]}]
     sandbox.put(patient(id="married", name=married, identifier=[national]))
-    desk = desk_of([*chart()[:-1], ours], match_systems=(MRN,), match="off")
+    session = session_of([*chart()[:-1], ours], match_systems=(MRN,), match="off")
     with pytest.raises(Held, match="may be this one, but not certainly; differing in: family"):
-        push_all(desk)
+        push_all(session)
     assert writes(sandbox) == 0
 
 
 @pytest.mark.parametrize("status", [400, 405, 501])
 def test_what_the_destination_cannot_search_by_is_not_known(
-    desk_of: DeskOf, sandbox: Sandbox, status: int
+    session_of: SessionOf, sandbox: Sandbox, status: int
 ) -> None:
     fault = Fault("status", path="Patient/_search", status=status, skip=2, times=99)
     sandbox.add_fault(fault)
     with pytest.raises(Held, match="does not search Patient by birthdate, family"):
-        push_all(desk_of())
+        push_all(session_of())
     assert writes(sandbox) == 0
 
 
-def test_another_who_was_born_that_day_is_no_obstacle(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_another_who_was_born_that_day_is_no_obstacle(
+    session_of: SessionOf, sandbox: Sandbox
+) -> None:
     """A server that searches by the beginning of a name, or passes over the name."""
     stranger = patient(id="x", name=[{"family": "Müllerin", "given": ["Eva"]}])
     page = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": stranger}]}
@@ -277,7 +281,7 @@ def test_another_who_was_born_that_day_is_no_obstacle(desk_of: DeskOf, sandbox: 
     sandbox.add_fault(
         Fault("status", path="Patient/_search", body=body, status=200, skip=2, times=1)
     )
-    assert push_all(desk_of())["patient"] != "Patient/x"
+    assert push_all(session_of())["patient"] != "Patient/x"
 
 
 @pytest.mark.parametrize(
@@ -285,41 +289,43 @@ def test_another_who_was_born_that_day_is_no_obstacle(desk_of: DeskOf, sandbox: 
     [{"family": "Anonymous", "given": ["Ana"]}, {"family": "Unknown", "given": ["Unknown"]}],
 )
 def test_nobody_is_created_without_a_name_of_their_own(
-    desk_of: DeskOf, sandbox: Sandbox, name: dict[str, Any]
+    session_of: SessionOf, sandbox: Sandbox, name: dict[str, Any]
 ) -> None:
     with pytest.raises(Held, match="nobody's"):
-        push_all(desk_of([*chart()[:-1], patient(name=[name])]))
+        push_all(session_of([*chart()[:-1], patient(name=[name])]))
     assert writes(sandbox) == 0
 
 
 def test_a_number_that_changes_under_a_packet_holds_the_case(
-    desk_of: DeskOf, sandbox: Sandbox
+    session_of: SessionOf, sandbox: Sandbox
 ) -> None:
-    push_all(desk_of())
+    push_all(session_of())
     created = one(sandbox, "Patient")
     sandbox.put(created | {"identifier": [{"system": MRN, "value": "renumbered"}]})
     with pytest.raises(Held, match="another number in the same system"):
-        push.verify(desk_of())
+        push.verify(session_of())
 
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_what_a_registrar_reads_as_one_name_needs_nobody(
-    desk_of: DeskOf, sandbox: Sandbox, route: str
+    session_of: SessionOf, sandbox: Sandbox, route: str
 ) -> None:
     sandbox.put(patient(id="there", name=[{"family": "Mueller", "given": ["Ana", "M."]}]))
-    assert push_all(desk_of(**ROUTES[route]))["patient"] == "Patient/there"
+    assert push_all(session_of(**ROUTES[route]))["patient"] == "Patient/there"
 
 
-def test_no_patient_is_made_up_without_leave(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_no_patient_is_made_up_without_leave(session_of: SessionOf, sandbox: Sandbox) -> None:
     with pytest.raises(Held, match="no patient"):
-        push_all(desk_of(new_patient="hold"))
+        push_all(session_of(new_patient="hold"))
     assert writes(sandbox) == 0
 
 
-def test_a_patient_we_created_is_found_again_by_our_tag(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_a_patient_we_created_is_found_again_by_our_tag(
+    session_of: SessionOf, sandbox: Sandbox
+) -> None:
     anonymous: list[Resource] = [*chart()[:-1], patient(identifier=None, gender=None)]
-    first = push_all(desk_of(anonymous))
-    again = desk_of()
+    first = push_all(session_of(anonymous))
+    again = session_of()
     with again.case.commit():
         again.case.execute("DELETE FROM delivery")  # as another case of the same patient begins
     push.resolve(again)
@@ -327,14 +333,16 @@ def test_a_patient_we_created_is_found_again_by_our_tag(desk_of: DeskOf, sandbox
     assert kinds(sandbox)["Patient"] == 1
 
 
-def test_a_patient_we_created_and_they_merged_is_held(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    desk = desk_of()
-    push.resolve(desk)
-    push.deliver(desk)
+def test_a_patient_we_created_and_they_merged_is_held(
+    session_of: SessionOf, sandbox: Sandbox
+) -> None:
+    session = session_of()
+    push.resolve(session)
+    push.deliver(session)
     merged = one(sandbox, "Patient") | {"link": [{"type": "replaced-by"}]}
     sandbox.put(merged)
     with pytest.raises(Held, match="replaced"):
-        push.resolve(desk_of())
+        push.resolve(session_of())
 
 
 CHANGES: dict[str, dict[str, Any] | None] = {
@@ -356,7 +364,7 @@ def change(sandbox: Sandbox, how: str) -> None:
 
 @pytest.mark.parametrize("how", CHANGES)
 def test_a_record_that_changes_between_two_writes_holds_the_case(
-    desk_of: DeskOf, sandbox: Sandbox, how: str
+    session_of: SessionOf, sandbox: Sandbox, how: str
 ) -> None:
     class Meanwhile(Endpoint):
         def write(self, *given: Any, **named: Any) -> Answer:
@@ -366,70 +374,72 @@ def test_a_record_that_changes_between_two_writes_holds_the_case(
 
     sandbox.put(patient(id="there"))
     with pytest.raises(Held) as held:
-        push_all(desk_of(endpoint=Meanwhile, bundle={"max_entries": 3}))
+        push_all(session_of(endpoint=Meanwhile, bundle={"max_entries": 3}))
     assert held.value.code == "identity"
     assert writes(sandbox) == 1
 
 
 @pytest.mark.parametrize("how", CHANGES)
-def test_nor_is_it_announced_or_verified(desk_of: DeskOf, sandbox: Sandbox, how: str) -> None:
+def test_nor_is_it_announced_or_verified(session_of: SessionOf, sandbox: Sandbox, how: str) -> None:
     sandbox.put(patient(id="there"))
-    desk = desk_of()
-    push.resolve(desk)
-    push.deliver(desk)
-    push.read_back(desk)
+    session = session_of()
+    push.resolve(session)
+    push.deliver(session)
+    push.read_back(session)
     change(sandbox, how)
     sandbox.requests.clear()
     with pytest.raises(Held):
-        push.announce(desk, NOW)
+        push.announce(session, NOW)
     sandbox.put(patient(id="there"))
     assert writes(sandbox) == 0
-    push.announce(desk, NOW)
-    push.verify(desk)
+    push.announce(session, NOW)
+    push.verify(session)
     change(sandbox, how)
     with pytest.raises(Held) as held:
-        push.verify(desk)
+        push.verify(session)
     assert held.value.code == "identity"
 
 
-def test_a_choice_made_after_a_stopped_run_counts(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_a_choice_made_after_a_stopped_run_counts(session_of: SessionOf, sandbox: Sandbox) -> None:
     sandbox.put(patient(id="there"))
-    push.resolve(desk_of())
+    push.resolve(session_of())
     sandbox.put(patient(id="other", identifier=None))
-    desk = desk_of(request={"destination_patient": {"id": "other"}})
-    push_all(desk)
+    session = session_of(request={"destination_patient": {"id": "other"}})
+    push_all(session)
     assert one(sandbox, "Task")["for"] == {"reference": "Patient/other"}
 
 
-def test_what_a_stopped_run_found_is_forgotten(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_what_a_stopped_run_found_is_forgotten(session_of: SessionOf, sandbox: Sandbox) -> None:
     sandbox.put(patient(id="other", identifier=None))
-    push.resolve(desk_of(request={"destination_patient": {"id": "other"}}))
+    push.resolve(session_of(request={"destination_patient": {"id": "other"}}))
     sandbox.delete("Patient/other")
-    proof = push_all(desk_of())
+    proof = push_all(session_of())
     assert proof["patient"] != "Patient/other"
     assert one(sandbox, "Task")["for"] == {"reference": proof["patient"]}
 
 
-def test_once_records_were_sent_the_patient_stays(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_once_records_were_sent_the_patient_stays(session_of: SessionOf, sandbox: Sandbox) -> None:
     sandbox.put(patient(id="there"))
     sandbox.add_fault(Fault("drop-before", method="POST", path="/fhir$", skip=1))
     with pytest.raises(DestinationRefused):
-        push_all(desk_of(attempts=1, bundle={"max_entries": 3}))
+        push_all(session_of(attempts=1, bundle={"max_entries": 3}))
     sandbox.clear_faults()
     sandbox.put(patient(id="there", identifier=[{"system": "urn:x", "value": "renumbered"}]))
-    assert push_all(desk_of())["patient"] == "Patient/there"
+    assert push_all(session_of())["patient"] == "Patient/there"
     assert kinds(sandbox)["Patient"] == 1
 
 
-def test_registered_there_while_our_create_was_lost(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_registered_there_while_our_create_was_lost(
+    session_of: SessionOf, sandbox: Sandbox
+) -> None:
     sandbox.add_fault(Fault("drop-before", method="POST", path="/fhir$"))
-    desk = desk_of(attempts=1)
-    push.resolve(desk)
+    session = session_of(attempts=1)
+    push.resolve(session)
     with pytest.raises(DestinationRefused):
-        push.deliver(desk)
+        push.deliver(session)
     sandbox.clear_faults()
     sandbox.put(patient(id="there"))
-    assert push_all(desk_of())["patient"] == "Patient/there"
+    assert push_all(session_of())["patient"] == "Patient/there"
     assert kinds(sandbox)["Patient"] == 1
 
 
@@ -441,18 +451,18 @@ ORGANIZATION = {
 
 
 @pytest.mark.parametrize("owner", ["Organization/org", "urn:x|ab"])
-def test_the_owner_is_theirs(desk_of: DeskOf, sandbox: Sandbox, owner: str) -> None:
+def test_the_owner_is_theirs(session_of: SessionOf, sandbox: Sandbox, owner: str) -> None:
     identifier = [{"system": "urn:x", "value": "ab"}]
     sandbox.put(ORGANIZATION | {"identifier": identifier})
-    desk = desk_of(owner=owner)
-    push_all(desk)
+    session = session_of(owner=owner)
+    push_all(session)
     assert one(sandbox, "Task")["owner"] == {"reference": "Organization/org"}
     assert one(sandbox, "Organization")["meta"]["versionId"] == "1"
 
 
 @pytest.mark.parametrize("owner", ["Organization/none", "urn:x|none", "Patient/there", "urn:x|2"])
 def test_an_owner_that_is_not_one_there_is_held(
-    desk_of: DeskOf, sandbox: Sandbox, owner: str
+    session_of: SessionOf, sandbox: Sandbox, owner: str
 ) -> None:
     sandbox.put(patient(id="there"))
     for number in ("1", "2"):
@@ -460,14 +470,14 @@ def test_an_owner_that_is_not_one_there_is_held(
             ORGANIZATION | {"id": f"org{number}", "identifier": [{"system": "urn:x", "value": "2"}]}
         )
     with pytest.raises(Held) as held:
-        push_all(desk_of(owner=owner))
+        push_all(session_of(owner=owner))
     assert held.value.code == "owner"
     assert writes(sandbox) == 0
 
 
-def test_another_fhir_release_is_refused(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_another_fhir_release_is_refused(session_of: SessionOf, sandbox: Sandbox) -> None:
     statement = b'{"resourceType":"CapabilityStatement","fhirVersion":"4.3.0","rest":[]}'
     sandbox.add_fault(Fault("status", path="metadata", status=200, body=statement))
     with pytest.raises(DestinationRefused, match="R4"):
-        push_all(desk_of())
+        push_all(session_of())
     assert writes(sandbox) == 0

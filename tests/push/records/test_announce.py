@@ -9,21 +9,21 @@ from connector import push
 from connector.endpoint import Answer, Endpoint
 from connector.errors import ConnectorError, DestinationRefused, Held, ReadBackDiffers
 from connector.fhir.lossless import decode
-from connector.push import Desk
+from connector.push import Session
 from connector.store.sent import delivery
 from tests.push.conftest import kinds, one, writes
 from tests.push.packets import NOW, AsBatch, Resource, push_all
 from tests.sandbox_parts import Fault, Quirks, Sandbox
 
-DeskOf = Callable[..., Desk]
+SessionOf = Callable[..., Session]
 LATER = "2026-11-23T10:00:00Z"
 
 
-def delivered(desk: Desk) -> Desk:
-    push.resolve(desk)
-    push.deliver(desk)
-    push.read_back(desk)
-    return desk
+def delivered(session: Session) -> Session:
+    push.resolve(session)
+    push.deliver(session)
+    push.read_back(session)
+    return session
 
 
 def edit(sandbox: Sandbox, resource_type: str, **changes: Any) -> None:
@@ -32,54 +32,56 @@ def edit(sandbox: Sandbox, resource_type: str, **changes: Any) -> None:
     sandbox.put(found | changes)
 
 
-def status_of(desk: Desk, resource_type: str) -> list[str]:
-    return [row.status for row in delivery.deliveries(desk.case) if row.type == resource_type]
+def status_of(session: Session, resource_type: str) -> list[str]:
+    return [row.status for row in delivery.deliveries(session.case) if row.type == resource_type]
 
 
-def test_a_changed_digit_is_found_and_nothing_announced(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    desk = desk_of()
-    push.resolve(desk)
-    push.deliver(desk)
+def test_a_changed_digit_is_found_and_nothing_announced(
+    session_of: SessionOf, sandbox: Sandbox
+) -> None:
+    session = session_of()
+    push.resolve(session)
+    push.deliver(session)
     edit(sandbox, "Observation", valueQuantity=decode(b'{"value": 1.51, "unit": "mmol/L"}'))
     with pytest.raises(ReadBackDiffers, match="1 Observation") as differs:
-        push.read_back(desk)
+        push.read_back(session)
     assert "1.5" not in str(differs.value)
-    assert sorted(status_of(desk, "Observation")) == ["differs", "verified", "verified"]
+    assert sorted(status_of(session, "Observation")) == ["differs", "verified", "verified"]
     with pytest.raises(ConnectorError, match="internal"):
-        push.announce(desk, NOW)
+        push.announce(session, NOW)
     assert one(sandbox, "Task")["status"] == "draft"
     edit(sandbox, "Observation", valueQuantity=decode(b'{"value": 1.50, "unit": "mmol/L"}'))
-    push.read_back(desk)
-    push.announce(desk, NOW)
+    push.read_back(session)
+    push.announce(session, NOW)
     assert one(sandbox, "Task")["status"] == "requested"
 
 
-def test_a_resource_that_is_gone_differs(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    desk = delivered(desk_of())
-    push.announce(desk, NOW)
+def test_a_resource_that_is_gone_differs(session_of: SessionOf, sandbox: Sandbox) -> None:
+    session = delivered(session_of())
+    push.announce(session, NOW)
     provenance = one(sandbox, "Provenance")["id"]
-    desk.endpoint.write("DELETE", f"Provenance/{provenance}", b"", "their deletion")
+    session.endpoint.write("DELETE", f"Provenance/{provenance}", b"", "their deletion")
     with pytest.raises(ReadBackDiffers, match="1 Provenance"):
-        push.verify(desk)
+        push.verify(session)
 
 
-def test_another_precision_is_verified_and_noted(desk_of: DeskOf) -> None:
+def test_another_precision_is_verified_and_noted(session_of: SessionOf) -> None:
     with Sandbox(quirks=Quirks(round_decimals=True)) as other:
-        desk = desk_of(url=other.base_url)
-        proof = push_all(desk)
-    assert set(status_of(desk, "Observation")) == {"precision-changed"}
+        session = session_of(url=other.base_url)
+        proof = push_all(session)
+    assert set(status_of(session, "Observation")) == {"precision-changed"}
     noted = [line for line in proof["resources"] if line["status"] == "precision-changed"]
     assert all(line["sha256_sent"] != line["sha256_read"] for line in noted)
 
 
-def test_another_value_differs(desk_of: DeskOf) -> None:
+def test_another_value_differs(session_of: SessionOf) -> None:
     with Sandbox(quirks=Quirks(change_digit=True)) as other:
         with pytest.raises(ReadBackDiffers, match="3 Observation"):
-            push_all(desk_of(url=other.base_url))
+            push_all(session_of(url=other.base_url))
         assert one(other, "ServiceRequest")["status"] == "draft"
 
 
-def test_another_record_than_asked_for_differs(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_another_record_than_asked_for_differs(session_of: SessionOf, sandbox: Sandbox) -> None:
     class Elsewhere(Endpoint):
         def get(self, *given: Any, **named: Any) -> Answer:
             answer = super().get(*given, **named)
@@ -87,28 +89,28 @@ def test_another_record_than_asked_for_differs(desk_of: DeskOf, sandbox: Sandbox
             return Answer(answer.status, answer.headers, body)
 
     with pytest.raises(ReadBackDiffers, match="1 Encounter"):
-        push_all(desk_of(endpoint=Elsewhere))
+        push_all(session_of(endpoint=Elsewhere))
 
 
-def test_a_login_page_is_not_a_record(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    desk = desk_of()
-    push.resolve(desk)
-    push.deliver(desk)
+def test_a_login_page_is_not_a_record(session_of: SessionOf, sandbox: Sandbox) -> None:
+    session = session_of()
+    push.resolve(session)
+    push.deliver(session)
     sandbox.add_fault(Fault("login-page", path="Observation/", times=1))
     with pytest.raises(DestinationRefused):
-        push.read_back(desk)
-    push.read_back(desk)
+        push.read_back(session)
+    push.read_back(session)
 
 
 @pytest.mark.parametrize("resource_type", ["ServiceRequest", "Task"])
 def test_what_they_changed_before_is_not_written_over(
-    desk_of: DeskOf, sandbox: Sandbox, resource_type: str
+    session_of: SessionOf, sandbox: Sandbox, resource_type: str
 ) -> None:
-    desk = delivered(desk_of())
+    session = delivered(session_of())
     edit(sandbox, resource_type, note=[{"text": "theirs"}])
     sandbox.requests.clear()
     with pytest.raises(Held) as held:
-        push.announce(desk, NOW)
+        push.announce(session, NOW)
     assert held.value.code == "theirs"
     assert writes(sandbox) == 0
     assert one(sandbox, resource_type)["note"] == [{"text": "theirs"}]
@@ -116,7 +118,7 @@ def test_what_they_changed_before_is_not_written_over(
 
 @pytest.mark.parametrize("stale_status", [409, 412])
 def test_what_they_changed_in_between_is_not_written_over(
-    desk_of: DeskOf, stale_status: int
+    session_of: SessionOf, stale_status: int
 ) -> None:
     with Sandbox(quirks=Quirks(stale_status=stale_status)) as other:
 
@@ -128,15 +130,15 @@ def test_what_they_changed_in_between_is_not_written_over(
                     edit(other, "Task", note=[{"text": "theirs"}])
                 return super().write(*given, **named)
 
-        desk = delivered(desk_of(url=other.base_url, endpoint=Hasty))
+        session = delivered(session_of(url=other.base_url, endpoint=Hasty))
         with pytest.raises(Held) as held:
-            push.announce(desk, NOW)
+            push.announce(session, NOW)
         assert held.value.code == "theirs"
         assert one(other, "Task")["status"] == "draft"
         assert one(other, "ServiceRequest")["status"] == "draft"
 
 
-def test_half_an_announcement_is_made_whole(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_half_an_announcement_is_made_whole(session_of: SessionOf, sandbox: Sandbox) -> None:
     class Half(AsBatch):
         """Carries out the first entry of an announcement only, and answers nothing."""
 
@@ -152,28 +154,30 @@ def test_half_an_announcement_is_made_whole(desk_of: DeskOf, sandbox: Sandbox) -
                     return Answer(500, {}, b"")
             return super().write(method, url, body, *rest, **named)
 
-    desk = delivered(desk_of())
-    push.announce(desk_of(endpoint=Half), NOW)
+    session = delivered(session_of())
+    push.announce(session_of(endpoint=Half), NOW)
     assert Half.announcements == 2
     assert one(sandbox, "ServiceRequest")["meta"]["versionId"] == "2"
     assert one(sandbox, "Task")["status"] == "requested"
-    assert desk.case.state.announced_at == NOW
+    assert session.case.state.announced_at == NOW
 
 
-def test_an_announcement_keeps_its_own_moment(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_an_announcement_keeps_its_own_moment(session_of: SessionOf, sandbox: Sandbox) -> None:
     sandbox.add_fault(Fault("drop-after", path=r"^/fhir/?$", skip=1, times=1))
-    desk = delivered(desk_of(attempts=1))
+    session = delivered(session_of(attempts=1))
     sandbox.add_fault(Fault("drop-before", path="ServiceRequest/", skip=1))
     with pytest.raises(DestinationRefused):
-        push.announce(desk, NOW)
+        push.announce(session, NOW)
     sandbox.clear_faults()
     sandbox.requests.clear()
-    push.announce(desk_of(), LATER)
+    push.announce(session_of(), LATER)
     assert writes(sandbox) == 0
-    assert desk.case.state.announced_at == one(sandbox, "Task")["lastModified"] == NOW
+    assert session.case.state.announced_at == one(sandbox, "Task")["lastModified"] == NOW
 
 
-def test_a_server_that_alters_the_announcement_is_told(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_a_server_that_alters_the_announcement_is_told(
+    session_of: SessionOf, sandbox: Sandbox
+) -> None:
     class Altering(Endpoint):
         def write(self, method: str, url: str, body: bytes, *rest: Any, **named: Any) -> Answer:
             changed = body.replace(
@@ -181,11 +185,11 @@ def test_a_server_that_alters_the_announcement_is_told(desk_of: DeskOf, sandbox:
             )
             return super().write(method, url, changed, *rest, **named)
 
-    desk = delivered(desk_of(endpoint=Altering))
+    session = delivered(session_of(endpoint=Altering))
     for _ in range(2):
         with pytest.raises((ReadBackDiffers, Held)):
-            push.announce(desk, NOW)
-    assert desk.case.state.announced_at is None
+            push.announce(session, NOW)
+    assert session.case.state.announced_at is None
 
 
 @pytest.mark.parametrize(
@@ -197,31 +201,31 @@ def test_a_server_that_alters_the_announcement_is_told(desk_of: DeskOf, sandbox:
     ],
 )
 def test_their_work_is_no_difference(
-    desk_of: DeskOf, sandbox: Sandbox, resource_type: str, work: Resource
+    session_of: SessionOf, sandbox: Sandbox, resource_type: str, work: Resource
 ) -> None:
-    desk = delivered(desk_of())
-    push.announce(desk, NOW)
-    held = {row.id: row.version for row in delivery.deliveries(desk.case)}
+    session = delivered(session_of())
+    push.announce(session, NOW)
+    held = {row.id: row.version for row in delivery.deliveries(session.case)}
     edit(sandbox, resource_type, **work)
-    push.verify(desk)
-    assert {row.id: row.version for row in delivery.deliveries(desk.case)} == held
+    push.verify(session)
+    assert {row.id: row.version for row in delivery.deliveries(session.case)} == held
 
 
 @pytest.mark.parametrize("resource_type", ["Observation", "Encounter", "Task", "ServiceRequest"])
 def test_verify_finds_what_changed_since(
-    desk_of: DeskOf, sandbox: Sandbox, resource_type: str
+    session_of: SessionOf, sandbox: Sandbox, resource_type: str
 ) -> None:
-    desk = delivered(desk_of())
-    push.announce(desk, NOW)
-    push.verify(desk)
+    session = delivered(session_of())
+    push.announce(session, NOW)
+    push.verify(session)
     edit(sandbox, resource_type, subject={"display": "somebody else"})
     edit(sandbox, resource_type, **{"for": {"display": "somebody else"}})
     with pytest.raises(ReadBackDiffers, match=f"1 {resource_type}"):
-        push.verify(desk)
+        push.verify(session)
 
 
-def test_the_receipt_holds_no_content(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    proof = push_all(desk_of())
+def test_the_receipt_holds_no_content(session_of: SessionOf, sandbox: Sandbox) -> None:
+    proof = push_all(session_of())
     assert proof["service_request"] == f"ServiceRequest/{one(sandbox, 'ServiceRequest')['id']}"
     assert proof["patient"] == f"Patient/{one(sandbox, 'Patient')['id']}"
     there = {f"{r['resourceType']}/{r['id']}": r["meta"]["versionId"] for r in sandbox.resources()}

@@ -7,51 +7,51 @@ import pytest
 
 from connector import push
 from connector.errors import DestinationRefused
-from connector.push import Desk
+from connector.push import Session
 from tests.gate import certificate, gate
 from tests.push.conftest import SMALL, TRANSACTIONS, assert_whole
 from tests.push.packets import push_all
 from tests.sandbox_parts import Fault, Sandbox
 
-DeskOf = Callable[..., Desk]
+SessionOf = Callable[..., Session]
 
 
-def half_delivered(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def half_delivered(session_of: SessionOf, sandbox: Sandbox) -> None:
     sandbox.add_fault(Fault("drop-before", path=TRANSACTIONS, method="POST", skip=1))
     with pytest.raises(DestinationRefused):
-        push_all(desk_of(bundle=SMALL))
+        push_all(session_of(bundle=SMALL))
     sandbox.clear_faults()
 
 
-def test_a_name_that_is_gone(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    half_delivered(desk_of, sandbox)
+def test_a_name_that_is_gone(session_of: SessionOf, sandbox: Sandbox) -> None:
+    half_delivered(session_of, sandbox)
     away = "http://gone.invalid/fhir"
     with pytest.raises(DestinationRefused) as gone:
-        push_all(desk_of(bundle=SMALL, url=away, allow_plain_http=True, attempts=1))
+        push_all(session_of(bundle=SMALL, url=away, allow_plain_http=True, attempts=1))
     assert "no whole answer" in str(gone.value)
-    push_all(desk_of(bundle=SMALL))
+    push_all(session_of(bundle=SMALL))
     assert_whole(sandbox)
 
 
 def test_a_certificate_that_has_expired(
-    desk_of: DeskOf, sandbox: Sandbox, expired: tuple[str, Path]
+    session_of: SessionOf, sandbox: Sandbox, expired: tuple[str, Path]
 ) -> None:
-    half_delivered(desk_of, sandbox)
+    half_delivered(session_of, sandbox)
     url, authority = expired
     with pytest.raises(DestinationRefused, match="TLS: the server's certificate has expired"):
-        push_all(desk_of(bundle=SMALL, url=url, ca_file=str(authority), attempts=1))
-    push_all(desk_of(bundle=SMALL))
+        push_all(session_of(bundle=SMALL, url=url, ca_file=str(authority), attempts=1))
+    push_all(session_of(bundle=SMALL))
     assert_whole(sandbox)
 
 
-def test_an_account_that_is_closed(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    desk = desk_of(bundle=SMALL)
-    push.resolve(desk)
+def test_an_account_that_is_closed(session_of: SessionOf, sandbox: Sandbox) -> None:
+    session = session_of(bundle=SMALL)
+    push.resolve(session)
     sandbox.add_fault(Fault("status", path=TRANSACTIONS, method="POST", status=401, skip=1))
     with pytest.raises(DestinationRefused, match="401"):
-        push.deliver(desk)
+        push.deliver(session)
     sandbox.clear_faults()
-    push_all(desk_of(bundle=SMALL))
+    push_all(session_of(bundle=SMALL))
     assert_whole(sandbox)
 
 

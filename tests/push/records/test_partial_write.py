@@ -8,14 +8,14 @@ import pytest
 from connector import push
 from connector.errors import ConnectorError
 from connector.fhir.lossless import decode, encode
-from connector.push import Desk
+from connector.push import Session
 from connector.store.sent import delivery
 from tests.push.conftest import doubled, one
 from tests.push.packets import Resource, chart, push_all
 from tests.relay import Asked, Given, Relay
 from tests.sandbox_parts import Quirks, Sandbox
 
-DeskOf = Callable[..., Desk]
+SessionOf = Callable[..., Session]
 LOOSE = Quirks(integrity=False)  # a placeholder that nothing answers to is stored as it is
 
 GOAL: Resource = {
@@ -59,27 +59,27 @@ def no_rollback(status: int | None, once: bool) -> Callable[[Asked], Given | Non
     ("status", "once"),
     [(200, False), (422, False), (200, True), (422, True), (500, True), (None, True)],
 )
-def test_it_ends_whole(desk_of: DeskOf, status: int | None, once: bool) -> None:
+def test_it_ends_whole(session_of: SessionOf, status: int | None, once: bool) -> None:
     with Sandbox(quirks=LOOSE) as there, Relay(there, no_rollback(status, once)) as relay:
-        desk = desk_of([*chart(), GOAL], url=relay.base_url, attempts=2)
-        proof = push_all(desk)
+        session = session_of([*chart(), GOAL], url=relay.base_url, attempts=2)
+        proof = push_all(session)
         assert one(there, "Task")["status"] == "requested"
         assert doubled(there) == []
         assert not [r for r in _references(there) if r.startswith("urn:")]
         lines = {line["packet"].partition("/")[0]: line["status"] for line in proof["resources"]}
         assert lines.pop("Goal") == ("verified" if once else "rejected")
         assert set(lines.values()) == {"verified"}
-        assert delivery.unfinished(desk.case) == {}
+        assert delivery.unfinished(session.case) == {}
 
 
-def test_what_they_changed_in_it_is_still_theirs(desk_of: DeskOf) -> None:
+def test_what_they_changed_in_it_is_still_theirs(session_of: SessionOf) -> None:
     with Sandbox(quirks=LOOSE) as there, Relay(there, no_rollback(200, once=True)) as relay:
-        desk = desk_of([*chart(), GOAL], url=relay.base_url)
-        push.resolve(desk)
-        push.deliver(desk)
+        session = session_of([*chart(), GOAL], url=relay.base_url)
+        push.resolve(session)
+        push.deliver(session)
         there.put({**one(there, "Composition"), "title": "Our own title"})
         with pytest.raises(ConnectorError):
-            push.read_back(desk)
+            push.read_back(session)
         assert one(there, "Composition")["title"] == "Our own title"
 
 

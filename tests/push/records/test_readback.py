@@ -8,12 +8,12 @@ import pytest
 from connector import push
 from connector.errors import ReadBackDiffers
 from connector.fhir.lossless import decode, encode
-from connector.push import Desk
+from connector.push import Session
 from tests.push.conftest import assert_whole
 from tests.push.packets import chart, push_all
 from tests.sandbox_parts import Fault, Quirks, Sandbox
 
-DeskOf = Callable[..., Desk]
+SessionOf = Callable[..., Session]
 
 
 def reads(sandbox: Sandbox) -> int:
@@ -23,13 +23,13 @@ def reads(sandbox: Sandbox) -> int:
     )
 
 
-def test_many_of_a_type_are_shown_by_one_search(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    desk = desk_of(chart(30))
-    proof = push_all(desk)
+def test_many_of_a_type_are_shown_by_one_search(session_of: SessionOf, sandbox: Sandbox) -> None:
+    session = session_of(chart(30))
+    proof = push_all(session)
     assert reads(sandbox) == 0
     assert {line["status"] for line in proof["resources"]} == {"verified"}
     assert all(line["version"] for line in proof["resources"])
-    push.verify(desk)
+    push.verify(session)
     assert reads(sandbox) == 30  # for what changed since, each is read
 
 
@@ -42,21 +42,21 @@ def test_many_of_a_type_are_shown_by_one_search(desk_of: DeskOf, sandbox: Sandbo
     ],
 )
 def test_what_a_search_does_not_show_is_read(
-    desk_of: DeskOf, quirks: Quirks, expected: int
+    session_of: SessionOf, quirks: Quirks, expected: int
 ) -> None:
     with Sandbox(quirks=quirks) as other:
-        push_all(desk_of(chart(30), url=other.base_url))
+        push_all(session_of(chart(30), url=other.base_url))
         assert reads(other) == expected
         assert_whole(other, Observation=30)
 
 
 @pytest.mark.parametrize("change", ["subsetted", "another"])
 def test_what_a_search_shows_wrongly_is_read(
-    desk_of: DeskOf, sandbox: Sandbox, change: str
+    session_of: SessionOf, sandbox: Sandbox, change: str
 ) -> None:
-    desk = desk_of(chart(30))
-    push.resolve(desk)
-    push.deliver(desk)
+    session = session_of(chart(30))
+    push.resolve(session)
+    push.deliver(session)
     shown = [altered(o, change) for o in sandbox.resources("Observation")]
     page = {
         "resourceType": "Bundle",
@@ -64,7 +64,7 @@ def test_what_a_search_shows_wrongly_is_read(
         "entry": [{"resource": r} for r in shown],
     }
     sandbox.add_fault(Fault("status", "Observation/_search", status=200, body=encode(page)))
-    push.read_back(desk)
+    push.read_back(session)
     assert reads(sandbox) == 30
 
 
@@ -75,12 +75,12 @@ def altered(resource: dict[str, Any], change: str) -> dict[str, Any]:
     return {**resource, "meta": {**resource["meta"], "tag": tags}}
 
 
-def test_a_difference_is_found_as_ever(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    desk = desk_of(chart(30))
-    push.resolve(desk)
-    push.deliver(desk)
+def test_a_difference_is_found_as_ever(session_of: SessionOf, sandbox: Sandbox) -> None:
+    session = session_of(chart(30))
+    push.resolve(session)
+    push.deliver(session)
     stands = sandbox.resources("Observation")[7]
     sandbox.put({**stands, "valueQuantity": decode(b'{"value": 1.51, "unit": "mmol/L"}')})
     with pytest.raises(ReadBackDiffers, match="1 Observation"):
-        push.read_back(desk)
+        push.read_back(session)
     assert reads(sandbox) == 1

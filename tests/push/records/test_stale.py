@@ -7,7 +7,7 @@ import pytest
 from connector.errors import DestinationRefused, ReadBackDiffers
 from connector.fhir.lossless import encode
 from tests.push.conftest import doubled, writes
-from tests.push.packets import Resource, chart, observation, open_desk, push_all, put_packet
+from tests.push.packets import Resource, chart, observation, open_session, push_all, put_packet
 from tests.relay import Asked, Given, Relay
 from tests.sandbox_parts import Sandbox
 
@@ -39,7 +39,7 @@ class Stale:
 def test_what_was_before_is_read_again(
     tmp_path: Path, sandbox: Sandbox, looks: int, lost: bool
 ) -> None:
-    first = open_desk(tmp_path, sandbox.base_url, handle="abcdef012341")
+    first = open_session(tmp_path, sandbox.base_url, handle="abcdef012341")
     first.case.state.as_of = "2026-11-22T00:00:00Z"
     wrong = [observation(0, code={"text": "wrong"}), *chart()[1:]]
     put_packet(first.case, wrong, request_id="SO-1")
@@ -48,20 +48,20 @@ def test_what_was_before_is_read_again(
     [old] = [r for r in sandbox.resources("Observation") if r["code"]["text"] == "wrong"]
     with Relay(sandbox, hook := Stale(old, looks, lost)) as relay:
         lag_s = 60 if looks == 3 else 0
-        desk = open_desk(tmp_path, relay.base_url, handle="abcdef012342", search_lag_s=lag_s)
-        desk.case.state.as_of = LATER
+        session = open_session(tmp_path, relay.base_url, handle="abcdef012342", search_lag_s=lag_s)
+        session.case.state.as_of = LATER
         corrected = [observation(0, code={"text": "corrected"}), *chart()[1:]]
-        put_packet(desk.case, corrected, request_id="SO-2")
+        put_packet(session.case, corrected, request_id="SO-2")
         if looks > 3:
             with pytest.raises(
                 (DestinationRefused, ReadBackDiffers) if lost else DestinationRefused
             ):
-                push_all(desk)
+                push_all(session)
             assert {t["status"] for t in sandbox.resources("Task")} == {"requested", "draft"}
             hook.looks = 0
         before = writes(sandbox)
-        push_all(desk)
-        desk.ledger.close()
+        push_all(session)
+        session.ledger.close()
     if looks == 3:
         # the packet's own, the update, the announcement
         assert writes(sandbox) - before == 3

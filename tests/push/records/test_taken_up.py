@@ -8,14 +8,14 @@ import pytest
 
 from connector import push
 from connector.errors import DestinationRefused, Held
-from connector.push import Desk
+from connector.push import Session
 from connector.store.sent import delivery
 from tests.push.conftest import one, writes
 from tests.push.packets import NOW, push_all
 from tests.relay import Asked, Given, Relay
 from tests.sandbox_parts import Sandbox
 
-DeskOf = Callable[..., Desk]
+SessionOf = Callable[..., Session]
 
 
 def taking_up(
@@ -37,29 +37,29 @@ def taking_up(
 @pytest.mark.parametrize("answered", [True, False])
 @pytest.mark.parametrize("status", ["received", "accepted", "in-progress", "rejected"])
 def test_what_is_taken_up_at_once_was_told(
-    desk_of: DeskOf, sandbox: Sandbox, status: str, answered: bool, way: str
+    session_of: SessionOf, sandbox: Sandbox, status: str, answered: bool, way: str
 ) -> None:
     hook = taking_up(sandbox, answered, status=status, note=[{"text": "seen"}])
     with Relay(sandbox, hook) as relay:
-        desk = desk_of(url=relay.base_url, way=way)
-        proof = push_all(desk)
-        assert desk.case.state.announced_at == NOW
+        session = session_of(url=relay.base_url, way=way)
+        proof = push_all(session)
+        assert session.case.state.announced_at == NOW
         [line] = [x for x in proof["resources"] if x["packet"].startswith("Task/")]
         assert (line["status"], line["note"]) == ("verified", "taken up there already")
         sandbox.requests.clear()
-        push.verify(desk)
+        push.verify(session)
         assert writes(sandbox) == 0
     assert one(sandbox, "Task")["status"] == status
     assert one(sandbox, "ServiceRequest")["status"] == "active"
     # What they made of it is not ours: the version we hold is the one that we wrote.
-    [row] = [row for row in delivery.deliveries(desk.case) if row.type == "Task"]
+    [row] = [row for row in delivery.deliveries(session.case) if row.type == "Task"]
     assert row.version != one(sandbox, "Task")["meta"]["versionId"]
 
 
-def test_another_order_is_no_work_on_ours(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_another_order_is_no_work_on_ours(session_of: SessionOf, sandbox: Sandbox) -> None:
     hook = taking_up(sandbox, status="accepted", description="something else")
     with Relay(sandbox, hook) as relay, pytest.raises(Held) as held:
-        push_all(desk_of(url=relay.base_url))
+        push_all(session_of(url=relay.base_url))
     assert held.value.code == "theirs"
 
 
@@ -85,19 +85,21 @@ class Stale:
         return given
 
 
-def test_a_read_that_shows_what_was_before_is_repeated(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_a_read_that_shows_what_was_before_is_repeated(
+    session_of: SessionOf, sandbox: Sandbox
+) -> None:
     with Relay(sandbox, stale := Stale(looks=5)) as relay:
-        push_all(desk_of(url=relay.base_url, search_lag_s=60))
+        push_all(session_of(url=relay.base_url, search_lag_s=60))
     assert stale.looks == 0
     assert one(sandbox, "Task")["meta"]["versionId"] == "2"
 
 
-def test_what_never_shows_is_not_announced(desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_what_never_shows_is_not_announced(session_of: SessionOf, sandbox: Sandbox) -> None:
     with Relay(sandbox, Stale(looks=10_000)) as relay:
-        desk = desk_of(url=relay.base_url)
+        session = session_of(url=relay.base_url)
         with pytest.raises(DestinationRefused, match="said to be done, and it is not"):
-            push_all(desk)
-        assert desk.case.state.announced_at is None
+            push_all(session)
+        assert session.case.state.announced_at is None
     assert json.dumps(one(sandbox, "Task")["status"]) == '"requested"'
-    push.announce(desk_of(), NOW)
+    push.announce(session_of(), NOW)
     assert one(sandbox, "Task")["meta"]["versionId"] == "2"

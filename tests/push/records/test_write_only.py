@@ -10,16 +10,16 @@ import pytest
 
 from connector import push
 from connector.errors import DestinationRefused, Held
-from connector.push import Desk, unknown_outcome
+from connector.push import Session, unknown_outcome
 from connector.push.records import write_only
 from connector.store.case.state import required
 from connector.store.sent import delivery
 from tests.push.conftest import TRANSACTIONS, assert_whole, one, writes
-from tests.push.packets import NOW, chart, open_desk, put_packet
+from tests.push.packets import NOW, chart, open_session, put_packet
 from tests.sandbox_parts import Fault, Quirks, Sandbox
 
 BLIND = Quirks(readable=frozenset({"Patient"}))
-DeskOf = Callable[..., Desk]
+SessionOf = Callable[..., Session]
 
 
 @pytest.fixture
@@ -29,31 +29,31 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def blind(tmp_path: Path, sandbox: Sandbox) -> Iterator[DeskOf]:
-    """Opens a desk over the one case of the test, at a destination that grants no reading."""
+def blind(tmp_path: Path, sandbox: Sandbox) -> Iterator[SessionOf]:
+    """Opens a session over the one case of the test, at a destination that grants no reading."""
     with ExitStack() as stack:
 
-        def opened(records: Any = None, **options: Any) -> Desk:
+        def opened(records: Any = None, **options: Any) -> Session:
             options = {"read_back": "none", **options}
-            desk = open_desk(tmp_path, options.pop("url", sandbox.base_url), **options)
-            stack.callback(desk.ledger.close)
-            stack.callback(desk.case.close)
-            if desk.case.state.packet_hash is None:
-                put_packet(desk.case, chart() if records is None else records)
-            return desk
+            session = open_session(tmp_path, options.pop("url", sandbox.base_url), **options)
+            stack.callback(session.ledger.close)
+            stack.callback(session.case.close)
+            if session.case.state.packet_hash is None:
+                put_packet(session.case, chart() if records is None else records)
+            return session
 
         yield opened
 
 
-def deliver(desk: Desk) -> None:
-    push.resolve(desk)
-    push.deliver(desk)
-    write_only.accept(desk)
-    write_only.announce(desk, NOW)
+def deliver(session: Session) -> None:
+    push.resolve(session)
+    push.deliver(session)
+    write_only.accept(session)
+    write_only.announce(session, NOW)
 
 
-def statuses(desk: Desk) -> Counter[str]:
-    return Counter(row.status for row in delivery.deliveries(desk.case))
+def statuses(session: Session) -> Counter[str]:
+    return Counter(row.status for row in delivery.deliveries(session.case))
 
 
 def reads(sandbox: Sandbox) -> list[str]:
@@ -67,16 +67,19 @@ def reads(sandbox: Sandbox) -> list[str]:
 
 @pytest.mark.parametrize("way", ["transaction", "batch", "single"])
 def test_all_of_it_is_accepted_and_nothing_but_the_patient_is_read(
-    blind: DeskOf, sandbox: Sandbox, way: str
+    blind: SessionOf, sandbox: Sandbox, way: str
 ) -> None:
-    desk = blind(way=way, bundle={"max_entries": 3})
-    deliver(desk)
+    session = blind(way=way, bundle={"max_entries": 3})
+    deliver(session)
     assert_whole(sandbox)
     assert set(reads(sandbox)) == {"metadata", "Patient"}
-    assert set(statuses(desk)) == {"accepted"}
-    push.account(desk)
-    assert [(r.event, r.outcome) for r in desk.ledger.disclosures()][-1] == ("announce", "accepted")
-    values = push.receipt(desk, required(desk.case.state.packet_hash), NOW)
+    assert set(statuses(session)) == {"accepted"}
+    push.account(session)
+    assert [(r.event, r.outcome) for r in session.ledger.disclosures()][-1] == (
+        "announce",
+        "accepted",
+    )
+    values = push.receipt(session, required(session.case.state.packet_hash), NOW)
     there = {f"{r['resourceType']}/{r['id']}": r for r in sandbox.resources()}
     for line in values["resources"]:
         assert line["status"] == "accepted"
@@ -84,44 +87,44 @@ def test_all_of_it_is_accepted_and_nothing_but_the_patient_is_read(
         assert line["version"] == there[line["there"]]["meta"]["versionId"]
 
 
-def test_its_hashes_are_those_of_what_stands_there(blind: DeskOf, sandbox: Sandbox) -> None:
-    desk = blind()
-    deliver(desk)
+def test_its_hashes_are_those_of_what_stands_there(blind: SessionOf, sandbox: Sandbox) -> None:
+    session = blind()
+    deliver(session)
     from connector.fhir.lossless import encode
     from connector.push.records.expected import canonical_sha256
 
     there = {(r["resourceType"], r["id"]): r for r in sandbox.resources()}
-    for row in delivery.deliveries(desk.case):
+    for row in delivery.deliveries(session.case):
         stands = there[row.type, str(row.target_id)]
         assert row.sent_sha256 == canonical_sha256(encode(stands)), row.type
 
 
-def test_a_refused_reading_names_the_setting(blind: DeskOf) -> None:
-    desk = blind(read_back="granted")
-    push.resolve(desk)
-    push.deliver(desk)
+def test_a_refused_reading_names_the_setting(blind: SessionOf) -> None:
+    session = blind(read_back="granted")
+    push.resolve(session)
+    push.deliver(session)
     with pytest.raises(DestinationRefused) as refused:
-        push.read_back(desk)
+        push.read_back(session)
     assert 'read_back = "none"' in refused.value.what_to_do
 
 
 @pytest.mark.parametrize("kind", ["drop-after", "drop-before", "cut-body"])
 @pytest.mark.parametrize("skip", [0, 1, 2])
 def test_a_lost_answer_to_records_is_settled_by_the_same_create(
-    blind: DeskOf, sandbox: Sandbox, kind: Any, skip: int
+    blind: SessionOf, sandbox: Sandbox, kind: Any, skip: int
 ) -> None:
     sandbox.add_fault(Fault(kind, TRANSACTIONS, "POST", times=1, skip=skip))
-    desk = blind(bundle={"max_entries": 3})
-    deliver(desk)
+    session = blind(bundle={"max_entries": 3})
+    deliver(session)
     assert_whole(sandbox)
     assert set(reads(sandbox)) == {"metadata", "Patient"}
 
 
 def test_what_an_earlier_case_brought_is_not_brought_again(
-    blind: DeskOf, sandbox: Sandbox, tmp_path: Path
+    blind: SessionOf, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     deliver(blind())
-    other = open_desk(
+    other = open_session(
         tmp_path,
         sandbox.base_url,
         read_back="none",
@@ -139,62 +142,64 @@ def test_what_an_earlier_case_brought_is_not_brought_again(
     other.ledger.close()
 
 
-def announcing(sandbox: Sandbox, desk: Desk) -> None:
-    push.resolve(desk)
-    push.deliver(desk)
-    write_only.accept(desk)
+def announcing(sandbox: Sandbox, session: Session) -> None:
+    push.resolve(session)
+    push.deliver(session)
+    write_only.accept(session)
     sandbox.requests.clear()
 
 
-def test_an_announcement_that_did_not_arrive_is_sent_again(blind: DeskOf, sandbox: Sandbox) -> None:
-    desk = blind()
-    announcing(sandbox, desk)
+def test_an_announcement_that_did_not_arrive_is_sent_again(
+    blind: SessionOf, sandbox: Sandbox
+) -> None:
+    session = blind()
+    announcing(sandbox, session)
     sandbox.add_fault(Fault("drop-before", TRANSACTIONS, "POST", times=1))
-    write_only.announce(desk, NOW)
+    write_only.announce(session, NOW)
     assert_whole(sandbox)
 
 
 @pytest.mark.parametrize("said", ["arrived", "absent"])
 def test_one_of_which_nobody_knows_is_asked_of_people(
-    blind: DeskOf, sandbox: Sandbox, said: str
+    blind: SessionOf, sandbox: Sandbox, said: str
 ) -> None:
-    desk = blind()
-    announcing(sandbox, desk)
+    session = blind()
+    announcing(sandbox, session)
     sandbox.add_fault(Fault("drop-after", TRANSACTIONS, "POST", times=1))
     for _ in range(2):  # however often it is run: nothing is sent
         with pytest.raises(Held) as held:
-            write_only.announce(desk, NOW)
+            write_only.announce(session, NOW)
         assert held.value.code == "unclear"
     before = writes(sandbox)
-    unknown_outcome.say(desk, said, "A. Person", NOW)
+    unknown_outcome.say(session, said, "A. Person", NOW)
     if said == "arrived":
-        write_only.announce(desk, NOW)
+        write_only.announce(session, NOW)
         assert writes(sandbox) == before
-        assert desk.case.state.announced_at == NOW
-        assert set(statuses(desk)) == {"accepted"}
+        assert session.case.state.announced_at == NOW
+        assert set(statuses(session)) == {"accepted"}
         return
     with pytest.raises(Held) as held:  # it was there after all: nothing is written over it
-        write_only.announce(desk, NOW)
+        write_only.announce(session, NOW)
     assert held.value.code == "theirs"
     assert one(sandbox, "Task")["meta"]["versionId"] == "2"
 
 
 @pytest.mark.parametrize("resource_type", ["ServiceRequest", "Task"])
 def test_what_they_changed_is_not_written_over(
-    blind: DeskOf, sandbox: Sandbox, resource_type: str
+    blind: SessionOf, sandbox: Sandbox, resource_type: str
 ) -> None:
-    desk = blind()
-    announcing(sandbox, desk)
+    session = blind()
+    announcing(sandbox, session)
     sandbox.put({**one(sandbox, resource_type), "note": [{"text": "theirs"}]})
     with pytest.raises(Held) as held:
-        write_only.announce(desk, NOW)
+        write_only.announce(session, NOW)
     assert held.value.code == "theirs"
     assert one(sandbox, resource_type)["note"] == [{"text": "theirs"}]
     assert one(sandbox, "ServiceRequest")["status"] == "draft"
 
 
 def test_a_reference_to_itself_is_completed_over_our_version(
-    blind: DeskOf, sandbox: Sandbox
+    blind: SessionOf, sandbox: Sandbox
 ) -> None:
     circle = {
         "resourceType": "Observation",
@@ -204,18 +209,18 @@ def test_a_reference_to_itself_is_completed_over_our_version(
         "subject": {"reference": "Patient/p1"},
         "hasMember": [{"reference": "Observation/self"}],
     }
-    desk = blind([*chart(1), circle])
-    deliver(desk)
+    session = blind([*chart(1), circle])
+    deliver(session)
     [stands] = [r for r in sandbox.resources() if r.get("hasMember")]
     assert stands["hasMember"] == [{"reference": f"Observation/{stands['id']}"}]
-    assert delivery.unfinished(desk.case) == {}
+    assert delivery.unfinished(session.case) == {}
 
 
-def test_reading_that_is_granted_later_proves_it(blind: DeskOf, sandbox: Sandbox) -> None:
+def test_reading_that_is_granted_later_proves_it(blind: SessionOf, sandbox: Sandbox) -> None:
     deliver(blind())
     with Sandbox() as seeing:
         for resource in sandbox.resources():
             seeing.put(resource)
-        desk = blind(url=seeing.base_url, read_back="granted")
-        push.verify(desk)
-    assert set(statuses(desk)) == {"verified"}
+        session = blind(url=seeing.base_url, read_back="granted")
+        push.verify(session)
+    assert set(statuses(session)) == {"verified"}

@@ -10,31 +10,31 @@ import pytest
 
 from connector import push
 from connector.errors import Held, ReadBackDiffers
-from connector.push import Desk
+from connector.push import Session
 from connector.push.records.last_written import NEWER
 from connector.store.sent import delivery
 from tests.push.conftest import STRATEGIES, TRANSACTIONS, dangling, doubled, writes
-from tests.push.packets import Resource, chart, observation, open_desk, push_all, put_packet
+from tests.push.packets import Resource, chart, observation, open_session, push_all, put_packet
 from tests.sandbox_parts import Fault, Quirks, Sandbox
 
-OpenCase = Callable[..., Desk]
+OpenCase = Callable[..., Session]
 LATER, EARLIER = "2026-11-23T00:00:00Z", "2026-11-20T00:00:00Z"
 
 
 @pytest.fixture
 def case(tmp_path: Path, sandbox: Sandbox) -> Iterator[OpenCase]:
-    """Opens the desk of case `number`: all cases have one ledger."""
+    """Opens the session of case `number`: all cases have one ledger."""
     with ExitStack() as stack:
 
-        def opened(number: int, records: list[Resource], **options: Any) -> Desk:
+        def opened(number: int, records: list[Resource], **options: Any) -> Session:
             url = options.pop("url", sandbox.base_url)
             handle, as_of = f"abcdef01234{number}", options.pop("as_of", "2026-11-22T00:00:00Z")
-            desk = open_desk(tmp_path, url, handle=handle, **options)
-            stack.callback(desk.ledger.close)
-            stack.callback(desk.case.close)
-            desk.case.state.as_of = as_of
-            put_packet(desk.case, records, request_id=f"SO-{number}")
-            return desk
+            session = open_session(tmp_path, url, handle=handle, **options)
+            stack.callback(session.ledger.close)
+            stack.callback(session.case.close)
+            session.case.state.as_of = as_of
+            put_packet(session.case, records, request_id=f"SO-{number}")
+            return session
 
         yield opened
 

@@ -1,4 +1,4 @@
-"""Cancel and recall at the desk: no Task of theirs is written, whoever asks; killed and run on."""
+"""Cancel and recall: no Task of theirs is written, whoever asks; killed and run on."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from connector.fhir.gate import check
 from connector.fhir.lossless import encode
 from connector.fhir.mistake import _BY_STATUS, _SAYING, entered_in_error
 from connector.fhir.systems import TAG
-from connector.push import Desk
+from connector.push import Session
 from connector.push.takeback.removal_plan import There, plan
 from connector.push.wire.write import send
 from connector.store.mapped.packet import Entry
@@ -20,7 +20,7 @@ from tests.push.conftest import TRANSACTIONS, dangling, one, writes
 from tests.push.packets import NOW, chart, push_all
 from tests.sandbox_parts import Fault, Sandbox
 
-DeskOf = Callable[..., Desk]
+SessionOf = Callable[..., Session]
 LATER = "2026-11-23T10:00:00Z"
 BEYOND = (
     "received", "accepted", "rejected", "ready", "cancelled", "in-progress", "on-hold", "failed",
@@ -28,8 +28,8 @@ BEYOND = (
 )  # fmt: skip
 
 
-def letter(desk: Desk) -> Entry:
-    task = desk.authored("Task")
+def letter(session: Session) -> Entry:
+    task = session.authored("Task")
     body = {
         "resourceType": "Task", "id": "11111111-aaaa-4bbb-8ccc-222222222222", "status": "requested",
         "intent": "order", "focus": {"reference": f"Task/{task.id}"},
@@ -38,54 +38,54 @@ def letter(desk: Desk) -> Entry:
     return Entry(0, "Task", str(body["id"]), "authored", "CancellationTask", "", encode(body))
 
 
-def decided(desk: Desk, how: Literal["cancel", "recall"]) -> Desk:
-    desk.case.state.withdrawal = {"how": how, "by": "A. Person", "reason": "x", "at": LATER}
-    return desk
+def decided(session: Session, how: Literal["cancel", "recall"]) -> Session:
+    session.case.state.withdrawal = {"how": how, "by": "A. Person", "reason": "x", "at": LATER}
+    return session
 
 
 @pytest.mark.parametrize("status", BEYOND)
 def test_the_write_function_refuses_a_task_beyond_requested(
-    desk_of: DeskOf, sandbox: Sandbox, status: str
+    session_of: SessionOf, sandbox: Sandbox, status: str
 ) -> None:
-    desk = desk_of()
-    push_all(desk)
+    session = session_of()
+    push_all(session)
     sandbox.put(one(sandbox, "Task") | {"status": status})
     theirs, before = one(sandbox, "Task"), writes(sandbox)
     for kind in ("transaction", "single"):
-        desk.case.state.way = kind
+        session.case.state.way = kind
         place = f"Task/{theirs['id']}"
         write = Write("urn:uuid:x", "PUT", place, encode(theirs | {"status": "draft"}), {})
         with pytest.raises(Held, match="theirs by now"):
-            send(desk, [write], "test", ["Task/x"])
+            send(session, [write], "test", ["Task/x"])
     assert (one(sandbox, "Task"), writes(sandbox)) == (theirs, before)
 
 
 def test_an_answer_lost_after_the_work_was_done_is_settled_by_reading(
-    desk_of: DeskOf, sandbox: Sandbox
+    session_of: SessionOf, sandbox: Sandbox
 ) -> None:
-    desk = decided(desk_of(), "cancel")
-    push_all(desk)
+    session = decided(session_of(), "cancel")
+    push_all(session)
     sandbox.add_fault(Fault("drop-after", TRANSACTIONS, "POST", times=1))
-    assert push.cancel(desk, letter(desk), LATER) == []
+    assert push.cancel(session, letter(session), LATER) == []
     assert (one(sandbox, "Task")["status"], one(sandbox, "ServiceRequest")["status"]) == (
         "cancelled", "revoked",
     )  # fmt: skip
     sandbox.add_fault(Fault("drop-after", TRANSACTIONS, "POST", times=1))
-    assert {row.fate for row in push.recall(decided(desk, "recall"), LATER)} == {"deleted"}
+    assert {row.fate for row in push.recall(decided(session, "recall"), LATER)} == {"deleted"}
     assert sandbox.resources() == []
 
 
 def test_what_the_destination_will_not_delete_is_emptied_and_marked(
-    desk_of: DeskOf, sandbox: Sandbox
+    session_of: SessionOf, sandbox: Sandbox
 ) -> None:
-    desk = decided(desk_of(chart(5)), "recall")
-    push_all(desk)
+    session = decided(session_of(chart(5)), "recall")
+    push_all(session)
     observations = [r for r in sandbox.resources() if r["resourceType"] == "Observation"]
     sandbox.put(
         {"resourceType": "Observation", "id": "own", "status": "final", "code": {"text": "Theirs"},
          "hasMember": [{"reference": f"Observation/{observations[2]['id']}"}]}
     )  # fmt: skip
-    fates = push.recall(desk, LATER)
+    fates = push.recall(session, LATER)
     marked = [row.place for row in fates if row.fate == "marked"]
     assert marked == [f"Observation/{observations[2]['id']}"]
     left = {r["id"]: r for r in sandbox.resources()}
@@ -95,16 +95,16 @@ def test_what_the_destination_will_not_delete_is_emptied_and_marked(
 
 
 def test_a_destination_that_is_down_stops_it_and_it_goes_on(
-    desk_of: DeskOf, sandbox: Sandbox
+    session_of: SessionOf, sandbox: Sandbox
 ) -> None:
-    desk = decided(desk_of(), "recall")
-    push_all(desk)
+    session = decided(session_of(), "recall")
+    push_all(session)
     sandbox.add_fault(
-        Fault("status", TRANSACTIONS, "POST", status=503, times=desk.settings.attempts)
+        Fault("status", TRANSACTIONS, "POST", status=503, times=session.settings.attempts)
     )
     with pytest.raises(DestinationRefused):
-        push.recall(desk, LATER)
-    assert {row.fate for row in push.recall(desk, LATER)} == {"deleted"}
+        push.recall(session, LATER)
+    assert {row.fate for row in push.recall(session, LATER)} == {"deleted"}
     assert sandbox.resources() == []
 
 

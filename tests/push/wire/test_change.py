@@ -9,7 +9,7 @@ import pytest
 from connector.endpoint import Answer
 from connector.endpoint.retry import Again
 from connector.errors import Held
-from connector.push import Desk
+from connector.push import Session
 from connector.push.wire.change import Change, Stands, Theirs, bring
 from connector.push.wire.response import Heard, by_status
 
@@ -46,7 +46,7 @@ class Server:
 
     def bring(self, *changes: Change) -> Any:
         return bring(
-            cast(Desk, self), list(changes), self.send, self.look, when="a {type} was changed"
+            cast(Session, self), list(changes), self.send, self.look, when="a {type} was changed"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.push.conftest import assert_whole, doubled, one
-from tests.push.packets import chart, open_desk, push_all, put_packet
+from tests.push.packets import chart, open_session, push_all, put_packet
 from tests.relay import Asked, Given, Relay
 from tests.sandbox_parts import Sandbox
 
@@ -74,10 +74,10 @@ def test_an_odd_answer_ends_truthfully(
         return given._replace(body=json.dumps(answer).encode())
 
     with Relay(sandbox, odd) as relay:
-        desk = open_desk(tmp_path, relay.base_url, write=write)
-        put_packet(desk.case, chart())
-        receipt = push_all(desk)
-        desk.ledger.close()
+        session = open_session(tmp_path, relay.base_url, write=write)
+        put_packet(session.case, chart())
+        receipt = push_all(session)
+        session.ledger.close()
     assert {line["status"] for line in receipt["resources"]} == {"verified"}
     assert doubled(sandbox) == []
     assert_whole(sandbox)

@@ -60,15 +60,15 @@ def test_only_the_write_cycle_writes() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "desk.ledger.intend(1)",
-        "self._desk.ledger.answer(desk.handle, 1, None, 'done')",
-        "with desk.ledger.turn('x', 1): ...",
-        "self._desk.endpoint.write('PUT', 'Task/1', b'', 'push')",
-        "send = desk.endpoint.write",
-        "write_no = desk.ledger.next_write_no(desk.handle)",
+        "session.ledger.intend(1)",
+        "self._session.ledger.answer(session.handle, 1, None, 'done')",
+        "with session.ledger.turn('x', 1): ...",
+        "self._session.endpoint.write('PUT', 'Task/1', b'', 'push')",
+        "send = session.endpoint.write",
+        "write_no = session.ledger.next_write_no(session.handle)",
         "condition = {'ifMatch': f'W/\"{version}\"'}",
         "headers = {'If-None-Exist': 'x'}",
-        "desk.endpoint.after(1, None)",
+        "session.endpoint.after(1, None)",
         "from itertools import count",
     ],
 )

@@ -1,0 +1,112 @@
+"""Reports, documents and images that no kind knows: counted, named, and taken by their number."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from ...errors import UsageError
+from ...fhir.lossless import decode
+from ...fhir.shapes import as_dict, dicts, items
+from ...gap import ItemKind
+from ...request import Request
+from ...store.case.casefile import CaseFile
+from ...store.pulled import chart
+from ..chart.index import Row
+from ..record.words import concept, plain
+from ..ruleset.rules import Status
+from .assess import presence
+
+_TYPES = ("Composition", "DiagnosticReport", "DocumentReference", "ImagingStudy", "Media")
+_AUTHORS = ("author", "performer", "resultsInterpreter", "interpreter", "operator")
+
+
+def unknown(rows: Iterable[Row], status: Status) -> list[Row]:
+    """Those of `rows` that have content, and of which no kind is known."""
+    return [
+        row
+        for row in rows
+        if row.type in _TYPES and not row.kinds and presence(row, status) is ItemKind.PRESENT
+    ]
+
+
+def groups(
+    case: CaseFile, rows: Sequence[Row], leaving: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """Those that are called the same and have the same author, the newest group first.
+
+    Of each: `number` (what `include` takes: a position, and a digest of what the group is, so that
+    a list that has changed takes no other record), `type`, `title`, `author`, `first` and `last`
+    day, `records` (keys) and how many of them `leave`.
+    """
+    found: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row.type, row.title, _author(case, row)), []).append(row)
+    listed = sorted(found.items(), key=lambda item: (max(row.last for row in item[1]), item[0]))
+    return [
+        {
+            "number": f"{position}-{_digest(*group)}",
+            "type": group[0],
+            "title": group[1],
+            "author": group[2],
+            "first": min(days),
+            "last": max(days),
+            "records": sorted(row.key for row in members),
+            "leave": sum(row.key in leaving for row in members),
+        }
+        for position, (group, members) in enumerate(reversed(listed), 1)
+        for days in [[row.written[:10] for row in members]]
+    ]
+
+
+def with_included(
+    request: Request, case: CaseFile, rows: Mapping[str, Row], status: Status
+) -> Request:
+    """The request with the records in place of the numbers that `include` names.
+
+    `UsageError` for a number that is not on the list.
+    """
+    numbers = [each for each in request.include if "/" not in each]
+    if not numbers:
+        return request
+    found = groups(case, unknown(rows.values(), status))
+    listed = {group["number"].partition("-")[2]: group for group in found}
+    records: list[str] = []
+    for position, each in enumerate(request.include, 1):
+        if "/" in each:
+            records.append(each)
+            continue
+        group = listed.get(each.partition("-")[2])
+        if group is None:
+            raise UsageError(
+                f"include, number {position}: {each} is not on the list of reports and documents"
+                " of unknown kind",
+                "Take the number from the list of today: `connector transfer REQUEST --dry-run`.",
+            )
+        records += group["records"]
+    return request.model_copy(update={"include": tuple(dict.fromkeys(records))})
+
+
+def _author(case: CaseFile, row: Row) -> str:
+    record = chart.record(case, row.type, row.id)
+    resource = as_dict(decode(record.body)) if record else {}
+    contained = {f"#{c.get('id')}": c for c in dicts(resource.get("contained"))}
+    for name in _AUTHORS:
+        for node in map(as_dict, items(resource.get(name))):
+            inside = contained.get(str(node.get("reference")), {})
+            if text := concept(node) or _name(inside):
+                return plain(text)
+    return ""
+
+
+def _name(resource: dict[str, Any]) -> str:
+    name = resource.get("name")
+    if isinstance(name, str):
+        return name
+    for each in dicts(name):
+        given = [str(part) for part in items(each.get("given"))]
+        return str(each.get("text") or " ".join([*given, str(each.get("family") or "")]))
+    return ""
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:4]

@@ -1,0 +1,107 @@
+"""Of which kinds a record is: by its codes, else its categories, else the words it is called by."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from ..ruleset.kinds import Kind, broader_of
+
+# How a record is known to be of a kind, the most trustworthy first.
+CODE, CATEGORY, WORDS = "code", "category", "words"
+_TRUST = (CODE, CATEGORY, WORDS)
+
+Kinds = Mapping[str, str]  # id of a kind → code | category | words
+NO_KINDS: Kinds = {}
+
+
+class KindFinder:
+    """Finds kinds. Records that look alike get the same mapping, and are looked at once."""
+
+    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+        by_type: dict[str, list[Kind]] = defaultdict(list)
+        for kind in kinds.values():
+            for name in kind.types:
+                by_type[name].append(kind)
+        above = broader_of(kinds)
+        self._of_type = {name: _OfType(found, above) for name, found in by_type.items()}
+
+    def of(
+        self,
+        resource_type: str,
+        codes: frozenset[str],
+        categories: frozenset[str],
+        called: tuple[str, ...],
+    ) -> Kinds:
+        """The kinds of a record, each with how it is known.
+
+        `codes`, `categories`: tokens (`system|code` and `code`). `called`: the texts that say what
+        the record is.
+        """
+        found = self._of_type.get(resource_type)
+        return found.kinds(codes, categories, called) if found else NO_KINDS
+
+
+class _OfType:
+    """The kinds of which the records of one type may be."""
+
+    def __init__(self, kinds: Iterable[Kind], above: Mapping[str, frozenset[str]]) -> None:
+        self._above = above
+        self._codes: dict[str, list[str]] = defaultdict(list)
+        self._begun: list[tuple[str, str]] = []
+        self._categories: dict[str, list[str]] = defaultdict(list)
+        self._words: list[tuple[str, re.Pattern[str], str]] = []
+        self._unless: dict[str, tuple[tuple[str, re.Pattern[str]], ...]] = {}
+        for kind in kinds:
+            for code in kind.code:
+                if code.endswith("*"):
+                    self._begun.append((code[:-1], kind.id))
+                else:
+                    self._codes[code].append(kind.id)
+            for category in kind.category:
+                self._categories[category].append(kind.id)
+            for word in {word for words in kind.words.values() for word in words}:
+                self._words.append((*pattern(word), kind.id))
+            if kind.unless:
+                self._unless[kind.id] = tuple(map(pattern, sorted(kind.unless)))
+        self.kinds = lru_cache(maxsize=50_000)(self._kinds)
+
+    def _kinds(
+        self, codes: frozenset[str], categories: frozenset[str], called: tuple[str, ...]
+    ) -> Kinds:
+        text = " / ".join(map(folded, called))
+        by_code = [kind for code in codes for kind in self._codes.get(code, ())]
+        by_code += [kind for start, kind in self._begun for c in codes if c.startswith(start)]
+        by_category = [kind for each in categories for kind in self._categories.get(each, ())]
+        by_words = [
+            kind for plain, whole, kind in self._words if plain in text and whole.search(text)
+        ]
+        found: dict[str, str] = {}
+        for trust, kinds in zip(_TRUST, (by_code, by_category, by_words), strict=True):
+            for kind in sorted(kinds):
+                if kind in found or (trust is not CODE and self._denied(kind, text)):
+                    continue
+                found[kind] = trust
+        for kind, trust in list(found.items()):
+            for each in sorted(self._above[kind]):
+                found[each] = min(found.get(each, trust), trust, key=_TRUST.index)
+        return found or NO_KINDS
+
+    def _denied(self, kind: str, text: str) -> bool:
+        unless = self._unless.get(kind, ())
+        return any(plain in text and whole.search(text) for plain, whole in unless)
+
+
+def folded(text: str) -> str:
+    """A text as words are compared: in small letters, without accents, one blank between words."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
+
+
+def pattern(word: str) -> tuple[str, re.Pattern[str]]:
+    """What has to stand in a folded text for it to have a word at all, and the word as a whole."""
+    inner = folded(word.strip("*"))
+    start = r"" if word.startswith("*") else r"(?<!\w)"
+    end = r"" if word.endswith("*") else r"(?!\w)"
+    return inner, re.compile(f"{start}{re.escape(inner)}{end}")

@@ -1,0 +1,84 @@
+"""The kinds of record that mapping files name, as typed values."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from ...model import Model, Text
+from .examples import KindExample
+from .rules import File
+
+
+def _token(text: str) -> str:
+    if not re.fullmatch(r"\S+\|[^\s|]+", text):
+        raise ValueError("expected system|code")
+    return text
+
+
+CodeToken = Annotated[str, AfterValidator(_token)]
+
+
+class Kind(Model):
+    """One kind of thing in clinical life, and how a record of it is known.
+
+    A record of one of `types` is of the kind by one of the codes (a trailing `*`: all that begin
+    so), else by its category, else by `words` (by language) in what it is called, where a `*` at
+    an end stands for any letters. `unless`: words that say that it is another thing, whatever
+    category and words say. Whatever is of a kind is of the `broader` ones too. `trend`: the whole
+    series tells what one value does not.
+    """
+
+    id: Text
+    title: Text
+    broader: tuple[Text, ...] = ()
+    types: frozenset[Text] = Field(min_length=1)
+    code: frozenset[CodeToken] = frozenset()
+    category: frozenset[Text] = frozenset()
+    words: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    unless: frozenset[Text] = frozenset()
+    trend: bool = False
+
+
+class KindsFile(File):
+    """A file of kinds/."""
+
+    kinds: tuple[Kind, ...]
+    examples: tuple[KindExample, ...] = ()
+
+
+class CodeSystems(File):
+    """codesystems.yaml: complete small code systems, against which codes of the set are checked."""
+
+    systems: dict[Text, frozenset[Text]]
+    examples: tuple[Any, ...] = ()
+
+
+def broader_of(kinds: Mapping[str, Kind]) -> dict[str, frozenset[str]]:
+    """Kind → all that are broader than it, however many steps. Kinds that are not there: none."""
+    found: dict[str, frozenset[str]] = {}
+
+    def above(name: str, below: frozenset[str]) -> frozenset[str]:
+        if name in found or name not in kinds:
+            return found.get(name, frozenset())
+        direct = frozenset(kinds[name].broader) - below
+        return direct.union(*(above(each, below | {name}) for each in direct))
+
+    for name in kinds:
+        found[name] = above(name, frozenset({name})) - {name}
+    return found
+
+
+def types_of(wanted: Iterable[str], kinds: Mapping[str, Kind]) -> list[str]:
+    """The resource types in which records of these kinds live, narrower ones included, sorted."""
+    wanted = set(wanted)
+    above = broader_of(kinds)
+    return sorted(
+        {
+            name
+            for kind in kinds.values()
+            if kind.id in wanted or not wanted.isdisjoint(above[kind.id])
+            for name in kind.types
+        }
+    )
