@@ -71,7 +71,10 @@ def test_nothing_is_wrong_when_all_holds() -> None:
         ({"row": "2026-01-01 echo amended"}, "no row of it says amended"),
         ({"stage": "present"}, "stage: not told as missing"),
         ({"goals": "present"}, "goals: told as present"),
-        ({"items": ("pathology", "goals")}, "DiagnosticReport/a is no answer"),
+        (
+            {"goals": "not-asked", "items": ("pathology", "goals")},
+            "DiagnosticReport/a is no answer",
+        ),
         ({"unknown": "DiagnosticReport/c"}, "DiagnosticReport/b: not among"),
     ],
 )
