@@ -2,9 +2,7 @@
 
 import time
 from dataclasses import replace
-from urllib.parse import urlsplit, urlunsplit
 
-from ...endpoint.origin import joined
 from ...errors import Answered, EndpointError
 from ...fhir import bundle
 from ...gap import GapKind, Wanted
@@ -19,6 +17,7 @@ from ..plan import EVERYTHING, by_category, by_presence, searches, wider
 from ..records import Problem
 from . import no_bundle
 from .bound import by_another
+from .next_page import next_page
 from .page import Sifted, sift
 from .totals import ask_again
 
@@ -190,7 +189,7 @@ def _commit(
     """
     records, problems = found.records, found.problems
     with pull.case.commit():
-        following, broken = _following(pull, query, url, page.next_url, number)
+        following, broken = next_page(pull, query, url, page.next_url, number)
         chart.commit_page(pull.case, query.key, url, records, found.matches, following)
         counts.note(pull.case, query.key, page.total, len(page.entries))
         pull.tally.resources([record.type for record in records])
@@ -205,36 +204,6 @@ def _commit(
         if following is None and not clean:
             chart.fail_query(pull.case, query.key)
     return following, clean
-
-
-def _following(
-    pull: Pull, query: Query, url: str, next_url: str | None, number: int
-) -> tuple[str | None, Problem | None]:
-    """The next page to ask for, or why a page that is announced is not asked for."""
-    if next_url is None:
-        return None, None
-    try:
-        next_url = _address(pull, url, next_url)
-    except EndpointError as error:
-        return None, Problem(kind_of(error), str(error))
-    if next_url == url or chart.page_seen(pull.case, query.key, next_url):
-        return None, Problem(GapKind.FAILED, "the server's pages go in a circle")
-    if number >= pull.settings.pages_max:
-        return None, Problem(GapKind.FAILED, f"more than {number} pages (pages_max)")
-    return next_url, None
-
-
-def _address(pull: Pull, url: str, next_url: str) -> str:
-    """Where the next page is: the link as it stands, or as seen from the page it stands on.
-
-    With `rewrite_next`, a link to another origin is asked at the source's own: for a server that
-    does not know its public name. Raises `Forbidden` for what is no address.
-    """
-    following = joined(pull.source.resolve(url), next_url)
-    if pull.settings.rewrite_next and not pull.source.may_ask(following):
-        own, there = urlsplit(pull.source.base_url), urlsplit(following)
-        following = urlunsplit(there._replace(scheme=own.scheme, netloc=own.netloc))
-    return following
 
 
 def seen_types(case: CaseFile) -> set[str]:
