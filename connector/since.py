@@ -9,13 +9,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from . import packet, revision
-from .endpoint import Endpoint
+from . import consents_again, packet, revision
 from .errors import Held, SourceFailed, UsageError, Waiting
 from .fhir.lossless import UndecodableError, decode
 from .instant import instant
 from .job import Job
-from .pull import consents_now, keep_consents, types_of_chart
+from .pull import keep_consents
 from .store.case.casefile import CaseFile
 from .store.mapped.packet import Decision, decisions, undone
 from .store.pulled import chart
@@ -32,7 +31,7 @@ def look(job: Job, case: CaseFile) -> None:
     A source that is not there, or lets nobody read its consents, leaves what was known.
     """
     try:
-        found = read_consents(job, case)
+        found = consents_again.read(job, case)
         _judge(job, case, found)
     except (SourceFailed, Waiting, Held, UsageError) as error:
         kept.unread(case, str(error))
@@ -63,32 +62,13 @@ def _now(job: Job, case: CaseFile) -> list[Standing]:
     return kept.still_there(case, job.source.id, decisions(case, "withheld"))
 
 
-def read_consents(job: Job, case: CaseFile) -> list[Record] | None:
-    """The consents at the source; None if they can't be read and somebody vouches for them."""
-    types = types_of_chart(job.mappings.never_types)
-    files = job.source.files is not None
-    source = None if files else Endpoint(job.source, "source", job.source.page_bytes_max, types)
-    try:
-        return consents_now(case, job.source, source)
-    except Held:
-        if job.request.consents_checked or job.source.consents_checked:
-            return None
-        raise
-
-
-def say(job: Job, case: CaseFile, at: str) -> str:
-    """What the consents of the chart say at an instant, as one hash."""
-    ends = (job.source, job.destination)
-    return packet.consents_say(case, job.request, *ends, job.mappings, at)
-
-
 def _judge(job: Job, case: CaseFile, found: list[Record] | None) -> None:
     """Map once more with these consents, see what is withheld, and undo all of it."""
     now, before = instant(job.clock()), kept.noted(case)
     with case.undone():
         if found is not None:
             keep_consents(case, found)
-        says = say(job, case, now)
+        says = consents_again.say(job, case, now)
         if before.get("say") == says:
             kept_so = [Standing(*row) for row in before["records"]]
             made = kept_so, before["code"], before["runs_out"]
@@ -111,7 +91,7 @@ def _withheld(job: Job, case: CaseFile, at: str) -> tuple[list[Standing], str]:
 def _runs_out(job: Job, case: CaseFile, says: str | None) -> dict[str, Any] | None:
     """The next instant at which the consents alone say something else, and what comes of it."""
     for at in islice(_bounds(job, case), _BOUNDS_MAX):
-        if say(job, case, at) != says:
+        if consents_again.say(job, case, at) != says:
             return {"at": at, "records": [list(each) for each in _withheld(job, case, at)[0]]}
     return None
 

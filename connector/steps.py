@@ -7,27 +7,25 @@ rows say it is, whoever runs it and however the last run ended.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from . import packet, push, revision, since, single, withdraw
+from . import consents_again, packet, push, revision, since, single, withdraw
 from .case import ARRIVED, State
+from .case_request import accept, updatable
 from .channel import channel_of
 from .endpoint import Endpoint
-from .errors import Held, ReadBackDiffers, SourceFailed, UsageError, Waiting
+from .errors import Held, ReadBackDiffers, UsageError
 from .fhir.lossless import encode
 from .gap import MENDABLE
 from .instant import instant
-from .job import Job, accept, updatable
+from .job import Job
 from .ours import must_not_be_ours
-from .pull import keep_consents, pull_chart, pull_files, types_of_chart
+from .pull import pull_chart, pull_files, types_of_chart
 from .store.case import gaps, transitions
 from .store.case.casefile import CaseFile
 from .store.case.state import required
 from .store.mapped import export, route, update
 from .store.sent import delivery
-
-# A packet that began to leave is finished without its source for so long after it was asked.
-_CONSENTS_STAND = timedelta(days=1)
 
 
 def go_on(
@@ -50,7 +48,7 @@ def go_on(
     if case.state.sending and not update.told(case):
         if goal is not State.VERIFIED:
             return
-        _consents_must_stand(job, session)
+        consents_again.must_stand(job, session)
         _push(job, session)
         if session.request != job.request:  # it was edited meanwhile
             session = replace(session, request=accept(job, case))
@@ -67,7 +65,7 @@ def go_on(
     if goal is State.PULLED:
         return
     if case.state.status is State.HELD:
-        _read_consents_again(job, case)  # what held it may be another by now
+        consents_again.read_again(job, case)  # what held it may be another by now
     author(job, session)
     if update.told(case):
         _stand(job, session)  # nothing new
@@ -154,7 +152,7 @@ def _judge_consents_again(job: Job, session: push.Session) -> None:
 
     A packet that is another by them is authored anew, and approved anew where a person approves.
     """
-    _read_consents_again(job, session.case)
+    consents_again.read_again(job, session.case)
     if session.case.state.mapped_with is None:
         author(job, session)
 
@@ -165,44 +163,6 @@ def _settle_number(job: Job, session: push.Session) -> None:
     while update.opened(case) and not case.state.sending and push.number_taken(session):
         transitions.renumber_update(case)
         author(job, session)
-
-
-def _read_consents_again(job: Job, case: CaseFile) -> None:
-    now, found = instant(job.clock()), since.read_consents(job, case)
-    with case.commit():
-        changed = found is not None and keep_consents(case, found)
-        case.state.consents_at = now
-        if changed or case.state.consents_say != since.say(job, case, now):
-            transitions.remap(case)
-
-
-def _consents_must_stand(job: Job, session: push.Session) -> None:
-    """Raise `Held` if the consents say something else than when the packet began to leave."""
-    case, now = session.case, instant(job.clock())
-    try:
-        found = since.read_consents(job, case)
-    except SourceFailed:
-        read_at = datetime.fromisoformat(required(case.state.consents_at or case.state.as_of))
-        if job.clock() - read_at > _CONSENTS_STAND:
-            raise Waiting(
-                "the consents can't be read again before the rest is sent: the source is not there",
-                now,
-                "Run the same command again when it is back.",
-            ) from None
-        found = None
-    with case.commit():
-        if found is not None:
-            keep_consents(case, found)
-    # By the request of the packet that is on its way: an edit of it waits.
-    says = since.say(replace(job, request=session.request), case, now)
-    if case.state.consents_say not in (None, says):
-        raise Held(
-            "consent-changed",
-            "a consent changed while the packet was on its way: nothing more is sent, and nothing"
-            " is announced",
-            "Read the consents at the source. `connector recall CASE` takes back what stands there;"
-            " if the packet may go on after all, have the consent corrected there.",
-        )
 
 
 def _map(job: Job, case: CaseFile) -> None:

@@ -5,36 +5,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import push, reconciled, revision, single, steps, withdraw
-from .case import AT_REST, State
+from .at_work import at_work
+from .attempt import attempt
+from .case import State
+from .case_request import begin_anew, edited
 from .errors import (
-    ConnectorError,
-    DestinationRefused,
     Exit,
-    Held,
-    ReadBackDiffers,
-    SourceFailed,
     UsageError,
-    Waiting,
 )
 from .instant import instant
-from .job import Job, at_work, begin_anew, edited
+from .job import Job
 from .pull import forget_export
 from .push import Found
 from .store.case import transitions
 from .store.case.casefile import CaseFile
 from .store.case.state import required
-from .store.case.values import Obstacle
 from .store.mapped import route, update
 from .store.pulled import earlier
 from .store.status.standing import Standing, standing
-
-_STATE_OF: tuple[tuple[type[ConnectorError], State], ...] = (
-    (Waiting, State.WAITING),
-    (Held, State.HELD),
-    (SourceFailed, State.SOURCE_FAILED),
-    (DestinationRefused, State.REFUSED),
-    (ReadBackDiffers, State.DIFFERS),
-)
 
 
 def advance(
@@ -49,7 +37,7 @@ def advance(
     exception; errors in the command and faults of this machine are raised.
     """
     with at_work(job) as session:
-        return _attempt(
+        return attempt(
             job, session, goal, lambda: steps.go_on(job, session, goal, news=news, look=look)
         )
 
@@ -65,7 +53,7 @@ def pull_again(job: Job) -> Standing:
                 earlier.begin_again(session.case, required(session.case.state.as_of))
                 forget_export(session.case)
                 transitions.pull_anew(session.case)
-        return _attempt(job, session, State.PULLED, lambda: steps.go_on(job, session, State.PULLED))
+        return attempt(job, session, State.PULLED, lambda: steps.go_on(job, session, State.PULLED))
 
 
 def verify(job: Job, say: Callable[[str], None] = lambda _: None) -> Standing:
@@ -81,7 +69,7 @@ def verify(job: Job, say: Callable[[str], None] = lambda _: None) -> Standing:
                 "the destination gives nothing to read back: there is nothing to compare with",
                 "The receipt says what it accepted. Call them, if it has to be known more exactly.",
             )
-        stands = _attempt(job, session, State.VERIFIED, lambda: steps.check(job, session))
+        stands = attempt(job, session, State.VERIFIED, lambda: steps.check(job, session))
         if session.case.state.copies_unseen:
             say("whether copies of our records stand there is not known: searches by tag refused")
         return stands
@@ -126,7 +114,7 @@ def amend(job: Job, change: Callable[[CaseFile], None]) -> Standing:
             return standing(case, job.clock())
         if case.state.status is State.OPENED:
             transitions.enter(case, State.PULLED)  # a run ended just before this
-        return _attempt(job, session, State.READY, lambda: steps.author(job, session))
+        return attempt(job, session, State.READY, lambda: steps.author(job, session))
 
 
 def take_back(job: Job, decision: withdraw.Decision, receipt: Path | None = None) -> Standing:
@@ -140,7 +128,7 @@ def take_back(job: Job, decision: withdraw.Decision, receipt: Path | None = None
         if receipt is not None:
             withdraw.from_receipt(job, session.case, receipt)
         withdraw.decide(job, session.case, decision)
-        return _attempt(job, session, State.VERIFIED, lambda: withdraw.go_on(job, session))
+        return attempt(job, session, State.VERIFIED, lambda: withdraw.go_on(job, session))
 
 
 def reconcile(job: Job, receipts: Sequence[Path], *, said: bool) -> tuple[Standing, list[Found]]:
@@ -158,7 +146,7 @@ def reconcile(job: Job, receipts: Sequence[Path], *, said: bool) -> tuple[Standi
                 "Nothing has to be rebuilt: run `connector transfer` again.",
             )
         if case.state.packet_hash is None:
-            stands = _attempt(
+            stands = attempt(
                 job, session, State.READY, lambda: steps.go_on(job, session, State.READY)
             )
             if case.state.packet_hash is None:
@@ -172,7 +160,7 @@ def reconcile(job: Job, receipts: Sequence[Path], *, said: bool) -> tuple[Standi
                 begun = State.SENDING if case.state.sending else State.READY
                 transitions.enter(case, State.DELIVERED if update.told(case) else begun)
 
-        return _attempt(job, session, State.VERIFIED, look), found
+        return attempt(job, session, State.VERIFIED, look), found
 
 
 def recall_outlook(job: Job, receipt: Path | None = None) -> list[dict[str, str]]:
@@ -207,7 +195,7 @@ def rule(job: Job, ruling: single.Ruling) -> Standing:
                 session.handle, session.fence, stands.state, int(stands.exit_code)
             )
             return stands
-        return _attempt(
+        return attempt(
             job, session, State.VERIFIED, lambda: steps.go_on(job, session, State.VERIFIED)
         )
 
@@ -232,32 +220,3 @@ def _must_be_known(job: Job) -> None:
 def _not_taken_back(case: CaseFile) -> None:
     if case.state.withdrawal:
         raise UsageError("the case was cancelled or recalled", "Ask anew under a new request_id.")
-
-
-def _attempt(job: Job, session: push.Session, goal: State, step: Callable[[], None]) -> Standing:
-    case = session.case
-    try:
-        transitions.resume(case)
-        step()
-    except (Waiting, Held, SourceFailed, DestinationRefused, ReadBackDiffers) as error:
-        state = next(state for kind, state in _STATE_OF if isinstance(error, kind))
-        causes = error.held_by if isinstance(error, Held) else ()
-        until = error.until if isinstance(error, Waiting) else None
-        held_by = [cause._asdict() for cause in causes]
-        transitions.stop(case, state, _obstacle(error), held_by, until)
-    if case.state.status in AT_REST:
-        push.settle_writes(session)
-    stands = standing(case, job.clock(), goal)
-    final = standing(case, job.clock())
-    session.ledger.set_state(session.handle, session.fence, final.state, int(final.exit_code))
-    return stands
-
-
-def _obstacle(error: ConnectorError) -> Obstacle:
-    code = error.code if isinstance(error, Held) else Exit(error.exit).name.lower()
-    return {
-        "exit_code": int(error.exit),
-        "code": code,
-        "why": str(error),
-        "what_to_do": error.what_to_do,
-    }

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .. import packet, push
+from ..at_work import at_work
 from ..case import State
 from ..errors import UsageError
-from ..job import Job, at_work
+from ..job import Job
 from ..store.case.casefile import CaseFile
 from ..store.mapped import route
 from ..store.mapped.update import has_left

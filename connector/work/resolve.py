@@ -4,12 +4,13 @@ from collections import Counter
 from typing import Any, get_args
 
 from .. import push
+from ..at_work import at_work
 from ..case import State
 from ..channel import channel_of
 from ..errors import UsageError
 from ..fhir.lossless import decode
 from ..instant import instant
-from ..job import Job, at_work
+from ..job import Job
 from ..store.case import transitions
 from ..store.case.casefile import CaseFile
 from ..store.mapped.update import told

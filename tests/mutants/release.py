@@ -135,14 +135,14 @@ RELEASE = (
     ),
     Mutant(
         "release: a case goes on in another environment",
-        "connector/job.py",
+        "connector/case_request.py",
         'if frozen[end]["environment"] != now[end]["environment"]:',
         "if False:",
         "tests/cli/test_route.py::test_another_environment_under_the_same_ids_is_refused",
     ),
     Mutant(
         "release: what left goes on to another address",
-        "connector/job.py",
+        "connector/case_request.py",
         'if frozen[end] != now[end] and frozen[end]["base"] not in known:',
         "if False:",
         "tests/cli/test_route.py"

@@ -108,7 +108,7 @@ def test_the_destination_is_opened_once_and_when_it_is_first_asked(
             opened.append(given[1])
             super().__init__(*given, **named)
 
-    monkeypatch.setattr("connector.job.Endpoint", Counted)
+    monkeypatch.setattr("connector.at_work.Endpoint", Counted)
     with support.world(tmp_path) as made:
         made.configure()
         made.request()

@@ -8,7 +8,7 @@ from ...store.mapped.packet import ANNOUNCED, LETTER
 from ...store.mapped.update import opened
 from ...store.sent.delivery import STOOD, Delivery
 from ..session import TASK, Session
-from ..wire.find import resource
+from ..wire.read import resource
 from .expected import ANNOUNCED_ASIDE, Expected, Reading, judge
 from .ownership import There, as_left
 

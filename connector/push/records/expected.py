@@ -9,7 +9,8 @@ from ...fhir.record import with_identity
 from ...store.mapped import packet
 from ...store.mapped.packet import announced, drafts
 from ..session import LETTER, REQUEST, TASK, Session, key_of
-from ..wire.find import Place, resource, version_of
+from ..wire.find import Place
+from ..wire.read import resource, version_of
 from .reference_map import ReferenceMap
 
 _STATUS = {
