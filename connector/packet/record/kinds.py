@@ -94,9 +94,13 @@ class _OfType:
 
 
 def folded(text: str) -> str:
-    """A text as words are compared: in small letters, without accents, one blank between words."""
+    """A text as words are compared: in small letters, without accents, one blank between words.
+
+    Hyphens and other marks are blanks: OP-Bericht is "op bericht", H&P is "h p".
+    """
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
+    letters = "".join(c for c in plain if not unicodedata.combining(c))
+    return " ".join(re.findall(r"[^\W_]+", letters))
 
 
 def pattern(word: str) -> tuple[str, re.Pattern[str]]:
