@@ -24,8 +24,9 @@ class KindFinder:
         for kind in kinds.values():
             for name in kind.types:
                 by_type[name].append(kind)
-        above = broader_of(kinds)
-        self._of_type = {name: _OfType(found, above) for name, found in by_type.items()}
+        self._above = broader_of(kinds)
+        self._by_type = by_type
+        self._of_type: dict[str, _OfType] = {}
 
     def of(
         self,
@@ -39,8 +40,11 @@ class KindFinder:
         `codes`, `categories`: tokens (`system|code` and `code`). `called`: the texts that say what
         the record is.
         """
-        found = self._of_type.get(resource_type)
-        return found.kinds(codes, categories, called) if found else NO_KINDS
+        if resource_type not in self._by_type:
+            return NO_KINDS
+        if resource_type not in self._of_type:
+            self._of_type[resource_type] = _OfType(self._by_type[resource_type], self._above)
+        return self._of_type[resource_type].kinds(codes, categories, called)
 
 
 class _OfType:
