@@ -24,8 +24,9 @@ class KindFinder:
         for kind in kinds.values():
             for name in kind.types:
                 by_type[name].append(kind)
-        above = broader_of(kinds)
-        self._of_type = {name: _OfType(found, above) for name, found in by_type.items()}
+        self._above = broader_of(kinds)
+        self._by_type = by_type
+        self._of_type: dict[str, _OfType] = {}
 
     def of(
         self,
@@ -39,8 +40,11 @@ class KindFinder:
         `codes`, `categories`: tokens (`system|code` and `code`). `called`: the texts that say what
         the record is.
         """
-        found = self._of_type.get(resource_type)
-        return found.kinds(codes, categories, called) if found else NO_KINDS
+        if resource_type not in self._by_type:
+            return NO_KINDS
+        if resource_type not in self._of_type:
+            self._of_type[resource_type] = _OfType(self._by_type[resource_type], self._above)
+        return self._of_type[resource_type].kinds(codes, categories, called)
 
 
 class _OfType:
@@ -94,9 +98,13 @@ class _OfType:
 
 
 def folded(text: str) -> str:
-    """A text as words are compared: in small letters, without accents, one blank between words."""
+    """A text as words are compared: in small letters, without accents, one blank between words.
+
+    Hyphens and other marks are blanks: OP-Bericht is "op bericht", H&P is "h p".
+    """
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
+    letters = "".join(c for c in plain if not unicodedata.combining(c))
+    return " ".join(re.findall(r"[^\W_]+", letters))
 
 
 @cache
