@@ -99,6 +99,7 @@ def folded(text: str) -> str:
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
 
 
+@lru_cache(maxsize=50_000)  # the same words are read for every type and every chart
 def pattern(word: str) -> tuple[str, re.Pattern[str]]:
     """What has to stand in a folded text for it to have a word at all, and the word as a whole."""
     inner = folded(word.strip("*"))
