@@ -17,8 +17,6 @@ from ..store.ledger.ledger import Ledger
 from ..store.mapped import packet, update
 from . import binaries
 
-# How writes travel: all or none, each for itself in one Bundle, or one request each.
-
 # The authored resources that carry the request itself: without one of them nothing is announced.
 REQUEST = "ServiceRequest"
 TASK = "Task"

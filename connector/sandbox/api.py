@@ -1,7 +1,5 @@
 """The FHIR REST interface: from a request to its answer. No sockets, no faults."""
 
-import base64
-import binascii
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import partial
@@ -11,16 +9,15 @@ from urllib.parse import parse_qsl
 from ..fhir.lossless import UndecodableError, decode, encode
 from . import bundles
 from .behaviour import Behaviour, Extension
+from .bodies import asks_for_fhir, form_of, raw, resource_of
 from .capability import capability_statement
 from .everything import everything
 from .exchange import Request, Response
-from .outcome import Refusal, Resource, outcome
+from .outcome import Refusal, outcome
 from .pages import Pages, Result
 from .search import Query, included, search, updated
 from .store import Store, Version
 from .transaction import Change, apply, declared, types
-
-_JSON_TYPES = {"application/fhir+json", "application/json", "application/json+fhir"}
 
 
 class Api:
@@ -78,7 +75,7 @@ class Api:
             case "GET", name:
                 return self._search(request, name, request.query)
             case "POST", name, "_search":
-                return self._search(request, name, _form(request))
+                return self._search(request, name, form_of(request))
             case "GET", "Patient", id_, "$everything" if self._behaviour.everything:
                 return self._everything(request, id_)
             case "GET", name, id_ if not id_.startswith(("$", "_")):
@@ -107,8 +104,8 @@ class Api:
             raise Refusal(404, "not-found", f"Resource {reference} is not known")
         if found.deleted:
             raise Refusal(410, "deleted", f"Resource was deleted at {found.last_updated}")
-        if found.type == "Binary" and not _asks_for_fhir(request):
-            return _raw(found)
+        if found.type == "Binary" and not asks_for_fhir(request):
+            return raw(found)
         return Response(200, found.body, self._headers(found))
 
     def _history(self, reference: str) -> Response:
@@ -226,38 +223,3 @@ def refused(refusal: Refusal) -> Response:
 
 def _unauthorized() -> Response:
     return refused(Refusal(401, "login", "A valid access token is needed"))
-
-
-def resource_of(request: Request) -> Resource:
-    """The FHIR resource in a body. Raises `Refusal`, or `UndecodableError`."""
-    if request.media_type("content-type") not in _JSON_TYPES:
-        raise Refusal(415, "not-supported", "The body must be application/fhir+json")
-    value = decode(request.body)
-    if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
-        raise Refusal(400, "structure", "The body is not a FHIR resource")
-    return value
-
-
-def _form(request: Request) -> Query:
-    if request.media_type("content-type") != "application/x-www-form-urlencoded":
-        raise Refusal(415, "not-supported", "A search by POST must be a form")
-    return [
-        *request.query,
-        *parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True),
-    ]
-
-
-def _asks_for_fhir(request: Request) -> bool:
-    accepted = request.headers.get("accept", "")
-    return "json" in accepted or "json" in dict(request.query).get("_format", "")
-
-
-def _raw(version: Version) -> Response:
-    """A Binary as what it holds."""
-    binary = decode(version.body)
-    try:
-        content = base64.b64decode(binary.get("data", ""), validate=True)
-    except binascii.Error:
-        raise Refusal(500, "exception", "The Binary does not hold base64") from None
-    headers = {"Content-Type": binary["contentType"], "ETag": f'W/"{version.number}"'}
-    return Response(200, content, headers)

@@ -79,7 +79,7 @@ PERSON = (
     ),
     Mutant(
         "person: an attachment's content that names another patient is kept",
-        "connector/pull/attachments/fetch.py",
+        "connector/pull/attachments/settle.py",
         "if names_another(file.read(), pull.sieve.person):",
         "if False:",
         "tests/pull/attachments/test_addresses.py::test_fhir_of_another_inside_a_document_is_not_taken",

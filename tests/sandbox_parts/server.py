@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from connector import sandbox
 from connector.fhir.lossless import encode
 from connector.sandbox import Extension
-from connector.sandbox.api import resource_of
+from connector.sandbox.bodies import resource_of
 from connector.sandbox.exchange import Request, Response
 from connector.sandbox.outcome import Resource
 from connector.sandbox.store import Store

@@ -15,7 +15,7 @@ from ...fhir.lossless import decode, encode
 from ...fhir.references import spans, splice
 from ...store.case.casefile import CaseFile
 from ...store.case.state import required
-from ...store.mapped import packet
+from ...store.mapped import draft, packet
 
 Kind = Literal["transaction", "document", "message"]
 # What a kind has to begin with, by the names of our templates (R4 bdl-11, bdl-12).
@@ -120,8 +120,8 @@ def _bodies(
     for resource_type, resource_id, *_ in [*first, *(row for row in rows if row not in first)]:
         entry = packet.entry(case, resource_type, resource_id)
         assert entry is not None
-        signal = entry.origin == "authored" and entry.source in packet.ANNOUNCED
-        yield resource_type, resource_id, packet.announced(entry) if signal else entry.body
+        signal = entry.origin == "authored" and entry.source in draft.ANNOUNCED
+        yield resource_type, resource_id, draft.announced(entry) if signal else entry.body
 
 
 def _linked(body: bytes, urls: dict[str, str], owner: str | None) -> bytes:

@@ -28,6 +28,7 @@ from ..chart.match import Shelf, any_means, is_safety
 from ..checklist.assess import presence
 from ..record.dates import interval
 from ..record.endpoint_secrets import Secrets
+from ..record.kinds import KindFinder
 from ..record.links import Links
 from ..record.security_labels import Labels
 from ..release.consent import read_consent
@@ -68,6 +69,7 @@ class Bench:
 
     mappings: Mappings
     case: CaseFile
+    finder: KindFinder
 
     @classmethod
     @contextmanager
@@ -78,7 +80,7 @@ class Bench:
             CaseFile.open(Path(folder)) as case,
             case.rebuildable(),
         ):
-            yield cls(mappings, case)
+            yield cls(mappings, case, KindFinder(mappings.kinds))
 
     def rows(self, *records: dict[str, Any]) -> list[Row]:
         """The records as the rules see them. `UsageError` for what is no FHIR resource."""
@@ -94,7 +96,9 @@ class Bench:
                 chart.put_record(self.case, kept, "example")
                 keys.append(f"{name}/{new_id}")
         links = Links(self.case, "https://example.org/fhir")
-        found = {row.key: row for row in read_rows(self.case, links, self.mappings)}
+        found = {
+            row.key: row for row in read_rows(self.case, links, self.mappings, (), self.finder)
+        }
         return [row for key in keys if isinstance(row := found[key], Row)]
 
 

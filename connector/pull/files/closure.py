@@ -9,8 +9,8 @@ from ...fhir.subject import Person
 from ...gap import GapKind
 from ...store.pulled import attachments, chart, targets
 from ...store.pulled.chart import Record
-from ..attachments import fetch
 from ..attachments.binary import unwrapped
+from ..attachments.settle import note_labels, settle
 from ..bases import base_of
 from ..context import Gathering
 from ..input.register import Key, Register
@@ -76,7 +76,7 @@ def _bring(gathering: Gathering, register: Register, key: Key) -> bool:
 def attach(gathering: Gathering, register: Register) -> None:
     """Attachments that the files hold as Binary resources."""
     for row in attachments.unsettled(gathering.case):
-        fetch.settle(gathering, partial(_binary, gathering, register), *row)
+        settle(gathering, partial(_binary, gathering, register), *row)
 
 
 def _binary(
@@ -87,5 +87,5 @@ def _binary(
     if body is None:
         return ELSEWHERE if "://" in url else _ABSENT
     file.write(body)
-    note = partial(fetch.note_labels, gathering, url)
+    note = partial(note_labels, gathering, url)
     return unwrapped("application/fhir+json", file, note=note)

@@ -2,15 +2,13 @@
 
 import time
 from dataclasses import replace
-from urllib.parse import urlsplit, urlunsplit
 
-from ...endpoint.origin import joined
 from ...errors import Answered, EndpointError
 from ...fhir import bundle
 from ...gap import GapKind, Wanted
 from ...store.case.casefile import CaseFile
-from ...store.pulled import chart, counts
-from ...store.pulled.chart import Query
+from ...store.pulled import counts, query_plan
+from ...store.pulled.query_plan import Query
 from ..compartment import BESIDE, COMPARTMENT
 from ..context import Pull
 from ..gaps import kind_of
@@ -19,6 +17,7 @@ from ..plan import EVERYTHING, by_category, by_presence, searches, wider
 from ..records import Problem
 from . import no_bundle
 from .bound import by_another
+from .next_page import next_page
 from .page import Sifted, sift
 from .totals import ask_again
 
@@ -31,7 +30,7 @@ def ask_open(pull: Pull) -> None:
 
     Raises `Waiting` or `SourceFailed`; committed pages are kept, another run goes on from there.
     """
-    while opened := chart.queries(pull.case, "open"):  # a query may be split into others
+    while opened := query_plan.queries(pull.case, "open"):  # a query may be split into others
         pull.workers.each(lambda query: _ask(pull, query), opened)
         ask_again(pull)
     no_bundle.settle(pull)
@@ -44,10 +43,10 @@ def _ask(pull: Pull, query: Query) -> None:
         if forgotten is None:
             return
         if attempt < _RESTARTS_MAX:
-            chart.restart_query(pull.case, query.key)
+            query_plan.restart_query(pull.case, query.key)
             query = replace(query, next_url=None, pages=0)
     with pull.case.commit():
-        chart.fail_query(pull.case, query.key)
+        query_plan.fail_query(pull.case, query.key)
         why = f"the server forgets its pages before they are read ({forgotten})"
         _gap_of_broken_off(pull, query, Problem(GapKind.FAILED, why))
 
@@ -76,7 +75,7 @@ def _ask_pages(pull: Pull, query: Query) -> str | None:
                 and "/" not in url.partition("?")[0]
             ):
                 pull.unfound.add(status, query)
-                chart.fail_query(pull.case, query.key)
+                query_plan.fail_query(pull.case, query.key)
                 return None
             if status in DEMANDS and url == query.url:
                 other = _in_smaller_pages(pull, query) or _asked_otherwise(pull, query)
@@ -87,7 +86,7 @@ def _ask_pages(pull: Pull, query: Query) -> str | None:
                     continue
             pull.still_there(error)
             with pull.case.commit():
-                chart.fail_query(pull.case, query.key)
+                query_plan.fail_query(pull.case, query.key)
                 why = _explained(pull, error, query)
                 _gap_of_broken_off(pull, query, Problem(kind_of(error), why))
             break
@@ -124,7 +123,7 @@ def _in_smaller_pages(pull: Pull, query: Query) -> Query | None:
 
 def _otherwise(pull: Pull, query: Query, other: Query) -> Query:
     if other != query:
-        chart.ask_otherwise(pull.case, other)
+        query_plan.ask_otherwise(pull.case, other)
     return other
 
 
@@ -133,7 +132,7 @@ def _asked_otherwise(pull: Pull, query: Query) -> Query | None:
     way; None if it was split into others."""
     name = query.url.partition("?")[0]
     if other := wider(query, pull.capability, pull.known):
-        chart.ask_otherwise(pull.case, other)
+        query_plan.ask_otherwise(pull.case, other)
         return other
     categories = pull.known.of(name).category
     declared = pull.capability.search.get(name) or {"category"}
@@ -145,7 +144,7 @@ def _asked_otherwise(pull: Pull, query: Query) -> Query | None:
         parts = by_presence(query, pull.capability, pull.known)
     if not parts:
         return query
-    chart.split_query(pull.case, query.key, parts)
+    query_plan.split_query(pull.case, query.key, parts)
     return None
 
 
@@ -170,14 +169,14 @@ def _asked_by_another(pull: Pull, query: Query, doubt: Problem) -> Query | None:
     candidates = {**COMPARTMENT, **BESIDE}.get(name, ())
     url = by_another(query.url, candidates, pull.capability.search.get(name) or candidates)
     with pull.case.commit():
-        chart.forget_query(pull.case, query.key)
+        query_plan.forget_query(pull.case, query.key)
         if url is None:
-            chart.fail_query(pull.case, query.key)
+            query_plan.fail_query(pull.case, query.key)
             _gap_of_broken_off(pull, query, doubt)
             return None
         why = f"{query.why}; then by another parameter: {doubt.why}"
         query = Query(query.key, url, why)
-        chart.ask_otherwise(pull.case, query)
+        query_plan.ask_otherwise(pull.case, query)
     return query
 
 
@@ -190,8 +189,8 @@ def _commit(
     """
     records, problems = found.records, found.problems
     with pull.case.commit():
-        following, broken = _following(pull, query, url, page.next_url, number)
-        chart.commit_page(pull.case, query.key, url, records, found.matches, following)
+        following, broken = next_page(pull, query, url, page.next_url, number)
+        query_plan.commit_page(pull.case, query.key, url, records, found.matches, following)
         counts.note(pull.case, query.key, page.total, len(page.entries))
         pull.tally.resources([record.type for record in records])
         if query.key == EVERYTHING:
@@ -203,38 +202,8 @@ def _commit(
             _gap_of_broken_off(pull, query, broken)
         clean = clean and not problems and not broken
         if following is None and not clean:
-            chart.fail_query(pull.case, query.key)
+            query_plan.fail_query(pull.case, query.key)
     return following, clean
-
-
-def _following(
-    pull: Pull, query: Query, url: str, next_url: str | None, number: int
-) -> tuple[str | None, Problem | None]:
-    """The next page to ask for, or why a page that is announced is not asked for."""
-    if next_url is None:
-        return None, None
-    try:
-        next_url = _address(pull, url, next_url)
-    except EndpointError as error:
-        return None, Problem(kind_of(error), str(error))
-    if next_url == url or chart.page_seen(pull.case, query.key, next_url):
-        return None, Problem(GapKind.FAILED, "the server's pages go in a circle")
-    if number >= pull.settings.pages_max:
-        return None, Problem(GapKind.FAILED, f"more than {number} pages (pages_max)")
-    return next_url, None
-
-
-def _address(pull: Pull, url: str, next_url: str) -> str:
-    """Where the next page is: the link as it stands, or as seen from the page it stands on.
-
-    With `rewrite_next`, a link to another origin is asked at the source's own: for a server that
-    does not know its public name. Raises `Forbidden` for what is no address.
-    """
-    following = joined(pull.source.resolve(url), next_url)
-    if pull.settings.rewrite_next and not pull.source.may_ask(following):
-        own, there = urlsplit(pull.source.base_url), urlsplit(following)
-        following = urlunsplit(there._replace(scheme=own.scheme, netloc=own.netloc))
-    return following
 
 
 def seen_types(case: CaseFile) -> set[str]:

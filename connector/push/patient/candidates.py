@@ -8,7 +8,8 @@ from ...fhir.lossless import decode
 from ...store.mapped import packet
 from ...store.sent import delivery
 from ..session import Session, key_of, parts
-from ..wire.find import read, tags_of
+from ..wire.find import tags_of
+from ..wire.read import read
 from .demographics import different_person, out_of_use, same_demographics
 from .identifiers import contradictions
 

@@ -11,7 +11,7 @@ from ...fhir.lossless import UndecodableError, encode
 from ...fhir.record import peek
 from ...fhir.shapes import dicts
 from ..session import Session
-from ..wire.find import matches
+from ..wire.read import matches
 from .birth_date import birth_date
 from .human_name import names
 from .identifiers import codes_of

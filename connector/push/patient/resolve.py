@@ -16,7 +16,8 @@ from ...fhir.lossless import decode
 from ...store.mapped import packet
 from ...store.sent import delivery
 from ..session import Session, at_destination, key_of, parts, way_of
-from ..wire.find import read, tags_of
+from ..wire.find import tags_of
+from ..wire.read import read
 from . import choice
 from .candidates import CHOOSE, Candidate, Judged, judge, may_create, settled
 from .match_operation import WEIGHT_MIN, weight

@@ -14,7 +14,8 @@ from ...fhir.lossless import UndecodableError, decode
 from ...store.mapped import packet
 from ..evidence.disclosure import look_up
 from ..session import Session, key_of
-from ..wire.find import by_tag, search
+from ..wire.find import by_tag
+from ..wire.read import search
 from . import match_operation
 from .candidates import Candidate, may_create
 from .demographics import near

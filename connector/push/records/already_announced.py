@@ -4,11 +4,12 @@ A store was restored from a backup, or a case folder is gone: what was told stay
 put back to a draft.
 """
 
-from ...store.mapped.packet import ANNOUNCED, LETTER
+from ...store.mapped.draft import ANNOUNCED
+from ...store.mapped.packet import LETTER
 from ...store.mapped.update import opened
 from ...store.sent.delivery import STOOD, Delivery
 from ..session import TASK, Session
-from ..wire.find import resource
+from ..wire.read import resource
 from .expected import ANNOUNCED_ASIDE, Expected, Reading, judge
 from .ownership import There, as_left
 

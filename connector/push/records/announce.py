@@ -19,7 +19,7 @@ from ...store.sent import delivery
 from ..patient.resolve import check_again
 from ..session import Session, at_destination, parts
 from ..wire.change import Change, Stands, Theirs, bring, held
-from ..wire.find import read, resource
+from ..wire.read import read, resource
 from ..wire.response import Heard
 from ..wire.write import intend, send, settle
 from .already_announced import TAKEN_UP

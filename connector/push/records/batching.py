@@ -41,6 +41,11 @@ class Survey:
         return {target for key in keys for target in self.edges[key]}
 
 
+def flat(units: list[Unit]) -> list[str]:
+    """The entries of `units`, in their order."""
+    return [key for unit in units for key in unit]
+
+
 def survey(case: CaseFile, bytes_max: float) -> Survey:
     """Read every entry once; only names and sizes stay in memory.
 

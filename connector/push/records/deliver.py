@@ -8,7 +8,7 @@ from ...gap import Gap, GapKind, Wanted
 from ...progress import Progress, silent
 from ...store.case import gaps
 from ...store.case.casefile import CaseFile
-from ...store.mapped import packet
+from ...store.mapped import draft, packet
 from ...store.sent import delivery
 from ..binaries import BINARY
 from ..patient.resolve import check_again
@@ -27,8 +27,8 @@ def deliver(session: Session, progress: Progress = silent) -> None:
     """
     if not session.case.state.patient_resolved:
         raise ConnectorError("internal: nothing is sent before the patient is resolved")
-    for entry in packet.drafts(session.case):
-        packet.announced(entry)  # raises where one is not a draft
+    for entry in draft.drafts(session.case):
+        draft.announced(entry)  # raises where one is not a draft
     undeleted.hold(session)
     with at_destination():
         bytes_max = session.settings.bundle.max_megabytes * 1_000_000

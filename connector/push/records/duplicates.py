@@ -16,7 +16,8 @@ from ...store.sent import delivery
 from ..evidence.disclosure import conclude
 from ..session import Session, at_destination, parts
 from ..wire.change import Change, Theirs
-from ..wire.find import Place, doubled, made_once, read, resource, tagged, version_of
+from ..wire.find import Place, doubled, made_once, tagged
+from ..wire.read import read, resource, version_of
 from ..wire.response import Kind
 from ..wire.write import retract, settle
 from .referrers import referrers

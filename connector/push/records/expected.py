@@ -7,9 +7,10 @@ from ...fhir.equality import Verdict, comparable, relation
 from ...fhir.lossless import UndecodableError, canonical, decode, encode, sha256
 from ...fhir.record import with_identity
 from ...store.mapped import packet
-from ...store.mapped.packet import announced, drafts
+from ...store.mapped.draft import announced, drafts
 from ..session import LETTER, REQUEST, TASK, Session, key_of
-from ..wire.find import Place, resource, version_of
+from ..wire.find import Place
+from ..wire.read import resource, version_of
 from .reference_map import ReferenceMap
 
 _STATUS = {

@@ -12,7 +12,8 @@ from ...store.ledger.last_written import Written
 from ...store.sent import delivery
 from ...store.sent.delivery import STOOD
 from ..session import Session, parts
-from ..wire.find import Place, made_once, read, resource, version_of
+from ..wire.find import Place, made_once
+from ..wire.read import read, resource, version_of
 from .batching import Survey
 from .expected import canonical_sha256
 

@@ -1,12 +1,9 @@
 """Read back: each resource by its id there, compared with what was to arrive."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from ...errors import DestinationRefused, Held, ReadBackDiffers
 from ...fhir.equality import OTHER_BASE
 from ...fhir.lossless import UndecodableError
 from ...progress import Progress, silent
@@ -17,12 +14,12 @@ from ...store.sent.delivery import ARRIVED, STOOD, Delivery
 from ..patient.resolve import check_again
 from ..session import Session, at_destination
 from ..wire.change import Change
-from ..wire.find import read, resource, version_of
-from ..wire.read_many import AT_ONCE, shown
+from ..wire.read import AT_ONCE, read, resource, shown, version_of
 from ..wire.search_lag import Patience
 from ..wire.write import settle
 from . import duplicates
 from .already_announced import already
+from .differences import Finding, must_be_new, must_not_be_theirs, must_not_differ
 from .expected import WORKFLOW, Expected, Reading, canonical_sha256, judge
 from .last_written import weigh
 from .ownership import Whose
@@ -40,7 +37,7 @@ def read_back(session: Session, progress: Progress = silent) -> None:
     reader = _Reader(session, Expected(session, None), progress)
     with at_destination():
         found = list(reader.read(delivery.deliveries(session.case, "sent", "accepted", "differs")))
-        _hold(found)
+        must_not_be_theirs(found)
         older = [one.revision for one in found if one.revision is not None]
         if older:
             refused = revise(session, older)
@@ -51,12 +48,12 @@ def read_back(session: Session, progress: Progress = silent) -> None:
                 session, Expected(session, None), progress, refused=refused, before=before
             )
             found += reader.read(rows)
-            _must_be_new(reader.stale)
-            _hold(found)
+            must_be_new(reader.stale)
+            must_not_be_theirs(found)
         settle(session)
         if session.case.state.unclear_write:
             duplicates.hold(session)
-    _complain(found)
+    must_not_differ(found)
 
 
 def verify(session: Session, progress: Progress = silent) -> None:
@@ -75,16 +72,7 @@ def verify(session: Session, progress: Progress = silent) -> None:
         reader = _Reader(session, expected, progress, aside)
         found = list(reader.read([row for row in rows if row.write_no > 0]))
         duplicates.hold(session)
-    _complain(found)
-
-
-class _Finding(NamedTuple):
-    """A resource that differs. `revision` is how to bring it up to date, where that is ours."""
-
-    row: Delivery
-    whose: Whose
-    revision: Change | None
-    why: str = ""
+    must_not_differ(found)
 
 
 @dataclass
@@ -109,7 +97,7 @@ class _Reader:
         self._gone = left_behind(self.session.case)
         self._patience = Patience(self.session.settings.search_lag_s)
 
-    def read(self, rows: Sequence[Delivery]) -> Iterator[_Finding]:
+    def read(self, rows: Sequence[Delivery]) -> Iterator[Finding]:
         """Read `rows`: those that differ."""
         session = self.session
         unfinished = delivery.unfinished(session.case)
@@ -130,7 +118,7 @@ class _Reader:
                 self.progress("read back", start + len(some), len(rows))
                 for row, reading, verdict, revision in judged:
                     if verdict not in (None, Whose.NEWER):
-                        yield _Finding(row, verdict, revision, reading.note)
+                        yield Finding(row, verdict, revision, reading.note)
 
     def _read(self, row: Delivery) -> bytes | None:
         body = read(self.session, f"{row.type}/{row.target_id}")
@@ -247,44 +235,3 @@ def _as_read(row: Delivery, reading: Reading) -> Written:
     return Written(
         f"{row.type}/{row.id}", place, reading.version, reading.sent_sha256, reading.read_sha256
     )
-
-
-def _hold(found: Iterable[_Finding]) -> None:
-    theirs = [one.row for one in found if one.whose is Whose.THEIRS]
-    if theirs:
-        raise Held(
-            "theirs",
-            "what stands at the destination is neither what was sent nor what we left there"
-            f" earlier: {_counted(theirs)}",
-            "Ask the people who run the destination what was changed and why; nothing was written"
-            " over it. If your own store was restored or lost: `connector reconcile CASE`.",
-        )
-
-
-def _must_be_new(stale: Collection[Delivery]) -> None:
-    if stale:
-        raise DestinationRefused(
-            f"read back: still shown as before they were brought up to date: {_counted(stale)}",
-            "The same command goes on from here; raise `search_lag_s` if it happens again.",
-        )
-
-
-def _complain(found: Iterable[_Finding]) -> None:
-    differing = [one for one in found if one.revision is None]
-    if differing:
-        counted = _counted(one.row for one in differing)
-        away = OTHER_BASE in {one.why for one in differing}
-        raise ReadBackDiffers(
-            f"what stands at the destination is not what was sent: {counted}"
-            + (f" ({OTHER_BASE})" if away else ""),
-            "Configure the base_url under which the server writes its references, or have it write"
-            " them under this one."
-            if away
-            else "Ask the people who run the destination what changes or removes such records."
-            " Is your own store a restored one: `connector transfer REQUEST --update`.",
-        )
-
-
-def _counted(rows: Iterable[Delivery]) -> str:
-    counts = Counter(row.type for row in rows)
-    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))

@@ -12,7 +12,8 @@ from ...store.ledger.last_written import Written
 from ...store.mapped import packet, update
 from ...store.sent import delivery
 from ..session import Session, at_destination, key_of
-from ..wire.find import Place, doubled, find, made_once, read, tagged
+from ..wire.find import Place, doubled, find, made_once, tagged
+from ..wire.read import read
 from .already_announced import already
 from .expected import Expected, canonical_sha256, judge
 

@@ -13,7 +13,7 @@ from ...fhir.lossless import UndecodableError
 from ...fhir.record import peek
 from ...fhir.references import named, parse
 from ..session import Session, parts
-from ..wire.find import matches
+from ..wire.read import matches
 
 _AT_ONCE = 20  # places in one search
 

@@ -13,8 +13,9 @@ from ...store.sent import delivery
 from ..patient.resolve import check_again
 from ..session import Session, parts
 from ..wire.change import Change, Stands, bring
-from ..wire.find import Place, read
+from ..wire.find import Place
 from ..wire.limits import Limits, limits_of
+from ..wire.read import read
 from ..wire.response import Heard, Kind
 from ..wire.write import send
 from .expected import judge

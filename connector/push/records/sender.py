@@ -5,7 +5,7 @@ and only what is found absent is sent again. A refusal is narrowed down to the e
 it: those are `rejected`, the rest goes.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
@@ -15,20 +15,18 @@ from ...fhir.record import with_identity
 from ...fhir.systems import TAG
 from ...store.ledger.last_written import Written
 from ...store.sent import delivery
-from ..session import PATIENT, Session, parts
+from ..session import Session, parts
 from ..wire import undeleted
-from ..wire.find import Place, find
 from ..wire.limits import learn, limits_of
-from ..wire.response import Heard, Kind, Proof, named
+from ..wire.response import Heard, Kind, Proof, in_order_of_ids, named
 from ..wire.retry import until_done
 from ..wire.search_lag import Patience
 from ..wire.write import intend, send, settle
-from .batching import Survey, Unit, pack
+from .batching import Survey, Unit, flat
 from .partial_write import half_taken
 from .reference_map import ReferenceMap
-
-# Refusals of one record that may pass by themselves, or be no fault of the record.
-_DOUBTFUL = frozenset({409, 500})
+from .refused import Suspects, smaller
+from .settling import Settling
 
 
 class Sender:
@@ -38,9 +36,9 @@ class Sender:
         self._session = session
         self._whole = whole
         self._essential = essential
-        self._suspects: dict[str, str] = {}  # nothing passed since
-        self._doubted: set[str] = set()  # others pass: to be tried once more at the end
+        self._suspects = Suspects()
         self.references = ReferenceMap(session)
+        self._settling = Settling(session, whole, self.references.places)
         self.limits = limits_of(session)
 
     def settle_intended(self) -> None:
@@ -51,7 +49,7 @@ class Sender:
         settled = "settled by reading" if session.reads else "to be sent again"
         for write_no, keys in sorted(writes.items()):
             ago = session.ledger.since_intended(session.handle, write_no)
-            self._look_for([keys], Patience(session.settings.search_lag_s - ago))
+            self._settling.look_for([keys], Patience(session.settings.search_lag_s - ago))
         settle(session, settled if writes else None)
 
     def meet(self, keys: Collection[str]) -> None:
@@ -63,7 +61,8 @@ class Sender:
         if not brought:
             return
         intend(self._session, brought)
-        self._look_for([[key] for key in brought], self._patience(), delivery.STOOD)
+        patience = self._settling.patience()
+        self._settling.look_for([[key] for key in brought], patience, delivery.STOOD)
         gone = sorted({parts(key)[0] for key in brought if key not in self.references.places})
         if gone:
             raise Held(
@@ -89,9 +88,9 @@ class Sender:
         """
         if self._session.settings.write != "conditional":
             # Here the server does not look itself before it writes.
-            intend(self._session, _flat(units))
-            self._look(units, delivery.STOOD)
-        units = self._open(units)
+            intend(self._session, flat(units))
+            self._settling.look(units, delivery.STOOD)
+        units = self._settling.open(units)
         if not units:
             return
         first, sent = True, units
@@ -114,20 +113,20 @@ class Sender:
             # At 500 the server lives, and trips over this write: perhaps over one record of it.
             self._isolate(left if heard.kind is Kind.UNCLEAR else sent, heard)
             return
-        raise self._no_more(heard.words, _flat(left))
+        raise self._no_more(heard.words, flat(left))
 
     def finish(self) -> None:
         """All was carried; try once more what was put aside.
 
         Raises `DestinationRefused` if it is unclear who was to blame.
         """
-        for key in sorted(self._doubted):
+        for key in sorted(self._suspects.put_aside):
             self.carry([[key]])
-        if self._suspects:
-            raise self._no_more("; ".join(sorted(set(self._suspects.values()))), self._suspects)
+        if words := self._suspects.words:
+            raise self._no_more("; ".join(sorted(set(words.values()))), words)
 
     def _send(self, units: list[Unit], *, first: bool) -> Heard:
-        session, keys = self._session, _flat(units)
+        session, keys = self._session, flat(units)
         together = session.way() == "transaction"
         own_ids = session.settings.write == "put"
         names = {key: key if own_ids else f"urn:uuid:{parts(key)[1]}" for key in keys}
@@ -154,14 +153,14 @@ class Sender:
     def _proved(self, found: Proof) -> None:
         own_ids = self._session.settings.write == "put"
         if own_ids:
-            found = _in_our_order(found)
+            found = in_order_of_ids(found)
         made = found.places.keys() if own_ids else found.made
         self._session.wrote(
             Written(key, found.places[key].reference, found.places[key].version) for key in made
         )
-        self._settle({key: place for key, place in found.places.items() if key in made})
+        self._settling.settle({key: place for key, place in found.places.items() if key in made})
         stood = {key: place for key, place in found.places.items() if key not in made}
-        self._settle(stood, delivery.STOOD)
+        self._settling.settle(stood, delivery.STOOD)
         others = [key for key, place in found.places.items() if place.id != parts(key)[1]]
         if own_ids and others:
             # What they refer to may have got another id as well: they are to be written anew.
@@ -171,8 +170,7 @@ class Sender:
                 'Set write = "conditional" for this destination; the same command goes on then.',
             )
         if found.places:
-            self._doubted |= self._suspects.keys()
-            self._suspects.clear()
+            self._suspects.acquit()
 
     def _write(self, key: str, beside: dict[str, str]) -> Write:
         entry = self._session.entry(key)
@@ -193,8 +191,9 @@ class Sender:
         if heard.kind is Kind.UNCLEAR:
             self._session.case.state.unclear_write = True
             refused = heard.status == 429  # then nothing of it was done
-            self._look_for(units, Patience(0) if refused else self._patience())
-        return self._open(units)
+            patience = Patience(0) if refused else self._settling.patience()
+            self._settling.look_for(units, patience)
+        return self._settling.open(units)
 
     def _no_more(self, words: str, left: Collection[str]) -> DestinationRefused:
         unknown = "" if self._session.reads else " for sure"
@@ -205,10 +204,10 @@ class Sender:
 
     def _isolate(self, units: list[Unit], heard: Heard) -> None:
         """Narrow down a refusal of `units`: only what is refused when sent alone is rejected."""
-        self._look(units)
-        half_taken(self._session, self._whole, _flat(units), self.references.places)
-        left = self._open(units)
-        sent, keys = _flat(units), _flat(left)
+        self._settling.look(units)
+        half_taken(self._session, self._whole, flat(units), self.references.places)
+        left = self._settling.open(units)
+        sent, keys = flat(units), flat(left)
         if len(sent) == len(keys) == 1:
             taken = heard.answer is not None and heard.answer.ok and not heard.found.failed
             if taken and not self._session.reads:
@@ -220,30 +219,17 @@ class Sender:
             if heard.status == 413:
                 learn(self._session, self.limits, keys, self._whole.sizes)
             blamed = heard.found.failed or named(heard.answer, sent)
-            for part in self._smaller(left, blamed):
+            for part in smaller(left, blamed, self._whole, self.limits):
                 self.carry(part)  # rendered only now: it may refer to what was just refused
 
-    def _smaller(self, left: list[Unit], blamed: set[str]) -> Iterable[list[Unit]]:
-        """`left` in parts, of which one at least holds less."""
-        if len(left) == 1:  # a circle: its entries one by one, one of them in a first form
-            return [[[key]] for key in left[0]]
-        size = sum(self._whole.sizes[key] for key in _flat(left))
-        if not self.limits.take(len(_flat(left)), size):  # they have become smaller
-            return pack(left, self._whole.sizes, self.limits, self._whole.edges)
-        suspected = [unit for unit in left if blamed & set(unit)]
-        if 0 < len(suspected) < len(left):
-            others = [unit for unit in left if unit not in suspected]
-            return [others, *([unit] for unit in suspected)]
-        middle = (len(left) + 1) // 2
-        return [left[:middle], left[middle:]]
-
     def _refused(self, key: str, heard: Heard) -> None:
-        if heard.status not in _DOUBTFUL or key in self._doubted:
+        if not self._suspects.may_pass(key, heard):
             self._reject(key, heard.words)
             return
-        if self._suspects:  # two in a row, and nothing passed between them: it is the server
-            raise self._no_more(heard.words, [key, *self._suspects])
-        self._suspects[key] = heard.words
+        if words := self._suspects.words:
+            # Two in a row, and nothing passed between them: it is the server.
+            raise self._no_more(heard.words, [key, *words])
+        self._suspects.words[key] = heard.words
 
     def _reject(self, key: str, words: str) -> None:
         if key in self._essential:
@@ -253,50 +239,3 @@ class Sender:
             )
         delivery.reject(self._session.case, *parts(key), words)
         self.references.lost.add(key)
-
-    def _look_for(self, units: list[Unit], patience: Patience, note: str = "") -> None:
-        """Look for what may be there, and again while the search may lag."""
-        self._look(units, note)
-        while (left := self._open(units)) and self._searches and patience.again():
-            self._look(left, note)
-        if not note:
-            half_taken(self._session, self._whole, _flat(units), self.references.places)
-
-    @property
-    def _searches(self) -> bool:
-        """Whether what stands there is found by a search. What has an id of ours is read."""
-        return self._session.reads and self._session.settings.write != "put"
-
-    def _patience(self) -> Patience:
-        return Patience(self._session.settings.search_lag_s)
-
-    def _look(self, units: list[Unit], note: str = "") -> None:
-        keys = _flat(units)
-        if not self._session.reads:
-            # What else is unclear is sent again: the server looks itself (If-None-Exist).
-            keys = [key for key in keys if parts(key)[0] == PATIENT]
-        self._settle(find(self._session, keys), note)
-
-    def _settle(self, found: dict[str, Place], note: str = "") -> None:
-        delivery.settle(
-            self._session.case,
-            ((*parts(key), place.id, place.version) for key, place in found.items()),
-            note,
-        )
-        self.references.places |= {key: place.reference for key, place in found.items()}
-
-    def _open(self, units: list[Unit]) -> list[Unit]:
-        left = ([key for key in unit if key not in self.references.places] for unit in units)
-        return [unit for unit in left if unit]
-
-
-def _flat(units: list[Unit]) -> list[str]:
-    return [key for unit in units for key in unit]
-
-
-def _in_our_order(found: Proof) -> Proof:
-    """An answer whose entries stand in another order, put right by the ids that were sent."""
-    by_id = {(place.type, place.id): place for place in found.places.values()}
-    if not all(parts(key) in by_id for key in found.places):
-        return found
-    return found._replace(places={key: by_id[parts(key)] for key in found.places})

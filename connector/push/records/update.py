@@ -14,8 +14,7 @@ from ...store.mapped import packet, update
 from ...store.sent import delivery
 from ...store.sent.delivery import ARRIVED, Delivery
 from ..session import ENDED, REQUEST, TASK, Session, at_destination, key_of, parts
-from ..wire.find import read, resource, version_of
-from ..wire.read_many import standing
+from ..wire.read import read, resource, standing, version_of
 from .expected import Expected, canonical_sha256, judge
 from .ownership import There, as_left
 

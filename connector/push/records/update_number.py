@@ -8,7 +8,8 @@ from ...fhir.references import spans
 from ...store.mapped import packet
 from ...store.mapped.packet import LETTER
 from ..session import Session, at_destination, key_of
-from ..wire.find import find, read, resource
+from ..wire.find import find
+from ..wire.read import read, resource
 from .expected import ANNOUNCED_ASIDE, Expected, judge
 
 

@@ -25,7 +25,8 @@ from ..records.expected import WORKFLOW, Expected, content_sha256, judge
 from ..records.reference_map import ReferenceMap
 from ..session import ENDED, REQUEST, TASK, Session, at_destination, key_of, parts
 from ..wire.change import Change, Theirs
-from ..wire.find import find, read, version_of
+from ..wire.find import find
+from ..wire.read import read, version_of
 from ..wire.response import Heard
 from ..wire.retry import until_done
 from ..wire.write import retract, settle

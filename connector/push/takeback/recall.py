@@ -24,8 +24,8 @@ from ..patient.resolve import settle_way
 from ..records.deliver import settle as settle_delivery
 from ..records.expected import canonical_sha256, content_sha256
 from ..session import TASK, Session, at_destination
-from ..wire.find import read, resource, version_of
 from ..wire.limits import limits_of
+from ..wire.read import read, resource, version_of
 from ..wire.write import settle
 from .cancel import take_back
 from .removal import CHANGED, NEEDED, SHARED, Removal

@@ -14,7 +14,7 @@ from ..evidence.disclosure import conclude
 from ..session import Session, at_destination
 from ..whole import document, folder
 from ..wire.change import Change, Stands, Theirs, bring
-from ..wire.find import read_version
+from ..wire.read import read_version
 from ..wire.write import retract, settle
 from .removal import CHANGED
 

@@ -16,7 +16,7 @@ from ...store.sent.recalled import Recalled
 from ..records.expected import canonical_sha256
 from ..session import TASK, Session
 from ..wire.change import Change, Stands, Theirs, bring
-from ..wire.find import read, resource, version_of
+from ..wire.read import read, resource, version_of
 from ..wire.response import Heard, Kind
 from ..wire.write import retract
 

@@ -19,7 +19,8 @@ from ..patient.resolve import check_again
 from ..records.expected import Reading, judge
 from ..session import Session, at_destination, parts
 from ..wire import write
-from ..wire.find import Place, read, search, version_of
+from ..wire.find import Place
+from ..wire.read import read, search, version_of
 from ..wire.response import Heard, Kind
 from ..wire.retry import until_done
 from . import bundle

@@ -9,19 +9,15 @@ person has to ask.
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from functools import partial
 from typing import Any
 
 from ...endpoint import Answer
-from ...endpoint.retry import TRANSIENT
-from ...endpoint.shape import describe
 from ...errors import DestinationRefused, Waiting
 from ...fhir import capability
-from ...fhir.bundle import Write, entries
-from ...fhir.lossless import UndecodableError, decode
+from ...fhir.bundle import Write
 from ...instant import instant
 from ...store.case.transitions import announced
 from .. import unknown_outcome
@@ -31,33 +27,11 @@ from ..wire.retry import until_done
 from ..wire.write import exchange, intend, settle
 from . import bundle
 from .bundle import Whole
+from .message_response import Response, ResponseKind, response_of
 
 _WHERE = "$process-message?async=false"
 _WHAT = "the message"
-# Turned away at the door: RFC 6585 4 (too many requests), RFC 8470 5.2 (too early).
-_TURNED_AWAY = frozenset({425, 429})
 _BACK_AFTER = timedelta(minutes=15)  # a transient error of which nobody says how long it lasts
-
-
-class _Kind(Enum):
-    """What an answer says of a message."""
-
-    DONE = "done"
-    NOT_NOW = "not now"  # not processed, and may be later
-    REFUSED = "refused"  # not let in
-    FATAL = "fatal"  # not processed, and never will be as it is
-    SILENT = "silent"  # taken, and nothing said of what became of it
-    UNCLEAR = "unclear"
-
-
-@dataclass(frozen=True)
-class _Heard:
-    """An answer, read. `id`: that of the answering MessageHeader, if it says one."""
-
-    kind: _Kind
-    words: str
-    answer: Answer | None
-    id: str | None = None
 
 
 def ready(session: Session, message: Whole) -> int:
@@ -127,7 +101,7 @@ class Sending:
                 left, heard = until_done(self._session, [self._message], self._send, self._left)
         if not left:
             return
-        if heard.kind is _Kind.NOT_NOW:
+        if heard.kind is ResponseKind.NOT_NOW:
             back = instant(self._clock() + _BACK_AFTER)
             raise Waiting(f"push: the message can't be processed now ({heard.words})", back)
         raise DestinationRefused(
@@ -135,20 +109,20 @@ class Sending:
             "The same command sends it again, as long as the destination would notice.",
         )
 
-    def _send(self, _: list[Whole]) -> _Heard:
+    def _send(self, _: list[Whole]) -> Response:
         """One try. Raises where there must be no other."""
         session = self._session
         write = Write("", "POST", _WHERE, self._body(), {})
-        judge = partial(_heard, message_id=self._id)
+        judge = partial(response_of, message_id=self._id)
         resources = len(bundle.going(session))
         heard = exchange(session, write, "message", "deliver", resources, judge, self._holds)
-        if heard.kind in (_Kind.REFUSED, _Kind.FATAL):
+        if heard.kind in (ResponseKind.REFUSED, ResponseKind.FATAL):
             raise self._refused(heard)
-        if heard.kind is _Kind.SILENT:
+        if heard.kind is ResponseKind.SILENT:
             raise unknown_outcome.in_doubt(session, _WHAT, f"it was taken, no more ({heard.words})")
-        if heard.kind is _Kind.UNCLEAR and not self._may_repeat():
+        if heard.kind is ResponseKind.UNCLEAR and not self._may_repeat():
             raise unknown_outcome.in_doubt(session, _WHAT)
-        if heard.kind is _Kind.NOT_NOW:
+        if heard.kind is ResponseKind.NOT_NOW:
             # Not processed: a new Bundle says that it is meant anew. Tried again as after a 503.
             self._keep(open=False, first=None, again=self._kept.get("again", 0) + 1)
             return replace(
@@ -156,8 +130,8 @@ class Sending:
             )
         return heard
 
-    def _left(self, messages: list[Whole], heard: _Heard) -> list[Whole]:
-        if heard.kind is not _Kind.DONE:
+    def _left(self, messages: list[Whole], heard: Response) -> list[Whole]:
+        if heard.kind is not ResponseKind.DONE:
             return messages
         self._arrived({"code": "ok", "answer": heard.id}, "")
         return []
@@ -177,8 +151,8 @@ class Sending:
         other = str(uuid.uuid5(uuid.UUID(name), f"again/{again}"))
         return self._message.body.replace(f'"id":"{name}"'.encode(), f'"id":"{other}"'.encode(), 1)
 
-    def _refused(self, heard: _Heard) -> DestinationRefused:
-        fatal = heard.kind is _Kind.FATAL
+    def _refused(self, heard: Response) -> DestinationRefused:
+        fatal = heard.kind is ResponseKind.FATAL
         self._keep(open=False, fatal=heard.words if fatal else None)
         error = bundle.not_taken(
             self._session, heard.words, "Check `auth` of this destination, and its address."
@@ -214,44 +188,3 @@ def _fatal(words: str) -> DestinationRefused:
         "Ask the people who run it what it lacks; it is not sent again until the packet is another"
         " one.",
     )
-
-
-def _heard(answer: Answer | None, message_id: str) -> _Heard:
-    """What an answer says of our message: by its MessageHeader, else by its status."""
-    if answer is None:
-        return _Heard(_Kind.UNCLEAR, "no whole answer from the destination", None)
-    words = describe(answer)
-    said = _response(answer.body)
-    if said is not None and said["response"].get("identifier") == message_id:
-        code = said["response"].get("code")
-        words = f"{code}: {_issues(answer)}"
-        match code:
-            case "ok":
-                return _Heard(_Kind.DONE, "", answer, said.get("id"))
-            case "transient-error":
-                return _Heard(_Kind.NOT_NOW, words, answer)
-            case "fatal-error":
-                return _Heard(_Kind.FATAL, words, answer)
-        return _Heard(_Kind.SILENT, "an answer of no kind that R4 knows", answer)
-    if answer.ok:
-        return _Heard(_Kind.SILENT, words, answer)
-    if answer.status in _TURNED_AWAY:
-        return _Heard(_Kind.NOT_NOW, words, answer)
-    kind = _Kind.UNCLEAR if answer.status in TRANSIENT else _Kind.REFUSED
-    return _Heard(kind, words, answer)
-
-
-def _response(body: bytes) -> dict[str, Any] | None:
-    """The MessageHeader of a message that answers another one."""
-    try:
-        found = [decode(resource) for _, resource in entries(body)[:1] if resource]
-        answers = [one for one in found if isinstance(one.get("response"), dict)]
-    except (UndecodableError, AttributeError):
-        return None
-    return answers[0] if answers else None
-
-
-def _issues(answer: Answer) -> str:
-    """Codes of the OperationOutcomes in an answering message."""
-    outcomes = [body for _, body in entries(answer.body) if body and b"OperationOutcome" in body]
-    return "; ".join(describe(Answer(answer.status, {}, body)) for body in outcomes[:3])

@@ -1,29 +1,23 @@
-"""What stands at the destination already: the reading by which an unclear write is settled.
+"""What stands at the destination already, by our tag or our ids: what settles an unclear write.
 
-Searches go by POST (identifiers stay out of URLs, and a hundred tags do not fit into one) and are
-never answered from the server's own cache. What a search returns is checked against what was
-asked: a server that ignores a parameter answers with everything it has.
+A server that ignores a parameter answers with everything it has: what a search returns is checked
+against what was asked.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from ...errors import Answered, DestinationRefused, EndpointError, Held
-from ...fhir.bundle import PageEntry, page
-from ...fhir.lossless import UndecodableError, decode
-from ...fhir.outcome import issues
-from ...fhir.record import peek
+from ...errors import Answered, DestinationRefused, Held
+from ...fhir.lossless import UndecodableError
 from ...fhir.shapes import dicts
 from ...fhir.systems import TAG
 from ..session import Session, parts
+from .read import meta_of, resource, search, version_of
 
 _TAGS_AT_ONCE = 100
-_VERSION = re.compile(r"[!#-~]{1,64}", re.ASCII)
 _TAG_LENGTH = 3 * len(TAG) // 2 + 40  # in a URL, its colons and the id after it encoded
-_PAGES_MAX = 100
 
 
 class Place(NamedTuple):
@@ -73,100 +67,6 @@ def doubled(keys: Iterable[str]) -> Held:
     )
 
 
-def search(
-    session: Session, resource_type: str, parameters: dict[str, str]
-) -> Iterator[dict[str, Any]]:
-    """The decoded matches of a search by POST, all pages."""
-    what = f"{resource_type} search"
-    body = session.endpoint.search(resource_type, parameters, what).body
-    return (resource(entry.body) for entry in matches(session, body, what))
-
-
-def matches(session: Session, body: bytes, what: str) -> Iterator[PageEntry]:
-    """The matches on the searchset `body` and on all pages after it.
-
-    Raises `UndecodableError` for what is no clean searchset: then nobody knows what stands there.
-    """
-    seen: set[str] = set()
-    shown = 0
-    while True:
-        found = page(body)
-        for entry in found.entries:
-            if entry.mode == "broken":
-                raise UndecodableError("a search result without its resource")
-            if entry.mode == "outcome" and _hides(entry.body):
-                raise UndecodableError(f"{what}: an error stands among the results")
-            if entry.mode == "match":
-                yield entry
-        shown += len(found.entries)
-        url = found.next_url
-        if url is None:
-            if found.total and not shown:
-                raise UndecodableError(f"{what}: matches are counted and none is shown")
-            return
-        if url in seen or len(seen) >= _PAGES_MAX:
-            raise UndecodableError("a search whose pages do not end")
-        seen.add(url)
-        body = session.endpoint.get(url, what, fresh=True).body
-
-
-def read(session: Session, reference: str) -> bytes | None:
-    """The resource at `Type/id` as it is now; None if there is none or it was deleted."""
-    try:
-        return session.endpoint.get(reference, f"{parts(reference)[0]} read", fresh=True).body
-    except Answered as error:
-        if error.status in (404, 410):
-            return None
-        raise
-
-
-def read_many(session: Session, resource_type: str, ids: Sequence[str]) -> dict[str, bytes]:
-    """Resources as a search by `_id` shows them, by id: those of `ids` on its first page.
-
-    What is missing is to be read by itself: a server may pass over the parameter, show less on a
-    page, or not search this type. No more than a hundred ids at once.
-    """
-    parameters = {"_id": ",".join(ids), "_count": str(len(ids))}
-    try:
-        answer = session.endpoint.search(resource_type, parameters, f"{resource_type} search")
-        matches = [entry.body for entry in page(answer.body).entries if entry.mode == "match"]
-        found = {peek(body).id: body for body in matches if not peek(body).subsetted}
-    except (EndpointError, UndecodableError):
-        return {}
-    return {one: found[one] for one in ids if one in found}
-
-
-def _hides(outcome: bytes) -> bool:
-    """Whether an OperationOutcome among the results says that some may be missing."""
-    found = issues(decode(outcome))
-    return found is None or any(issue.left_out for issue in found)
-
-
-def resource(body: bytes) -> dict[str, Any]:
-    """The decoded resource of an answer. Raises `UndecodableError` for what is no JSON object."""
-    found = decode(body)
-    if not isinstance(found, dict):
-        raise UndecodableError("not a resource")
-    return found
-
-
-def version_of(resource: dict[str, Any]) -> str | None:
-    """`meta.versionId` of a decoded resource; None for what can't stand in an If-Match."""
-    return as_version(_meta(resource).get("versionId"))
-
-
-def as_version(value: Any) -> str | None:
-    """What a server calls a version, if it can be one (RFC 9110 8.8.3); some write a number."""
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return text if _VERSION.fullmatch(text) else None
-
-
-def read_version(session: Session, reference: str) -> tuple[bool, str | None]:
-    """Whether a resource stands at `Type/id`, and in which version as it says."""
-    body = read(session, reference)
-    return body is not None, version_of(resource(body)) if body is not None else None
-
-
 def made_once(session: Session, place: Place) -> bool:
     """Whether what stands at `place` is as it was created: nobody has written it since.
 
@@ -185,13 +85,8 @@ def made_once(session: Session, place: Place) -> bool:
 
 def tags_of(resource: Any) -> set[str]:
     """The codes of our own tag on a decoded resource: derived ids."""
-    tags = dicts(_meta(resource).get("tag"))
+    tags = dicts(meta_of(resource).get("tag"))
     return {str(tag.get("code")) for tag in tags if tag.get("system") == TAG}
-
-
-def _meta(resource: Any) -> dict[str, Any]:
-    meta = resource.get("meta") if isinstance(resource, dict) else None
-    return meta if isinstance(meta, dict) else {}
 
 
 def tagged(session: Session, keys: Iterable[str], *, strict: bool = True) -> dict[str, list[Place]]:
@@ -236,7 +131,7 @@ def _tagged(
         if not isinstance(there.get("id"), str):
             raise UndecodableError("a search result without an id")
         place = Place(resource_type, there["id"], version_of(there))
-        made = str(_meta(there).get("lastUpdated", ""))
+        made = str(meta_of(there).get("lastUpdated", ""))
         yield from ((place, derived, made) for derived in ours)
 
 

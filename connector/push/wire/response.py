@@ -11,7 +11,8 @@ from ...endpoint.shape import describe
 from ...fhir.bundle import Write, responses
 from ...fhir.lossless import UndecodableError, decode, encode
 from ..session import parts
-from .find import Place, as_version
+from .find import Place
+from .read import as_version
 
 _LOCATION = re.compile(
     r"(?:^|/)(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/(?P<version>[^/]+))?$"
@@ -187,3 +188,11 @@ def _status(response: dict[str, Any]) -> str:
     """The three digits of an entry's status (bundle.html: `201 Created`)."""
     status = _STATUS.match(str(response.get("status", "")))
     return status[1] if status else ""
+
+
+def in_order_of_ids(found: Proof) -> Proof:
+    """An answer whose entries stand in another order, put right by the ids that were sent."""
+    by_id = {(place.type, place.id): place for place in found.places.values()}
+    if not all(parts(key) in by_id for key in found.places):
+        return found
+    return found._replace(places={key: by_id[parts(key)] for key in found.places})

@@ -21,7 +21,7 @@ from ...store.mapped import packet
 from ...store.sent import delivery
 from ..evidence import audit_event, disclosure
 from ..session import TASK, Session, parts
-from .find import read, resource
+from .read import read, resource
 from .response import Heard, Kind, Verdict, as_of_one, by_entries, by_status
 
 # Only places and versions are wanted back, not the resources (http.html#ops).

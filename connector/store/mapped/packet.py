@@ -3,18 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ...errors import ConnectorError, Held
-from ...fhir.lossless import decode, encode, sha256
+from ...errors import Held
+from ...fhir.lossless import sha256
 from ...fhir.record import retagged
 from ...gap import ItemKind
 from ..case.casefile import CaseFile
 
 LETTER = "Communication"  # the authored resource by which an update is told
-# What carries the request, or an update of it, is a draft in the packet; with these statuses it is
-# announced. The last is what the receiving team looks out for.
-ANNOUNCED = {"ServiceRequest": "active", "Task": "requested", LETTER: "completed"}
-_DRAFT = {"ServiceRequest": "draft", "Task": "draft", LETTER: "preparation"}
-
 
 OUTCOMES = ("selected", "not-selected", "withheld", "entered-in-error", "merged")
 
@@ -211,23 +206,6 @@ def key_of_carried(case: CaseFile, source: str) -> str | None:
         "SELECT type, id FROM entry WHERE origin = 'carried' AND source = ?", (source,)
     )
     return "/".join(found) if found else None
-
-
-def drafts(case: CaseFile) -> list[Entry]:
-    """The entries that are announced when all of the packet is there."""
-    return [entry for name in ANNOUNCED if (entry := authored(case, name)) is not None]
-
-
-def announced(entry: Entry, at: str | None = None) -> bytes:
-    """One of `ANNOUNCED` as it is announced, at a FHIR dateTime if given."""
-    resource = decode(entry.body)
-    if resource.get("status") != _DRAFT[entry.source]:
-        raise ConnectorError(f"internal: the packet's {entry.source} is not a draft")
-    resource["status"] = ANNOUNCED[entry.source]
-    moment = {"Task": "lastModified", LETTER: "sent"}.get(entry.type)
-    if at is not None and moment is not None:
-        resource[moment] = at
-    return encode(resource)
 
 
 def decisions(case: CaseFile, outcome: str | None = None) -> list[Decision]:

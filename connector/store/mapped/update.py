@@ -13,7 +13,7 @@ from ...gap import broken_types
 from ..case import gaps
 from ..case.casefile import CaseFile
 from ..case.values import Open
-from . import packet
+from . import draft, packet
 
 
 def opened(case: CaseFile) -> Open | None:
@@ -54,7 +54,7 @@ def keep_former(case: CaseFile, told_at: str) -> None:
             f"INSERT OR REPLACE INTO former ({columns}) SELECT {columns} FROM entry"  # noqa: S608
         )
         if letter := packet.authored(case, packet.LETTER):
-            body = packet.announced(letter, told_at)
+            body = draft.announced(letter, told_at)
             case.execute(
                 "UPDATE former SET sha256 = ?, body = ? WHERE type = ? AND id = ?",
                 (sha256(body), body, letter.type, letter.id),
