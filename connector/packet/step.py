@@ -110,7 +110,6 @@ def map_case(
     places = resolved(rows)
     inherited = inherit(rows, places)
     name_drugs(rows, mappings)
-    request = with_included(request, case, rows, mappings.status)
     about = AboutCondition.of(request.condition, rows)
     mark_minors(rows, patient, case, mappings, _instant(as_of))
     # A consent is judged when the packet is about to leave, the rest as the chart was read.
@@ -139,6 +138,7 @@ def map_case(
     merged = merge(same, rows, barred, named(request))
 
     free = {key: row for key, row in rows.items() if key not in barred}
+    request = with_included(request, case, free, mappings.status)
     # What is merged travels in the record that it is the same as.
     staying = [row for key, row in rows.items() if key in barred and key not in merged]
     shelf = Shelf.of(free.values(), _instant(as_of), about)

@@ -16,6 +16,12 @@ Kinds = Mapping[str, str]  # id of a kind → code | category | words
 NO_KINDS: Kinds = {}
 
 
+def both(one: Kinds, other: Kinds) -> Kinds:
+    """The kinds of a record from two looks at it, each as it is known best."""
+    known = [*one.items(), *other.items()]
+    return dict(sorted(known, key=lambda kind: _TRUST.index(kind[1]), reverse=True))
+
+
 class KindFinder:
     """Finds kinds. Records that look alike get the same mapping, and are looked at once."""
 
