@@ -5,8 +5,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ...request import Request
+from ..chart.about_condition import AboutCondition
 from ..chart.index import Row
-from ..chart.match import any_means
+from ..chart.match import any_means, meant
 from ..checklist.assess import Finding
 from ..checklist.reported import Told
 from ..checklist.supplied import Document
@@ -14,6 +15,7 @@ from ..record.narrative import Line, narrative
 from ..ruleset.mappings import Mappings
 from ..ruleset.release_rules import Notice
 from ..ruleset.rules import Order, Section, Sections
+from .row_status import row_status
 
 # In every packet, whatever is in it: a list can look complete when it isn't.
 RECONCILE = (
@@ -21,6 +23,7 @@ RECONCILE = (
     "and allergies with the patient before acting on these lists."
 )
 _LOINC = "http://loinc.org"
+_NOTHING = AboutCondition()
 _UNAVAILABLE = "No record of it is in this packet. That does not mean that there is none."
 # What a source may say of an empty list of its own (list-empty-reason).
 _SAID = {
@@ -47,6 +50,7 @@ def sections(
     shelves = _shelve(rows, request, mappings)
     order = mappings.orders[request.key_question]
     first = [*request.hinge, *request.first_opinion]
+    status = row_status(rows)
     names = {row.key: row.title for row in rows if row.type == "Medication"}
     made = []
     for section in ordered(mappings.sections.sections, order.sections):
@@ -62,7 +66,8 @@ def sections(
         entries = [*(d.reference for d in brought), *(packet_reference(row.key) for row in held)]
         reason = _none(section, rows) if not entries and not section.text else None
         said = [reason["text"]] if reason else []
-        lines = [*(document.line for document in brought), *(_line(row, names) for row in held)]
+        lines = [document.line for document in brought]
+        lines += [_line(row, names, status[row.key]) for row in held]
         made.append(
             {
                 "title": section.title,
@@ -91,22 +96,28 @@ def _none(section: Section, rows: Sequence[Row]) -> dict[str, str]:
 
 def _shelve(rows: Sequence[Row], request: Request, mappings: Mappings) -> dict[str, list[Row]]:
     shelves: dict[str, list[Row]] = defaultdict(list)
+    about = AboutCondition.of(request.condition, {row.key: row for row in rows})
     for row in rows:
         if row.key in request.first_opinion:
             shelves["first-opinion"].append(row)
-        elif home := section_of(row, mappings.sections):
+        elif home := section_of(row, mappings.sections, about):
             shelves[home].append(row)
         if row.key == request.condition:
             shelves["reason"].append(row)
     return shelves
 
 
-def section_of(row: Row, rules: Sections) -> str | None:
+def section_of(row: Row, rules: Sections, about: AboutCondition = _NOTHING) -> str | None:
     """The id of the section that lists a record; None for what is found through others only."""
     if row.type in rules.unlisted:
         return None
     rest = next(section.id for section in rules.sections if section.rest)
-    return next((s.id for s in rules.sections if any_means(s.match, row)), rest)
+    found = (
+        section.id
+        for section in rules.sections
+        if any(meant(match, row) and about.fits(row, match.about) for match in section.match)
+    )
+    return next(found, rest)
 
 
 def ordered(every: Sequence[Section], first: Collection[str]) -> list[Section]:
@@ -144,9 +155,8 @@ def _words(section: Section, request: Request, told: Told, notices: Sequence[Not
     return [RECONCILE, *bound, *told.missing, *told.separately]
 
 
-def _line(row: Row, names: Mapping[str, str]) -> Line:
+def _line(row: Row, names: Mapping[str, str], status: str) -> Line:
     title = row.title
     if title == row.type:  # it says nothing of its own: what does it point to?
         title = next((names[key] for key in row.refers if key in names), title)
-    status = "" if row.status == "unstated" else row.status
     return Line(row.written[:10], title, row.finding, status)

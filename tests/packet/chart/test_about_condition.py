@@ -20,7 +20,8 @@ def at(encounter: str) -> dict[str, Any]:
 def procedure(id: str, *why: str, **more: Any) -> dict[str, Any]:
     reasons = [{"reference": f"Condition/{each}"} for each in why]
     return {
-        "resourceType": "Procedure", "id": id, "subject": SUBJECT, "reasonReference": reasons, **more,
+        "resourceType": "Procedure", "id": id, "subject": SUBJECT, "reasonReference": reasons,
+        **more,
     }  # fmt: skip
 
 

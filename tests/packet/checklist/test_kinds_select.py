@@ -170,7 +170,7 @@ def test_what_holds_a_record_that_leaves_comes_with_it(case: CaseFile, mine: Map
 def test_what_is_about_the_condition_leaves_whatever_its_kind(
     case: CaseFile, mine: Mappings
 ) -> None:
-    here = {"encounter": {"reference": "Encounter/e"}}
+    here: dict[str, Any] = {"encounter": {"reference": "Encounter/e"}}
     put(
         case,
         {"resourceType": "Encounter", "id": "e", "status": "finished"},

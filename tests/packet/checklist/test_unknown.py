@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -46,8 +45,8 @@ def leaving(case: CaseFile) -> dict[str, str]:
 def test_they_are_grouped_by_what_they_are_called_and_by_whom_the_newest_first(
     case: CaseFile,
 ) -> None:
-    roe = {"author": [{"display": "Dr Roe"}]}
-    inside = {
+    roe: dict[str, Any] = {"author": [{"display": "Dr Roe"}]}
+    inside: dict[str, Any] = {
         "author": [{"reference": "#a"}],
         "contained": [
             {"resourceType": "Practitioner", "id": "a", "name": [{"family": "Poe", "given": ["E"]}]}
@@ -141,14 +140,13 @@ def test_what_may_not_leave_is_not_meant_by_a_number(case: CaseFile) -> None:
 
 
 @pytest.fixture
-def alike(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """Digests that all begin with the same six digits."""
 
     def digest(*parts: str) -> str:
         return "abcdef" + hashlib.sha256("\n".join(parts).encode()).hexdigest()[6:]
 
     monkeypatch.setattr(unknown, "_digest", digest)
-    yield
 
 
 @pytest.mark.usefixtures("alike")
