@@ -239,16 +239,13 @@ def look(charts: Iterable[tuple[str, tuple[Resource, ...]]]) -> Iterator[Looked]
         requests = [
             {"case_type": case_type, "scope": scope, "patient": whose} for case_type, scope in asked
         ]
-        seen = ask_all((records, request) for request in requests)
+        seen = ask_all(((records, request) for request in requests), explain=False)
         for (case_type, scope), each in zip(asked, seen, strict=True):
             found = Looked(name, case_type, scope)
             if each.problem:
                 found.wrong.append(f"{name}, {case_type}, {scope}: no packet: {each.problem}")
-            stay = {
-                record
-                for record, said in each.explained.items()
-                if said["outcome"] in ("withheld", "merged", "entered-in-error")
-            }
+            withheld = (each.told.get("outline") or {}).get("withheld", ())
+            stay = {f"{record['type']}/{record['id']}" for record in withheld}
             may = [record for record in records if key(record) not in stay]
             for item in each.items.values():
                 if item["kind"] == "searched-none":
