@@ -104,6 +104,14 @@ def _record(text: str) -> str:
     return text
 
 
+def _included(text: str) -> str:
+    if re.fullmatch(r"[1-9][0-9]{0,4}-[0-9a-f]{4}", text):
+        return text
+    if re.fullmatch(r"[1-9][0-9]{0,4}", text):
+        raise ValueError("expected the whole number as the list shows it, for example 3-a1f0")
+    return _record(text)
+
+
 def _patient_id(text: str) -> str:
     """The id of a Patient, also where it is written as a reference."""
     found = text.strip().removeprefix("Patient/")
@@ -126,6 +134,7 @@ Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValida
 Npi = Annotated[str, AfterValidator(_npi)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Record = Annotated[str, AfterValidator(_record)]
+Included = Annotated[str, AfterValidator(_included)]
 Token = Annotated[str, AfterValidator(_token)]
 Text = Annotated[str, Field(min_length=1), AfterValidator(_seen)]
 PatientId = Annotated[str, AfterValidator(_patient_id)]

@@ -11,7 +11,7 @@ from .store.case.casefile import CaseFile
 from .store.mapped import answers, coverage, packet
 from .store.mapped.rulings import rulings
 from .store.mapped.update import possible
-from .store.pulled import chart
+from .store.pulled import query_plan
 from .store.status.standing import Standing, standing
 
 
@@ -88,5 +88,5 @@ def _asked(case: CaseFile) -> list[dict[str, Any]]:
             "records": query.matches,
             "filled": filled.get(query.key, ""),
         }
-        for query in chart.queries(case)
+        for query in query_plan.queries(case)
     ]

@@ -10,6 +10,7 @@ from .deadline import day_ends, due_at, zone_of
 from .model import (
     Day,
     Identifier,
+    Included,
     Moment,
     Need,
     Npi,
@@ -178,7 +179,7 @@ class Request(Written):
     scope: Literal["checklist", "whole-chart"] = "checklist"
     first_opinion: tuple[Record, ...] = ()
     hinge: tuple[Record, ...] = ()
-    include: tuple[Record, ...] = ()
+    include: tuple[Included, ...] = ()  # also numbers of the list of unknown kind
     exclude: tuple[Record, ...] = ()
     sent_separately: tuple[SentSeparately, ...] = ()
     surgery: bool | None = None  # planned or not; None: as the chart says

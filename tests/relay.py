@@ -93,6 +93,7 @@ class Relay:
 
 def _handler(relay: Relay) -> Any:
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True  # head and body are two writes: the second waits for no ACK
         protocol_version = "HTTP/1.1"
 
         def log_message(self, *_: Any) -> None:

@@ -1,4 +1,4 @@
-"""`connector mappings`: copy, check, explain."""
+"""`connector mappings`: copy, check, explain, keep."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ..config import load
-from ..errors import Exit
+from ..errors import Exit, UsageError
 from ..mappingfiles import MappingFiles
 from ..packet import explain as explain_case
 from ..request import Request
@@ -28,6 +28,7 @@ def command() -> None:
       connector mappings check mine
       connector --mappings mine transfer request.yaml --dry-run
       connector --mappings mine mappings explain request.yaml
+      connector mappings keep request.yaml 3-a1f0 echocardiogram mine
     """
 
 
@@ -110,4 +111,35 @@ def explain(config: Path, case: str, resource: str | None, as_json: bool) -> int
         return 0
     for line in view.explained(values, by_record=resource is not None):
         click.echo(line)
+    return 0
+
+
+@command.command("keep")
+@click.argument("case")
+@click.argument("number")
+@click.argument("kind")
+@click.argument("folder", metavar="DIR", type=_FOLDER)
+@click.pass_obj
+def keep(config: Path, case: str, number: str, kind: str, folder: Path) -> int:
+    """Keep it as a rule of the set in DIR of which KIND the records of NUMBER are.
+
+    NUMBER is of the list "reports and documents of unknown kind" that the dry run and `show` print.
+    The rule goes by their codes, or by their title where they have none: see that it names nobody.
+
+    \b
+    Example:
+      connector mappings keep request.yaml 3-a1f0 echocardiogram mine
+    """
+    settings = load(config)
+    with CaseFile.open(common.folder_of(settings, case)) as file:
+        listed = (file.state.outline or {}).get("unknown", [])
+    group = next((each for each in listed if each["number"] == number), None)
+    if group is None:
+        raise UsageError(
+            f"{number}: not on the case's list of reports and documents of unknown kind",
+            "See the list: `connector show CASE`.",
+        )
+    path, said = mappings.keep(group, kind, common.mappings_of(settings).kinds, folder)
+    click.echo(f"Wrote {path}: {said}")
+    click.echo(f"Use it: connector --mappings {folder} …, or [mappings] folder in connector.toml")
     return 0

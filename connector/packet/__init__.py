@@ -16,6 +16,7 @@ from .render.bundle import must_be_sendable, render
 from .render.handover import Shape, write
 from .render.outline import Line, Outline
 from .render.reference_targets import not_allowed
+from .ruleset.kinds import Kind
 from .ruleset.loading import load
 from .ruleset.mappings import Mappings
 from .ruleset.programme import settled
@@ -27,6 +28,7 @@ from .try_out.explain import explain
 __all__ = [
     "HEAD",
     "Checklist",
+    "Kind",
     "Line",
     "Mappings",
     "Outline",

@@ -16,8 +16,9 @@ from ..errors import EndpointError
 from ..gap import broken_types
 from ..instant import instant
 from ..store.case import gaps
-from ..store.pulled import chart
-from ..store.pulled.chart import Query, Record
+from ..store.pulled import chart, query_plan
+from ..store.pulled.chart import Record
+from ..store.pulled.query_plan import Query
 from .context import Pull
 from .delta import UPDATED, narrow
 from .lookup import ask, page_of
@@ -40,14 +41,14 @@ def ask_again(pull: Pull, since: str) -> bool:
     planned = pull.searches()
     # What has a gap is asked anew by a later run.
     types = _changed(pull, since, planned) - broken_types(gaps.of(pull.case))
-    standing = [q for q in chart.queries(pull.case) if q.pages and q.type in types]
+    standing = [q for q in query_plan.queries(pull.case) if q.pages and q.type in types]
     unasked = types - {query.type for query in standing}
     for query in [*standing, *(query for query in planned if query.type in unasked)]:
         why = f"{query.why}; again, as records changed during the pull"
-        chart.add_queries(pull.case, [query])
-        chart.ask_otherwise(pull.case, replace(narrow(pull, query, since), why=why))
-        chart.restart_query(pull.case, query.key)
-    return bool(chart.queries(pull.case, "open"))
+        query_plan.add_queries(pull.case, [query])
+        query_plan.ask_otherwise(pull.case, replace(narrow(pull, query, since), why=why))
+        query_plan.restart_query(pull.case, query.key)
+    return bool(query_plan.queries(pull.case, "open"))
 
 
 def _changed(pull: Pull, since: str, planned: Iterable[Query]) -> set[str]:

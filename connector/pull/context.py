@@ -10,8 +10,8 @@ from ..gap import GapKind, Wanted
 from ..progress import Progress, Tally
 from ..settings import Source
 from ..store.case.casefile import CaseFile
-from ..store.pulled import chart
-from ..store.pulled.chart import Query
+from ..store.pulled import query_plan
+from ..store.pulled.query_plan import Query
 from .gaps import Missing, Unfound, report
 from .granted import NOT_GRANTED
 from .page_size import PageSize
@@ -76,7 +76,7 @@ class Pull(Gathering):
 
     def tell(self, note: str) -> None:
         """Report progress in queries. `note`: FHIR names and numbers only."""
-        done, total = chart.progress(self.case)
+        done, total = query_plan.progress(self.case)
         self.progress("pull", done, total, note, self.tally.figures())
 
     def still_there(self, error: EndpointError) -> None:

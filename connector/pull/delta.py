@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from ..errors import EndpointError
 from ..instant import instant
-from ..store.pulled import chart, records
-from ..store.pulled.chart import Query
+from ..store.pulled import query_plan, records
+from ..store.pulled.query_plan import Query
 from .context import Pull
 from .lookup import ask, count, page_of, peek_of
 
@@ -62,14 +62,14 @@ def ask_whole_where_records_differ(pull: Pull) -> None:
 
     The caller asks what is open then. That is only ever a reason to ask more, never less.
     """
-    narrow = [query for query in chart.queries(pull.case, "done") if is_narrowed(query)]
+    narrow = [query for query in query_plan.queries(pull.case, "done") if is_narrowed(query)]
     pull.workers.each(lambda query: _ask_whole_unless_same(pull, query), narrow)
 
 
 def _ask_whole_unless_same(pull: Pull, query: Query) -> None:
     if not _agrees(pull, query):
         why = f"{query.why}; then all, as the server has others"
-        chart.ask_whole(pull.case, replace(query, url=_whole(query.url), why=why))
+        query_plan.ask_whole(pull.case, replace(query, url=_whole(query.url), why=why))
 
 
 def _may(pull: Pull, key: str) -> bool:
@@ -77,7 +77,7 @@ def _may(pull: Pull, key: str) -> bool:
     if UPDATED in pull.known.ignores or pull.known.inexact_total:
         return False
     declared = UPDATED in pull.capability.search.get(key, ())
-    return declared and chart.without_time(pull.case, key) == 0
+    return declared and query_plan.without_time(pull.case, key) == 0
 
 
 def _works(pull: Pull) -> bool:

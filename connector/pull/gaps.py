@@ -7,7 +7,7 @@ from ..errors import Answered, EndpointError, Forbidden
 from ..gap import Gap, GapKind, Wanted
 from ..store.case import gaps
 from ..store.case.casefile import CaseFile
-from ..store.pulled.chart import Query
+from ..store.pulled.query_plan import Query
 
 _TRANSIENT = (408, 425, 429)
 _PLACES_MAX = 5

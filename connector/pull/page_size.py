@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..store.pulled.chart import Query
+from ..store.pulled.query_plan import Query
 
 _COUNT = re.compile(r"&_count=(\d+)")
 _SIZES = (50, 0)  # tried in turn; 0: none is said

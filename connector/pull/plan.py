@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, quote
 from ..errors import SourceFailed
 from ..fhir.capability import Capability
 from ..settings import Source
-from ..store.pulled.chart import Query
+from ..store.pulled.query_plan import Query
 from .compartment import BESIDE, COMPARTMENT
 from .servers import NOTHING, Known
 

@@ -18,7 +18,7 @@ from ..settings import Source
 from ..store.case import gaps
 from ..store.case.casefile import CaseFile
 from ..store.case.state import required
-from ..store.pulled import chart, earlier
+from ..store.pulled import chart, earlier, query_plan
 from ..store.pulled.chart import Record
 from . import changed, delta
 from .attachments import fetch, inline
@@ -142,7 +142,7 @@ def _open(pull: Pull, found: Found, began: str) -> None:
         pull.known,
     )
     since = case.state.pulled_before
-    fresh = not chart.queries(case)
+    fresh = not query_plan.queries(case)
     again = fresh and since is not None
     if fresh and since is not None:
         planned = delta.narrowed(pull, since, planned)
@@ -156,13 +156,13 @@ def _open(pull: Pull, found: Found, began: str) -> None:
         # The gaps are about to be told anew. One on pages that are already stored would not be
         # found again, so that query starts over.
         told = {wanted for gap in gaps.of(case) for wanted in gap.wanted}
-        for query in chart.queries(case, "open"):
+        for query in query_plan.queries(case, "open"):
             if Wanted.of_query(query.key) in told:
-                chart.fail_query(case, query.key)
-        chart.reopen_failed(case)
+                query_plan.fail_query(case, query.key)
+        query_plan.reopen_failed(case)
         if found.read:
             chart.put_record(case, found.record, "Patient")
-        chart.add_queries(case, planned)
+        query_plan.add_queries(case, planned)
         for name in pull.ungranted.keys() - pull.never_types:
             pull.gap(Wanted(name), GapKind.REFUSED, pull.ungranted[name])
         cannot = unsupported(pull.capability, pull.unasked, pull.wanted_types, pull.known)
@@ -212,16 +212,16 @@ def _look_again(pull: Pull, before: Record) -> None:
     with pull.case.commit():
         chart.put_record(pull.case, after, "Patient")
         if moved:
-            for query in chart.queries(pull.case, "done"):
+            for query in query_plan.queries(pull.case, "done"):
                 if query.pages:
-                    chart.restart_query(pull.case, query.key)
+                    query_plan.restart_query(pull.case, query.key)
             delete.forget(pull.case)
     _ask(pull)
 
 
 def _check_not_refused(pull: Pull) -> None:
     """A source that answers no search at all gives no chart: that is not a chart with gaps."""
-    asked = chart.queries(pull.case)
+    asked = query_plan.queries(pull.case)
     if pull.settings.pull != "bulk" and asked and all(query.pages == 0 for query in asked):
         reasons = sorted({g.why for g in gaps.of(pull.case) if g.kind is not GapKind.UNSUPPORTED})
         raise SourceFailed(

@@ -25,6 +25,8 @@ def explained(values: dict[str, Any], *, by_record: bool) -> Iterator[str]:
             yield from (f"  because of {terminal.follows(each)}" for each in record["because"])
             if ruling := record["ruling"]:
                 yield f"  {ruling['how']} by {ruling['by']} at {ruling['at']}: {ruling['reason']}"
+            for kind, how in record.get("kinds", {}).items():
+                yield f"  is of the kind {kind}, known by its {how}"
             if record["items"]:
                 yield f"  answers {', '.join(record['items'])}"
             for change in record.get("changes", ()):

@@ -1,13 +1,21 @@
 """What people do with a mapping set: start one, check it."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+from .. import yamlfile
 from ..errors import UsageError
 from ..mappingfiles import PACKAGED, Checked, MappingFiles
+from ..packet import Kind
 from ..packet import check as check_packet
 from ..pull import check as check_pull
+
+_KEPT = "kept.yaml"
+_ABOUT_KEPT = "Kept by `connector mappings keep`: records of a site's own codes and titles."
 
 
 def check(files: MappingFiles) -> Checked:
@@ -19,6 +27,36 @@ def check(files: MappingFiles) -> Checked:
         tuple(line for found in both for line in found.wrong),
         tuple(line for found in both for line in found.bare),
     )
+
+
+def keep(
+    group: Mapping[str, Any], kind: str, kinds: Mapping[str, Kind], folder: Path
+) -> tuple[Path, str]:
+    """Keep it as a rule of the set in `folder` that records like these are of a kind.
+
+    `group`: of the list of unknown kind (`Outline.unknown`). By their codes, where they have some,
+    else by what they are called. Gives the file and the rule in words. `UsageError` for a kind
+    that is not there.
+    """
+    if kind not in kinds:
+        raise UsageError(
+            f"{kind}: no such kind of record", f"There are: {', '.join(sorted(kinds))}."
+        )
+    path = folder / "kinds" / _KEPT
+    written: dict[str, Any] = {"version": "1", "about": _ABOUT_KEPT, "more": []}
+    if path.exists():
+        written, _ = yamlfile.read(path)
+    more: dict[str, Any] = {"kind": kind, "types": [group["type"]]}
+    if group["codes"]:
+        more["code"] = list(group["codes"])
+    else:
+        more["words"] = {"own": [group["title"]]}
+    if more not in written["more"]:
+        written["more"].append(more)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(written, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    said = ", ".join(more.get("code") or [f'called "{group["title"]}"'])
+    return path, f"{group['type']} {said}: {kinds[kind].title}"
 
 
 def copy(folder: Path, names: Sequence[str]) -> list[Path]:

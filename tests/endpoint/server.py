@@ -87,6 +87,7 @@ class Scripted:
 
 def _handler(script: Scripted) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True  # head and body are two writes: the second waits for no ACK
         protocol_version = "HTTP/1.1"
 
         def _serve(self) -> None:

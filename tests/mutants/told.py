@@ -8,14 +8,14 @@ _SYNC = "connector/work/sync.py"
 TOLD = (
     Mutant(
         "told: a page is stored without the place to go on from",
-        "connector/store/pulled/chart.py",
+        "connector/store/pulled/query_plan.py",
         "with case.commit():\n        new = sum(",
         "if True:\n        new = sum(",
         "tests/store/test_chart.py::test_a_page_that_breaks_leaves_nothing",
     ),
     Mutant(
         "told: a query ends with its first page",
-        "connector/store/pulled/chart.py",
+        "connector/store/pulled/query_plan.py",
         '"open" if next_url else "done"',
         '"done"',
         "tests/store/test_chart.py::test_a_page_is_kept_with_the_place_to_go_on_from",

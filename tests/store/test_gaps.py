@@ -8,7 +8,7 @@ import pytest
 from connector.gap import Gap, GapKind, Wanted, broken_types, read
 from connector.store.case import gaps
 from connector.store.case.casefile import CaseFile
-from connector.store.pulled import chart
+from connector.store.pulled import query_plan
 
 
 def gap(what: str, kind: GapKind, *reasons: str, expected: bool = False) -> Gap:
@@ -17,7 +17,7 @@ def gap(what: str, kind: GapKind, *reasons: str, expected: bool = False) -> Gap:
 
 def test_what_the_destination_did_not_take_stays_a_gap(case: CaseFile) -> None:
     gaps.add(case, gap("Procedure", GapKind.REJECTED, "HTTP 422"))
-    chart.reopen_failed(case)
+    query_plan.reopen_failed(case)
     assert [gap.kind for gap in gaps.of(case)] == ["rejected"]
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ...request import Request
+from ..chart.about_condition import AboutCondition
 from ..chart.index import Row
-from ..chart.match import any_means
+from ..chart.match import any_means, meant
 from ..checklist.assess import Finding
 from ..checklist.reported import Told
 from ..checklist.supplied import Document
@@ -21,6 +22,7 @@ RECONCILE = (
     "and allergies with the patient before acting on these lists."
 )
 _LOINC = "http://loinc.org"
+_NOTHING = AboutCondition()
 _UNAVAILABLE = "No record of it is in this packet. That does not mean that there is none."
 # What a source may say of an empty list of its own (list-empty-reason).
 _SAID = {
@@ -91,22 +93,28 @@ def _none(section: Section, rows: Sequence[Row]) -> dict[str, str]:
 
 def _shelve(rows: Sequence[Row], request: Request, mappings: Mappings) -> dict[str, list[Row]]:
     shelves: dict[str, list[Row]] = defaultdict(list)
+    about = AboutCondition.of(request.condition, {row.key: row for row in rows})
     for row in rows:
         if row.key in request.first_opinion:
             shelves["first-opinion"].append(row)
-        elif home := section_of(row, mappings.sections):
+        elif home := section_of(row, mappings.sections, about):
             shelves[home].append(row)
         if row.key == request.condition:
             shelves["reason"].append(row)
     return shelves
 
 
-def section_of(row: Row, rules: Sections) -> str | None:
+def section_of(row: Row, rules: Sections, about: AboutCondition = _NOTHING) -> str | None:
     """The id of the section that lists a record; None for what is found through others only."""
     if row.type in rules.unlisted:
         return None
     rest = next(section.id for section in rules.sections if section.rest)
-    return next((s.id for s in rules.sections if any_means(s.match, row)), rest)
+    found = (
+        section.id
+        for section in rules.sections
+        if any(meant(match, row) and about.fits(row, match.about) for match in section.match)
+    )
+    return next(found, rest)
 
 
 def ordered(every: Sequence[Section], first: Collection[str]) -> list[Section]:

@@ -26,6 +26,7 @@ _CALLED = (
     "code", "type", "category", "title", "description", "procedureCode", "series", "bodySite",
     "medicationCodeableConcept", "name", "scope", "vaccineCode", "modelNumber",
 )  # fmt: skip
+_PIXELS = "application/dicom"  # an image is no report of what is on it
 _TEAMS_GOAL = re.compile(r"[<>≤≥%\d]")
 IMAGES = ("ImagingStudy", "Media")
 NOTES = ("DocumentReference", "DiagnosticReport")  # types whose content is an attachment
@@ -173,6 +174,7 @@ def _filled(name: str, value: Any, links: Links) -> bool:
         return any(
             node.get("data") or links.had(node.get("url"))
             for node in attachment_nodes({name: value})
+            if not str(node.get("contentType") or "").startswith(_PIXELS)
         )
     if name == "reaction":
         return bool(words.substances({name: value}))

@@ -109,13 +109,20 @@ def body(case: CaseFile, key: str) -> dict[str, Any] | None:
 
 
 def read_rows(
-    case: CaseFile, links: Links, mappings: Mappings, rules: Sequence[Rule] = ()
+    case: CaseFile,
+    links: Links,
+    mappings: Mappings,
+    rules: Sequence[Rule] = (),
+    finder: KindFinder | None = None,
 ) -> Iterator[Row | Unreadable]:
-    """One row per record, in the order of the chart, of what it is after `rules` changed it."""
+    """One row per record, in the order of the chart, of what it is after `rules` changed it.
+
+    `finder`: of the kinds of `mappings`; who reads often keeps one.
+    """
     labels = Labels(mappings.labels)
     secrets = Secrets.of(case, mappings.endpoints)
     guesses = Guesses(mappings.heuristic)
-    finder = KindFinder(mappings.kinds)
+    finder = finder or KindFinder(mappings.kinds)
     sets: _Sets = {}  # most records have the codes of many others: each set is kept once
     for record in chart.records(case):
         try:

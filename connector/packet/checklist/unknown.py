@@ -35,8 +35,8 @@ def groups(
     """Those that are called the same and have the same author, the newest group first.
 
     Of each: `number` (what `include` takes: a position, and a digest of what the group is, so that
-    a list that has changed takes no other record), `type`, `title`, `author`, `first` and `last`
-    day, `records` (keys) and how many of them `leave`.
+    a list that has changed takes no other record), `type`, `title`, `author`, `codes`
+    (`system|code`), `first` and `last` day, `records` (keys) and how many of them `leave`.
     """
     found: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
@@ -48,6 +48,7 @@ def groups(
             "type": group[0],
             "title": group[1],
             "author": group[2],
+            "codes": sorted({code for row in members for code in row.codes if _whole(code)}),
             "first": min(days),
             "last": max(days),
             "records": sorted(row.key for row in members),
@@ -106,6 +107,11 @@ def _name(resource: dict[str, Any]) -> str:
         given = [str(part) for part in items(each.get("given"))]
         return str(each.get("text") or " ".join([*given, str(each.get("family") or "")]))
     return ""
+
+
+def _whole(code: str) -> bool:
+    system, _, value = code.partition("|")
+    return bool(system and value)
 
 
 def _digest(*parts: str) -> str:

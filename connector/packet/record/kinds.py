@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from ..ruleset.kinds import Kind, broader_of
 
@@ -24,8 +24,9 @@ class KindFinder:
         for kind in kinds.values():
             for name in kind.types:
                 by_type[name].append(kind)
-        above = broader_of(kinds)
-        self._of_type = {name: _OfType(found, above) for name, found in by_type.items()}
+        self._above = broader_of(kinds)
+        self._by_type = by_type
+        self._of_type: dict[str, _OfType] = {}
 
     def of(
         self,
@@ -39,8 +40,11 @@ class KindFinder:
         `codes`, `categories`: tokens (`system|code` and `code`). `called`: the texts that say what
         the record is.
         """
-        found = self._of_type.get(resource_type)
-        return found.kinds(codes, categories, called) if found else NO_KINDS
+        if resource_type not in self._by_type:
+            return NO_KINDS
+        if resource_type not in self._of_type:
+            self._of_type[resource_type] = _OfType(self._by_type[resource_type], self._above)
+        return self._of_type[resource_type].kinds(codes, categories, called)
 
 
 class _OfType:
@@ -51,8 +55,8 @@ class _OfType:
         self._codes: dict[str, list[str]] = defaultdict(list)
         self._begun: list[tuple[str, str]] = []
         self._categories: dict[str, list[str]] = defaultdict(list)
-        self._words: list[tuple[str, re.Pattern[str], str]] = []
-        self._unless: dict[str, tuple[tuple[str, re.Pattern[str]], ...]] = {}
+        self._words: list[tuple[str, str, str]] = []
+        self._unless: dict[str, tuple[tuple[str, str], ...]] = {}
         for kind in kinds:
             for code in kind.code:
                 if code.endswith("*"):
@@ -62,9 +66,9 @@ class _OfType:
             for category in kind.category:
                 self._categories[category].append(kind.id)
             for word in {word for words in kind.words.values() for word in words}:
-                self._words.append((*pattern(word), kind.id))
+                self._words.append((plain(word), word, kind.id))
             if kind.unless:
-                self._unless[kind.id] = tuple(map(pattern, sorted(kind.unless)))
+                self._unless[kind.id] = tuple((plain(word), word) for word in sorted(kind.unless))
         self.kinds = lru_cache(maxsize=50_000)(self._kinds)
 
     def _kinds(
@@ -75,7 +79,7 @@ class _OfType:
         by_code += [kind for start, kind in self._begun for c in codes if c.startswith(start)]
         by_category = [kind for each in categories for kind in self._categories.get(each, ())]
         by_words = [
-            kind for plain, whole, kind in self._words if plain in text and whole.search(text)
+            kind for part, word, kind in self._words if part in text and whole(word).search(text)
         ]
         found: dict[str, str] = {}
         for trust, kinds in zip(_TRUST, (by_code, by_category, by_words), strict=True):
@@ -90,18 +94,28 @@ class _OfType:
 
     def _denied(self, kind: str, text: str) -> bool:
         unless = self._unless.get(kind, ())
-        return any(plain in text and whole.search(text) for plain, whole in unless)
+        return any(part in text and whole(word).search(text) for part, word in unless)
 
 
 def folded(text: str) -> str:
-    """A text as words are compared: in small letters, without accents, one blank between words."""
+    """A text as words are compared: in small letters, without accents, one blank between words.
+
+    Hyphens and other marks are blanks: OP-Bericht is "op bericht", H&P is "h p".
+    """
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
+    letters = "".join(c for c in plain if not unicodedata.combining(c))
+    return " ".join(re.findall(r"[^\W_]+", letters))
 
 
-def pattern(word: str) -> tuple[str, re.Pattern[str]]:
-    """What has to stand in a folded text for it to have a word at all, and the word as a whole."""
-    inner = folded(word.strip("*"))
+@cache
+def plain(word: str) -> str:
+    """What has to stand in a folded text for it to have a word at all."""
+    return folded(word.strip("*"))
+
+
+@cache
+def whole(word: str) -> re.Pattern[str]:
+    """The word as a whole. Of some thousand words few are ever met: those alone are compiled."""
     start = r"" if word.startswith("*") else r"(?<!\w)"
     end = r"" if word.endswith("*") else r"(?!\w)"
-    return inner, re.compile(f"{start}{re.escape(inner)}{end}")
+    return re.compile(f"{start}{re.escape(plain(word))}{end}")

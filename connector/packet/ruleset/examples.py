@@ -19,9 +19,13 @@ class _Record(Model):
 
 
 class ItemExample(_Record):
-    """A record for a checklist item. `older`: outside its window; `another`: not meant by it."""
+    """A record for a checklist item. `older`: outside its window; `another`: not meant by it.
+
+    `condition`: the condition in question (`Condition/id`), which the record may refer to.
+    """
 
     item: Text
+    condition: Text | None = None
     found: Literal["present", "preliminary", "empty", "refuted", "older", "another"] = Field(
         alias="is"
     )

@@ -41,10 +41,22 @@ class Kind(Model):
     trend: bool = False
 
 
+class More(Model):
+    """Further ways to know a kind that another file has; of a site's own codes and words, say."""
+
+    kind: Text
+    types: frozenset[Text] = frozenset()
+    code: frozenset[CodeToken] = frozenset()
+    category: frozenset[Text] = frozenset()
+    words: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    unless: frozenset[Text] = frozenset()
+
+
 class KindsFile(File):
     """A file of kinds/."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[Kind, ...] = ()
+    more: tuple[More, ...] = ()
     examples: tuple[KindExample, ...] = ()
 
 
@@ -53,6 +65,18 @@ class CodeSystems(File):
 
     systems: dict[Text, frozenset[Text]]
     examples: tuple[Any, ...] = ()
+
+
+def with_more(kind: Kind, more: More) -> Kind:
+    """A kind with further ways to know it."""
+    sets = ("types", "code", "category", "unless")
+    changed: dict[str, Any] = {name: getattr(kind, name) | getattr(more, name) for name in sets}
+    languages = {**kind.words, **more.words}
+    changed["words"] = {
+        language: (*kind.words.get(language, ()), *more.words.get(language, ()))
+        for language in languages
+    }
+    return kind.model_copy(update=changed)
 
 
 def broader_of(kinds: Mapping[str, Kind]) -> dict[str, frozenset[str]]:

@@ -13,7 +13,7 @@ from ...mappingfiles import MappingFiles
 from ...request import KeyQuestion
 from .content_rules import Programme, Terminology
 from .file import F, Read, contents, model_of, once, read, wrong
-from .kinds import CodeSystems, Kind, KindsFile
+from .kinds import CodeSystems, Kind, KindsFile, with_more
 from .mappings import Mappings
 from .names_used import Names, expanded
 from .release_rules import (
@@ -114,6 +114,12 @@ class _Loader:
             for number, kind in enumerate(found.file.kinds):
                 self._place(f"kind:{kind.id}", found.place("kinds", number, "id"))
                 kinds[kind.id] = kind
+        for found in read_all:
+            for number, more in enumerate(found.file.more):
+                if more.kind not in kinds:
+                    place = found.place("more", number, "kind")
+                    raise wrong(place, f"{more.kind}: no such kind in kinds/")
+                kinds[more.kind] = with_more(kinds[more.kind], more)
         names = Names(kinds, self._one(CodeSystems, "codesystems.yaml").file.systems)
         for found in read_all:
             names.check(found)

@@ -5,6 +5,7 @@ mappings/README.md says what each file decides; `loading.py` reads and checks th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...errors import UsageError
 from ...mappingfiles import MappingFiles
@@ -56,6 +57,13 @@ class Mappings:
     def identity(self) -> str:
         """Another set, or another version of it, has another."""
         return self.files.identity
+
+    @property
+    def rule_files(self) -> tuple[Any, ...]:
+        """All that may name kinds."""
+        items = (item for listed in self.checklists.values() for item in listed.items)
+        files = (self.selection, self.advice, self.sections)
+        return (*items, *files, *self.orders.values(), *self.programmes.values())
 
     @property
     def trends(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from ...fhir.types import TYPES
 from .file import Read, wrong
 from .kinds import Kind, types_of
-from .rules import File, Match
+from .rules import Match
 
 T = TypeVar("T")
 _KINDS = ("kind", "not_kind", "broader")
@@ -42,10 +42,13 @@ class Names:
         return ""
 
 
-def used(file: File) -> frozenset[str]:
-    """The kinds that the rules of a file name."""
+def used(*rules: Any) -> frozenset[str]:
+    """The kinds that rules name: those of files, checklists, items."""
     return frozenset(
-        name for match in _matches(file) for names in (match.kind, match.not_kind) for name in names
+        name
+        for match in _matches(rules)
+        for names in (match.kind, match.not_kind)
+        for name in names
     )
 
 

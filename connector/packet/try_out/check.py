@@ -8,8 +8,10 @@ from ...fhir import gate
 from ...mappingfiles import Checked, MappingFiles
 from ..ruleset.content_rules import Programme, Terminology
 from ..ruleset.file import Read, model_of, read
+from ..ruleset.kinds import Kind, broader_of
 from ..ruleset.loading import load
 from ..ruleset.mappings import Mappings
+from ..ruleset.names_used import used
 from ..ruleset.release_rules import Shadows
 from ..ruleset.rules import File, Template
 from .examples_run import Bench, outcome
@@ -45,7 +47,7 @@ def _read_all(files: MappingFiles) -> tuple[dict[str, Read[File]], list[str]]:
 
 
 def _run(found: dict[str, Read[File]], mappings: Mappings) -> Checked:
-    wrong: list[str] = []
+    wrong = list(_unused(found, mappings))
     bare: list[str] = []
     number = 0
     with Bench.set_up(mappings) as bench:
@@ -56,6 +58,17 @@ def _run(found: dict[str, Read[File]], mappings: Mappings) -> Checked:
             wrong += _differing(bench, name, file)
             bare += _without(file)
     return Checked(len(found), number, tuple(wrong), tuple(bare))
+
+
+def _unused(found: dict[str, Read[File]], mappings: Mappings) -> Iterator[str]:
+    """Kinds that no rule names, nor one of those that are broader."""
+    named = used(*mappings.rule_files)
+    above = broader_of(mappings.kinds)
+    for file in found.values():
+        for number, kind in enumerate(getattr(file.file, "kinds", ())):
+            if isinstance(kind, Kind) and named.isdisjoint({kind.id} | above[kind.id]):
+                line = file.lines[("kinds", number, "id")]
+                yield f"{file.path}, line {line}: {kind.id}: no rule names this kind"
 
 
 def _examples(found: Read[File]) -> tuple[object, ...]:

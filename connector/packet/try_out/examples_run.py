@@ -22,11 +22,13 @@ from ..author.composition import in_order, ordered, section_of
 from ..author.templates import author
 from ..carry import terms
 from ..carry.rules_in_force import rule_of
+from ..chart.about_condition import AboutCondition
 from ..chart.index import Row, read_rows
 from ..chart.match import Shelf, any_means, is_safety
 from ..checklist.assess import presence
 from ..record.dates import interval
 from ..record.endpoint_secrets import Secrets
+from ..record.kinds import KindFinder
 from ..record.links import Links
 from ..record.security_labels import Labels
 from ..release.consent import read_consent
@@ -36,7 +38,7 @@ from ..release.shadows import Tellers
 from ..release.withheld import Withheld
 from ..ruleset.change import Elements
 from ..ruleset.content_rules import Programme, Terminology
-from ..ruleset.examples import AS_OF, NOTHING, OrderExample, ProgrammeExample
+from ..ruleset.examples import AS_OF, NOTHING, ItemExample, OrderExample, ProgrammeExample
 from ..ruleset.kinds import KindsFile
 from ..ruleset.mappings import Mappings
 from ..ruleset.release_rules import (
@@ -67,6 +69,7 @@ class Bench:
 
     mappings: Mappings
     case: CaseFile
+    finder: KindFinder
 
     @classmethod
     @contextmanager
@@ -77,7 +80,7 @@ class Bench:
             CaseFile.open(Path(folder)) as case,
             case.rebuildable(),
         ):
-            yield cls(mappings, case)
+            yield cls(mappings, case, KindFinder(mappings.kinds))
 
     def rows(self, *records: dict[str, Any]) -> list[Row]:
         """The records as the rules see them. `UsageError` for what is no FHIR resource."""
@@ -93,7 +96,9 @@ class Bench:
                 chart.put_record(self.case, kept, "example")
                 keys.append(f"{name}/{new_id}")
         links = Links(self.case, "https://example.org/fhir")
-        found = {row.key: row for row in read_rows(self.case, links, self.mappings)}
+        found = {
+            row.key: row for row in read_rows(self.case, links, self.mappings, (), self.finder)
+        }
         return [row for key in keys if isinstance(row := found[key], Row)]
 
 
@@ -103,7 +108,7 @@ def outcome(bench: Bench, name: str, file: File, example: Any) -> Any:
     Raises `ConnectorError` where there is nothing to say: a template that fails, say.
     """
     if isinstance(file, Order):
-        return _in_order(bench, file, example)
+        return _in_order(bench, bench.mappings.orders[name], example)  # type: ignore[index]
     if isinstance(file, Template):
         return _holding(bench, name, file, example.variables, example.found)
     if isinstance(file, Terminology):
@@ -117,22 +122,26 @@ def outcome(bench: Bench, name: str, file: File, example: Any) -> Any:
         return notes[0].rule if notes else NOTHING
     if isinstance(file, Shadows):
         return _shadow(bench, file, example.record)
+    if isinstance(file, ChecklistFile):
+        return _item(bench, bench.mappings.checklist(name).items, example)
     (row,) = bench.rows(example.record)
     if isinstance(file, KindsFile):
         known = tuple(f"{kind} by {trust}" for kind, trust in sorted(row.kinds.items()))
         return known or NOTHING
-    if isinstance(file, ChecklistFile):
-        return _item(bench, bench.mappings.checklist(name).items, example.item, row)
     return _ruled(bench, file, row)
 
 
-def _item(bench: Bench, items: Sequence[ChecklistItem], name: str, row: Row) -> str:
-    item = next((item for item in items if item.id == name), None)
+def _item(bench: Bench, items: Sequence[ChecklistItem], example: ItemExample) -> str:
+    item = next((item for item in items if item.id == example.item), None)
     if item is None:
-        raise UsageError(f"{name}: no such item", "Name an item of this file.")
+        raise UsageError(f"{example.item}: no such item", "Name an item of this file.")
+    key = example.condition
+    asked = [{"resourceType": "Condition", "id": key.removeprefix("Condition/")}] if key else []
+    row, *conditions = bench.rows(example.record, *asked)
+    about = AboutCondition.of(key, {each.key: each for each in conditions})
     as_of = interval(AS_OF)
     assert as_of is not None
-    shelf = Shelf.of([row], as_of[1])
+    shelf = Shelf.of([row], as_of[1], about)
     if not shelf.all_meant(item.match):
         return "another"
     if not shelf.wanted(item):
@@ -227,9 +236,10 @@ def _holding(
 def _programme(bench: Bench, file: Programme, example: ProgrammeExample) -> Any:
     if example.change is not None:
         return _changed(file, example.change, example.record)
-    (row,) = bench.rows(example.record)
     if example.item is not None:
-        return _item(bench, file.items, example.item, row)
+        said = ItemExample.model_construct(item=example.item, record=example.record)
+        return _item(bench, file.items, said)
+    (row,) = bench.rows(example.record)
     image = row.type in bench.mappings.selection.images
     return "stays" if image and file.accepts.images == "reports" else "travels"
 

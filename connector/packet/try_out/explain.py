@@ -12,6 +12,9 @@ from ...store.mapped.coverage import Changed
 from ...store.mapped.packet import Decision
 from ...store.mapped.rulings import Ruling, rulings
 from ...store.pulled import chart
+from ..chart.index import Row, read_rows
+from ..chart.medications import name_drugs
+from ..record.links import Links
 from ..ruleset.mappings import Mappings
 from ..ruleset.rules import Checklist
 
@@ -28,8 +31,9 @@ def explain(
     with the mappings at hand. `rules`: outcome, rule, reason, `where` it stands (file and line;
     null for a rule of the program itself), and how many records. `records`: the same of each
     record, with the security `label` that the rule saw, `because`: the chain of what it follows
-    from (`record`, `rule`, `label`), nearest first; `ruling` of a person, or null; the checklist
-    items that it answers, and the `changes` made in it: `rule`, `path` of the element, `what` was
+    from (`record`, `rule`, `label`), nearest first; `ruling` of a person, or null; `kinds`: of
+    which kinds it is, each known by `code`, `category` or `words`; the checklist items that it
+    answers, and the `changes` made in it: `rule`, `path` of the element, `what` was
     done, `where` the rule stands.
 
     Raises `UsageError` if nothing was decided yet, or no such record is in the chart.
@@ -49,6 +53,7 @@ def explain(
         return _where(rule, mappings, listed)
 
     answers, changes = _answers(case), _changes(case)
+    kinds = _kinds(case, mappings)
     ruled = {ruling.record: ruling for ruling in rulings(case)}
     return {
         "case": case.folder.name,
@@ -67,6 +72,7 @@ def explain(
                 "label": decision.label,
                 "because": list(_chain(decision, by_key)),
                 "ruling": _ruling(ruled.get(_key(decision))),
+                "kinds": kinds.get(_key(decision), {}),
                 "items": answers[_key(decision)],
                 "changes": [
                     {"rule": c.rule, "path": c.path, "what": c.what, "where": where(c.rule)}
@@ -132,6 +138,14 @@ def _answers(case: CaseFile) -> dict[str, list[str]]:
         for key in item.evidence.split():
             found[key].append(item.item)
     return found
+
+
+def _kinds(case: CaseFile, mappings: Mappings) -> dict[str, dict[str, str]]:
+    """Record → its kinds, each with how it is known."""
+    found = (row for row in read_rows(case, Links(case, ""), mappings) if isinstance(row, Row))
+    rows = {row.key: row for row in found}
+    name_drugs(rows, mappings)
+    return {key: dict(row.kinds) for key, row in rows.items()}
 
 
 def _changes(case: CaseFile) -> dict[str, list[Changed]]:

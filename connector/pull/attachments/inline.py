@@ -8,7 +8,7 @@ from ...fhir.attachments import attachment_nodes
 from ...fhir.embedded import documents, names_another
 from ...fhir.lossless import decode
 from ...gap import GapKind, Wanted
-from ...store.pulled import chart, records
+from ...store.pulled import chart, query_plan, records
 from ..context import Gathering
 
 _NO_BASE64 = "what it holds is no base64, so nobody can open it"
@@ -27,7 +27,7 @@ def tell(pull: Gathering) -> None:
                 raise SourceFailed(f"Patient {path}: {_ANOTHERS}", "Tell who runs the source.")
             with pull.case.commit():
                 chart.drop_record(pull.case, *key)
-                chart.fail_query(pull.case, query)  # so that a later run asks once more
+                query_plan.fail_query(pull.case, query)  # so that a later run asks once more
                 why = f"{_ANOTHERS} ({record.type}/{record.id} {path})"
                 pull.gap(Wanted(record.type), GapKind.REFUSED, why)
             continue

@@ -19,7 +19,7 @@ from ...request import Request
 from ...settings import Source
 from ...store.case import gaps
 from ...store.case.casefile import CaseFile
-from ...store.pulled import chart, earlier
+from ...store.pulled import chart, earlier, query_plan
 from ...store.pulled.chart import Record
 from ..attachments import inline
 from ..context import Gathering
@@ -83,7 +83,7 @@ def _gather(gathering: Gathering, given: Files, register: Register, chosen: Chos
     with case.commit():
         case.state.pull_complete = None
         case.state.source_patient = patient.id
-        chart.reopen_failed(case)
+        query_plan.reopen_failed(case)
         earlier.keep_only(case, ())  # the files are read from the beginning each time
         chart.put_record(case, patient, QUERY)
     for name in chosen.names:

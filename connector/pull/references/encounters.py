@@ -6,7 +6,7 @@ from ...errors import EndpointError
 from ...fhir.about import ENCOUNTERS, encounters
 from ...fhir.references import Kind, parse
 from ...gap import GapKind, Wanted
-from ...store.pulled import chart, records, targets
+from ...store.pulled import chart, query_plan, records, targets
 from ..context import Pull
 from ..lookup import carries, find
 from ..records import ANOTHER_PATIENT, Problem
@@ -73,5 +73,5 @@ def drop(pull: Pull) -> None:
             with pull.case.commit():
                 chart.drop_record(pull.case, kind, id_)
                 targets.lost(pull.case, kind, id_)
-                chart.fail_query(pull.case, query)
+                query_plan.fail_query(pull.case, query)
                 pull.gap(Wanted(kind), *_WHY)

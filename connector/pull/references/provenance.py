@@ -9,8 +9,8 @@ none for records that came by `$everything` or by reference. This way works afte
 from urllib.parse import parse_qs, urlencode
 
 from ...fhir.ids import FHIR_ID
-from ...store.pulled import chart, records
-from ...store.pulled.chart import Query
+from ...store.pulled import query_plan, records
+from ...store.pulled.query_plan import Query
 from ..context import Pull
 
 _BATCH = 200
@@ -35,7 +35,7 @@ def add_queries(pull: Pull) -> bool:
     declared = pull.capability.search.get("Provenance")
     if "Provenance" in pull.unasked or declared is None or (declared and "target" not in declared):
         return False
-    batches = [q for q in chart.queries(pull.case) if q.key.startswith("Provenance?")]
+    batches = [q for q in query_plan.queries(pull.case) if q.key.startswith("Provenance?")]
     asked = {t for q in batches for t in _targets(q)}
     fresh = [
         key
@@ -44,7 +44,7 @@ def add_queries(pull: Pull) -> bool:
         if key not in asked and FHIR_ID.fullmatch(key.partition("/")[2])
     ]
     size = pull.source.at_once(_BATCH, _TARGET_LENGTH)
-    chart.add_queries(
+    query_plan.add_queries(
         pull.case,
         (
             _query(len(batches) + n + 1, fresh[at : at + size], pull.settings.page_size)

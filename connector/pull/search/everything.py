@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from ...gap import BROKEN, GapKind, Wanted
 from ...store.case import gaps
-from ...store.pulled import chart
-from ...store.pulled.chart import Query
+from ...store.pulled import query_plan
+from ...store.pulled.query_plan import Query
 from ..compartment import COMPARTMENT
 from ..context import Pull
 from ..plan import EVERYTHING, everything
@@ -31,14 +31,14 @@ def _by_everything(pull: Pull) -> None:
     # Only what never had an answer: a page with another patient's record, say, is no hole to fill.
     holes = [
         query
-        for query in chart.queries(pull.case, "failed")
+        for query in query_plan.queries(pull.case, "failed")
         if query.pages == 0 and query.key != EVERYTHING and query.type in COMPARTMENT
     ]
     if not holes or "everything" not in pull.capability.operations:
         return
     names = ", ".join(sorted({query.type for query in holes}))
     why = f"fills what searches did not give: {names}"
-    chart.add_queries(pull.case, [everything(pull.patient_id, pull.settings, why)])
+    query_plan.add_queries(pull.case, [everything(pull.patient_id, pull.settings, why)])
     ask_open(pull)
     if not _is_done(pull, EVERYTHING):
         return
@@ -55,9 +55,9 @@ def _by_searches(pull: Pull) -> None:
         return
     why = "fills what $everything did not give"
     made = pull.searches()
-    chart.add_queries(pull.case, (Query(q.key, q.url, f"{why}; {q.why}") for q in made))
+    query_plan.add_queries(pull.case, (Query(q.key, q.url, f"{why}; {q.why}") for q in made))
     ask_open(pull)
-    failed = {q.type for q in chart.queries(pull.case, "failed") if q.key != EVERYTHING}
+    failed = {q.type for q in query_plan.queries(pull.case, "failed") if q.key != EVERYTHING}
     asked = {query.type for query in made}
     for name in (asked & pull.wanted_types) - failed:
         _filled(pull, name, "by a search of its own")
@@ -80,4 +80,4 @@ def _filled(pull: Pull, what: str, how: str, kinds: Sequence[GapKind] = BROKEN) 
 
 
 def _is_done(pull: Pull, key: str) -> bool:
-    return any(query.key == key for query in chart.queries(pull.case, "done"))
+    return any(query.key == key for query in query_plan.queries(pull.case, "done"))

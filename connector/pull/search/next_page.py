@@ -5,8 +5,8 @@ from urllib.parse import urlsplit, urlunsplit
 from ...endpoint.origin import joined
 from ...errors import EndpointError
 from ...gap import GapKind
-from ...store.pulled import chart
-from ...store.pulled.chart import Query
+from ...store.pulled import query_plan
+from ...store.pulled.query_plan import Query
 from ..context import Pull
 from ..gaps import kind_of
 from ..records import Problem
@@ -22,7 +22,7 @@ def next_page(
         next_url = _address(pull, url, next_url)
     except EndpointError as error:
         return None, Problem(kind_of(error), str(error))
-    if next_url == url or chart.page_seen(pull.case, query.key, next_url):
+    if next_url == url or query_plan.page_seen(pull.case, query.key, next_url):
         return None, Problem(GapKind.FAILED, "the server's pages go in a circle")
     if number >= pull.settings.pages_max:
         return None, Problem(GapKind.FAILED, f"more than {number} pages (pages_max)")

@@ -11,7 +11,7 @@ from ...errors import Answered, EndpointError
 from ...gap import GapKind, Wanted
 from ...store.case import gaps
 from ...store.case.casefile import CaseFile
-from ...store.pulled import chart, records
+from ...store.pulled import query_plan, records
 from ..context import Pull
 from ..lookup import ask, page_of
 
@@ -39,7 +39,7 @@ def settle(pull: Pull) -> None:
             gaps.drop(pull.case, former, kind)
             pull.gap(now, kind, f"{_HOW[status]}: {why}")
             for query in found if empty else ():
-                chart.end_query(pull.case, query.key)
+                query_plan.end_query(pull.case, query.key)
 
 
 def says_nothing(case: CaseFile, name: str) -> frozenset[int]:
@@ -51,7 +51,7 @@ def says_nothing(case: CaseFile, name: str) -> frozenset[int]:
 
 def _says_so_of_nothing(pull: Pull, status: int) -> bool:
     served = records.types(pull.case)
-    tried = [q for q in chart.queries(pull.case) if q.url.partition("?")[0] in served]
+    tried = [q for q in query_plan.queries(pull.case) if q.url.partition("?")[0] in served]
     for query in tried[:_ASKED_MAX]:
         if "?" not in query.url or "_id=" in query.url:
             continue

@@ -10,7 +10,8 @@ from ...fhir.shapes import objects_in
 from ...fhir.types import TYPES
 from ...gap import GapKind
 from ...store.pulled import chart
-from ...store.pulled.chart import Query, Record
+from ...store.pulled.chart import Record
+from ...store.pulled.query_plan import Query
 from ..context import Pull
 from ..operation_outcome import missing
 from ..plan import EVERYTHING

@@ -7,8 +7,8 @@ from ...errors import Answered, EndpointError
 from ...fhir import bundle
 from ...gap import GapKind, Wanted
 from ...store.case.casefile import CaseFile
-from ...store.pulled import chart, counts
-from ...store.pulled.chart import Query
+from ...store.pulled import counts, query_plan
+from ...store.pulled.query_plan import Query
 from ..compartment import BESIDE, COMPARTMENT
 from ..context import Pull
 from ..gaps import kind_of
@@ -30,7 +30,7 @@ def ask_open(pull: Pull) -> None:
 
     Raises `Waiting` or `SourceFailed`; committed pages are kept, another run goes on from there.
     """
-    while opened := chart.queries(pull.case, "open"):  # a query may be split into others
+    while opened := query_plan.queries(pull.case, "open"):  # a query may be split into others
         pull.workers.each(lambda query: _ask(pull, query), opened)
         ask_again(pull)
     no_bundle.settle(pull)
@@ -43,10 +43,10 @@ def _ask(pull: Pull, query: Query) -> None:
         if forgotten is None:
             return
         if attempt < _RESTARTS_MAX:
-            chart.restart_query(pull.case, query.key)
+            query_plan.restart_query(pull.case, query.key)
             query = replace(query, next_url=None, pages=0)
     with pull.case.commit():
-        chart.fail_query(pull.case, query.key)
+        query_plan.fail_query(pull.case, query.key)
         why = f"the server forgets its pages before they are read ({forgotten})"
         _gap_of_broken_off(pull, query, Problem(GapKind.FAILED, why))
 
@@ -75,7 +75,7 @@ def _ask_pages(pull: Pull, query: Query) -> str | None:
                 and "/" not in url.partition("?")[0]
             ):
                 pull.unfound.add(status, query)
-                chart.fail_query(pull.case, query.key)
+                query_plan.fail_query(pull.case, query.key)
                 return None
             if status in DEMANDS and url == query.url:
                 other = _in_smaller_pages(pull, query) or _asked_otherwise(pull, query)
@@ -86,7 +86,7 @@ def _ask_pages(pull: Pull, query: Query) -> str | None:
                     continue
             pull.still_there(error)
             with pull.case.commit():
-                chart.fail_query(pull.case, query.key)
+                query_plan.fail_query(pull.case, query.key)
                 why = _explained(pull, error, query)
                 _gap_of_broken_off(pull, query, Problem(kind_of(error), why))
             break
@@ -123,7 +123,7 @@ def _in_smaller_pages(pull: Pull, query: Query) -> Query | None:
 
 def _otherwise(pull: Pull, query: Query, other: Query) -> Query:
     if other != query:
-        chart.ask_otherwise(pull.case, other)
+        query_plan.ask_otherwise(pull.case, other)
     return other
 
 
@@ -132,7 +132,7 @@ def _asked_otherwise(pull: Pull, query: Query) -> Query | None:
     way; None if it was split into others."""
     name = query.url.partition("?")[0]
     if other := wider(query, pull.capability, pull.known):
-        chart.ask_otherwise(pull.case, other)
+        query_plan.ask_otherwise(pull.case, other)
         return other
     categories = pull.known.of(name).category
     declared = pull.capability.search.get(name) or {"category"}
@@ -144,7 +144,7 @@ def _asked_otherwise(pull: Pull, query: Query) -> Query | None:
         parts = by_presence(query, pull.capability, pull.known)
     if not parts:
         return query
-    chart.split_query(pull.case, query.key, parts)
+    query_plan.split_query(pull.case, query.key, parts)
     return None
 
 
@@ -169,14 +169,14 @@ def _asked_by_another(pull: Pull, query: Query, doubt: Problem) -> Query | None:
     candidates = {**COMPARTMENT, **BESIDE}.get(name, ())
     url = by_another(query.url, candidates, pull.capability.search.get(name) or candidates)
     with pull.case.commit():
-        chart.forget_query(pull.case, query.key)
+        query_plan.forget_query(pull.case, query.key)
         if url is None:
-            chart.fail_query(pull.case, query.key)
+            query_plan.fail_query(pull.case, query.key)
             _gap_of_broken_off(pull, query, doubt)
             return None
         why = f"{query.why}; then by another parameter: {doubt.why}"
         query = Query(query.key, url, why)
-        chart.ask_otherwise(pull.case, query)
+        query_plan.ask_otherwise(pull.case, query)
     return query
 
 
@@ -190,7 +190,7 @@ def _commit(
     records, problems = found.records, found.problems
     with pull.case.commit():
         following, broken = next_page(pull, query, url, page.next_url, number)
-        chart.commit_page(pull.case, query.key, url, records, found.matches, following)
+        query_plan.commit_page(pull.case, query.key, url, records, found.matches, following)
         counts.note(pull.case, query.key, page.total, len(page.entries))
         pull.tally.resources([record.type for record in records])
         if query.key == EVERYTHING:
@@ -202,7 +202,7 @@ def _commit(
             _gap_of_broken_off(pull, query, broken)
         clean = clean and not problems and not broken
         if following is None and not clean:
-            chart.fail_query(pull.case, query.key)
+            query_plan.fail_query(pull.case, query.key)
     return following, clean
 
 

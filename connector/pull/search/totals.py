@@ -6,7 +6,7 @@ count (`_summary=count`), then for the whole query once more. What is short then
 """
 
 from ...gap import GapKind, Wanted
-from ...store.pulled import chart, counts
+from ...store.pulled import counts, query_plan
 from ...store.pulled.counts import Count
 from ..context import Pull
 from ..lookup import count
@@ -42,8 +42,8 @@ def _look_into(pull: Pull, found: Count) -> None:
     with pull.case.commit():
         if found.again:
             why = f"the server counts {total} records and sends {found.entries}, asked twice"
-            chart.fail_query(pull.case, found.key)
+            query_plan.fail_query(pull.case, found.key)
             pull.gap(Wanted.of_query(found.key), GapKind.FAILED, why)
         else:
             counts.mark_again(pull.case, found.key)
-            chart.restart_query(pull.case, found.key)
+            query_plan.restart_query(pull.case, found.key)

@@ -69,7 +69,7 @@ _head = Table(
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """What is to be told. The ids are plain here and keyed in the row.
+    """What is to be made. The ids are plain here and keyed in the row.
 
     `patient`, `document` (SHA-256 of the authorization) and the case are never stored as they are.
     `resources`: of this write when attempted, of the whole packet afterwards.
@@ -137,24 +137,24 @@ def create(db: Connection) -> None:
         db.execute(insert(_head).values(one=1, seq=0, hash=_START))
 
 
-def append(db: Connection, keyed: Keyed, handle: str, told: Disclosure, at: str) -> Row:
+def append(db: Connection, keyed: Keyed, handle: str, made: Disclosure, at: str) -> Row:
     """Add a row at the end, inside the caller's transaction. `at`: UTC, to the second."""
     end = db.execute(select(_head).with_for_update()).one()
-    document = told.document
+    document = made.document
     row = Row(
         seq=end.seq + 1,
         at=at,
-        event=told.event,
-        outcome=told.outcome,
-        operator=told.operator,
-        approver=told.approver,
-        patient_hmac=keyed(f"patient {told.patient}"),
+        event=made.event,
+        outcome=made.outcome,
+        operator=made.operator,
+        approver=made.approver,
+        patient_hmac=keyed(f"patient {made.patient}"),
         case_hmac=case_key(keyed, handle),
-        destination_id=told.destination_id,
-        basis=told.basis,
+        destination_id=made.destination_id,
+        basis=made.basis,
         document_hmac=keyed(f"document {document}") if document is not None else None,
-        resources=told.resources,
-        rejected=told.rejected,
+        resources=made.resources,
+        rejected=made.rejected,
         previous=end.hash,
         hash="",
     )
@@ -190,10 +190,10 @@ def hashed_with(db: Connection, keyed: Keyed) -> bool:
     return found is None or found.hash == _hash(keyed, Row(*found))
 
 
-def says(row: Row, told: Disclosure) -> bool:
+def says(row: Row, made: Disclosure) -> bool:
     """Whether a row says the same already: what was done, what came of it, how many."""
     names = ("event", "outcome", "resources", "rejected")
-    return all(getattr(row, name) == getattr(told, name) for name in names)
+    return all(getattr(row, name) == getattr(made, name) for name in names)
 
 
 def head(db: Connection) -> Anchor:

@@ -93,7 +93,7 @@ class Ledger:
         method: str,
         content: str,
         entries: int,
-        told: Disclosure,
+        disclosure: Disclosure,
         settled: str = "settled by reading",
     ) -> None:
         """Commit, before bytes leave, that we will write, and tell it in the disclosure log.
@@ -109,7 +109,7 @@ class Ledger:
             writes.settle(db, handle, settled, _now())
             hashed = self.keyed(content)
             writes.intend(db, handle, fence, write_no, method, hashed, entries, _now())
-            disclosures.append(db, self.keyed, handle, told, _now())
+            disclosures.append(db, self.keyed, handle, disclosure, _now())
 
     def wrote(
         self, handle: str, fence: int, destination_id: str, as_of: str, records: Iterable[Written]
@@ -136,16 +136,16 @@ class Ledger:
             cases.check_fence(db, handle, fence)
             last_written.forget(db, self.keyed, destination_id, list(keys))
 
-    def disclosing(self, handle: str, fence: int, told: Disclosure) -> None:
+    def disclosing(self, handle: str, fence: int, disclosure: Disclosure) -> None:
         """Tell in the disclosure log, before bytes leave, of a request that writes nothing.
 
         Raises `LockHeld` if another process has taken the case since.
         """
         with self._begin() as db:
             cases.check_fence(db, handle, fence)
-            disclosures.append(db, self.keyed, handle, told, _now())
+            disclosures.append(db, self.keyed, handle, disclosure, _now())
 
-    def disclosed(self, handle: str, fence: int, told: Disclosure) -> None:
+    def disclosed(self, handle: str, fence: int, disclosure: Disclosure) -> None:
         """Tell in the disclosure log what became of a case's packet, unless its last row says so.
 
         Raises `LockHeld` if another process has taken the case since.
@@ -153,8 +153,8 @@ class Ledger:
         with self._begin() as db:
             cases.check_fence(db, handle, fence)
             last = disclosures.last(db, disclosures.case_key(self.keyed, handle))
-            if last is None or not disclosures.says(last, told):
-                disclosures.append(db, self.keyed, handle, told, _now())
+            if last is None or not disclosures.says(last, disclosure):
+                disclosures.append(db, self.keyed, handle, disclosure, _now())
 
     def disclosures(self, handle: str | None = None, after: int = 0) -> list[Row]:
         """The rows of the disclosure log after number `after`, of one case if asked, in order."""

@@ -10,7 +10,7 @@ from ...mappingfiles import MappingFiles
 from ...packet import Mappings
 from ...pull import not_granted, plan, servers, survey, types_of_chart
 from ...settings import Source
-from ...store.pulled.chart import Query
+from ...store.pulled.query_plan import Query
 from .check import Check
 from .granted import scopes
 from .reach import reach, searched
