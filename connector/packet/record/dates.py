@@ -40,3 +40,10 @@ def _end(year: int, month: int, day: int) -> datetime:
     last_month = month or 12
     last_day = day or monthrange(year, last_month)[1]
     return datetime(year, last_month, last_day, tzinfo=UTC) + timedelta(days=1, microseconds=-1)
+
+
+def instant(text: str) -> datetime:
+    """The last instant of a date or an instant that is known to be one."""
+    found = interval(text)
+    assert found is not None, "a FHIR date or instant"
+    return found[1]

@@ -26,7 +26,7 @@ from ..chart.about_condition import AboutCondition
 from ..chart.index import Row, read_rows
 from ..chart.match import Shelf, any_means, is_safety
 from ..checklist.assess import presence
-from ..record.dates import interval
+from ..record.dates import instant
 from ..record.endpoint_secrets import Secrets
 from ..record.kinds import KindFinder
 from ..record.links import Links
@@ -139,9 +139,7 @@ def _item(bench: Bench, items: Sequence[ChecklistItem], example: ItemExample) ->
     asked = [{"resourceType": "Condition", "id": key.removeprefix("Condition/")}] if key else []
     row, *conditions = bench.rows(example.record, *asked)
     about = AboutCondition.of(key, {each.key: each for each in conditions})
-    as_of = interval(AS_OF)
-    assert as_of is not None
-    shelf = Shelf.of([row], as_of[1], about)
+    shelf = Shelf.of([row], instant(AS_OF), about)
     if not shelf.all_meant(item.match):
         return "another"
     if not shelf.wanted(item):
@@ -157,9 +155,7 @@ def _ruled(bench: Bench, file: File, row: Row) -> str:
         return section_of(row, bench.mappings.sections) or NOTHING
     found: Iterator[str] = iter(())
     if isinstance(file, Selection):
-        as_of = interval(AS_OF)
-        assert as_of is not None
-        at = as_of[1]
+        at = instant(AS_OF)
         found = (rule.id for rule in bench.mappings.selection.safety if is_safety(rule, row, at))
     elif isinstance(file, Release):
         # Of a note: as if something of its encounter were withheld.
@@ -191,10 +187,8 @@ def _shadow(bench: Bench, file: Shadows, record: dict[str, Any]) -> str:
 
 def _consent(file: ConsentTerms, consent: dict[str, Any]) -> str:
     """What a Consent says of a disclosure for treatment to somebody whom nobody knows."""
-    as_of = interval(AS_OF)
-    assert as_of is not None
     now = Disclosure(
-        at=as_of[1],
+        at=instant(AS_OF),
         purposes=file.purposes["treatment"],
         terms=file,
         receives=lambda *_: None,
