@@ -217,6 +217,19 @@ SOUGHT: dict[str, tuple[Sought, ...]] = {
     ),
 }  # fmt: skip
 SOUGHT["labs-recent"] = SOUGHT["labs"]
+SOUGHT["heart-tests"] = SOUGHT["cardiac-tests"]
+# Tests of one word or two each.
+_WORDS = {
+    "advance-directives": r"advance directive|living will|resuscitat|patientenverf",
+    "blood-group": r"blood group|\babo\b",
+    "bronchoscopy": r"bronchoscop",
+    "cognitive-tests": r"mini-?mental|\bmmse\b|\bmoca\b|montreal cognitive",
+    "endoscopy": r"colonoscop|gastroscop|endoscop",
+    "lung-function": r"spirometr|\bfev ?1\b|pulmonary function",
+    "newborn-screening": r"newborn screen",
+    "obstetric-ultrasound": r"obstetric(al)? ultraso|fetal ultraso",
+}
+SOUGHT |= {item: (Sought(_RESULTS, words=words),) for item, words in _WORDS.items()}
 
 
 @dataclass
