@@ -15,6 +15,7 @@ from ..record.narrative import Line, narrative
 from ..ruleset.mappings import Mappings
 from ..ruleset.release_rules import Notice
 from ..ruleset.rules import Order, Section, Sections
+from .row_status import row_status
 
 # In every packet, whatever is in it: a list can look complete when it isn't.
 RECONCILE = (
@@ -49,6 +50,7 @@ def sections(
     shelves = _shelve(rows, request, mappings)
     order = mappings.orders[request.key_question]
     first = [*request.hinge, *request.first_opinion]
+    status = row_status(rows)
     names = {row.key: row.title for row in rows if row.type == "Medication"}
     made = []
     for section in ordered(mappings.sections.sections, order.sections):
@@ -64,7 +66,8 @@ def sections(
         entries = [*(d.reference for d in brought), *(packet_reference(row.key) for row in held)]
         reason = _none(section, rows) if not entries and not section.text else None
         said = [reason["text"]] if reason else []
-        lines = [*(document.line for document in brought), *(_line(row, names) for row in held)]
+        lines = [document.line for document in brought]
+        lines += [_line(row, names, status[row.key]) for row in held]
         made.append(
             {
                 "title": section.title,
@@ -152,9 +155,8 @@ def _words(section: Section, request: Request, told: Told, notices: Sequence[Not
     return [RECONCILE, *bound, *told.missing, *told.separately]
 
 
-def _line(row: Row, names: Mapping[str, str]) -> Line:
+def _line(row: Row, names: Mapping[str, str], status: str) -> Line:
     title = row.title
     if title == row.type:  # it says nothing of its own: what does it point to?
         title = next((names[key] for key in row.refers if key in names), title)
-    status = "" if row.status == "unstated" else row.status
     return Line(row.written[:10], title, row.finding, status)

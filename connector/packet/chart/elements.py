@@ -96,6 +96,13 @@ def _texts_of(concept: dict[str, Any]) -> Iterator[str]:
             yield text
 
 
+def replaced_by(resource: dict[str, Any], links: Links) -> Iterator[str]:
+    """Documents that this one says it replaces (R4 document-relationship-type)."""
+    for related in dicts(resource.get("relatesTo")):
+        if related.get("code") == "replaces":
+            yield from keys_in({k: v for k, v in related.items() if k.startswith("target")}, links)
+
+
 def in_own_words(resource: dict[str, Any]) -> bool:
     """Whether a Goal is the patient's: they express it (R4 goal.html), or it reads like theirs.
 

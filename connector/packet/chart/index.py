@@ -37,6 +37,7 @@ from .elements import (
     date_of,
     in_own_words,
     keys_in,
+    replaced_by,
     says_none,
     status_of,
     tokens_of,
@@ -78,6 +79,7 @@ class Row:
     own_names: tuple[str, ...] = ()  # of one of these: its identifiers
     sensitive: frozenset[str] = _NO_TARGETS  # rules of the guess at sensitive kinds
     kinds: Kinds = field(default_factory=dict)  # of kinds/*.yaml
+    replaces: tuple[str, ...] = ()  # of a document: keys of those that it says it replaces
     own_words: bool = False  # of a Goal: it is the patient who says it
     supplied_until: datetime | None = None  # of a medication: how long what was given lasts
     labelled_parts: tuple[str, ...] = ()  # of a document: records in sections that have a label
@@ -136,10 +138,13 @@ def read_rows(
             deque(rule.edit(record.type, resource), maxlen=0)
         presence = mappings.status.types.get(record.type)
         row = _row(record, resource, links, presence, labels, sets)
+        kinds = finder.of(row.type, row.codes, row.categories, called(resource))
+        implied = finder.labels(kinds)
         yield replace(
             row,
             sensitive=guesses.of(record.type, record.body),
-            kinds=finder.of(row.type, row.codes, row.categories, called(resource)),
+            kinds=kinds,
+            labels=row.labels | labels.of_contents(implied) if implied else row.labels,
         )
 
 
@@ -211,6 +216,7 @@ def _row(
         contents=contents,
         places=(*belongs_to(resource, links), *(c for c in map(links.context, urls) if c)),
         own_names=own_names(resource),
+        replaces=tuple(replaced_by(resource, links)),
         own_words=in_own_words(resource),
         supplied_until=lasts_until(resource) if resource_type.startswith("Medication") else None,
         labelled_parts=labelled_parts(resource, labels.extensions, links),

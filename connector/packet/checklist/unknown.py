@@ -13,19 +13,22 @@ from ...store.case.casefile import CaseFile
 from ...store.pulled import chart
 from ..chart.index import Row
 from ..record.words import concept, plain
-from ..ruleset.rules import Status
+from ..ruleset.mappings import Mappings
 from .assess import presence
 
 _TYPES = ("Composition", "DiagnosticReport", "DocumentReference", "ImagingStudy", "Media")
 _AUTHORS = ("author", "performer", "resultsInterpreter", "interpreter", "operator")
 
 
-def unknown(rows: Iterable[Row], status: Status) -> list[Row]:
-    """Those of `rows` that have content, and of which no kind is known."""
+def unknown(rows: Iterable[Row], mappings: Mappings) -> list[Row]:
+    """Those of `rows` that have content, and of which no kind is known, or none that says much."""
+    vague = mappings.vague
     return [
         row
         for row in rows
-        if row.type in _TYPES and not row.kinds and presence(row, status) is ItemKind.PRESENT
+        if row.type in _TYPES
+        and vague.issuperset(row.kinds)
+        and presence(row, mappings.status) is ItemKind.PRESENT
     ]
 
 
@@ -60,7 +63,7 @@ def groups(
 
 
 def with_included(
-    request: Request, case: CaseFile, rows: Mapping[str, Row], status: Status
+    request: Request, case: CaseFile, rows: Mapping[str, Row], mappings: Mappings
 ) -> Request:
     """The request with the records in place of the numbers that `include` names.
 
@@ -69,7 +72,7 @@ def with_included(
     numbers = [each for each in request.include if "/" not in each]
     if not numbers:
         return request
-    found = groups(case, unknown(rows.values(), status))
+    found = groups(case, unknown(rows.values(), mappings))
     listed = {group["number"].partition("-")[2]: group for group in found}
     records: list[str] = []
     for position, each in enumerate(request.include, 1):

@@ -27,7 +27,9 @@ class Kind(Model):
     so), else by its category, else by `words` (by language) in what it is called, where a `*` at
     an end stands for any letters. `unless`: words that say that it is another thing, whatever
     category and words say. Whatever is of a kind is of the `broader` ones too. `trend`: the whole
-    series tells what one value does not.
+    series tells what one value does not. `vague`: a record of this kind alone may still be
+    anything, so it stands among those of unknown kind. `label`: the security label that a record of
+    the kind has, whether or not the source says so.
     """
 
     id: Text
@@ -39,6 +41,8 @@ class Kind(Model):
     words: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
     unless: frozenset[Text] = frozenset()
     trend: bool = False
+    vague: bool = False
+    label: CodeToken | None = None
 
 
 class More(Model):
