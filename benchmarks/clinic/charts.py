@@ -20,6 +20,8 @@ CLINIC = Path(__file__).resolve().parents[2] / "fixtures" / "clinic"
 MORE = "CONNECTOR_CLINIC"
 # The small chart that a case is planted into when it names none.
 SMALL = "small.json"
+# The day for which the complete charts are written.
+_WRITTEN_FOR = "2026-12-01"
 _DATE = re.compile(r"(\d{4}-\d\d(?:-\d\d)?)(T\S+)?")
 
 
@@ -33,6 +35,7 @@ class Case:
     expect: tuple[dict[str, Any], ...]
     missing: tuple[str, ...]
     unknown: tuple[str, ...]  # records to be listed as of unknown kind
+    people: tuple[str, ...]  # words of what is to be told of the patient before approval
     not_answers: tuple[tuple[str, str], ...]  # item, and the record that is no answer to it
 
 
@@ -44,6 +47,7 @@ class Complete:
     case_type: str
     records: tuple[Resource, ...]
     request: dict[str, Any]
+    items: dict[str, str]  # item → the record that answers it, where the file says so
 
 
 def folders() -> list[Path]:
@@ -58,8 +62,8 @@ def cases(folder: Path) -> list[Case]:
 def complete(folder: Path) -> Iterator[Complete]:
     """By kind of case; `complete.json` beside is one chart for the five that came first."""
     for path in sorted((folder / "complete").glob("*.json")):
-        if not path.stem.endswith(".request"):
-            beside = path.with_suffix(".request.json")
+        if not path.stem.endswith(".items"):
+            beside = path.with_suffix(".items.json")
             yield _complete(path, path.stem, read(beside) if beside.exists() else {})
     if (both := folder / "complete.json").exists():
         for case_type in ("general", "oncology", "cardiology", "neurology", "orthopaedics"):
@@ -68,8 +72,12 @@ def complete(folder: Path) -> Iterator[Complete]:
 
 def real_looking() -> Iterator[tuple[str, tuple[Resource, ...]]]:
     """The whole charts of fixtures/charts and of $CONNECTOR_CHARTS, the smallest first."""
-    for path in chart_files():
-        yield f"{path.parent.name}/{path.name.split('_')[0]}", _resources(read(path))
+    return map(whole, chart_files())
+
+
+def whole(path: Path) -> tuple[str, tuple[Resource, ...]]:
+    """A chart file: its name, and its records."""
+    return f"{path.parent.name}/{path.name.split('_')[0]}", _resources(read(path))
 
 
 def read(path: Path) -> Any:
@@ -110,6 +118,7 @@ def _case(path: Path) -> Case:
         tuple(values.get("expect", ())),
         tuple(values.get("expect_missing", ())),
         tuple(values.get("expect_unknown", ())),
+        tuple(values.get("expect_people", ())),
         tuple(
             (item, record)
             for item, named in values.get("must_not_answer", {}).items()
@@ -134,16 +143,14 @@ def _base(name: str, case: Path) -> Path:
     raise FileNotFoundError(f"{case}: no chart {name} (fixtures/charts, ${MORE_CHARTS})")
 
 
-def _complete(path: Path, case_type: str, request: dict[str, Any]) -> Complete:
-    bundle = read(path)
-    records = _resources(bundle)
-    if "timestamp" in bundle:
-        records = moved(records, bundle["timestamp"][:10])
-    name = f"{path.parent.parent.name if path.parent.name == 'complete' else path.parent.name}"
+def _complete(path: Path, case_type: str, beside: dict[str, Any]) -> Complete:
+    records = _resources(read(path))
+    if beside:
+        records = moved(records, _WRITTEN_FOR)
+    folder = path.parent.parent if path.parent.name == "complete" else path.parent
     asked = {"key_question": "treatment", "question": "What now?", "case_type": case_type}
-    return Complete(
-        name, case_type, records, asked | request | {"patient": {"id": patient(records)}}
-    )
+    request = asked | beside.get("request", {}) | {"patient": {"id": patient(records)}}
+    return Complete(folder.name, case_type, records, request, beside.get("items", {}))
 
 
 def _resources(bundle: dict[str, Any] | list[Resource]) -> tuple[Resource, ...]:

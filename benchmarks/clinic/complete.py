@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks.clinic.charts import Complete, Resource, key
 from benchmarks.clinic.program import Seen, ask, ask_all
 
 _NEEDED = ("required", "recommended")
-_APART = "not-asked"  # it is there, and comes another way: images, slides
+# How an item is told that is there, or comes another way: images, slides.
+_THERE = ("present", "not-asked", "sent-separately")
 _NAMES = ("name", "telecom", "address", "birthDate", "identifier")
 
 
@@ -31,15 +33,18 @@ def remove_each(chart: Complete, only: frozenset[str] = frozenset()) -> Removed:
         return found
     without: dict[str, frozenset[str]] = {}
     for item in whole.items.values():
-        own = _records_of(item["item"], chart.records, whole)
-        if own and item["kind"] not in ("present", _APART):
+        own = _records_of(item["item"], chart, whole)
+        if own and item["kind"] not in _THERE:
             found.wrong.append(
                 f"{chart.case_type}: {item['item']}: {item['kind']} in a whole chart"
             )
         if item["need"] in _NEEDED and (not only or item["item"] in only):
             without[item["item"]] = own
     seen = ask_all(
-        ((_rest(chart.records, gone), _request(chart, gone)) for gone in without.values()),
+        (
+            (_rest(chart.records, gone), _request(chart, name, gone))
+            for name, gone in without.items()
+        ),
         explain=False,
     )
     for (name, gone), after in zip(without.items(), seen, strict=True):
@@ -50,7 +55,7 @@ def remove_each(chart: Complete, only: frozenset[str] = frozenset()) -> Removed:
         elif name in after.missing and after.missing[name]["ask"]:
             found.told += 1
         else:
-            again = ask(_rest(chart.records, gone), _request(chart, gone))
+            again = ask(_rest(chart.records, gone), _request(chart, name, gone))
             by = [record for record in again.explained if name in again.answers(record)]
             found.wrong.append(
                 f"{chart.case_type}: {name}: told as {item.get('kind')} without"
@@ -59,9 +64,9 @@ def remove_each(chart: Complete, only: frozenset[str] = frozenset()) -> Removed:
     return found
 
 
-def _records_of(item: str, records: Iterable[Resource], whole: Seen) -> frozenset[str]:
-    """The records whose id is the item's (or begins with it and a point), else all its answers."""
-    own = {key(r) for r in records if r["id"] == item or r["id"].startswith(f"{item}.")}
+def _records_of(item: str, chart: Complete, whole: Seen) -> frozenset[str]:
+    """The record that the chart names for an item or whose id is the item's, else all answers."""
+    own = {key(r) for r in chart.records if r["id"] == item} | {chart.items.get(item, "")} - {""}
     return frozenset(own or (r for r in whole.explained if item in whole.answers(r)))
 
 
@@ -76,11 +81,13 @@ def _rest(records: Iterable[Resource], gone: frozenset[str]) -> list[Resource]:
     ]
 
 
-def _request(chart: Complete, gone: frozenset[str]) -> dict[str, object]:
+def _request(chart: Complete, item: str, gone: frozenset[str]) -> dict[str, Any]:
+    """The request without what is gone; nor is the item said to come another way."""
     request = dict(chart.request)
     if request.get("condition") in gone:
         del request["condition"]
     for name in ("first_opinion", "hinge"):
-        if name in request:
-            request[name] = [record for record in request[name] if record not in gone]
-    return {name: value for name, value in request.items() if value != []}
+        request[name] = [record for record in request.get(name, ()) if record not in gone]
+    apart = request.get("sent_separately", ())
+    request["sent_separately"] = [each for each in apart if each["item"] != item]
+    return request

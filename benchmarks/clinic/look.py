@@ -217,6 +217,19 @@ SOUGHT: dict[str, tuple[Sought, ...]] = {
     ),
 }  # fmt: skip
 SOUGHT["labs-recent"] = SOUGHT["labs"]
+SOUGHT["heart-tests"] = SOUGHT["cardiac-tests"]
+# Tests of one word or two each.
+_WORDS = {
+    "advance-directives": r"advance directive|living will|resuscitat|patientenverf",
+    "blood-group": r"blood group|\babo\b",
+    "bronchoscopy": r"bronchoscop",
+    "cognitive-tests": r"mini-?mental|\bmmse\b|\bmoca\b|montreal cognitive",
+    "endoscopy": r"colonoscop|gastroscop|endoscop",
+    "lung-function": r"spirometr|\bfev ?1\b|pulmonary function",
+    "newborn-screening": r"newborn screen",
+    "obstetric-ultrasound": r"obstetric(al)? ultraso|fetal ultraso",
+}
+SOUGHT |= {item: (Sought(_RESULTS, words=words),) for item, words in _WORDS.items()}
 
 
 @dataclass
@@ -239,16 +252,13 @@ def look(charts: Iterable[tuple[str, tuple[Resource, ...]]]) -> Iterator[Looked]
         requests = [
             {"case_type": case_type, "scope": scope, "patient": whose} for case_type, scope in asked
         ]
-        seen = ask_all((records, request) for request in requests)
+        seen = ask_all(((records, request) for request in requests), explain=False)
         for (case_type, scope), each in zip(asked, seen, strict=True):
             found = Looked(name, case_type, scope)
             if each.problem:
                 found.wrong.append(f"{name}, {case_type}, {scope}: no packet: {each.problem}")
-            stay = {
-                record
-                for record, said in each.explained.items()
-                if said["outcome"] in ("withheld", "merged", "entered-in-error")
-            }
+            withheld = (each.told.get("outline") or {}).get("withheld", ())
+            stay = {f"{record['type']}/{record['id']}" for record in withheld}
             may = [record for record in records if key(record) not in stay]
             for item in each.items.values():
                 if item["kind"] == "searched-none":

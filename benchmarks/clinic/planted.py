@@ -75,6 +75,9 @@ def judged(case: Case, seen: Seen) -> Judged:
     listed = [r for group in seen.told["outline"].get("unknown", ()) for r in group["records"]]
     for record in case.unknown:
         found.known.count(record in listed, f"{record}: not among those of unknown kind")
+    said = " ".join(seen.told["outline"].get("people", ())).lower()
+    for word in case.people:
+        found.status.count(word.lower() in said, f"not told before approval: {word} ({said})")
     for item, record in case.not_answers:
         kind = seen.items.get(item, {}).get("kind")
         holds = kind not in (None, "present") and item not in seen.answers(record)

@@ -124,7 +124,6 @@ def what_leaves(
     places = resolved(rows)
     inherited = inherit(rows, places)
     name_drugs(rows, mappings)
-    request = with_included(request, case, rows, mappings.status)
     about = AboutCondition.of(request.condition, rows)
     mark_minors(rows, patient, case, mappings, at)
     # A consent is judged when the packet is about to leave, the rest as the chart was read.
@@ -153,10 +152,11 @@ def what_leaves(
     merged = merge(same, rows, barred, named(request))
 
     free = {key: row for key, row in rows.items() if key not in barred}
+    request = with_included(request, case, free, mappings)
     # What is merged travels in the record that it is the same as.
     staying = [row for key, row in rows.items() if key in barred and key not in merged]
     shelf = Shelf.of(free.values(), at, about)
-    of_no_kind = unknown(free.values(), mappings.status)
+    of_no_kind = unknown(free.values(), mappings)
     supplied = documents(case, checklist, source.id, request.request_id)
     answered = answers(
         checklist, request, destination, mappings.selection, supplied, said.waivers(case)

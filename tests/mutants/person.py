@@ -66,9 +66,23 @@ PERSON = (
     Mutant(
         "person: an attachment's address may be any resource",
         "connector/pull/attachments/addresses.py",
-        'if kind != "Binary":',
+        "if kind not in (BINARY, DOCUMENT):",
         "if False:",
         "tests/pull/attachments/test_addresses.py::test_what_is_no_content_is_never_asked",
+    ),
+    Mutant(
+        "person: whatever stands at the address of a document is taken",
+        "connector/pull/attachments/fetch.py",
+        "if not document.is_of(file.read(), pull.sieve.at(*pull.bases()).person):",
+        "if False:",
+        "tests/pull/attachments/test_documents.py::test_of_all_else_nothing_is_kept",
+    ),
+    Mutant(
+        "person: a document needs no proof of whose it is",
+        "connector/fhir/document.py",
+        "return Whose.OWN in found and not found & _AGAINST",
+        "return not found & _AGAINST",
+        "tests/pull/attachments/test_documents.py::test_of_all_else_nothing_is_kept",
     ),
     Mutant(
         "person: the content of a record that is not in the chart is asked for",

@@ -138,10 +138,13 @@ def read_rows(
             deque(rule.edit(record.type, resource), maxlen=0)
         presence = mappings.status.types.get(record.type)
         row = _row(record, resource, links, presence, labels, sets)
+        kinds = finder.of(row.type, row.codes, row.categories, called(resource))
+        implied = finder.labels(kinds)
         yield replace(
             row,
             sensitive=guesses.of(record.type, record.body),
-            kinds=finder.of(row.type, row.codes, row.categories, called(resource)),
+            kinds=kinds,
+            labels=row.labels | labels.of_contents(implied) if implied else row.labels,
         )
 
 

@@ -16,6 +16,12 @@ Kinds = Mapping[str, str]  # id of a kind → code | category | words
 NO_KINDS: Kinds = {}
 
 
+def both(one: Kinds, other: Kinds) -> Kinds:
+    """The kinds of a record from two looks at it, each as it is known best."""
+    known = [*one.items(), *other.items()]
+    return dict(sorted(known, key=lambda kind: _TRUST.index(kind[1]), reverse=True))
+
+
 class KindFinder:
     """Finds kinds. Records that look alike get the same mapping, and are looked at once."""
 
@@ -24,6 +30,7 @@ class KindFinder:
         for kind in kinds.values():
             for name in kind.types:
                 by_type[name].append(kind)
+        self._labels = {kind.id: kind.label for kind in kinds.values() if kind.label}
         self._above = broader_of(kinds)
         self._by_type = by_type
         self._of_type: dict[str, _OfType] = {}
@@ -45,6 +52,15 @@ class KindFinder:
         if resource_type not in self._of_type:
             self._of_type[resource_type] = _OfType(self._by_type[resource_type], self._above)
         return self._of_type[resource_type].kinds(codes, categories, called)
+
+    def labels(self, kinds: Kinds) -> list[dict[str, str]]:
+        """The security labels, as Codings, that records of these kinds have."""
+        tokens = (self._labels[kind] for kind in kinds if kind in self._labels)
+        return [{"system": system, "code": code} for system, _, code in map(_parts, tokens)]
+
+
+def _parts(token: str) -> tuple[str, str, str]:
+    return token.rpartition("|")
 
 
 class _OfType:

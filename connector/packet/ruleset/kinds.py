@@ -12,12 +12,20 @@ from .rules import File
 
 
 def _token(text: str) -> str:
-    if not re.fullmatch(r"\S+\|[^\s|]+", text):
+    # A code may have single blanks in it (R4 datatypes.html#code).
+    if not re.fullmatch(r"[^\s|]+\|[^\s|]+( [^\s|]+)*", text):
         raise ValueError("expected system|code")
     return text
 
 
+def _word(text: str) -> str:
+    if not re.search(r"[^\W_]", text):
+        raise ValueError("expected a word: without a letter or digit it would stand in any text")
+    return text
+
+
 CodeToken = Annotated[str, AfterValidator(_token)]
+Word = Annotated[Text, AfterValidator(_word)]
 
 
 class Kind(Model):
@@ -27,7 +35,9 @@ class Kind(Model):
     so), else by its category, else by `words` (by language) in what it is called, where a `*` at
     an end stands for any letters. `unless`: words that say that it is another thing, whatever
     category and words say. Whatever is of a kind is of the `broader` ones too. `trend`: the whole
-    series tells what one value does not.
+    series tells what one value does not. `vague`: a record of this kind alone may still be
+    anything, so it stands among those of unknown kind. `label`: the security label that a record of
+    the kind has, whether or not the source says so.
     """
 
     id: Text
@@ -36,9 +46,11 @@ class Kind(Model):
     types: frozenset[Text] = Field(min_length=1)
     code: frozenset[CodeToken] = frozenset()
     category: frozenset[Text] = frozenset()
-    words: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
-    unless: frozenset[Text] = frozenset()
+    words: dict[Text, tuple[Word, ...]] = Field(default_factory=dict)
+    unless: frozenset[Word] = frozenset()
     trend: bool = False
+    vague: bool = False
+    label: CodeToken | None = None
 
 
 class More(Model):
@@ -48,8 +60,8 @@ class More(Model):
     types: frozenset[Text] = frozenset()
     code: frozenset[CodeToken] = frozenset()
     category: frozenset[Text] = frozenset()
-    words: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
-    unless: frozenset[Text] = frozenset()
+    words: dict[Text, tuple[Word, ...]] = Field(default_factory=dict)
+    unless: frozenset[Word] = frozenset()
 
 
 class KindsFile(File):

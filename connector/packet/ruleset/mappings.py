@@ -66,6 +66,11 @@ class Mappings:
         return (*items, *files, *self.orders.values(), *self.programmes.values())
 
     @property
+    def vague(self) -> frozenset[str]:
+        """The kinds that say little of what a record is."""
+        return frozenset(kind.id for kind in self.kinds.values() if kind.vague)
+
+    @property
     def trends(self) -> frozenset[str]:
         """The kinds of which the whole series travels."""
         return frozenset(kind.id for kind in self.kinds.values() if kind.trend)

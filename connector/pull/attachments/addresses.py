@@ -2,8 +2,9 @@
 
 A record may name any address as its attachment's, and we would ask it with our token: another
 person's records, an operation, a page of the server's administration. So only content is asked
-for: `Binary/id` below the source's base, or `$binary-access-read` of a record of the chart (HAPI
-FHIR), written however. What is asked is put together anew from type and id.
+for: `Binary/id` below the source's base, `Bundle/id` (a document that the server keeps as one, of
+which is taken only what proves to be the patient's), or `$binary-access-read` of a record of the
+chart (HAPI FHIR), written however. What is asked is put together anew from type and id.
 """
 
 import re
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from ...fhir.references import same_base
 from ...fhir.types import TYPES, proper
 
+BINARY, DOCUMENT = "Binary", "Bundle"
 _ID = r"[A-Za-z0-9\-._~]{1,255}"
 _CONTENT = re.compile(rf"([A-Za-z]+)/({_ID})(?:/_history/({_ID})|/(\$binary-access(?:-read)?))?\Z")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -43,9 +45,14 @@ def content_path(url: str, here: Callable[[str], bool], *bases: str) -> str | No
         if not here(f"{kind}/{id_}") or len(named) > 1 or not all(map(_ELEMENT.match, named)):
             return None
         return f"{kind}/{id_}/{operation}" + (f"?path={quote(named[0])}" if named else "")
-    if kind != "Binary":
+    if kind not in (BINARY, DOCUMENT):
         return None
-    return f"Binary/{id_}" + (f"/_history/{version}" if version else "")
+    return f"{kind}/{id_}" + (f"/_history/{version}" if version else "")
+
+
+def is_document(address: str) -> bool:
+    """Whether what `content_path` gave is the address of a FHIR document."""
+    return address.startswith(f"{DOCUMENT}/")
 
 
 def is_elsewhere(url: str, *bases: str) -> bool:
@@ -62,7 +69,7 @@ def is_elsewhere(url: str, *bases: str) -> bool:
     if parts.scheme not in ("http", "https") or ours or "@" in parts.netloc or "\\" in url:
         return False
     names = unquote(parts.path).split("/")
-    other = (proper(name) in TYPES - {"Binary"} or name.startswith(("$", "_")) for name in names)
+    other = (proper(name) in TYPES - {BINARY} or name.startswith(("$", "_")) for name in names)
     return not any(other)
 
 

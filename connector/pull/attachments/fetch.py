@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from ...endpoint import FHIR_JSON, Answer
 from ...errors import Answered, EndpointError
+from ...fhir import document
 from ...fhir.about import SUBJECT
 from ...fhir.references import literal
 from ...fhir.whose import Whose
@@ -17,7 +18,7 @@ from ...store.pulled import attachments as kept
 from ...store.pulled import chart
 from ..context import Pull
 from ..records import Problem
-from .addresses import content_path, is_elsewhere
+from .addresses import content_path, is_document, is_elsewhere
 from .binary import (
     FHIR_TYPES,
     WRAPPED_EXTRA,
@@ -29,6 +30,9 @@ from .settle import note_labels, settle
 
 _NO_CONTENT = Problem(
     GapKind.REFUSED, "its address is no Binary of the source, so it was not asked"
+)
+_NO_DOCUMENT = Problem(
+    GapKind.REFUSED, "at its address is no FHIR document that proves to be of this patient"
 )
 _NOT_SO = (406, 415)  # answers to an Accept that the server does not have
 
@@ -56,12 +60,14 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
     address = content(url)
     if address is None:
         return _NO_CONTENT
+    if is_document(address):
+        return _document(pull, address, content_type, file)
     at = [address]  # where the content is: the server may send us on to another Binary
 
     def may_follow(redirected: str) -> bool:
         on = content(redirected)
         at.append(on or "")
-        return on is not None
+        return on is not None and not is_document(on)
 
     # Base64 is a third longer; whether it comes so is known only when it is there.
     most = pull.settings.attachment_bytes_max * 4 // 3 + WRAPPED_EXTRA
@@ -86,9 +92,34 @@ def _fetched(pull: Pull, url: str, content_type: str, file: IO[bytes]) -> str | 
     note_labels(pull, url, None, {"reference": context})
     if answer.media_type not in FHIR_TYPES and not looks_like_fhir(file):
         return answer.media_type
+    file.seek(0)
+    if document.is_of(file.read(), pull.sieve.at(*bases).person):
+        return FHIR_TYPES[0]  # a server that gives what a Binary holds under the type of it
     note = partial(note_labels, pull, url)
     asked = at[-1].split("/")[1] if at[-1].startswith("Binary/") else None
     return unwrapped(answer.media_type, file, partial(_may_be_seen, pull), note, asked)
+
+
+def _document(pull: Pull, address: str, content_type: str, file: IO[bytes]) -> str | Problem:
+    """Fetch a FHIR document: whatever else is at its address is not kept, and not told of."""
+    if content_type and content_type not in FHIR_TYPES:
+        return _NO_CONTENT
+    try:
+        pull.source.download(
+            address,
+            "attachment",
+            file,
+            pull.settings.attachment_bytes_max,
+            accept=FHIR_JSON,
+            may_follow=lambda _: False,
+        )
+    except EndpointError as error:
+        pull.still_there(error)
+        raise
+    file.seek(0)
+    if not document.is_of(file.read(), pull.sieve.at(*pull.bases()).person):
+        return _NO_DOCUMENT
+    return FHIR_TYPES[0]
 
 
 def _downloaded(download: Callable[[str], Answer], content_type: str) -> Answer:

@@ -225,3 +225,21 @@ def signed(folder: Path) -> dict[str, Any]:
 def test_without_an_authorization_no_consent_is_made_up(case: CaseFile) -> None:
     run(case)
     assert not resources(case, "Consent")
+
+
+@pytest.mark.parametrize("title", ["Psychotherapy note", "Psychotherapienotiz"])
+def test_a_psychotherapy_note_without_a_label_stays_as_one_with_it(
+    case: CaseFile, title: str
+) -> None:
+    note = {
+        "resourceType": "DocumentReference",
+        "id": "note",
+        "status": "current",
+        "subject": SUBJECT,
+        "type": {"text": title},
+        "content": [{"attachment": {"contentType": "text/plain", "data": "SGU="}}],
+    }
+    put(case, note)
+    told = run(case, request(scope="whole-chart"))
+    withheld = {f"{one.type}/{one.id}": one.rule for one in told.withheld}
+    assert withheld["DocumentReference/note"] == "release-psychotherapy-notes"

@@ -35,6 +35,9 @@ def path(url: str) -> str | None:
         (f"{BASE}/Binary/b", "Binary/b"),
         ("HTTPS://EHR.example.org:443/tenant/fhir/Binary/b", "Binary/b"),
         (f"{INNER}/Binary/b", "Binary/b"),
+        ("Bundle/b", "Bundle/b"),
+        ("bundle/b/_history/3?_format=json", "Bundle/b/_history/3"),
+        (f"{INNER}/Bundle/b", "Bundle/b"),
         ("DocumentReference/doc/$binary-access-read", "DocumentReference/doc/$binary-access-read"),
         (
             f"{BASE}/DocumentReference/doc/$binary-access-read?path=DocumentReference.content.attachment",
@@ -48,6 +51,8 @@ def test_content_in_whatever_form_is_asked_below_the_base(url: str, asked: str) 
 
 NEVER_ASKED = [
     "Patient/other/$everything", "Patient/other", "Condition?patient=other", "Condition/c",
+    "Bundle", "Bundle?composition.subject=other", "Bundle/b/$everything", "Bundle/../Patient/other",
+    "Composition/c/$document", "http://elsewhere.example/fhir/Bundle/b",
     "$export", "admin", "/admin", "metadata", "Binary", "Binary?patient=other", "Binary/",
     "Binary/../Patient/other", "Binary/b/../../Patient/other", "Binary/./b", "Binary/..",
     "Binary/%2e%2e/Patient/other", "Binary/%2E%2E%2FPatient%2Fother", "Binary%2Fb%2f..%2fx",
@@ -78,10 +83,10 @@ def test_what_is_no_content_is_never_asked(url: str) -> None:
 
 
 @given(st.text(alphabet="Binary/\\.%2eEfFb?#:@$ \t", max_size=40))
-def test_what_is_asked_is_a_binary_however_the_address_is_written(url: str) -> None:
-    for start in ("", f"{BASE}/", "Binary/"):
+def test_what_is_asked_is_content_however_the_address_is_written(url: str) -> None:
+    for start in ("", f"{BASE}/", "Binary/", "Bundle/"):
         asked = path(start + url)
-        assert asked is None or asked.startswith("Binary/")
+        assert asked is None or asked.startswith(("Binary/", "Bundle/"))
         assert asked is None or not set("\\%?#:@$ \t").intersection(asked)
         assert asked is None or not {"", ".", ".."}.intersection(asked.split("/"))
 
