@@ -9,7 +9,7 @@ from typing import Any
 from ...fhir.attachments import attachment_nodes
 from ...fhir.shapes import as_dict, as_text, dicts, items
 from .values import doses, flags, quantity, reference, result, value
-from .words import called, plain
+from .words import called, concept, plain
 
 LONGEST = 20_000  # characters; beyond that a text is a document, and its record an entry
 _STOPPED = ("stopped", "cancelled", "not-done", "on-hold", "not-taken", "declined")
@@ -77,7 +77,9 @@ def _condition(resource: dict[str, Any]) -> Iterator[str]:
         yield f"since {str(since)[:10]}"
     if until := resource.get("abatementDateTime"):
         yield f"until {str(until)[:10]}"
-    yield from (f"({word})" for word in [called(resource.get("verificationStatus"))] if word)
+    verified = as_dict(resource.get("verificationStatus"))
+    codes = [as_text(coding.get("code")) for coding in dicts(verified.get("coding"))]
+    yield from (f"({word})" for word in [concept(verified) or "".join(codes[:1])] if word)
 
 
 def _report(resource: dict[str, Any]) -> Iterator[str]:
