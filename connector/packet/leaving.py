@@ -153,7 +153,7 @@ def what_leaves(
     merged = merge(same, rows, barred, named(request))
 
     free = {key: row for key, row in rows.items() if key not in barred}
-    request = with_included(request, case, free, mappings)
+    request = with_included(request, case, free, mappings, secrets)
     # What is merged travels in the record that it is the same as.
     staying = [row for key, row in rows.items() if key in barred and key not in merged]
     shelf = Shelf.of(free.values(), at, about)
@@ -212,7 +212,7 @@ def what_leaves(
         decided=decided,
         notices=notices,
         sensitive=sensitive,
-        unknown=groups(case, of_no_kind, chosen),
+        unknown=groups(case, of_no_kind, secrets, chosen),
         people=list(people(body(case, patient) or {}, rows.get(request.condition or ""), at)),
     )
 
