@@ -16,7 +16,7 @@ from ...fhir.lossless import UndecodableError, decode
 from ...fhir.references import named, objects, other_names, plain_names
 from ...store.case.casefile import CaseFile
 from ...store.pulled import chart
-from ..record import words
+from ..record import findings, words
 from ..record.belongs_to import belongs_to, labelled_parts, own_names
 from ..record.dates import OPEN, Interval
 from ..record.endpoint_secrets import Secrets
@@ -153,7 +153,7 @@ def as_cut(row: Row, resource: dict[str, Any], rules: Sequence[Rule], secrets: S
     secrets.mask(resource)
     for rule in rules:
         deque(rule.edit(row.type, resource), maxlen=0)
-    return replace(row, title=intern(words.title(resource)), finding=words.finding(resource))
+    return replace(row, title=intern(words.title(resource)), finding=findings.finding(resource))
 
 
 def _row(
@@ -206,7 +206,7 @@ def _row(
         categories=tokens(resource.get("category")),
         labels=labels.of(resource, body) | labels.of_contents(attached),
         title=intern(words.title(resource)),
-        finding=words.finding(resource),
+        finding=findings.finding(resource),
         says_none=says_none(resource),
         written=written,
         when=when,

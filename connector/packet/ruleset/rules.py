@@ -197,6 +197,7 @@ class Sections(File):
     """sections.yaml."""
 
     unlisted: frozenset[Text]
+    counted: frozenset[Text] = frozenset()  # types that a section's text tells by number alone
     sections: tuple[Section, ...]
     examples: tuple[RuleExample, ...] = ()
 

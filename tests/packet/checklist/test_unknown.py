@@ -92,6 +92,7 @@ def test_a_required_item_that_one_may_answer_is_not_recognised_and_never_none(
     }
     changed = {item for item in kinds if kinds[item] != without[item]}
     assert kinds.keys() == without.keys()
+    assert {"pathology", "notes"} <= changed
     for item in changed:
         assert (kinds[item], without[item]) == ("not-recognised", "searched-none")
         assert found[item].why == "searched; 1 record of unknown kind: look at them"
