@@ -7,7 +7,7 @@ from ...gap import ANSWERING, MENDABLE, Gap, GapKind, ItemKind
 from ...request import Request
 from ...store.mapped.packet import Item
 from ..chart.index import Row
-from ..chart.match import Shelf, any_means
+from ..chart.match import Shelf, holds
 from ..ruleset.rules import Checklist, ChecklistItem, Match, Status
 from .answers import Answers
 
@@ -208,7 +208,7 @@ def _why(
         why += "".join(f"; {told}" for told in sorted(broken))
     if not named and (before := len(known.shelf.all_meant(item.match)) - len(rows)):
         why += f"; {before} older"
-    if kept := sum(any_means(item.match, row) for row in known.staying):
+    if kept := sum(any(holds(m, row) for m in item.match) for row in known.staying):
         why += f"; {kept} may not leave"
     return why
 

@@ -16,6 +16,15 @@ Kinds = Mapping[str, str]  # id of a kind → code | category | words
 NO_KINDS: Kinds = {}
 
 
+def best(found: Iterable[Kinds]) -> Kinds:
+    """Several together: each kind by what is most to be trusted."""
+    whole: dict[str, str] = {}
+    for kinds in found:
+        for kind, trust in kinds.items():
+            whole[kind] = min(whole.get(kind, trust), trust, key=_TRUST.index)
+    return whole or NO_KINDS
+
+
 class KindFinder:
     """Finds kinds. Records that look alike get the same mapping, and are looked at once."""
 
