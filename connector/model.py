@@ -105,7 +105,7 @@ def _record(text: str) -> str:
 
 
 def _included(text: str) -> str:
-    if re.fullmatch(r"[1-9][0-9]{0,4}-[0-9a-f]{4}", text):
+    if re.fullmatch(r"[1-9][0-9]{0,4}-[0-9a-f]{4,64}", text):
         return text
     if re.fullmatch(r"[1-9][0-9]{0,4}", text):
         raise ValueError("expected the whole number as the list shows it, for example 3-a1f0")

@@ -9,6 +9,7 @@ import click
 from ..config import load
 from ..store.case.casefile import CaseFile
 from ..store.status.standing import standing
+from ..view.outline import before_approval
 from . import common
 
 
@@ -28,8 +29,12 @@ def command(config: Path, case: str, as_json: bool) -> int:
     """
     with CaseFile.open(common.folder_of(load(config), case)) as file:
         stands = standing(file, datetime.now(UTC))
+        told = file.state.outline or {}
+    seen = {name: told.get(name, []) for name in ("people", "unknown")}
     if as_json:
-        click.echo(json.dumps(stands.as_json(), indent=2))
+        click.echo(json.dumps({**stands.as_json(), **seen}, indent=2))
     else:
         common.tell_page(stands.as_json())
+        for line in before_approval(seen):
+            click.echo(line)
     return int(stands.exit_code)

@@ -21,6 +21,7 @@ from ..store.status import since
 from . import bodies
 from .author.composition import sections
 from .author.confidentiality import high_water
+from .author.layout import lay_out
 from .author.news import News, Revision
 from .author.resources import Content, Writer
 from .carry.coverage import Coverage, Named
@@ -96,6 +97,7 @@ def map_case(
         request, source, destination, mappings, as_of, asked_at or as_of, environment, revision
     )
     actors = writer.actors()
+    laid = lay_out(leaving, request, mappings)
     letters = writer.letters(
         Content(
             subject=carrier.packet_id(patient),
@@ -105,12 +107,12 @@ def map_case(
             missing=made.told.asks,
             separately=made.told.separately,
             sections=sections(
+                laid,
                 leaving,
                 request,
                 made.findings,
                 made.supplied,
                 made.told,
-                mappings,
                 carrier.packet_id,
                 made.notices,
             ),

@@ -85,8 +85,7 @@ def outline(values: dict[str, Any], stands: dict[str, Any], *, ids: bool = True)
             f"  {d['for']}: {d['content_type']}, {d['size']} bytes, SHA-256 {d['hash']:.12}"
             for d in values["documents"]
         ]
-    lines += [f"Look again: {line}" for line in values.get("people", [])]
-    lines += _unknown(values.get("unknown", []))
+    lines += before_approval(values)
     lines += values.get("basis", [])
     lines += _sensitive(values.get("sensitive") or {})
     lines += _changes(values["coverage"])
@@ -98,6 +97,12 @@ def outline(values: dict[str, Any], stands: dict[str, Any], *, ids: bool = True)
     lines += _news(values.get("news", {}))
     lines.append(f"Hash: {values['packet_hash']}")
     return lines
+
+
+def before_approval(values: dict[str, Any]) -> list[str]:
+    """What a person has to know of the patient, and which records they have to look at."""
+    people = [f"Look again: {line}" for line in values.get("people", [])]
+    return people + _unknown(values.get("unknown", []))
 
 
 def _unknown(found: list[dict[str, Any]]) -> list[str]:

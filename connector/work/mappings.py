@@ -10,11 +10,12 @@ import yaml
 from .. import yamlfile
 from ..errors import UsageError
 from ..mappingfiles import PACKAGED, Checked, MappingFiles
-from ..packet import Kind
+from ..packet import Kind, load
 from ..packet import check as check_packet
 from ..pull import check as check_pull
 
 _KEPT = "kept.yaml"
+_IMAGES = ("ImagingStudy", "Media")
 _ABOUT_KEPT = "Kept by `connector mappings keep`: records of a site's own codes and titles."
 
 
@@ -36,27 +37,53 @@ def keep(
 
     `group`: of the list of unknown kind (`Outline.unknown`). By their codes, where they have some,
     else by what they are called. Gives the file and the rule in words. `UsageError` for a kind
-    that is not there.
+    that is not there, and where the set could not be read with such a rule: the file is then left
+    as it was.
     """
     if kind not in kinds:
         raise UsageError(
             f"{kind}: no such kind of record", f"There are: {', '.join(sorted(kinds))}."
         )
     path = folder / "kinds" / _KEPT
+    before = path.read_text("utf-8") if path.exists() else None
     written: dict[str, Any] = {"version": "1", "about": _ABOUT_KEPT, "more": []}
-    if path.exists():
-        written, _ = yamlfile.read(path)
+    if before is not None:
+        written = {"more": [], **yamlfile.read(path)[0]}
     more: dict[str, Any] = {"kind": kind, "types": [group["type"]]}
-    if group["codes"]:
-        more["code"] = list(group["codes"])
+    if codes := _saying_what(group):
+        more["code"] = codes
+    elif group["title"] != group["type"]:
+        more["words"] = {"own": [_word_of(group["title"])]}
     else:
-        more["words"] = {"own": [group["title"]]}
+        raise UsageError(
+            f"{group['number']}: these records have neither a code nor a title",
+            "Name them in `include` of the request, by their number.",
+        )
     if more not in written["more"]:
         written["more"].append(more)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(written, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(written, sort_keys=False, allow_unicode=True)
+        path.write_text(text, encoding="utf-8")
+        try:
+            load(folder)
+        except UsageError:
+            if before is None:
+                path.unlink()
+            else:
+                path.write_text(before, encoding="utf-8")
+            raise
     said = ", ".join(more.get("code") or [f'called "{group["title"]}"'])
     return path, f"{group['type']} {said}: {kinds[kind].title}"
+
+
+def _saying_what(group: Mapping[str, Any]) -> list[str]:
+    """The codes that say what the records are: of images they only say how and of which part."""
+    return [] if group["type"] in _IMAGES else [code for code in group["codes"] if code[-1] != "*"]
+
+
+def _word_of(title: str) -> str:
+    """A title as a word of a kind: a `*` at its ends would stand for any letters."""
+    return title.strip("* ")
 
 
 def copy(folder: Path, names: Sequence[str]) -> list[Path]:

@@ -45,6 +45,17 @@ def plant(world: support.World) -> None:
             "content": [{"attachment": {"url": f"Binary/{CANARY}-gone", "title": f"{CANARY}t"}}],
         }
     )
+    source.put(
+        {
+            "resourceType": "DocumentReference",
+            "id": f"{RECORD}-unknown",
+            "status": "current",
+            "subject": subject,
+            "type": {"text": f"{TITLE}document"},
+            "author": [{"display": f"{TITLE}author"}],
+            "content": [{"attachment": {"contentType": "text/plain", "data": "eA=="}}],
+        }
+    )
 
 
 @pytest.fixture
@@ -56,6 +67,9 @@ def private(world: support.World) -> support.World:
 # The id of a record that lacks something: who looks at the case (`show`, `--json`) has to
 # find it at the source; no line for cron and no file outside the case has it.
 RECORD = "Record4Q"
+# What a record of unknown kind is called, and who wrote it: who decides sees it, in `show` and in
+# the dry run, and nobody else.
+TITLE = "Title5Q"
 
 
 def outside_the_case(world: support.World) -> dict[str, bytes]:
@@ -94,10 +108,13 @@ def test_nothing_of_the_patient_is_told(
         assert CANARY not in ran.out + ran.err, (verb, ran)
         assert RECORD not in ran.err
         assert RECORD not in ran.out or verb[0] == "show" or "--json" in verb, (verb, ran)
+        assert TITLE not in ran.err
+        assert TITLE not in ran.out or verb[0] == "show", (verb, ran)
         assert "Traceback" not in ran.err
     for name, data in outside_the_case(private).items():
         assert CANARY.encode() not in data, name
         assert RECORD.encode() not in data, name
+        assert TITLE.encode() not in data, name
         assert b"1971-03-17" not in data, name
 
 
@@ -111,8 +128,29 @@ def test_neither_log_nor_receipt_tell_of_the_patient(private: support.World) -> 
         private.cli("receipt", "check", ran.json["receipt"], "--json").out,
     ]
     assert all(told)
-    assert not [text for text in told if CANARY in text]
+    assert not [text for text in told if CANARY in text or TITLE in text]
     assert f"Patient/{PATIENT}".encode() in (private.folder / "events").read_bytes()
+
+
+def test_what_is_of_unknown_kind_is_named_to_who_decides_and_in_no_log(
+    private: support.World,
+) -> None:
+    request = private.request("requests/a.yaml", patient={"id": PATIENT})
+    for verb in ("transfer --dry-run", "transfer --dry-run --json", "show", "show --json"):
+        name, *options = verb.split()
+        ran = private.cli(name, request, *options)
+        assert f"{TITLE}document" in ran.out, verb
+        assert f"{TITLE}author" in ran.out, verb
+        assert TITLE not in ran.err
+    for verb in ("sync requests", "sync requests --json", "status", "status --json"):
+        ran = private.cli(*verb.split())
+        assert TITLE not in ran.out + ran.err, verb
+    for name in ("transfer", "map", "push", "verify"):
+        for options in ([], ["--json"]):
+            ran = private.cli(name, request, *options)
+            assert TITLE not in ran.out + ran.err, name
+    for path, data in outside_the_case(private).items():
+        assert TITLE.encode() not in data, path
 
 
 def test_files_are_private(private: support.World) -> None:

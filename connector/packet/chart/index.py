@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import reduce
 from sys import intern
 from typing import Any
 
@@ -16,11 +17,11 @@ from ...fhir.lossless import UndecodableError, decode, encode
 from ...fhir.references import named, objects, other_names, plain_names
 from ...store.case.casefile import CaseFile
 from ...store.pulled import chart
-from ..record import words
+from ..record import findings, words
 from ..record.belongs_to import belongs_to, labelled_parts, own_names
 from ..record.dates import OPEN, Interval
 from ..record.endpoint_secrets import Secrets
-from ..record.kinds import KindFinder, Kinds, best
+from ..record.kinds import KindFinder, Kinds, both
 from ..record.links import Links, identifier_token
 from ..record.medication_supply import lasts_until
 from ..record.security_labels import Labels
@@ -91,7 +92,7 @@ class Row:
     @property
     def known(self) -> Kinds:
         """Its kinds, and those of what stands in it, each by what is most to be trusted."""
-        return best([self.kinds, *(each.kinds for each in self.inside)])
+        return reduce(both, (each.kinds for each in self.inside), self.kinds)
 
     @property
     def last(self) -> datetime:
@@ -221,7 +222,7 @@ def as_cut(row: Row, resource: dict[str, Any], rules: Sequence[Rule], secrets: S
     secrets.mask(resource)
     for rule in rules:
         deque(rule.edit(row.type, resource), maxlen=0)
-    return replace(row, title=intern(words.title(resource)), finding=words.finding(resource))
+    return replace(row, title=intern(words.title(resource)), finding=findings.finding(resource))
 
 
 def _row(
@@ -274,7 +275,7 @@ def _row(
         categories=tokens(resource.get("category")),
         labels=labels.of(resource, body) | labels.of_contents(attached),
         title=intern(words.title(resource)),
-        finding=words.finding(resource),
+        finding=findings.finding(resource),
         says_none=says_none(resource),
         written=written,
         when=when,

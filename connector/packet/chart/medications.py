@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ..record.kinds import KindFinder
+from ..record.kinds import KindFinder, both
 from ..ruleset.mappings import Mappings
 from .index import Row
 
@@ -18,4 +18,4 @@ def name_drugs(rows: dict[str, Row], mappings: Mappings) -> None:
             continue
         for drug in (drugs[one] for one in row.refers if one in drugs):
             by_drug = finder.of(row.type, drug.codes, row.categories, (drug.title,))
-            rows[key] = replace(rows[key], kinds={**by_drug, **rows[key].kinds})
+            rows[key] = replace(rows[key], kinds=both(by_drug, rows[key].kinds))

@@ -16,13 +16,10 @@ Kinds = Mapping[str, str]  # id of a kind → code | category | words
 NO_KINDS: Kinds = {}
 
 
-def best(found: Iterable[Kinds]) -> Kinds:
-    """Several together: each kind by what is most to be trusted."""
-    whole: dict[str, str] = {}
-    for kinds in found:
-        for kind, trust in kinds.items():
-            whole[kind] = min(whole.get(kind, trust), trust, key=_TRUST.index)
-    return whole or NO_KINDS
+def both(one: Kinds, other: Kinds) -> Kinds:
+    """The kinds of a record from two looks at it, each as it is known best."""
+    known = [*one.items(), *other.items()]
+    return dict(sorted(known, key=lambda kind: _TRUST.index(kind[1]), reverse=True))
 
 
 class KindFinder:

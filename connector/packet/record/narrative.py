@@ -5,14 +5,17 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple
 
-_ROWS_MAX = 200  # of one section; its entries are always all there
+# Characters of what records say, in one section. Beyond it a row has its date, name and status, and
+# says that its text is in its entry: a server refuses a Composition of tens of megabytes.
+SECTION_MAX = 400_000
+_LATER = "(the text is in its entry)"
 _NOT_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _HEADS = ("Date", "Record", "Finding", "Status")
 _CELLS = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
 
 
 class Line(NamedTuple):
-    """One record of a section. `date`: as written, its day; empty if it has none."""
+    """One row of a section. `date`: as written, its day; empty if it has none."""
 
     date: str
     title: str
@@ -21,16 +24,21 @@ class Line(NamedTuple):
 
 
 def narrative(before: Iterable[str], records: Sequence[Line], after: Iterable[str]) -> str:
-    """A `div`. Whatever the words are, they are text in it; of many `records` the first stand."""
+    """A `div`. Whatever the words are, they are text in it; every one of `records` has a row."""
     parts = [_paragraph(line) for line in before]
     if records:
-        body = "".join(map(_row, records[:_ROWS_MAX]))
+        body = "".join(map(_row, _within(records)))
         parts.append(f"<table><thead><tr>{_CELLS}</tr></thead><tbody>{body}</tbody></table>")
-    if (more := len(records) - _ROWS_MAX) > 0:
-        parts.append(_paragraph(f"And {more} more, all of them entries of this section."))
     parts += [_paragraph(line) for line in after]
     inside = "".join(parts) or _paragraph("No record of it is in this packet.")
     return f'<div xmlns="http://www.w3.org/1999/xhtml">{inside}</div>'
+
+
+def _within(records: Sequence[Line]) -> Iterable[Line]:
+    left = SECTION_MAX
+    for line in records:
+        left -= len(line.finding)
+        yield line if left >= 0 or not line.finding else line._replace(finding=_LATER)
 
 
 def _row(line: Line) -> str:

@@ -1,21 +1,39 @@
-"""What a physician reads of a record: what it is about, and what it says. Plain text, one line."""
+"""What a physician calls a record: what it is about. Plain text, one line.
+
+What it says beside that: `findings.py`.
+"""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ...fhir.shapes import as_dict, items
+from ...fhir.shapes import as_dict, dicts, items
 
-_LONGEST = 300  # characters; the record itself is an entry
 # What says what a record is about, first found wins.
 _TOPICS = (
     "title", "code", "type", "vaccineCode", "medicationCodeableConcept", "medicationReference",
     "procedureCode", "relationship", "description", "category",
 )  # fmt: skip
+# Code systems by the names that people use.
+_SYSTEMS = {
+    "http://loinc.org": "LOINC",
+    "http://snomed.info/sct": "SNOMED CT",
+    "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
+    "http://hl7.org/fhir/sid/icd-10": "ICD-10",
+    "http://hl7.org/fhir/sid/icd-10-cm": "ICD-10-CM",
+    "http://hl7.org/fhir/sid/icd-9-cm": "ICD-9-CM",
+    "http://hl7.org/fhir/sid/ndc": "NDC",
+    "http://hl7.org/fhir/sid/cvx": "CVX",
+    "http://www.ama-assn.org/go/cpt": "CPT",
+    "http://www.whocc.no/atc": "ATC",
+    "http://dicom.nema.org/resources/ontology/DCM": "DICOM",
+}
+_SIDED = ("Condition", "Procedure")  # two of the same code are two things on two sides
 
-
-# Controls, and what turns the direction of a line: a text would show other than it is written.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+# Controls, halves of characters, and what turns the direction of a line: a text would show other
+# than it is written.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 
 
 def plain(text: str) -> str:
@@ -25,7 +43,12 @@ def plain(text: str) -> str:
 
 def title(resource: dict[str, Any]) -> str:
     """A line a physician recognises the record by; the type when it says nothing better."""
-    return plain(_title(resource))
+    named = _title(resource)
+    if resource["resourceType"] in _SIDED:
+        sites = [name for name in map(called, items(resource.get("bodySite"))) if name]
+        new = [site for site in dict.fromkeys(sites) if site.casefold() not in named.casefold()]
+        named += f" ({', '.join(new)})" if new else ""
+    return plain(named)
 
 
 def substances(allergy: dict[str, Any]) -> list[Any]:
@@ -38,24 +61,28 @@ def substances(allergy: dict[str, Any]) -> list[Any]:
 
 def _title(resource: dict[str, Any]) -> str:
     if resource["resourceType"] == "AllergyIntolerance":
-        named = dict.fromkeys(filter(None, map(concept, substances(resource))))
+        named = dict.fromkeys(filter(None, map(called, substances(resource))))
         if named:
             return ", ".join(named)
     for name in _TOPICS:
         value = resource.get(name)
         for item in items(value):
-            if text := item if isinstance(item, str) and name == "title" else concept(item):
+            if text := item if isinstance(item, str) and name == "title" else called(item):
                 return text
         if name == "medicationReference" and value:
-            break  # the drug is another record's to name; its category would be no name
+            # The drug is another record's to name, inside or outside; its category is no name.
+            return _contained_drug(resource, value) or str(resource["resourceType"])
+    if names := [str(d["name"]) for d in dicts(resource.get("deviceName")) if d.get("name")]:
+        return names[0]
     return str(resource["resourceType"])
 
 
-def finding(resource: dict[str, Any]) -> str:
-    """What the record says beside its title: a result, a dosage, a reaction. Empty: nothing."""
-    say = _FINDINGS.get(resource["resourceType"])
-    text = plain("; ".join(dict.fromkeys(filter(None, say(resource))))) if say else ""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+def _contained_drug(resource: dict[str, Any], reference: Any) -> str:
+    wanted = as_dict(reference).get("reference")
+    for inside in dicts(resource.get("contained")):
+        if f"#{inside.get('id')}" == wanted:
+            return called(inside.get("code"))
+    return ""
 
 
 def concept(value: Any) -> str:
@@ -67,97 +94,13 @@ def concept(value: Any) -> str:
     )
 
 
-def _observation(resource: dict[str, Any]) -> Iterator[str]:
-    yield _result(resource)
-    for component in items(resource.get("component")):
-        if said := _result(as_dict(component)):
-            yield f"{concept(as_dict(component).get('code'))} {said}".strip()
-    yield from (concept(item) for item in items(resource.get("interpretation")))
-
-
-def _result(holder: dict[str, Any]) -> str:
-    """`value[x]` of an Observation or component, digits as they are (R4 observation.html)."""
-    for name, value in holder.items():
-        if name.startswith("value"):
-            return _value(value)
-    absent = concept(holder.get("dataAbsentReason"))
-    return f"no value ({absent})" if absent else ""
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if not isinstance(value, dict):
-        return "" if isinstance(value, list) else str(value)
-    if "numerator" in value or "denominator" in value:
-        parts = (value.get("numerator"), value.get("denominator"))
-        return " : ".join(_quantity(as_dict(part)) for part in parts)
-    if "low" in value or "high" in value:
-        return f"{_quantity(as_dict(value.get('low')))} to {_quantity(as_dict(value.get('high')))}"
-    if "start" in value or "end" in value:
-        return f"{value.get('start', '')} to {value.get('end', '')}"
-    if "value" in value:
-        return _quantity(value)
-    if "data" in value:
-        return "a recorded curve"
-    return concept(value)
-
-
-def _quantity(value: dict[str, Any]) -> str:
-    parts = (value.get("comparator"), value.get("value"), value.get("unit") or value.get("code"))
-    return " ".join(str(part) for part in parts if part is not None)
-
-
-def _allergy(resource: dict[str, Any]) -> Iterator[str]:
-    for reaction in items(resource.get("reaction")):
-        yield from map(concept, items(as_dict(reaction).get("manifestation")))
-    if criticality := resource.get("criticality"):
-        yield f"criticality {criticality}"
-
-
-def _condition(resource: dict[str, Any]) -> Iterator[str]:
-    yield concept(resource.get("severity"))
-    for stage in items(resource.get("stage")):
-        yield concept(as_dict(stage).get("summary"))
-    if since := resource.get("onsetDateTime"):
-        yield f"since {str(since)[:10]}"
-    if until := resource.get("abatementDateTime"):
-        yield f"until {str(until)[:10]}"
-    yield from (f"({word})" for word in [concept(resource.get("verificationStatus"))] if word)
-
-
-def _imaging(resource: dict[str, Any]) -> Iterator[str]:
-    yield from _texts("description")(resource)
-    for series in map(as_dict, items(resource.get("series"))):
-        parts = (series.get("modality"), series.get("bodySite"))
-        yield " ".join(filter(None, map(concept, parts)))
-        yield from _texts("description")(series)
-
-
-def _texts(*path: str) -> Callable[[dict[str, Any]], Iterator[str]]:
-    """The strings or concepts that stand at a path of element names, lists included."""
-
-    def say(resource: dict[str, Any]) -> Iterator[str]:
-        found: Iterable[Any] = [resource]
-        for name in path:
-            found = [i for node in found for i in items(as_dict(node).get(name))]
-        return (item if isinstance(item, str) else concept(item) for item in found)
-
-    return say
-
-
-_FINDINGS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
-    "Observation": _observation,
-    "AllergyIntolerance": _allergy,
-    "Condition": _condition,
-    "DiagnosticReport": _texts("conclusion"),
-    "MedicationRequest": _texts("dosageInstruction", "text"),
-    "MedicationStatement": _texts("dosage", "text"),
-    "MedicationAdministration": _texts("dosage", "text"),
-    "Procedure": _texts("outcome"),
-    "Goal": _texts("achievementStatus"),
-    "CarePlan": _texts("description"),
-    "FamilyMemberHistory": _texts("condition", "code"),
-    "ImagingStudy": _imaging,
-    "ClinicalImpression": _texts("summary"),
-}
+def called(value: Any) -> str:
+    """The words of a CodeableConcept or Coding; where there are none, its first code and system."""
+    if words := concept(value):
+        return words
+    value = as_dict(value)
+    for coding in [*items(value.get("coding")), value]:
+        code, system = as_dict(coding).get("code"), str(as_dict(coding).get("system") or "")
+        if isinstance(code, str) and code:
+            return f"{_SYSTEMS.get(system, system)} {code}".strip()
+    return ""

@@ -12,12 +12,20 @@ from .rules import File
 
 
 def _token(text: str) -> str:
-    if not re.fullmatch(r"\S+\|[^\s|]+", text):
+    # A code may have single blanks in it (R4 datatypes.html#code).
+    if not re.fullmatch(r"[^\s|]+\|[^\s|]+( [^\s|]+)*", text):
         raise ValueError("expected system|code")
     return text
 
 
+def _word(text: str) -> str:
+    if not re.search(r"[^\W_]", text):
+        raise ValueError("expected a word: without a letter or digit it would stand in any text")
+    return text
+
+
 CodeToken = Annotated[str, AfterValidator(_token)]
+Word = Annotated[Text, AfterValidator(_word)]
 
 
 class Kind(Model):
@@ -38,8 +46,8 @@ class Kind(Model):
     types: frozenset[Text] = Field(min_length=1)
     code: frozenset[CodeToken] = frozenset()
     category: frozenset[Text] = frozenset()
-    words: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
-    unless: frozenset[Text] = frozenset()
+    words: dict[Text, tuple[Word, ...]] = Field(default_factory=dict)
+    unless: frozenset[Word] = frozenset()
     trend: bool = False
     vague: bool = False
     label: CodeToken | None = None
@@ -52,8 +60,8 @@ class More(Model):
     types: frozenset[Text] = frozenset()
     code: frozenset[CodeToken] = frozenset()
     category: frozenset[Text] = frozenset()
-    words: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
-    unless: frozenset[Text] = frozenset()
+    words: dict[Text, tuple[Word, ...]] = Field(default_factory=dict)
+    unless: frozenset[Word] = frozenset()
 
 
 class KindsFile(File):

@@ -18,7 +18,7 @@ from ...fhir.references import objects
 from ...store.case.casefile import CaseFile
 from ...store.pulled import chart
 from ...store.pulled.records import drop_all
-from ..author.composition import in_order, ordered, section_of
+from ..author.layout import in_order, ordered, section_of
 from ..author.templates import author
 from ..carry import terms
 from ..carry.rules_in_force import rule_of

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.packet.author.composition import sections as compose
+from connector.packet.author.composition import sections as written
+from connector.packet.author.layout import lay_out
 from connector.packet.chart.index import Row
 from connector.packet.checklist.reported import Told
 from connector.packet.record.dates import interval
+from connector.request import Request
 from connector.store.case.casefile import CaseFile
 from tests.packet.charts import MAPPINGS, carried, put, request, resources, run
 
@@ -164,13 +166,39 @@ def test_a_prescription_is_called_by_the_medication_it_points_to(case: CaseFile)
     assert "<td>Ibuprofen 400 mg</td><td>one tablet at night</td>" in text
 
 
-def test_the_text_of_a_large_section_is_bounded_and_says_so(case: CaseFile) -> None:
-    put(case, *(lab(f"l{n}", "2026-11-01", "718-7") for n in range(260)))
+def test_what_was_measured_again_and_again_is_one_row_and_all_of_it_are_entries(
+    case: CaseFile,
+) -> None:
+    put(case, *(lab(f"l{n}", f"2026-{n // 26 + 1:02}-01", "718-7") for n in range(260)))
     run(case)
     made = sections(case)["Results"]
-    assert made["text"]["div"].count("<tr>") == 201
-    assert "And 60 more" in made["text"]["div"]
+    assert made["text"]["div"].count("<tr>") == 2
+    assert (
+        "<td>2026-01-01 to 2026-10-01, 260 times</td><td>718-7</td><td>x</td>"
+        in (made["text"]["div"])
+    )
     assert len(made["entry"]) == 260
+
+
+def test_no_distinct_thing_is_cut_however_many_there_are(case: CaseFile) -> None:
+    put(case, *(lab(f"l{n}", "2026-11-01", f"code-{n}") for n in range(260)))
+    run(case)
+    text = sections(case)["Results"]["text"]["div"]
+    assert all(f"<td>code-{n}</td>" in text for n in range(260))
+
+
+def test_encounters_are_told_by_their_number(case: CaseFile) -> None:
+    visits = [
+        {"resourceType": "Encounter", "id": f"e{n}", "status": "finished", "subject": SUBJECT,
+         "period": {"start": f"202{n}-01-01"}}
+        for n in range(3)
+    ]  # fmt: skip
+    put(case, *visits)
+    run(case, request(scope="whole-chart"))
+    made = sections(case)["Encounters, coverage and other records"]
+    assert "3 encounters, 2020-01-01 to 2022-01-01: not listed" in made["text"]["div"]
+    assert "<tr>" not in made["text"]["div"]
+    assert len(made["entry"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -253,6 +281,10 @@ def charts(draw: st.DrawFn) -> list[Row]:
     ]  # fmt: skip
 
 
+def compose(rows: list[Row], wanted: Request) -> list[dict[str, Any]]:
+    return written(lay_out(rows, wanted, MAPPINGS), rows, wanted, [], [], NOTHING, str)
+
+
 @given(charts(), st.randoms(use_true_random=False))
 def test_whatever_is_asked_the_same_records_stand_in_the_same_sections(
     rows: list[Row], random: Random
@@ -262,7 +294,7 @@ def test_whatever_is_asked_the_same_records_stand_in_the_same_sections(
     for question in ("diagnosis", "treatment", "prognosis"):
         random.shuffle(rows)
         wanted = request(key_question=question, hinge=hinge)
-        found = compose(rows, wanted, [], [], NOTHING, MAPPINGS, str)
+        found = compose(rows, wanted)
         made.append({s["title"]: sorted(e["reference"] for e in s["entry"]) for s in found})
     assert made[0] == made[1] == made[2]
     listed = sorted(key for keys in made[0].values() for key in keys)
@@ -273,5 +305,5 @@ def test_whatever_is_asked_the_same_records_stand_in_the_same_sections(
 @given(charts(), st.sampled_from(["diagnosis", "treatment", "prognosis"]))
 def test_the_order_depends_on_the_records_alone(rows: list[Row], question: str) -> None:
     wanted = request(key_question=question)
-    one, other = (compose(r, wanted, [], [], NOTHING, MAPPINGS, str) for r in (rows, rows[::-1]))
+    one, other = (compose(r, wanted) for r in (rows, rows[::-1]))
     assert one == other

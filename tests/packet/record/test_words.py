@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from connector.fhir.lossless import decode
-from connector.packet.record.words import finding, title
+from connector.packet.record.findings import LONGEST, finding
+from connector.packet.record.words import title
 
 
 def observation(more: str) -> Any:
@@ -61,8 +62,8 @@ def test_other_records_say_what_a_reader_looks_for(record: dict[str, Any], words
 
 
 def test_a_long_finding_is_cut_and_shows_it() -> None:
-    told = finding({"resourceType": "DiagnosticReport", "conclusion": "x" * 1000})
-    assert len(told) == 300
+    told = finding({"resourceType": "DiagnosticReport", "conclusion": "x" * 30_000})
+    assert len(told) == LONGEST
     assert told.endswith("…")
 
 
