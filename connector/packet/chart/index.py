@@ -45,6 +45,8 @@ from .elements import (
     tokens_of,
 )
 
+# Kinds that a section tells in words alone; of all others its records tell.
+_IN_WORDS = ("patient-goals", "patient-story")
 _INSIDE_MAX = 2000  # records in documents, looked at one by one
 _CODES = ("code", "type", "scope", "vaccineCode", "medicationCodeableConcept", "relationship")
 _NO_TARGETS: frozenset[str] = frozenset()
@@ -82,7 +84,7 @@ class Row:
     own_names: tuple[str, ...] = ()  # of one of these: its identifiers
     sensitive: frozenset[str] = _NO_TARGETS  # rules of the guess at sensitive kinds
     kinds: Kinds = field(default_factory=dict)  # of kinds/*.yaml
-    inside: tuple["Row", ...] = ()  # of a note: what stands in its FHIR documents and counts
+    inside: tuple["Row", ...] = ()  # of a note or Composition: what stands in it, and counts
     holds: frozenset[str] = _NO_TARGETS  # keys and identifiers of all that stands in them
     replaces: tuple[str, ...] = ()  # of a document: keys of those that it says it replaces
     own_words: bool = False  # of a Goal: it is the patient who says it
@@ -157,6 +159,8 @@ def read_rows(
         )
         if held.resources:
             row = _with(row, held, links, mappings, labels, guesses, finder, sets)
+        if record.type == "Composition":
+            row = replace(row, inside=tuple(_told(row, resource, finder)))
         implied = finder.labels(row.known)
         yield replace(row, labels=row.labels | labels.of_contents(implied)) if implied else row
 
@@ -188,9 +192,11 @@ def _with(
         rules = mappings.status.types.get(record.type)
         names = called(resource)
         one = _row(record, resource, links, rules, labels, sets)
-        if record.type == "Composition" and mappings.vague.issuperset(kinds):
-            kinds = finder.of(row.type, one.codes, one.categories, names) or kinds
-        elif record.type != "Composition" and _counts(one, rules):
+        if record.type == "Composition":
+            if mappings.vague.issuperset(kinds):
+                kinds = finder.of(row.type, one.codes, one.categories, names) or kinds
+            inside += _told(one, resource, finder) if _counts(one, rules) else ()
+        elif _counts(one, rules):
             known = finder.of(one.type, one.codes, one.categories, names)
             # Its references lead to what stands beside it, not to records of the chart.
             inside.append(replace(one, kinds=known, refers=(), names=(), targets=_NO_TARGETS))
@@ -204,6 +210,20 @@ def _with(
         inside=tuple(inside),
         holds=held.names,
     )
+
+
+def _told(row: Row, composition: dict[str, Any], finder: KindFinder) -> Iterator[Row]:
+    """What the sections of a Composition tell that have words and no records: a patient's story."""
+    for section in findings.sections_of(composition):
+        if section.get("entry") or not findings.narrative_text(section):
+            continue
+        named = {"resourceType": row.type, "type": section.get("code")}
+        if isinstance(section.get("title"), str):
+            named["title"] = section["title"]
+        codes = frozenset(tokens_of(section.get("code")))
+        found = finder.of(row.type, codes, _NO_TARGETS, called(named))
+        if kinds := {kind: trust for kind, trust in found.items() if kind in _IN_WORDS}:
+            yield replace(row, kinds=kinds, codes=codes, refers=(), names=(), inside=())
 
 
 def _counts(row: Row, rules: TypeStatus | None) -> bool:
@@ -222,7 +242,9 @@ def as_cut(row: Row, resource: dict[str, Any], rules: Sequence[Rule], secrets: S
     secrets.mask(resource)
     for rule in rules:
         deque(rule.edit(row.type, resource), maxlen=0)
-    return replace(row, title=intern(words.title(resource)), finding=findings.finding(resource))
+    said = replace(row, title=intern(words.title(resource)), finding=findings.finding(resource))
+    # What the sections of a document told is gone with their texts.
+    return replace(said, inside=()) if row.type == "Composition" else said
 
 
 def _row(

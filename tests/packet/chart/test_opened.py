@@ -14,6 +14,8 @@ from connector.packet.record.links import Links
 from connector.store.case.casefile import CaseFile
 from connector.store.mapped import packet
 from tests.packet.charts import MAPPINGS, PATIENT, carried, put, put_attachment, request, run
+from tests.pull.support import pull, source
+from tests.sandbox_parts import Sandbox
 
 SUBJECT = {"reference": "Patient/p"}
 LOINC = "http://loinc.org"
@@ -225,3 +227,73 @@ def test_many_entries_are_looked_into_to_an_end(case: CaseFile) -> None:
     row = row_of(case)
     assert len(row.inside) == 2000
     assert any("SUD" in label for label in row.labels)
+
+
+def test_a_story_in_a_document_is_the_patients(case: CaseFile) -> None:
+    content = bundle()
+    story = {
+        "code": {"coding": [{"system": LOINC, "code": "81338-6"}]},
+        "text": {"status": "generated", "div": "<div>I want to walk.</div>"},
+    }
+    content["entry"][0]["resource"]["section"] = [story]
+    put(case, note(content, **SUMMARY))
+    run(case, request(case_type="oncology"))
+    (goals,) = (each for each in packet.items(case) if each.item == "goals")
+    assert (goals.kind, goals.evidence) == ("present", "DocumentReference/doc")
+
+
+def test_reports_of_a_server_that_keeps_documents(tmp_path: Path) -> None:
+    """A summary and a report as document Bundles, and a manifest of images that is no report."""
+
+    def kept(name: str, code: str, url: str, content_type: str) -> dict[str, Any]:
+        return {
+            "resourceType": "DocumentReference",
+            "id": name,
+            "status": "current",
+            "subject": {"reference": "Patient/p"},
+            "date": "2025-10-01T10:00:00Z",
+            "type": {"coding": [{"system": LOINC, "code": code}]},
+            "content": [{"attachment": {"contentType": content_type, "url": url}}],
+        }
+
+    def stored(name: str, *resources: dict[str, Any]) -> dict[str, Any]:
+        made = bundle(*resources, id=name)
+        made["entry"][1]["resource"] = {**PATIENT, "id": "b"}
+        return made
+
+    fhir, dicom = "application/fhir+json", "application/dicom"
+    pixels = base64.b64encode(bytes(128) + b"DICM").decode()
+    surgery = {
+        "resourceType": "Procedure",
+        "status": "completed",
+        "code": {"text": "Appendectomy"},
+        "subject": INSIDE,
+    }
+    with Sandbox() as server:
+        for resource in (
+            PATIENT,
+            stored("eps", CT, surgery),
+            stored("img", CT),
+            {"resourceType": "Binary", "id": "kos", "contentType": dicom, "data": pixels},
+            kept("eps", "60591-5", "Bundle/eps", fhir),
+            kept("img", "11488-4", "Bundle/img", fhir),
+            kept("mado", "18748-4", "Binary/kos", dicom),
+        ):
+            server.put(resource)
+        pulled = pull(tmp_path, source(server.base_url), id="p")
+    assert [gap.what for gap in pulled.gaps if "attachment" in gap.what] == []
+    with CaseFile.open(tmp_path) as case:
+        run(case, request(case_type="oncology"))
+        answered, evidence = imaging(case)
+        assert (answered, set(evidence)) == (
+            "present",
+            {"DocumentReference/eps", "DocumentReference/img"},
+        )
+        sent = carried(case, "DocumentReference/eps")["content"][0]["attachment"]
+        document = json.loads(base64.b64decode(sent["data"]))
+        assert [each["resource"]["resourceType"] for each in document["entry"]] == [
+            "Composition",
+            "Patient",
+            "DiagnosticReport",
+            "Procedure",
+        ]
