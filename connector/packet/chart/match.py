@@ -71,6 +71,7 @@ class Shelf:
     by_type: Mapping[str, list[Row]]
     as_of: datetime
     about: AboutCondition = field(default_factory=AboutCondition)
+    opened: tuple[Row, ...] = ()  # those in which records stand
 
     @classmethod
     def of(
@@ -80,7 +81,8 @@ class Shelf:
         by_type: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
             by_type[row.type].append(row)
-        return cls(dict(by_type), as_of, about or AboutCondition())
+        opened = tuple(row for found in by_type.values() for row in found if row.inside)
+        return cls(dict(by_type), as_of, about or AboutCondition(), opened)
 
     def rows(self) -> Iterable[Row]:
         """Every row."""
@@ -130,10 +132,9 @@ class Shelf:
         What has no kind (any medication, say) stands in every letter: it is looked for there only
         where no record answers.
         """
-        opened = [row for row in self.rows() if row.inside]
         return [
             row
-            for row in opened
+            for row in self.opened
             if any(
                 (match.kind or not answered)
                 and self.within(row, match.window or item.window)
