@@ -7,7 +7,7 @@ from ...gap import ANSWERING, MENDABLE, Gap, GapKind, ItemKind
 from ...request import Request
 from ...store.mapped.packet import Item
 from ..chart.index import Row
-from ..chart.match import Shelf, any_means
+from ..chart.match import Shelf, holds
 from ..ruleset.kinds import Kind
 from ..ruleset.rules import Checklist, ChecklistItem, Match, Status
 from .answers import Answers
@@ -124,7 +124,8 @@ def _assess(item: ChecklistItem, known: Known, others: Sequence[ChecklistItem]) 
     shelf = known.shelf
     rows, named = _rows(item, known)
     elsewhere = {row.key for other in others for row in _rows(other, known)[0]}
-    rows = [row for row in rows if row.key not in elsewhere]
+    # An opened document may hold what answers each.
+    rows = [row for row in rows if row.inside or row.key not in elsewhere]
     good = [row for row in rows if presence(row, known.status) is ItemKind.PRESENT]
     about = [[gap for gap in known.gaps if _concerns(gap, match, known)] for match in item.match]
     unknown = [] if named else unrecognised(item, known)
@@ -221,7 +222,7 @@ def _why(
         why += "".join(f"; {told}" for told in sorted(broken))
     if not named and (before := len(known.shelf.all_meant(item.match)) - len(rows)):
         why += f"; {before} older"
-    if kept := sum(any_means(item.match, row) for row in known.staying):
+    if kept := sum(any(holds(m, row) for m in item.match) for row in known.staying):
         why += f"; {kept} may not leave"
     return why
 

@@ -29,7 +29,7 @@ def unknown(rows: Iterable[Row], mappings: Mappings) -> list[Row]:
         row
         for row in rows
         if row.type in _TYPES
-        and vague.issuperset(row.kinds)
+        and vague.issuperset(row.known)
         and presence(row, mappings.status) is ItemKind.PRESENT
     ]
 

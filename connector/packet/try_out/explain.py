@@ -145,7 +145,7 @@ def _kinds(case: CaseFile, mappings: Mappings) -> dict[str, dict[str, str]]:
     found = (row for row in read_rows(case, Links(case, ""), mappings) if isinstance(row, Row))
     rows = {row.key: row for row in found}
     name_drugs(rows, mappings)
-    return {key: dict(row.kinds) for key, row in rows.items()}
+    return {key: dict(row.known) for key, row in rows.items()}
 
 
 def _changes(case: CaseFile) -> dict[str, list[Changed]]:
