@@ -8,6 +8,7 @@ import fpml  # noqa: F401
 import sqlalchemy.dialects.sqlite  # noqa: F401
 
 import connector
+from connector import packet
 from tests import support  # noqa: F401 - the child's own module
 
 for _module in walk_packages(connector.__path__, "connector."):
@@ -29,3 +30,6 @@ for _type in (
     "task",
 ):
     import_module(f"fhir.resources.R4B.{_type}")
+
+# A command line reads the packaged mappings anew: a second that says nothing about any test.
+packet.load()

@@ -41,12 +41,21 @@ from .rules import (
 )
 
 R = TypeVar("R", Shadows, EndpointSecrets)
+_LOADED: dict[tuple[Path | None, str], Mappings] = {}
 _ENCOUNTER_NOTES = "notes_of_withheld_encounters"
 
 
 def load(folder: Path | None = None) -> Mappings:
-    """The packaged mapping set, with the files of an own `folder` in place of theirs."""
-    return _Loader(MappingFiles(folder)).load()
+    """The packaged mapping set, with the files of an own `folder` in place of theirs.
+
+    Read once as long as no file of it changes.
+    """
+    files = MappingFiles(folder)
+    key = (folder, files.identity)
+    if key not in _LOADED:
+        _LOADED.clear()  # one set is enough
+        _LOADED[key] = _Loader(files).load()
+    return _LOADED[key]
 
 
 @dataclass(frozen=True)
