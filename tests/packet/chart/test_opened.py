@@ -11,6 +11,7 @@ import pytest
 from connector.fhir.lossless import encode
 from connector.packet.chart.index import Row, read_rows
 from connector.packet.record.links import Links
+from connector.packet.try_out.explain import explain
 from connector.store.case.casefile import CaseFile
 from connector.store.mapped import packet
 from tests.packet.charts import MAPPINGS, PATIENT, carried, put, put_attachment, request, run
@@ -283,8 +284,14 @@ def test_reports_of_a_server_that_keeps_documents(tmp_path: Path) -> None:
         pulled = pull(tmp_path, source(server.base_url), id="p")
     assert [gap.what for gap in pulled.gaps if "attachment" in gap.what] == []
     with CaseFile.open(tmp_path) as case:
-        run(case, request(case_type="oncology"))
+        asked = request(case_type="oncology")
+        run(case, asked)
+        case.state.request = asked.model_dump(mode="json")
+        case.state.mapped_with = MAPPINGS.identity
         answered, evidence = imaging(case)
+        held = {each["record"]: each["inside"] for each in explain(case, MAPPINGS, None)["records"]}
+        assert held["DocumentReference/eps"] == {"DiagnosticReport": 1, "Procedure": 1}
+        assert held["DocumentReference/mado"] == {}
         assert (answered, set(evidence)) == (
             "present",
             {"DocumentReference/eps", "DocumentReference/img"},
