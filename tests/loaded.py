@@ -9,6 +9,7 @@ import sqlalchemy.dialects.sqlite  # noqa: F401
 
 import connector
 from connector import packet
+from connector.packet.record.kinds import finder_of
 from tests import support  # noqa: F401 - the child's own module
 
 for _module in walk_packages(connector.__path__, "connector."):
@@ -32,4 +33,6 @@ for _type in (
     import_module(f"fhir.resources.R4B.{_type}")
 
 # A command line reads the packaged mappings anew: a second that says nothing about any test.
-packet.load()
+_finder = finder_of(packet.load().kinds)
+for _name in ("Condition", "DiagnosticReport", "DocumentReference", "Observation", "Procedure"):
+    _finder.of(_name, frozenset(), frozenset(), ("x",))

@@ -21,7 +21,7 @@ from ..record import findings, words
 from ..record.belongs_to import belongs_to, labelled_parts, own_names
 from ..record.dates import OPEN, Interval
 from ..record.endpoint_secrets import Secrets
-from ..record.kinds import KindFinder, Kinds, both
+from ..record.kinds import KindFinder, Kinds, both, finder_of
 from ..record.links import Links, identifier_token
 from ..record.medication_supply import lasts_until
 from ..record.security_labels import Labels
@@ -127,16 +127,12 @@ def read_rows(
     links: Links,
     mappings: Mappings,
     rules: Sequence[Rule] = (),
-    finder: KindFinder | None = None,
 ) -> Iterator[Row | Unreadable]:
-    """One row per record, in the order of the chart, of what it is after `rules` changed it.
-
-    `finder`: of the kinds of `mappings`; who reads often keeps one.
-    """
+    """One row per record, in the order of the chart, of what it is after `rules` changed it."""
     labels = Labels(mappings.labels)
     secrets = Secrets.of(case, mappings.endpoints)
     guesses = Guesses(mappings.heuristic)
-    finder = finder or KindFinder(mappings.kinds)
+    finder = finder_of(mappings.kinds)
     sets: _Sets = {}  # most records have the codes of many others: each set is kept once
     for record in chart.records(case):
         try:
