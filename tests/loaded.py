@@ -8,6 +8,8 @@ import fpml  # noqa: F401
 import sqlalchemy.dialects.sqlite  # noqa: F401
 
 import connector
+from connector import packet
+from connector.packet.record.kinds import finder_of
 from tests import support  # noqa: F401 - the child's own module
 
 for _module in walk_packages(connector.__path__, "connector."):
@@ -29,3 +31,8 @@ for _type in (
     "task",
 ):
     import_module(f"fhir.resources.R4B.{_type}")
+
+# A command line reads the packaged mappings anew: a second that says nothing about any test.
+_finder = finder_of(packet.load().kinds)
+for _name in ("Condition", "DiagnosticReport", "DocumentReference", "Observation", "Procedure"):
+    _finder.of(_name, frozenset(), frozenset(), ("x",))

@@ -82,6 +82,7 @@ class Site:
     source_id: uuid.UUID = field(default_factory=uuid.uuid4)
     destination_id: uuid.UUID = field(default_factory=uuid.uuid4)
     patient: str = ""  # of requests that name no other
+    named: dict[str, Any] = field(default_factory=dict)  # what every request says besides
 
     @property
     def store(self) -> Path:
@@ -137,6 +138,7 @@ release = "{release}"
             "source": "home",
             "destination": "outside",
         }
+        values.update(self.named)
         values.update(changes)
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)

@@ -146,15 +146,15 @@ def _sections(packet: dict[str, Any]) -> Iterable[Section]:
         section["title"]: section["id"]
         for section in yaml.safe_load((_MAPPINGS / "sections.yaml").read_text())["sections"]
     }
-    for entry in packet["entry"]:
-        if entry["resource"]["resourceType"] == "Composition":
-            for section in entry["resource"]["section"]:
-                yield Section(
-                    names.get(section["title"], section["title"]),
-                    frozenset(each["reference"] for each in section.get("entry", ())),
-                    tuple(
-                        html.unescape(_TAG.sub(" ", row)).lower()
-                        for row in _ROW.findall(section.get("text", {}).get("div", ""))
-                    ),
-                )
-            return
+    # The packet's own stands behind those of the source.
+    resources = [entry["resource"] for entry in packet["entry"]]
+    *_, own = (each for each in resources if each["resourceType"] == "Composition")
+    for section in own["section"]:
+        yield Section(
+            names.get(section["title"], section["title"]),
+            frozenset(each["reference"] for each in section.get("entry", ())),
+            tuple(
+                html.unescape(_TAG.sub(" ", row)).lower()
+                for row in _ROW.findall(section.get("text", {}).get("div", ""))
+            ),
+        )

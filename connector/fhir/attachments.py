@@ -23,6 +23,11 @@ def attachments(data: bytes) -> list[dict[str, Any]]:
     return [a for a in attachment_nodes(decode(data)) if isinstance(a.get("url"), str)]
 
 
+def may_attach(data: bytes) -> bool:
+    """Whether a record may have an Attachment at all: told without decoding it."""
+    return _ATTACHMENT_HINT.search(data) is not None
+
+
 def attachment_places(data: bytes, url: str) -> list[str]:
     """The paths of the Attachments with this `url` in a record: `content.attachment`."""
     found: list[str] = []

@@ -1,12 +1,15 @@
-"""A FHIR document that is kept as one resource (R4 documents.html): whose it is. Pure.
+"""A FHIR document that is kept as one resource (R4 documents.html): whose it is, what is in it.
 
-Its Composition says it, by a reference that the Bundle resolves first (bundle.html#references):
-only what leads to our patient by the server's id, or by an identifier that they carry, proves it.
+Pure. Its Composition says whose, by a reference that the Bundle resolves first
+(bundle.html#references): only what leads to our patient by the server's id, or by an identifier
+that they carry, proves it.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from .embedded import names_another
+from . import base64binary
+from .embedded import BLANK, documents, names_another
 from .lossless import UndecodableError, decode
 from .references import literal, same_base
 from .salvage import deeper_than
@@ -15,7 +18,54 @@ from .subject import Person
 from .whose import Whose
 
 _DEPTH_MAX = 100  # of objects and lists in one another
+_INSIDE_MAX = 4  # of documents in one another
+_WRAPS = ("Bundle", "Parameters")
 _AGAINST = frozenset({Whose.STRANGER, Whose.SEVERAL, Whose.OTHERWISE})
+
+
+class Opened(NamedTuple):
+    """What stands in a content: `resources` with the fullUrl of each, and the Bundles around."""
+
+    resources: list[tuple[str, dict[str, Any]]]
+    around: list[dict[str, Any]]
+
+
+def opened(content: bytes, depth: int = 0) -> Opened | None:
+    """What stands in a content that is FHIR JSON, and in documents in that; None: it is not."""
+    if content.lstrip(BLANK)[:1] not in (b"{", b"[") or b'"resourceType"' not in content:
+        return None
+    if depth > _INSIDE_MAX or deeper_than(content, _DEPTH_MAX):
+        return None
+    try:
+        value = decode(content)
+    except UndecodableError:
+        return None
+    found = Opened([], [])
+    for url, resource in _walked(value, found.around):
+        found.resources.append((url, resource))
+        for _, data in documents(resource):
+            held = base64binary.content(data)
+            if held is not None and (inner := opened(held, depth + 1)):
+                found.resources.extend(inner.resources)
+                found.around.extend(inner.around)
+    return found
+
+
+def _walked(value: Any, around: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    stack: list[tuple[str, Any]] = [("", value)]
+    while stack:
+        url, node = stack.pop()
+        if isinstance(node, list):
+            stack += [(url, item) for item in reversed(node)]
+        elif isinstance(node, dict):
+            kind = node.get("resourceType")
+            if isinstance(kind, str) and kind not in _WRAPS:
+                yield url, node
+                continue
+            if kind in _WRAPS:
+                around.append({"resourceType": kind, "meta": node.get("meta")})
+            said = as_text(node.get("fullUrl"))
+            stack += [(said, child) for child in reversed(node.values())]
 
 
 def is_of(content: bytes, person: Person) -> bool:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Held, SourceFailed
+from ..errors import Held
 from ..fhir.ids import derived_id
 from ..progress import Progress
 from ..request import Request
@@ -31,6 +31,7 @@ from .chart.inherited_labels import inherit, resolved
 from .chart.match import Shelf
 from .chart.medications import name_drugs
 from .chart.minors import mark_minors
+from .chart.patient import require_patient
 from .checklist.answers import answers
 from .checklist.assess import Finding, Known, assess
 from .checklist.people import people
@@ -120,7 +121,7 @@ def what_leaves(
     at = instant(as_of)
     keep_undone(case, ())
     rows, unreadable = _read(case, links, mappings, rules, progress)
-    _has_patient(patient, rows)
+    require_patient(patient, rows)
     places = resolved(rows)
     inherited = inherit(rows, places)
     name_drugs(rows, mappings)
@@ -152,7 +153,7 @@ def what_leaves(
     merged = merge(same, rows, barred, named(request))
 
     free = {key: row for key, row in rows.items() if key not in barred}
-    request = with_included(request, case, free, mappings)
+    request = with_included(request, case, free, mappings, secrets)
     # What is merged travels in the record that it is the same as.
     staying = [row for key, row in rows.items() if key in barred and key not in merged]
     shelf = Shelf.of(free.values(), at, about)
@@ -161,7 +162,16 @@ def what_leaves(
     answered = answers(
         checklist, request, destination, mappings.selection, supplied, said.waivers(case)
     )
-    known = Known(request, shelf, staying, gaps.of(case), mappings.status, answered, of_no_kind)
+    known = Known(
+        request,
+        shelf,
+        staying,
+        gaps.of(case),
+        mappings.status,
+        answered,
+        of_no_kind,
+        mappings.kinds,
+    )
     findings = assess(checklist, known)
     told = tell(findings, answered, Places(case, links, free, secrets).thing)
     scope = "checklist" if destination.accepts.scope == "checklist" else request.scope
@@ -202,7 +212,7 @@ def what_leaves(
         decided=decided,
         notices=notices,
         sensitive=sensitive,
-        unknown=groups(case, of_no_kind, chosen),
+        unknown=groups(case, of_no_kind, secrets, chosen),
         people=list(people(body(case, patient) or {}, rows.get(request.condition or ""), at)),
     )
 
@@ -228,17 +238,6 @@ def _read(
         if number % bodies.EVERY == 0 or number == total:
             progress("map", number, total)
     return rows, unreadable
-
-
-def _has_patient(patient: str, rows: dict[str, Row]) -> None:
-    if patient not in rows:
-        raise SourceFailed("the chart has no Patient record", "Pull the case again.")
-    if rows[patient].error:
-        raise Held(
-            "patient-entered-in-error",
-            "the source says that the patient's record was entered in error",
-            "Ask the source which record is the right one, and correct the request.",
-        )
 
 
 @contextmanager

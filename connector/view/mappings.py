@@ -27,6 +27,8 @@ def explained(values: dict[str, Any], *, by_record: bool) -> Iterator[str]:
                 yield f"  {ruling['how']} by {ruling['by']} at {ruling['at']}: {ruling['reason']}"
             for kind, how in record.get("kinds", {}).items():
                 yield f"  is of the kind {kind}, known by its {how}"
+            if held := record.get("inside"):
+                yield f"  holds {', '.join(f'{number} {name}' for name, number in held.items())}"
             if record["items"]:
                 yield f"  answers {', '.join(record['items'])}"
             for change in record.get("changes", ()):

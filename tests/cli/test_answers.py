@@ -12,6 +12,7 @@ from tests.packet.missing import ANSWERS, Resource, chart, without
 from tests.sandbox_parts import Fault, Sandbox
 
 PDF = b"%PDF-1.4\nscanned\n"
+PLAN = "demo-first-opinion-plan"
 REASON = "Canary7Q was lost in a flood"
 
 
@@ -23,6 +24,8 @@ def between(folder: Path, resources: list[Resource]) -> Iterator[support.World]:
         patient = next(r["id"] for r in resources if r["resourceType"] == "Patient")
         made = support.World(folder, source, destination, patient)
         made.configure()
+        plan = [r for r in resources if r["id"] == PLAN]
+        made.named = {"first_opinion": [f"CarePlan/{PLAN}"]} if plan else {}
         yield made
 
 

@@ -50,6 +50,7 @@ def choose(world: support.World) -> None:
 
 # What a person has to do first.
 FIRST: dict[str, tuple[int, Callable[[support.World], None]]] = {
+    "approved": (5, approve),  # of another packet: by the rules of today more leaves
     "awaiting-approval": (5, approve),
     "held": (5, allow),
     "held-patient": (5, choose),

@@ -33,6 +33,21 @@ RELEASE = (
         "::test_a_label_of_a_binary_is_one_of_the_record_that_attaches_it",
     ),
     Mutant(
+        "release: a label inside a document is none of the record that attaches it",
+        "connector/packet/chart/index.py",
+        "        marks |= labels.of(resource, body)",
+        "        pass",
+        "tests/packet/chart/test_opened.py::test_a_label_in_a_document_is_one_of_its_record",
+    ),
+    Mutant(
+        "release: a document in which a withheld record stands goes",
+        "connector/packet/release/relations.py",
+        "for content in (*row.contents, *row.holds):",
+        "for content in row.contents:",
+        "tests/packet/chart/test_opened.py"
+        "::test_a_document_in_which_a_withheld_record_stands_stays_too",
+    ),
+    Mutant(
         "release: a record that a consent denies goes",
         _DECIDE,
         "if consent := self._consents.denied_by(row):",

@@ -8,11 +8,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import reduce
 from sys import intern
 from typing import Any
 
 from ...fhir.attachments import attachment_nodes
-from ...fhir.lossless import UndecodableError, decode
+from ...fhir.lossless import UndecodableError, decode, encode
 from ...fhir.references import named, objects, other_names, plain_names
 from ...store.case.casefile import CaseFile
 from ...store.pulled import chart
@@ -20,7 +21,7 @@ from ..record import findings, words
 from ..record.belongs_to import belongs_to, labelled_parts, own_names
 from ..record.dates import OPEN, Interval
 from ..record.endpoint_secrets import Secrets
-from ..record.kinds import KindFinder, Kinds
+from ..record.kinds import KindFinder, Kinds, both, finder_of
 from ..record.links import Links, identifier_token
 from ..record.medication_supply import lasts_until
 from ..record.security_labels import Labels
@@ -28,6 +29,7 @@ from ..record.sensitive_kinds import Guesses
 from ..ruleset.change import Rule
 from ..ruleset.mappings import Mappings
 from ..ruleset.rules import TypeStatus
+from . import opened
 from .elements import (
     ERROR,
     NOTES,
@@ -43,6 +45,9 @@ from .elements import (
     tokens_of,
 )
 
+# Kinds that a section tells in words alone; of all others its records tell.
+_IN_WORDS = ("patient-goals", "patient-story")
+_INSIDE_MAX = 2000  # records in documents, looked at one by one
 _CODES = ("code", "type", "scope", "vaccineCode", "medicationCodeableConcept", "relationship")
 _NO_TARGETS: frozenset[str] = frozenset()
 # A Reference has one Identifier, where almost everything else has a list of them.
@@ -79,10 +84,17 @@ class Row:
     own_names: tuple[str, ...] = ()  # of one of these: its identifiers
     sensitive: frozenset[str] = _NO_TARGETS  # rules of the guess at sensitive kinds
     kinds: Kinds = field(default_factory=dict)  # of kinds/*.yaml
+    inside: tuple["Row", ...] = ()  # of a note or Composition: what stands in it, and counts
+    holds: frozenset[str] = _NO_TARGETS  # keys and identifiers of all that stands in them
     replaces: tuple[str, ...] = ()  # of a document: keys of those that it says it replaces
     own_words: bool = False  # of a Goal: it is the patient who says it
     supplied_until: datetime | None = None  # of a medication: how long what was given lasts
     labelled_parts: tuple[str, ...] = ()  # of a document: records in sections that have a label
+
+    @property
+    def known(self) -> Kinds:
+        """Its kinds, and those of what stands in it, each by what is most to be trusted."""
+        return reduce(both, (each.kinds for each in self.inside), self.kinds)
 
     @property
     def last(self) -> datetime:
@@ -115,16 +127,12 @@ def read_rows(
     links: Links,
     mappings: Mappings,
     rules: Sequence[Rule] = (),
-    finder: KindFinder | None = None,
 ) -> Iterator[Row | Unreadable]:
-    """One row per record, in the order of the chart, of what it is after `rules` changed it.
-
-    `finder`: of the kinds of `mappings`; who reads often keeps one.
-    """
+    """One row per record, in the order of the chart, of what it is after `rules` changed it."""
     labels = Labels(mappings.labels)
     secrets = Secrets.of(case, mappings.endpoints)
     guesses = Guesses(mappings.heuristic)
-    finder = finder or KindFinder(mappings.kinds)
+    finder = finder_of(mappings.kinds)
     sets: _Sets = {}  # most records have the codes of many others: each set is kept once
     for record in chart.records(case):
         try:
@@ -137,15 +145,92 @@ def read_rows(
         for rule in rules:
             deque(rule.edit(record.type, resource), maxlen=0)
         presence = mappings.status.types.get(record.type)
+        held = opened.inside(case, resource, record.body, links)
+        names = called(resource)
         row = _row(record, resource, links, presence, labels, sets)
-        kinds = finder.of(row.type, row.codes, row.categories, called(resource))
-        implied = finder.labels(kinds)
-        yield replace(
+        row = replace(
             row,
             sensitive=guesses.of(record.type, record.body),
-            kinds=kinds,
-            labels=row.labels | labels.of_contents(implied) if implied else row.labels,
+            kinds=finder.of(row.type, row.codes, row.categories, names),
         )
+        if held.resources:
+            row = _with(row, held, links, mappings, labels, guesses, finder, sets)
+        if record.type == "Composition":
+            row = replace(row, inside=tuple(_told(row, resource, finder)))
+        implied = finder.labels(row.known)
+        yield replace(row, labels=row.labels | labels.of_contents(implied)) if implied else row
+
+
+def _with(
+    row: Row,
+    held: opened.Inside,
+    links: Links,
+    mappings: Mappings,
+    labels: Labels,
+    guesses: Guesses,
+    finder: KindFinder,
+    sets: _Sets,
+) -> Row:
+    """A row with what stands in the documents of its record.
+
+    A label of it is one of the record, and so is a guess at its kind. Where the record does not
+    say what it is, its document's Composition does.
+    """
+    marks, guessed, kinds = row.labels, row.sensitive, row.kinds
+    inside: list[Row] = []
+    for resource in held.resources:
+        body = encode(resource)
+        record = chart.Record(resource["resourceType"], str(resource.get("id")), "", "", body)
+        marks |= labels.of(resource, body)
+        guessed |= guesses.of(record.type, body)
+        if len(inside) == _INSIDE_MAX or row.type not in NOTES:
+            continue
+        rules = mappings.status.types.get(record.type)
+        names = called(resource)
+        one = _row(record, resource, links, rules, labels, sets)
+        if record.type == "Composition":
+            if mappings.vague.issuperset(kinds):
+                kinds = finder.of(row.type, one.codes, one.categories, names) or kinds
+            inside += _told(one, resource, finder) if _counts(one, rules) else ()
+        elif _counts(one, rules):
+            known = finder.of(one.type, one.codes, one.categories, names)
+            # Its references lead to what stands beside it, not to records of the chart.
+            inside.append(replace(one, kinds=known, refers=(), names=(), targets=_NO_TARGETS))
+    for bundle in held.around:
+        marks |= labels.of(bundle, encode(bundle))
+    return replace(
+        row,
+        labels=marks,
+        sensitive=guessed,
+        kinds=kinds,
+        inside=tuple(inside),
+        holds=held.names,
+    )
+
+
+def _told(row: Row, composition: dict[str, Any], finder: KindFinder) -> Iterator[Row]:
+    """What the sections of a Composition tell that have words and no records: a patient's story."""
+    for section in findings.sections_of(composition):
+        if section.get("entry") or not findings.narrative_text(section):
+            continue
+        named = {"resourceType": row.type, "type": section.get("code")}
+        if isinstance(section.get("title"), str):
+            named["title"] = section["title"]
+        codes = frozenset(tokens_of(section.get("code")))
+        found = finder.of(row.type, codes, _NO_TARGETS, called(named))
+        if kinds := {kind: trust for kind, trust in found.items() if kind in _IN_WORDS}:
+            yield replace(row, kinds=kinds, codes=codes, refers=(), names=(), inside=())
+
+
+def _counts(row: Row, rules: TypeStatus | None) -> bool:
+    """Whether what stands in a document tells something: it has content, and is not refuted."""
+    if row.error or not row.readable:
+        return False
+    if rules is None:
+        return True
+    return rules.refuted.isdisjoint(row.verification) and (
+        not rules.present or row.status in rules.present
+    )
 
 
 def as_cut(row: Row, resource: dict[str, Any], rules: Sequence[Rule], secrets: Secrets) -> Row:
@@ -153,7 +238,9 @@ def as_cut(row: Row, resource: dict[str, Any], rules: Sequence[Rule], secrets: S
     secrets.mask(resource)
     for rule in rules:
         deque(rule.edit(row.type, resource), maxlen=0)
-    return replace(row, title=intern(words.title(resource)), finding=findings.finding(resource))
+    said = replace(row, title=intern(words.title(resource)), finding=findings.finding(resource))
+    # What the sections of a document told is gone with their texts.
+    return replace(said, inside=()) if row.type == "Composition" else said
 
 
 def _row(

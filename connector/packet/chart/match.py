@@ -29,6 +29,11 @@ def meant(match: Match, row: Row) -> bool:
     )
 
 
+def holds(match: Match, row: Row) -> bool:
+    """Whether a rule means a row, or what stands in its documents."""
+    return meant(match, row) or any(meant(match, each) for each in row.inside)
+
+
 def stands_in(words: Iterable[str], text: str) -> bool:
     """Whether one of several words or phrases stands in a text, whole, in any case."""
     text = text.casefold()
@@ -67,6 +72,7 @@ class Shelf:
     by_type: Mapping[str, list[Row]]
     as_of: datetime
     about: AboutCondition = field(default_factory=AboutCondition)
+    opened: tuple[Row, ...] = ()  # those in which records stand
 
     @classmethod
     def of(
@@ -76,7 +82,8 @@ class Shelf:
         by_type: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
             by_type[row.type].append(row)
-        return cls(dict(by_type), as_of, about or AboutCondition())
+        opened = tuple(row for found in by_type.values() for row in found if row.inside)
+        return cls(dict(by_type), as_of, about or AboutCondition(), opened)
 
     def rows(self) -> Iterable[Row]:
         """Every row."""
@@ -116,7 +123,28 @@ class Shelf:
                 found |= {row.key: row for row in rows if self.within(row, window)}
         # `latest` is of the whole item, whichever rule found it
         newest = newest_of_each_kind(list(latest.values()))
-        return list((found | {row.key: row for row in newest}).values())
+        found |= {row.key: row for row in newest}
+        found |= {row.key: row for row in self._opened(item, bool(found))}
+        return list(found.values())
+
+    def _opened(self, item: ChecklistItem, answered: bool) -> list[Row]:
+        """Rows in whose documents an answer stands.
+
+        What has no kind (any medication, say) stands in every letter: it is looked for there only
+        where no record answers.
+        """
+        return [
+            row
+            for row in self.opened
+            if any(
+                (match.kind or not answered)
+                and self.within(row, match.window or item.window)
+                and any(
+                    meant(match, each) and self.about.fits(each, match.about) for each in row.inside
+                )
+                for match in item.match
+            )
+        ]
 
     def within(self, row: Row, window: str) -> bool:
         """Whether a row is within a window. One without a date may be from any time: it is."""

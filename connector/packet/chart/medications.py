@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ..record.kinds import KindFinder, both
+from ..record.kinds import both, finder_of
 from ..ruleset.mappings import Mappings
 from .index import Row
 
@@ -12,7 +12,7 @@ def name_drugs(rows: dict[str, Row], mappings: Mappings) -> None:
     drugs = {key: row for key, row in rows.items() if row.type == "Medication"}
     if not drugs:
         return
-    finder = KindFinder(mappings.kinds)
+    finder = finder_of(mappings.kinds)
     for key, row in rows.items():
         if not row.type.startswith("Medication") or row.type == "Medication":
             continue

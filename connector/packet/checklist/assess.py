@@ -1,13 +1,14 @@
 """The checklist against the chart: what is there, what isn't, and why."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ...gap import ANSWERING, MENDABLE, Gap, GapKind, ItemKind
 from ...request import Request
 from ...store.mapped.packet import Item
 from ..chart.index import Row
-from ..chart.match import Shelf, any_means
+from ..chart.match import Shelf, holds
+from ..ruleset.kinds import Kind
 from ..ruleset.matching import Match
 from ..ruleset.rules import Checklist, ChecklistItem, Status
 from .answers import Answers
@@ -48,6 +49,7 @@ class Known:
     status: Status
     answers: Answers
     unknown: Sequence[Row] = ()
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,11 @@ class Finding:
 
 def assess(checklist: Checklist, known: Known) -> list[Finding]:
     """Each item of the checklist, in its order."""
-    return [_assess(item, known) for item in checklist.items]
+    items = {item.id: item for item in checklist.items}
+    return [
+        _assess(item, known, [items[name] for name in item.not_of if name in items])
+        for item in checklist.items
+    ]
 
 
 def presence(row: Row, status: Status) -> ItemKind:
@@ -109,18 +115,26 @@ def presence(row: Row, status: Status) -> ItemKind:
     return ItemKind.PRESENT if row.readable else ItemKind.EMPTY
 
 
-def _assess(item: ChecklistItem, known: Known) -> Finding:
-    shelf = known.shelf
+def _rows(item: ChecklistItem, known: Known) -> tuple[list[Row], bool]:
+    """The records for an item, and whether the request names them."""
     named = frozenset(getattr(known.request, item.named_by)) if item.named_by else frozenset()
-    rows = shelf.named(named) if named else shelf.wanted(item)
+    return (known.shelf.named(named), True) if named else (known.shelf.wanted(item), False)
+
+
+def _assess(item: ChecklistItem, known: Known, others: Sequence[ChecklistItem]) -> Finding:
+    shelf = known.shelf
+    rows, named = _rows(item, known)
+    elsewhere = {row.key for other in others for row in _rows(other, known)[0]}
+    # An opened document may hold what answers each.
+    rows = [row for row in rows if row.inside or row.key not in elsewhere]
     good = [row for row in rows if presence(row, known.status) is ItemKind.PRESENT]
-    about = [[gap for gap in known.gaps if _concerns(gap, match)] for match in item.match]
+    about = [[gap for gap in known.gaps if _concerns(gap, match, known)] for match in item.match]
     unknown = [] if named else unrecognised(item, known)
     kind, evidence = _kind(item, rows, good, about, known, unknown)
     return Finding(
         item=item,
         kind=kind,
-        why=_why(item, kind, rows, good, about, known, bool(named), len(unknown)),
+        why=_why(item, kind, rows, good, about, known, named, len(unknown)),
         rows=tuple(rows),
         good=tuple(good),
         older=() if named else tuple(row for row in shelf.older(item) if row not in rows),
@@ -209,11 +223,18 @@ def _why(
         why += "".join(f"; {told}" for told in sorted(broken))
     if not named and (before := len(known.shelf.all_meant(item.match)) - len(rows)):
         why += f"; {before} older"
-    if kept := sum(any_means(item.match, row) for row in known.staying):
+    if kept := sum(any(holds(m, row) for m in item.match) for row in known.staying):
         why += f"; {kept} may not leave"
     return why
 
 
-def _concerns(gap: Gap, match: Match) -> bool:
+def _concerns(gap: Gap, match: Match, known: Known) -> bool:
     """Whether a gap is about a rule's records; one of another category says nothing about it."""
-    return any(wanted.asked_for(match.type, match.category) for wanted in gap.wanted)
+    categories = match.category or _categories(match.kind, known)
+    return any(wanted.asked_for(match.type, categories) for wanted in gap.wanted)
+
+
+def _categories(kinds: Collection[str], known: Known) -> frozenset[str]:
+    """The categories under which records of these kinds stand; none: under any."""
+    each = [known.kinds[name].category if name in known.kinds else None for name in kinds]
+    return frozenset[str]().union(*filter(None, each)) if all(each) else frozenset()

@@ -76,8 +76,10 @@ def select(
 
 def _known_by(row: Row, finding: Finding) -> str:
     """How a record is known to be what an item asks for, where it is not by a code."""
-    wanted = [name for match in finding.item.match if match.type == row.type for name in match.kind]
-    trusts = [row.kinds[name] for name in wanted if name in row.kinds]
+    types = {row.type, *(each.type for each in row.inside)}
+    wanted = [name for match in finding.item.match if match.type in types for name in match.kind]
+    known = row.known
+    trusts = [known[name] for name in wanted if name in known]
     weaker = [trust for trust in trusts if trust != CODE]
     return f" (known by its {weaker[0]})" if weaker and len(weaker) == len(trusts) else ""
 

@@ -13,6 +13,7 @@ from ...request import Request
 from ...store.case.casefile import CaseFile
 from ...store.pulled import chart
 from ..chart.index import Row
+from ..record.endpoint_secrets import Secrets
 from ..record.words import concept, plain
 from ..ruleset.mappings import Mappings
 from .assess import presence
@@ -28,13 +29,13 @@ def unknown(rows: Iterable[Row], mappings: Mappings) -> list[Row]:
         row
         for row in rows
         if row.type in _TYPES
-        and vague.issuperset(row.kinds)
+        and vague.issuperset(row.known)
         and presence(row, mappings.status) is ItemKind.PRESENT
     ]
 
 
 def groups(
-    case: CaseFile, rows: Sequence[Row], leaving: Collection[str] = ()
+    case: CaseFile, rows: Sequence[Row], secrets: Secrets, leaving: Collection[str] = ()
 ) -> list[dict[str, Any]]:
     """Those that are called the same and have the same author, the newest group first.
 
@@ -45,7 +46,7 @@ def groups(
     """
     found: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
-        found.setdefault((row.type, *_seen(case, row)), []).append(row)
+        found.setdefault((row.type, *_seen(case, row, secrets)), []).append(row)
     listed = sorted(found.items(), key=lambda item: (max(row.last for row in item[1]), item[0]))
     digests = {group: _digest(*group) for group in found}
     length = _apart(digests.values())
@@ -67,7 +68,11 @@ def groups(
 
 
 def with_included(
-    request: Request, case: CaseFile, rows: Mapping[str, Row], mappings: Mappings
+    request: Request,
+    case: CaseFile,
+    rows: Mapping[str, Row],
+    mappings: Mappings,
+    secrets: Secrets,
 ) -> Request:
     """The request with the records in place of the numbers that `include` names.
 
@@ -78,7 +83,7 @@ def with_included(
     numbers = [each for each in request.include if "/" not in each]
     if not numbers:
         return request
-    found = groups(case, unknown(rows.values(), mappings))
+    found = groups(case, unknown(rows.values(), mappings), secrets)
     records: list[str] = []
     for position, each in enumerate(request.include, 1):
         if "/" in each:
@@ -101,10 +106,11 @@ def with_included(
     return request.model_copy(update={"include": tuple(dict.fromkeys(records))})
 
 
-def _seen(case: CaseFile, row: Row) -> tuple[str, str]:
+def _seen(case: CaseFile, row: Row, secrets: Secrets) -> tuple[str, str]:
     """What a person knows a record by: its title, or how it is described, and its author."""
     record = chart.record(case, row.type, row.id)
     resource = as_dict(decode(record.body)) if record else {}
+    secrets.mask(resource)
     title = row.title
     if title == row.type:
         attached = (node.get("title") for node in attachment_nodes(resource))

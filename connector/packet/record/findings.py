@@ -3,7 +3,9 @@
 Whole: a conclusion's last sentence is often the one that counts.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
+from html import unescape
 from typing import Any
 
 from ...fhir.attachments import attachment_nodes
@@ -12,6 +14,8 @@ from .values import doses, flags, quantity, reference, result, value
 from .words import called, concept, plain, title
 
 LONGEST = 20_000  # characters; beyond that a text is a document, and its record an entry
+_UNREAD = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+_MARKUP = re.compile(r"<[^>]*>")
 _STOPPED = ("stopped", "cancelled", "not-done", "on-hold", "not-taken", "declined")
 
 
@@ -193,6 +197,29 @@ def _texts(*path: str) -> Callable[[dict[str, Any]], Iterator[str]]:
     return say
 
 
+def _sections(resource: dict[str, Any]) -> Iterator[str]:
+    """What the sections of a document tell in words (R4 composition.html)."""
+    for section in sections_of(resource):
+        if text := narrative_text(section):
+            head = as_text(section.get("title")) or called(section.get("code"))
+            yield f"{head}: {text}" if head else text
+
+
+def sections_of(resource: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The sections of a Composition, and those in them, in their order."""
+    stack = dicts(resource.get("section"))[::-1]
+    while stack:
+        section = stack.pop()
+        yield section
+        stack += dicts(section.get("section"))[::-1]
+
+
+def narrative_text(holder: dict[str, Any]) -> str:
+    """The words of a narrative (R4 narrative.html), its markup gone."""
+    div = as_text(as_dict(holder.get("text")).get("div"))
+    return " ".join(unescape(_MARKUP.sub(" ", _UNREAD.sub(" ", div))).split())
+
+
 _FINDINGS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "Observation": _observation,
     "AllergyIntolerance": _allergy,
@@ -209,6 +236,7 @@ _FINDINGS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "CarePlan": _plan,
     "FamilyMemberHistory": _family,
     "ImagingStudy": _imaging,
+    "Composition": _sections,
     "ClinicalImpression": _texts("summary"),
     "Consent": _consent,
     "DocumentReference": _document,

@@ -63,6 +63,16 @@ def _parts(token: str) -> tuple[str, str, str]:
     return token.rpartition("|")
 
 
+_KEPT: list[tuple[Mapping[str, Kind], KindFinder]] = []
+
+
+def finder_of(kinds: Mapping[str, Kind]) -> KindFinder:
+    """The finder of a mapping set: the same as before, as long as the set is the same."""
+    if not (_KEPT and _KEPT[0][0] is kinds):
+        _KEPT[:] = [(kinds, KindFinder(kinds))]
+    return _KEPT[0][1]
+
+
 class _OfType:
     """The kinds of which the records of one type may be."""
 

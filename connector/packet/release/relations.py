@@ -10,7 +10,7 @@ from ...store.pulled import chart
 from ..chart.duplicates import Copies, Groups
 from ..chart.index import Row, body
 from ..record.belongs_to import ENCOUNTER
-from ..record.links import Links, own_identifiers
+from ..record.links import Links, identifier_token, own_identifiers
 from ..ruleset.release_rules import EncounterNotes
 from .mentions import Mentions, telling_word
 from .shadows import Tellers
@@ -49,7 +49,7 @@ class Relations:
         self._targets_left = {row.key: len(row.targets) for row in rows.values() if row.targets}
         opted_in = notes.opted_in | frozenset(request.opt_in_notes) if notes else frozenset()
         for row in rows.values():
-            for content in row.contents:
+            for content in (*row.contents, *row.holds):
                 self._by_content[content].append(row.key)
             for name in (*row.refers, *row.names):
                 self._referrers[name].append(row.key)
@@ -71,11 +71,17 @@ class Relations:
         return group
 
     def same_as(self, key: str) -> Iterable[str]:
-        """Copies of a record, and records with an attachment of it."""
+        """Copies of a record, records with an attachment of it, documents in which it stands."""
         row = self._rows[key]
         yield from self._copies.get(key, ())
-        for content in (*row.contents, key):
+        for content in (*row.contents, key, *self._numbers(key)):
             yield from self._by_content.get(content, ())
+
+    def _numbers(self, key: str) -> Iterator[str]:
+        """The identifiers by which a record, and hardly another, is known in a document."""
+        for identifier in own_identifiers(body(self._case, key) or {}):
+            if len(self.owners.get(str(identifier["value"]), ())) <= _FEW:
+                yield identifier_token(identifier)
 
     def notes_beside(self, key: str) -> Iterable[str]:
         """Notes of the encounters of a record, of those they are part of, and of their parts."""

@@ -1,7 +1,7 @@
 """The kinds of record that mapping files name, as typed values."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -106,15 +106,10 @@ def broader_of(kinds: Mapping[str, Kind]) -> dict[str, frozenset[str]]:
     return found
 
 
-def types_of(wanted: Iterable[str], kinds: Mapping[str, Kind]) -> list[str]:
-    """The resource types in which records of these kinds live, narrower ones included, sorted."""
-    wanted = set(wanted)
-    above = broader_of(kinds)
-    return sorted(
-        {
-            name
-            for kind in kinds.values()
-            if kind.id in wanted or not wanted.isdisjoint(above[kind.id])
-            for name in kind.types
-        }
-    )
+def types_of(kinds: Mapping[str, Kind]) -> dict[str, frozenset[str]]:
+    """Kind → the resource types in which its records live, those of narrower kinds included."""
+    found: dict[str, set[str]] = {name: set(kind.types) for name, kind in kinds.items()}
+    for name, above in broader_of(kinds).items():
+        for each in above & kinds.keys():
+            found[each] |= kinds[name].types
+    return {name: frozenset(types) for name, types in found.items()}

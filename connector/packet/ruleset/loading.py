@@ -41,12 +41,21 @@ from .rules import (
 )
 
 R = TypeVar("R", Shadows, EndpointSecrets)
+_LOADED: dict[tuple[Path | None, str], Mappings] = {}
 _ENCOUNTER_NOTES = "notes_of_withheld_encounters"
 
 
 def load(folder: Path | None = None) -> Mappings:
-    """The packaged mapping set, with the files of an own `folder` in place of theirs."""
-    return _Loader(MappingFiles(folder)).load()
+    """The packaged mapping set, with the files of an own `folder` in place of theirs.
+
+    Read once as long as no file of it changes.
+    """
+    files = MappingFiles(folder)
+    key = (folder, files.identity)
+    if key not in _LOADED:
+        _LOADED.clear()  # one set is enough
+        _LOADED[key] = _Loader(files).load()
+    return _LOADED[key]
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,7 @@ class _Loader:
     def __init__(self, files: MappingFiles) -> None:
         self._files = files
         self._places: dict[str, Place] = {}
+        self._listed: dict[str, dict[str, _Item]] = {}
         self._names = self._read_kinds()
         self._checklists = self._all(ChecklistFile, "checklists")
         self._sections = self._one(Sections, "sections.yaml")
@@ -130,7 +140,7 @@ class _Loader:
     def _expanded(self, found: Read[F]) -> F:
         """A file whose rules name kinds, with the types of those kinds."""
         self._names.check(found)
-        return expanded(found.file, self._names.kinds)
+        return expanded(found.file, self._names.types)
 
     def _note(self, found: Read[F], where: str, rules: Iterable[str]) -> None:
         """Remember where each rule of a list stands; a rule's id is used once in the whole set."""
@@ -260,6 +270,11 @@ class _Loader:
 
     def _items(self, name: str, chain: Sequence[str]) -> dict[str, _Item]:
         """The items of a checklist: those of the one it extends, changed, and its own."""
+        if name not in self._listed:
+            self._listed[name] = self._read_items(name, chain)
+        return dict(self._listed[name])
+
+    def _read_items(self, name: str, chain: Sequence[str]) -> dict[str, _Item]:
         found = self._checklists[name]
         self._names.check(found)
         items: dict[str, _Item] = {}
@@ -284,7 +299,7 @@ class _Loader:
             where[2:]: line for where, line in found.lines.items() if where[:2] == ("items", number)
         }
         rule = yamlfile.load(ChecklistItem, written, lines, str(found.path))
-        rule = expanded(rule, self._names.kinds)
+        rule = expanded(rule, self._names.types)
         place = Place(found.path, lines[("id",)])
         self._is_section(rule.section, Place(found.path, lines.get(("section",), place.line)))
         return _Item(written, rule, place)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -23,6 +24,11 @@ class Names:
 
     kinds: Mapping[str, Kind]
     systems: Mapping[str, Set[str]]
+
+    @cached_property
+    def types(self) -> Mapping[str, frozenset[str]]:
+        """The resource types in which records of each kind live."""
+        return types_of(self.kinds)
 
     def check(self, found: Read[Any]) -> None:
         """`UsageError` for the first name in a file that nothing has."""
@@ -52,11 +58,16 @@ def used(*rules: Any) -> frozenset[str]:
     )
 
 
-def expanded(value: T, kinds: Mapping[str, Kind]) -> T:
-    """Rules as they are applied: one that names kinds and no type, for each type of these kinds."""
+def expanded(value: T, types: Mapping[str, frozenset[str]]) -> T:
+    """Rules as they are applied: one that names kinds and no type, for each type of these kinds.
+
+    `types`: those of each kind.
+    """
+    if isinstance(value, Match):
+        return value
     if isinstance(value, BaseModel):
         fields = {name: getattr(value, name) for name in type(value).model_fields}
-        new = {name: expanded(field, kinds) for name, field in fields.items()}
+        new = {name: expanded(field, types) for name, field in fields.items()}
         changed = {name: field for name, field in new.items() if field is not fields[name]}
         return value.model_copy(update=changed) if changed else value
     if not isinstance(value, tuple) or not any(isinstance(each, BaseModel) for each in value):
@@ -64,11 +75,12 @@ def expanded(value: T, kinds: Mapping[str, Kind]) -> T:
     found: list[Any] = []
     for each in value:
         if isinstance(each, Match) and not each.type:
-            of = types_of(each.kind, kinds)
-            found += [each.model_copy(update={"type": name}) for name in of]
+            of = frozenset[str]().union(*(types.get(name, ()) for name in each.kind))
+            found += [each.model_copy(update={"type": name}) for name in sorted(of)]
         else:
-            found.append(expanded(each, kinds))
-    return tuple(found) if found != list(value) else value  # type: ignore[return-value]
+            found.append(expanded(each, types))
+    same = len(found) == len(value) and all(a is b for a, b in zip(found, value, strict=True))
+    return value if same else tuple(found)  # type: ignore[return-value]
 
 
 def _matches(value: Any) -> Iterator[Match]:

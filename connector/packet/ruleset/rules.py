@@ -36,6 +36,7 @@ class ChecklistItem(Model):
     latest_of_each_code: bool = False  # also the newest of each code, however old
     named_by: Literal["first_opinion"] | None = None  # records the request names come instead
     none_is_an_answer: bool = False  # a search that worked and found nothing answers it
+    not_of: tuple[Text, ...] = ()  # what answers one of these items does not answer this one
     apart: bool = False  # pixels, slides: its records say where it is, it comes another way
     section: Text
     origin: Text

@@ -28,7 +28,6 @@ from ..chart.match import Shelf, any_means, is_safety
 from ..checklist.assess import presence
 from ..record.dates import instant
 from ..record.endpoint_secrets import Secrets
-from ..record.kinds import KindFinder
 from ..record.links import Links
 from ..record.security_labels import Labels
 from ..release.consent import read_consent
@@ -69,7 +68,6 @@ class Bench:
 
     mappings: Mappings
     case: CaseFile
-    finder: KindFinder
 
     @classmethod
     @contextmanager
@@ -80,7 +78,7 @@ class Bench:
             CaseFile.open(Path(folder)) as case,
             case.rebuildable(),
         ):
-            yield cls(mappings, case, KindFinder(mappings.kinds))
+            yield cls(mappings, case)
 
     def rows(self, *records: dict[str, Any]) -> list[Row]:
         """The records as the rules see them. `UsageError` for what is no FHIR resource."""
@@ -96,9 +94,7 @@ class Bench:
                 chart.put_record(self.case, kept, "example")
                 keys.append(f"{name}/{new_id}")
         links = Links(self.case, "https://example.org/fhir")
-        found = {
-            row.key: row for row in read_rows(self.case, links, self.mappings, (), self.finder)
-        }
+        found = {row.key: row for row in read_rows(self.case, links, self.mappings)}
         return [row for key in keys if isinstance(row := found[key], Row)]
 
 

@@ -32,7 +32,8 @@ def explain(
     null for a rule of the program itself), and how many records. `records`: the same of each
     record, with the security `label` that the rule saw, `because`: the chain of what it follows
     from (`record`, `rule`, `label`), nearest first; `ruling` of a person, or null; `kinds`: of
-    which kinds it is, each known by `code`, `category` or `words`; the checklist items that it
+    which kinds it is, each known by `code`, `category` or `words`; `inside`: how many records of
+    each type stand in its documents; the checklist items that it
     answers, and the `changes` made in it: `rule`, `path` of the element, `what` was
     done, `where` the rule stands.
 
@@ -53,7 +54,7 @@ def explain(
         return _where(rule, mappings, listed)
 
     answers, changes = _answers(case), _changes(case)
-    kinds = _kinds(case, mappings)
+    rows = _rows(case, mappings)
     ruled = {ruling.record: ruling for ruling in rulings(case)}
     return {
         "case": case.folder.name,
@@ -72,7 +73,8 @@ def explain(
                 "label": decision.label,
                 "because": list(_chain(decision, by_key)),
                 "ruling": _ruling(ruled.get(_key(decision))),
-                "kinds": kinds.get(_key(decision), {}),
+                "kinds": dict(row.known) if (row := rows.get(_key(decision))) else {},
+                "inside": _inside(row, mappings) if row else {},
                 "items": answers[_key(decision)],
                 "changes": [
                     {"rule": c.rule, "path": c.path, "what": c.what, "where": where(c.rule)}
@@ -140,12 +142,19 @@ def _answers(case: CaseFile) -> dict[str, list[str]]:
     return found
 
 
-def _kinds(case: CaseFile, mappings: Mappings) -> dict[str, dict[str, str]]:
-    """Record → its kinds, each with how it is known."""
+def _rows(case: CaseFile, mappings: Mappings) -> dict[str, Row]:
     found = (row for row in read_rows(case, Links(case, ""), mappings) if isinstance(row, Row))
     rows = {row.key: row for row in found}
     name_drugs(rows, mappings)
-    return {key: dict(row.kinds) for key, row in rows.items()}
+    return rows
+
+
+def _inside(row: Row, mappings: Mappings) -> dict[str, int]:
+    """How many records of each type stand in the documents of a record, and count."""
+    passed = {"Patient", "Composition", *mappings.selection.shared}
+    return dict(
+        sorted(Counter(each.type for each in row.inside if each.type not in passed).items())
+    )
 
 
 def _changes(case: CaseFile) -> dict[str, list[Changed]]:

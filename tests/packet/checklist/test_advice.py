@@ -64,13 +64,15 @@ def whole(case: CaseFile, *more: dict[str, Any], **fields: Any) -> str:
     patient = next(r["id"] for r in chart() if r["resourceType"] == "Patient")
     put(case, *chart(), *more)
     case.state.source_patient = patient
-    return run(case, request(hinge=["DiagnosticReport/demo-knee-xray-report"], **fields)).advice
+    plan = ["CarePlan/demo-first-opinion-plan"]
+    named = {"hinge": ["DiagnosticReport/demo-knee-xray-report"], "first_opinion": plan}
+    return run(case, request(**named, **fields)).advice
 
 
 def test_online_fits_a_case_that_hinges_on_one_finished_test(tmp_path: Path) -> None:
     advice = whole(CaseFile.open(tmp_path))
     assert advice.startswith("Online or in writing is possible")
-    assert advice.endswith("The packet holds 78 records of 14 years.")
+    assert advice.endswith("The packet holds 82 records of 14 years.")
 
 
 def test_much_is_talked_about_rather_than_written(tmp_path: Path) -> None:

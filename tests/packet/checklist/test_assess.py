@@ -6,7 +6,7 @@ from connector.gap import Gap, GapKind, read
 from connector.packet import Line, Outline
 from connector.store.case import gaps
 from connector.store.case.casefile import CaseFile
-from tests.packet.charts import put, put_attachment, request, run
+from tests.packet.charts import MAPPINGS, put, put_attachment, request, run
 
 SUBJECT = {"reference": "Patient/p"}
 LAB = [{"coding": [{"code": "laboratory"}]}]
@@ -133,8 +133,9 @@ def test_a_gap_says_why_nothing_was_found(case: CaseFile, what: str, gap: str, k
 
 
 def test_unsupported_only_when_no_type_of_the_item_is_offered(case: CaseFile) -> None:
-    gaps.add(case, Gap(read("Goal"), GapKind("unsupported"), ("not offered",)))
-    gaps.add(case, Gap(read("DocumentReference"), GapKind("unsupported"), ("not offered",)))
+    asked = next(i.match for i in MAPPINGS.checklist("general").items if i.id == "goals")
+    for name in {match.type for match in asked}:
+        gaps.add(case, Gap(read(name), GapKind("unsupported"), ("not offered",)))
     assert line(run(case), "goals").kind == "unsupported"
 
 

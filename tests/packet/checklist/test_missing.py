@@ -24,7 +24,9 @@ def case(tmp_path: Path) -> CaseFile:
 
 def demo(case: CaseFile, resources: list[Resource], **changes: Any) -> Outline:
     value, lines = yamlfile.read(DEMO / "request.yaml")
-    named: dict[str, Any] = {"condition": None, "first_opinion": [], "hinge": [], "include": []}
+    named: dict[str, Any] = {"first_opinion": [], "hinge": [], "include": []}
+    if not any(r["id"] in value["condition"] for r in resources):
+        named |= {"condition": None, "first_opinion": ["CarePlan/demo-first-opinion-plan"]}
     wanted = yamlfile.load(Request, {**value, **named, **changes}, lines, "request.yaml")
     put(case, *resources)
     case.state.source_patient = wanted.patient.id

@@ -43,7 +43,7 @@ def test_every_record_has_one_outcome_and_the_rule_behind_it(case: CaseFile) -> 
         condition("excluded"),
         {"resourceType": "Claim", "id": "money"},
         {"resourceType": "Patient", "id": "other"},
-        {"resourceType": "Flag", "id": "f", "status": "active", "subject": SUBJECT},
+        {"resourceType": "Flag", "id": "f", "status": "inactive", "subject": SUBJECT},
         {"resourceType": "ImagingStudy", "id": "i", "status": "available", "subject": SUBJECT},
     )
     reports = DESTINATION.model_copy(
@@ -106,7 +106,7 @@ def test_what_leaves_brings_what_it_refers_to_but_not_money(case: CaseFile) -> N
 
 
 def test_a_provenance_comes_with_a_target_and_does_not_bring_the_others(case: CaseFile) -> None:
-    flag = {"resourceType": "Flag", "id": "f", "status": "active", "subject": SUBJECT}
+    flag = {"resourceType": "Flag", "id": "f", "status": "inactive", "subject": SUBJECT}
     who = {"who": {"reference": "Practitioner/d"}}
     put(
         case,
@@ -165,7 +165,7 @@ def test_the_checklist_scope_leaves_nothing_dangling(tmp_path: Path, file: str) 
 
 
 def test_a_destination_that_takes_checklists_gets_no_whole_chart(case: CaseFile) -> None:
-    put(case, {"resourceType": "Flag", "id": "f", "status": "active", "subject": SUBJECT})
+    put(case, {"resourceType": "Flag", "id": "f", "status": "inactive", "subject": SUBJECT})
     narrow = DESTINATION.model_copy(
         update={"accepts": DESTINATION.accepts.model_copy(update={"scope": "checklist"})}
     )
