@@ -32,9 +32,10 @@ def slips(born: str) -> list[str]:
     """
     try:
         day = date.fromisoformat(born)
-        beside = [day - timedelta(days=1), day + timedelta(days=1)]
-    except (ValueError, OverflowError):
+    except ValueError:
         return []
+    beside = [day - timedelta(days=1)] if day > date.min else []
+    beside += [day + timedelta(days=1)] if day < date.max else []
     digits = born.replace("-", "")
     exchanged = [digits[:4] + digits[6:] + digits[4:6]]
     exchanged += [
