@@ -9,6 +9,7 @@ from . import days
 from .rows import tags
 
 _WIDE, _NARROW = 100, 54  # characters of a line in the two columns
+_RANGE = re.compile(r" \(reference [^)]*\)")  # said once, at the last value
 _PIECES = re.compile("</(?:li|p|h2|h3|blockquote)>")
 _LONG = 620  # characters of a finding in a card: its beginning, and its end, which often decides
 _SHORT = 220
@@ -104,7 +105,9 @@ def _line(row: Mapping[str, Any], length: int, values: int = _VALUES) -> str:
         parts.append(f": {escape(said)}")
     parts.append(f" {_status(row)}")
     if earlier := row["earlier"][:values]:
-        shown = "; ".join(f"{_cut(said, 60)} ({days.day(day)})" for day, said in earlier)
+        shown = "; ".join(
+            f"{_cut(_RANGE.sub('', said), 60)} ({days.day(day)})" for day, said in earlier
+        )
         parts.append(f" <small>before: {escape(shown)}</small>")
     when = days.span(row["first"], row["last"], row["times"])
     parts.append(f" <small>{when}</small>" if row["last"] else "")
