@@ -23,6 +23,7 @@ from .author.composition import sections
 from .author.confidentiality import high_water
 from .author.layout import lay_out
 from .author.news import News, Revision
+from .author.reading import reading
 from .author.resources import Content, Writer
 from .carry.coverage import Coverage, Named
 from .carry.record import Carrier
@@ -33,6 +34,7 @@ from .checklist.advice import Amount, advise
 from .checklist.independence import independence
 from .leaving import Means, what_leaves
 from .record.attachment import Attached
+from .record.dates import instant
 from .record.endpoint_secrets import Secrets
 from .record.links import Links
 from .release.authorization import statement
@@ -151,6 +153,9 @@ def map_case(
         map(bodies.entry, writer.changes(coverage.changed_by(changers, carrier.packet_id))),
         bodies.update(writer, revision, news),
     )
+    hinge = [rows[key] for key in request.hinge]
+    status, amount = mappings.status, Amount.of(leaving)
+    advice = advise(request, mappings.advice, hinge, made.findings, status, made.free, amount)
     with case.commit():
         tell_unreadable(case, made.barred)
         digest = replace_packet(
@@ -162,14 +167,16 @@ def map_case(
         case.state.consent_reviews = {name: list(two) for name, two in made.consents.bound.items()}
         case.state.owner_entry = writer.owner_entry
         case.state.envelope = writer.envelope(digest)
-    hinge = [rows[key] for key in request.hinge]
-    status, amount = mappings.status, Amount.of(leaving)
+        case.state.reading = reading(
+            laid, leaving, request, made.findings, made.supplied, made.told, mappings,
+            carrier.packet_id, made.notices, made.unknown, advice, instant(as_of),
+        )  # fmt: skip
     return outline(
         digest,
         chart.count_records(case),
         list(made.decided.values()),
         made.findings,
-        advise(request, mappings.advice, hinge, made.findings, status, made.free, amount),
+        advice,
         independence(case, request, source, destination, links),
         made.sensitive,
         statement(request.basis, mappings),

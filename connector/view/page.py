@@ -1,36 +1,29 @@
-"""The packet as a page a physician reads and prints: one HTML file, nothing fetched, no scripts."""
+"""The packet as one page that any browser reads and prints: no script, nothing from elsewhere.
+
+What stands in it was written by others: every text is escaped here.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-_STYLE = """
-body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
-  max-width: 60rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.6rem; line-height: 1.25; } h2 { font-size: 1.2rem; margin-top: 2rem; }
-a { color: #0b4f8a; } a:focus-visible { outline: 3px solid #0b4f8a; outline-offset: 2px; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; }
-dt { font-weight: 600; } dd { margin: 0; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .25rem .5rem;
-  border-bottom: 1px solid #767676; overflow-wrap: anywhere; }
-td:first-child { white-space: nowrap; }
-@media print {
-  body { font-size: 10pt; max-width: none; padding: 0; } nav { display: none; }
-  h2 { break-after: avoid; } tr { break-inside: avoid; } thead { display: table-header-group; }
-}
-""".strip()
+from . import days, first_page
+from .rows import Texts, table
+from .style import STYLE
+
 _HEADS = "".join(f'<th scope="col">{head}</th>' for head in ("Date", "Document", "File"))
 
 
-def page(values: Mapping[str, Any]) -> Iterator[str]:
+def page(values: Mapping[str, Any], texts: Texts) -> Iterator[str]:
     """The page, in pieces.
 
-    `title`: text. `facts`: (label, text) pairs. `sections`: {title, div}, where `div` is XHTML
-    that is safe already (a Composition's narrative). `documents`: {file, title, type, date};
-    where there is no file, `type` says why.
+    `title`, `head` and `front`: see `first_page`. `sections`: {title, text, rows, after}.
+    `documents`: {file, title, type, date}; where there is no file, `type` says why. `texts`: what
+    the records of a row hold as documents.
     """
     title = escape(values["title"])
+    sections: Sequence[Mapping[str, Any]] = values["sections"]
+    rows = {row["id"]: row for section in sections for row in section["rows"]}
     yield (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -38,18 +31,22 @@ def page(values: Mapping[str, Any]) -> Iterator[str]:
         # Nothing in here may load or run anything, whatever a record says.
         '<meta http-equiv="Content-Security-Policy"'
         " content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>{title}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
-        f"<header>\n<h1>{title}</h1>\n<dl>\n"
+        f"<title>{title}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n"
     )
-    for label, text in values["facts"]:
-        yield f"<dt>{escape(label)}</dt><dd>{escape(text)}</dd>\n"
-    yield "</dl>\n</header>\n"
-    sections: Sequence[Mapping[str, str]] = values["sections"]
-    yield from _contents([section["title"] for section in sections], bool(values["documents"]))
+    yield from first_page.header(values["head"])
+    yield from first_page.cards(values["front"], rows)
+    full = [(n, s) for n, s in enumerate(sections, 1) if s["rows"] or s["text"]]
+    empty = [section for section in sections if not (section["rows"] or section["text"])]
+    yield from _contents([(n, s["title"]) for n, s in full], bool(values["documents"]), empty)
     yield "<main>\n"
-    for number, section in enumerate(sections, 1):
+    for number, section in full:
         yield f'<section aria-labelledby="s{number}">\n<h2 id="s{number}">'
-        yield f"{escape(section['title'])}</h2>\n{section['div']}\n</section>\n"
+        yield f"{escape(section['title'])}</h2>\n"
+        yield from (f"<p>{escape(line)}</p>\n" for line in section["text"])
+        if section["rows"]:
+            yield from table(section["rows"], texts)
+        yield from (f"<p>{escape(line)}</p>\n" for line in section["after"])
+        yield "</section>\n"
     if values["documents"]:
         yield from _documents(values["documents"])
     yield "</main>\n</body>\n</html>\n"
@@ -73,13 +70,25 @@ def readme(values: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _contents(titles: Iterable[str], documents: bool) -> Iterator[str]:
-    yield '<nav aria-label="Contents">\n<h2>Contents</h2>\n<ol>\n'
-    for number, title in enumerate(titles, 1):
+def _contents(
+    titles: Iterable[tuple[int, str]], documents: bool, empty: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    yield '<nav aria-labelledby="contents">\n<h2 id="contents">Contents</h2>\n<ol>\n'
+    for number, title in titles:
         yield f'<li><a href="#s{number}">{escape(title)}</a></li>\n'
     if documents:
         yield '<li><a href="#documents">Documents</a></li>\n'
-    yield "</ol>\n</nav>\n"
+    yield "</ol>\n"
+    if empty:
+        names = ", ".join(section["title"] for section in empty)
+        yield (
+            f'<p class="soft">Looked for, and nothing in this packet: {escape(names)}. That does'
+            " not mean that there is none.</p>\n"
+        )
+    if lines := [line for section in empty for line in section["after"]]:
+        inside = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        yield f"<details><summary>What is said of these</summary><ul>{inside}</ul></details>\n"
+    yield "</nav>\n"
 
 
 def _documents(documents: Iterable[Mapping[str, str]]) -> Iterator[str]:
@@ -91,7 +100,7 @@ def _documents(documents: Iterable[Mapping[str, str]]) -> Iterator[str]:
         file, kind = escape(item["file"]), escape(item["type"])
         where = f'<a href="{file}">{file}</a> ({kind})' if file else kind
         yield (
-            f"<tr><td>{escape(item['date'])}</td><td>{escape(item['title'])}</td>"
+            f"<tr><td>{days.time(item['date'])}</td><td>{escape(item['title'])}</td>"
             f"<td>{where}</td></tr>\n"
         )
     yield "</tbody></table>\n</section>\n"

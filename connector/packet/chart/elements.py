@@ -17,6 +17,7 @@ _DATES = (
     "performedPeriod", "occurrenceDateTime", "occurrencePeriod", "period", "date", "started",
     "authoredOn", "issued", "recordedDate", "onsetDateTime", "onsetPeriod", "dateAsserted",
     "whenHandedOver", "recorded", "created", "startDate", "statusDate", "authored",
+    "dateTime",
 )  # fmt: skip
 _STATUSES = ("status", "lifecycleStatus", "clinicalStatus")
 _DEVICE_ACTION = "http://hl7.org/fhir/device-action"

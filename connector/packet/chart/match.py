@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..record.dates import months_before
-from ..ruleset.rules import ChecklistItem, Match, Safety
+from ..ruleset.matching import Match
+from ..ruleset.rules import ChecklistItem, Safety
 from .about_condition import AboutCondition
 from .index import Row
 

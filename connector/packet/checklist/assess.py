@@ -9,7 +9,8 @@ from ...store.mapped.packet import Item
 from ..chart.index import Row
 from ..chart.match import Shelf, holds
 from ..ruleset.kinds import Kind
-from ..ruleset.rules import Checklist, ChecklistItem, Match, Status
+from ..ruleset.matching import Match
+from ..ruleset.rules import Checklist, ChecklistItem, Status
 from .answers import Answers
 
 # How a search that gave nothing went: one broken search (MENDABLE) is enough, but a search that was

@@ -11,7 +11,7 @@ from typing import Any
 from ...fhir.attachments import attachment_nodes
 from ...fhir.shapes import as_dict, as_text, dicts, items
 from .values import doses, flags, quantity, reference, result, value
-from .words import called, concept, plain
+from .words import called, concept, plain, title
 
 LONGEST = 20_000  # characters; beyond that a text is a document, and its record an entry
 _UNREAD = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
@@ -23,7 +23,8 @@ def finding(resource: dict[str, Any]) -> str:
     """What the record says beside its title. Empty: nothing."""
     kind = str(resource["resourceType"])
     said = [*_FINDINGS.get(kind, _nothing)(resource), *_reasons(resource), *_notes(resource)]
-    text = plain("; ".join(dict.fromkeys(each for each in said if each)))
+    named = title(resource)  # what the name says already is not said again
+    text = plain("; ".join(dict.fromkeys(each for each in said if each and each != named)))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
@@ -77,7 +78,8 @@ def _condition(resource: dict[str, Any]) -> Iterator[str]:
     yield called(resource.get("severity"))
     for stage in map(as_dict, items(resource.get("stage"))):
         yield called(stage.get("summary"))
-    if since := resource.get("onsetDateTime"):
+    since, noted = resource.get("onsetDateTime"), as_text(resource.get("recordedDate"))
+    if since and str(since)[:10] != noted[:10]:
         yield f"since {str(since)[:10]}"
     if until := resource.get("abatementDateTime"):
         yield f"until {str(until)[:10]}"

@@ -85,7 +85,8 @@ def _dose(dosage: dict[str, Any]) -> Iterator[str]:
     for part in [*dicts(dosage.get("doseAndRate")), dosage]:
         for name in ("doseQuantity", "doseRange", "dose", "rateQuantity", "rateRange", "rateRatio"):
             if name in part and isinstance(part[name], dict):
-                yield value(part[name])
+                told = value(part[name])
+                yield told if " " in told or not told else f"{told} each time"
     timing = as_dict(dosage.get("timing"))
     yield called(timing.get("code")) or _often(as_dict(timing.get("repeat")))
     yield called(dosage.get("route"))
@@ -101,4 +102,5 @@ def _often(repeat: dict[str, Any]) -> str:
         return ", ".join(str(when) for when in items(repeat.get("when")))
     word = _UNITS.get(str(unit), str(unit or ""))
     every = word if str(period) in ("1", "1.0") else f"{period} {word}s"
-    return f"{times or 1} times every {every}"
+    often = {"1": "once", "2": "twice"}.get(str(times or 1), f"{times} times")
+    return f"{often} every {every}"

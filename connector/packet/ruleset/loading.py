@@ -80,6 +80,8 @@ class _Loader:
     def load(self) -> Mappings:
         """The whole set, each rule's place noted."""
         once(self._sections, "sections", [s.id for s in self._sections.file.sections])
+        for number, name in enumerate(self._sections.file.front.watch):
+            self._is_section(name, self._sections.place("front", "watch", number))
         selection = self._one(Selection, "selection.yaml")
         self._note(selection, "safety", [rule.id for rule in selection.file.safety])
         never = self._one(Never, "release/never.yaml")
@@ -234,6 +236,10 @@ class _Loader:
             self._is_section(name, found.place("sections", number))
         for name in found.file.entries:
             self._is_section(name, found.place("entries", name))
+        for number, bearing in enumerate(found.file.bearing):
+            if unknown := sorted(bearing.cases - self._checklists.keys()):
+                place = found.place("bearing", number, "cases")
+                raise wrong(place, f"{unknown[0]}: no such checklist")
         return self._expanded(found)
 
     def _terminology(self) -> dict[str, Terminology]:

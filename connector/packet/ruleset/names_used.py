@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from ...fhir.types import TYPES
 from .file import Read, wrong
 from .kinds import Kind, types_of
-from .rules import Match
+from .matching import Match
 
 T = TypeVar("T")
 _KINDS = ("kind", "not_kind", "broader")

@@ -9,20 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from ...errors import UsageError
 from ...model import Model, Text, Token
 from .examples import ItemExample, OrderExample, RuleExample, StatusExample, TemplateExample
-
-
-def _window(text: str) -> str:
-    if not re.fullmatch(r"all|latest|[1-9]\d{0,3} months", text):
-        raise ValueError("expected all, latest, or a number of months such as `12 months`")
-    return text
-
-
-Window = Annotated[str, AfterValidator(_window)]
+from .matching import Bearing, Front, Match, Window
 
 
 def _element(text: str) -> str:
@@ -32,33 +24,6 @@ def _element(text: str) -> str:
 
 
 Element = Annotated[str, AfterValidator(_element)]
-
-
-class Match(Model):
-    """Which records: of one type, and where given with one of these codes, categories, statuses.
-
-    Codes as in a FHIR search: `system|code`, or `code` for any system. `unstated` as status: none.
-    `kind`: of one of these kinds (kinds/*.yaml), in any type if none is given; `not_kind`: of none
-    of these. `about` the condition in question: records that say so (`condition`), or all but
-    those that are about another one only (`no-other`). `own_words`: what the patient said.
-    """
-
-    type: Text = ""  # only where `kind` is given; the loader puts the types of the kinds
-    kind: frozenset[Text] = frozenset()
-    not_kind: frozenset[Text] = frozenset()
-    about: Literal["condition", "no-other"] | None = None
-    own_words: bool = False
-    code: frozenset[Text] = frozenset()
-    category: frozenset[Text] = frozenset()
-    status: frozenset[Text] = frozenset()
-    intent: frozenset[Text] = frozenset()
-    window: Window | None = None  # instead of the item's
-
-    @model_validator(mode="after")
-    def _says_which(self) -> "Match":
-        if not (self.type or self.kind):
-            raise ValueError("expected a type, or a kind")
-        return self
 
 
 class ChecklistItem(Model):
@@ -199,6 +164,7 @@ class Sections(File):
     unlisted: frozenset[Text]
     counted: frozenset[Text] = frozenset()  # types that a section's text tells by number alone
     sections: tuple[Section, ...]
+    front: Front = Front()
     examples: tuple[RuleExample, ...] = ()
 
 
@@ -215,6 +181,7 @@ class Order(File):
     )
     lead: tuple[Match, ...] = ()
     primary: frozenset[Text] = frozenset()
+    bearing: tuple[Bearing, ...] = ()
     examples: tuple[OrderExample, ...] = ()
 
 

@@ -96,6 +96,8 @@ class CaseState(Kept):
     """What a Bundle of the packet has around the entries."""
     outline = Default[dict[str, Any]](dict)
     """The packet in numbers and sentences, for the operator."""
+    reading = Field[dict[str, Any]]()
+    """How the packet is read: its sections as rows, and what stands on the first page."""
     owner_entry = Field[str]()
     """Key of the entry that stands for the receiving organisation."""
     decided_before_held = Default[list[list[str]]](list)

@@ -23,7 +23,7 @@ RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
           "dosageInstruction": [{"doseAndRate": [{"doseQuantity": {"value": 5, "unit": "mg"}}],
                                  "timing": {"repeat": {"frequency": 2, "period": 1,
                                                        "periodUnit": "d"}}}]},
-         "5 mg 2 times every day; until 2026-11-20; stopped because of: Bleeding"),
+         "5 mg twice every day; until 2026-11-20; stopped because of: Bleeding"),
         ({"resourceType": "Procedure", "complication": [{"text": "Thrombosis"}],
           "note": [{"text": "left early"}]}, "complication: Thrombosis; note: left early"),
         ({"resourceType": "Device", "manufacturer": "Acme", "modelNumber": "K-9",
