@@ -51,11 +51,12 @@ class Wordy(Endpoint):
     """A server that does the work and says more of it than we take."""
 
     def write(self, *given: Any, **named: Any) -> Answer:
-        self._body_max, whole = 100, self._body_max
+        exchanges = self._exchanges
+        exchanges._body_max, whole = 100, exchanges._body_max
         try:
             return super().write(*given, **named)
         finally:
-            self._body_max = whole
+            exchanges._body_max = whole
 
 
 @pytest.mark.parametrize("write", STRATEGIES)
