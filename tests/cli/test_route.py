@@ -92,9 +92,11 @@ def test_after_it_left_another_address_needs_to_be_named_as_the_same_server(
         assert ran.code == 2
         assert "formerly" in ran.err
     assert not other.requests
-    world.configure(destination_url=alias, destination=f'formerly = ["{before}/"]')
+    # The server's own links (further pages) still say the address before.
+    links = f'allowed_origins = ["{before.removesuffix("/fhir")}"]'
+    world.configure(destination_url=alias, destination=f'formerly = ["{before}/"]\n{links}')
     assert world.cli("verify", request, "--json").json["state"] == "verified"
-    world.configure(destination_url=alias)  # from now on this is its address
+    world.configure(destination_url=alias, destination=links)  # from now on this is its address
     assert world.cli("verify", request, "--json").json["state"] == "verified"
 
 
