@@ -35,7 +35,10 @@ _SURGERY = (
     r"surg|ectomy\b|otomy\b|ostomy\b|plasty\b|bypass|transplant|amputat|arthrodes|"
     r"implantation|stent|cesarean|caesarean|fixation|excision|resection|repair\b"
 )
-_NO_SURGERY = r"assessment|education|referral|evaluation of|consult|history|plan\b|follow"
+# Operations on teeth answer no question that a second opinion is asked.
+_NO_SURGERY = (
+    r"assessment|education|referral|evaluation of|consult|history|plan\b|follow|dental|tooth|teeth"
+)
 
 
 def _codes(*names: str) -> frozenset[str]:
