@@ -38,7 +38,12 @@ class StatusExample(_Record):
 
 
 class RuleExample(_Record):
-    """A record and the id of the rule, or section, that it comes under, or `none`."""
+    """A record and the id of the rule, or section, that it comes under, or `none`.
+
+    `condition`: the condition in question; only of sections.
+    """
+
+    condition: Text | None = None
 
     found: Text = Field(alias="is")
 

@@ -37,7 +37,14 @@ from ..release.shadows import Tellers
 from ..release.withheld import Withheld
 from ..ruleset.change import Elements
 from ..ruleset.content_rules import Programme, Terminology
-from ..ruleset.examples import AS_OF, NOTHING, ItemExample, OrderExample, ProgrammeExample
+from ..ruleset.examples import (
+    AS_OF,
+    NOTHING,
+    ItemExample,
+    OrderExample,
+    ProgrammeExample,
+    RuleExample,
+)
 from ..ruleset.kinds import KindsFile
 from ..ruleset.mappings import Mappings
 from ..ruleset.release_rules import (
@@ -120,6 +127,9 @@ def outcome(bench: Bench, name: str, file: File, example: Any) -> Any:
         return _shadow(bench, file, example.record)
     if isinstance(file, ChecklistFile):
         return _item(bench, bench.mappings.checklist(name).items, example)
+    if isinstance(file, Sections):
+        row, about = _about(bench, example)
+        return section_of(row, bench.mappings.sections, about) or NOTHING
     (row,) = bench.rows(example.record)
     if isinstance(file, KindsFile):
         known = tuple(f"{kind} by {trust}" for kind, trust in sorted(row.kinds.items()))
@@ -131,10 +141,7 @@ def _item(bench: Bench, items: Sequence[ChecklistItem], example: ItemExample) ->
     item = next((item for item in items if item.id == example.item), None)
     if item is None:
         raise UsageError(f"{example.item}: no such item", "Name an item of this file.")
-    key = example.condition
-    asked = [{"resourceType": "Condition", "id": key.removeprefix("Condition/")}] if key else []
-    row, *conditions = bench.rows(example.record, *asked)
-    about = AboutCondition.of(key, {each.key: each for each in conditions})
+    row, about = _about(bench, example)
     shelf = Shelf.of([row], instant(AS_OF), about)
     if not shelf.all_meant(item.match):
         return "another"
@@ -143,12 +150,18 @@ def _item(bench: Bench, items: Sequence[ChecklistItem], example: ItemExample) ->
     return presence(row, bench.mappings.status)
 
 
+def _about(bench: Bench, example: ItemExample | RuleExample) -> tuple[Row, AboutCondition]:
+    """The record of an example, and what is about the condition that it names."""
+    key = example.condition
+    asked = [{"resourceType": "Condition", "id": key.removeprefix("Condition/")}] if key else []
+    row, *conditions = bench.rows(example.record, *asked)
+    return row, AboutCondition.of(key, {each.key: each for each in conditions})
+
+
 def _ruled(bench: Bench, file: File, row: Row) -> str:
     """The rule, or section, of a file that a record comes under; of status/, what it counts as."""
     if isinstance(file, Status):
         return presence(row, bench.mappings.status)
-    if isinstance(file, Sections):
-        return section_of(row, bench.mappings.sections) or NOTHING
     found: Iterator[str] = iter(())
     if isinstance(file, Selection):
         at = instant(AS_OF)
