@@ -49,7 +49,7 @@ class Parts:
     def chart(self) -> list[dict[str, Any]]:
         made = [*circle(5), *circle_of_one(), *chart(self.records)]
         if self.refused:
-            made.append(observation(90, bodySite={"text": REFUSED}))
+            made.append(observation(90, extension=[{"url": "urn:x", "valueString": REFUSED}]))
         return [*made, letter(9_000, 9_000)] if self.large else made
 
     def there(self) -> dict[str, int]:

@@ -69,7 +69,7 @@ def difficult() -> list[dict[str, Any]]:
         *(linked(f"b{n}", f"b{(n + 1) % 6}") for n in range(6)),
         linked("self", "self"),
         linked("c1", "c2"),
-        linked("c2", "c1", bodySite={"text": REFUSED}),
+        linked("c2", "c1", extension=[{"url": "urn:x", "valueString": REFUSED}]),
         {
             "resourceType": "DocumentReference",
             "id": "letter",
