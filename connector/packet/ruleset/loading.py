@@ -3,14 +3,13 @@
 A name that no other file defines is wrong, like an unknown key.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TypeVar, get_args
 
-from ... import yamlfile
 from ...mappingfiles import MappingFiles
 from ...request import KeyQuestion
+from .checklist_files import Checklists
 from .content_rules import Programme, Terminology
 from .file import F, Read, contents, model_of, once, read, wrong
 from .kinds import CodeSystems, Kind, KindsFile, with_more
@@ -29,9 +28,7 @@ from .release_rules import (
 )
 from .rules import (
     Advice,
-    Checklist,
     ChecklistFile,
-    ChecklistItem,
     Order,
     Place,
     Sections,
@@ -58,20 +55,10 @@ def load(folder: Path | None = None) -> Mappings:
     return _LOADED[key]
 
 
-@dataclass(frozen=True)
-class _Item:
-    """An item of a checklist as it is written, as a rule, and where it was last written."""
-
-    written: dict[str, Any]
-    rule: ChecklistItem
-    place: Place
-
-
 class _Loader:
     def __init__(self, files: MappingFiles) -> None:
         self._files = files
         self._places: dict[str, Place] = {}
-        self._listed: dict[str, dict[str, _Item]] = {}
         self._names = self._read_kinds()
         self._checklists = self._all(ChecklistFile, "checklists")
         self._sections = self._one(Sections, "sections.yaml")
@@ -89,7 +76,7 @@ class _Loader:
         return Mappings(
             files=self._files,
             kinds=dict(self._names.kinds),
-            checklists={name: self._checklist(name) for name in self._checklists},
+            checklists=Checklists(self._checklists, self._names, self._is_section).all(),
             status=self._status(),
             selection=self._expanded(selection),
             advice=self._expanded(self._one(Advice, "advice.yaml")),
@@ -262,47 +249,6 @@ class _Loader:
                 self._is_section(item.section, found.place("items", number, "section"))
                 self._places[f"{name}/{item.id}"] = found.place("items", number, "id")
         return {name: self._expanded(found) for name, found in read_all.items()}
-
-    def _checklist(self, name: str) -> Checklist:
-        items = self._items(name, ())
-        rules = tuple(item.rule for item in items.values())
-        return Checklist(rules, {key: item.place for key, item in items.items()})
-
-    def _items(self, name: str, chain: Sequence[str]) -> dict[str, _Item]:
-        """The items of a checklist: those of the one it extends, changed, and its own."""
-        if name not in self._listed:
-            self._listed[name] = self._read_items(name, chain)
-        return dict(self._listed[name])
-
-    def _read_items(self, name: str, chain: Sequence[str]) -> dict[str, _Item]:
-        found = self._checklists[name]
-        self._names.check(found)
-        items: dict[str, _Item] = {}
-        if base := found.file.extends:
-            if base not in self._checklists:
-                raise wrong(found.place("extends"), f"{base}: no such checklist")
-            if base in (*chain, name):
-                raise wrong(found.place("extends"), f"{base}: extends itself")
-            items = self._items(base, (*chain, name))
-        for number, gone in enumerate(found.file.without):
-            if items.pop(gone, None) is None:
-                raise wrong(found.place("without", number), f"{gone}: no such item to leave out")
-        once(found, "items", [str(item.get("id")) for item in found.file.items])
-        for number, written in enumerate(found.file.items):
-            key = str(written.get("id"))
-            before = items[key].written if key in items else {}
-            items[key] = self._item(found, number, {**before, **written})
-        return items
-
-    def _item(self, found: Read[ChecklistFile], number: int, written: dict[str, Any]) -> _Item:
-        lines = {
-            where[2:]: line for where, line in found.lines.items() if where[:2] == ("items", number)
-        }
-        rule = yamlfile.load(ChecklistItem, written, lines, str(found.path))
-        rule = expanded(rule, self._names.types)
-        place = Place(found.path, lines[("id",)])
-        self._is_section(rule.section, Place(found.path, lines.get(("section",), place.line)))
-        return _Item(written, rule, place)
 
     def _is_section(self, name: str, place: Place) -> None:
         if name not in self._known:
