@@ -117,6 +117,7 @@ def map_case(
                 made.told,
                 carrier.packet_id,
                 made.notices,
+                destination.bundle.max_megabytes * 1_000_000,
             ),
             notices=made.notices,
             confidentiality=high_water(leaving, mappings.release),

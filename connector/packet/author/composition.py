@@ -8,7 +8,7 @@ from ..chart.index import Row
 from ..checklist.assess import Finding
 from ..checklist.reported import Told
 from ..checklist.supplied import Document
-from ..record.narrative import Line, narrative
+from ..record.narrative import Line, narrative, rows_size
 from ..ruleset.release_rules import Notice
 from ..ruleset.rules import Section
 from .layout import Laid
@@ -20,6 +20,8 @@ RECONCILE = (
     "and allergies with the patient before acting on these lists."
 )
 _EARLIER_MAX = 24  # values before the last one, of one thing; the page has them all
+_ENTRY_BYTES = 90  # of a reference among the entries of a section
+_ROWS_SHARE = 0.8  # of what a destination takes of one resource, for entries and rows
 _LOINC = "http://loinc.org"
 _UNAVAILABLE = "No record of it is in this packet. That does not mean that there is none."
 # What a source may say of an empty list of its own (list-empty-reason).
@@ -38,21 +40,23 @@ def sections(
     told: Told,
     packet_reference: Callable[[str], str],
     notices: Sequence[Notice] = (),
+    bytes_max: float = float("inf"),
 ) -> list[dict[str, Any]]:
     """Template variables of every section: title, code, narrative, entry, empty (why, or None).
 
     `rows`: what leaves, `laid` as it stands, with the `documents` that people brought.
     `packet_reference`: `Type/id` at the source → `Type/<derived id>`. `notices`: what has to
-    accompany such records.
+    accompany such records. `bytes_max`: what the destination takes of one resource.
     """
     made = []
-    for part in laid:
+    all_lines = [_lines(part, documents) for part in laid]
+    room = _room(laid, all_lines, bytes_max)
+    for part, lines in zip(laid, all_lines, strict=True):
         section = part.section
         brought = [document for document in documents if document.section == section.id]
         entries = [d.reference for d in brought]
         entries += [packet_reference(row.key) for row in part.rows]
         reason = _none(section, rows) if not entries and not section.text else None
-        lines = [*(document.line for document in brought), *map(line, part.things)]
         made.append(
             {
                 "title": section.title,
@@ -61,12 +65,25 @@ def sections(
                     words_of(section, request, told, notices),
                     lines,
                     [*([reason["text"]] if reason else []), *after(part, findings, told)],
+                    None if room is None else int(room * rows_size(lines)),
                 ),
                 "entry": [{"reference": reference} for reference in entries],
                 "empty": reason,
             }
         )
     return made
+
+
+def _lines(part: Laid, documents: Sequence[Document]) -> list[Line]:
+    brought = (document.line for document in documents if document.section == part.section.id)
+    return [*brought, *map(line, part.things)]
+
+
+def _room(laid: Sequence[Laid], lines: Sequence[Sequence[Line]], bytes_max: float) -> float | None:
+    """Which share of all rows there is room for in one resource; None: there is room for all."""
+    entries = sum(_ENTRY_BYTES * len(part.rows) for part in laid)
+    wanted, left = sum(map(rows_size, lines)), max(bytes_max * _ROWS_SHARE - entries, 0)
+    return None if wanted <= left else left / wanted
 
 
 def line(thing: Thing) -> Line:

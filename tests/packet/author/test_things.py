@@ -88,3 +88,12 @@ def test_a_section_with_very_much_text_has_a_row_for_everything() -> None:
     div = narrative([], [Line("", f"r{n}", text, "") for n in range(4)], [])
     assert all(f"<td>r{n}</td>" in div for n in range(4))
     assert div.count("(the text is in its entry)") == 2
+
+
+def test_where_a_destination_takes_little_the_first_rows_stand_and_the_rest_is_told() -> None:
+    lines = [Line("2026-01-01", f"record {number}", "x", "final") for number in range(100)]
+    whole, part = narrative([], lines, []), narrative([], lines, [], 2_000)
+    assert len(part) < 3_000 < len(whole)
+    shown = part.count("record ")
+    assert f"And {100 - shown} more, among the entries" in part
+    assert "more, among" not in whole
