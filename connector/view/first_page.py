@@ -160,7 +160,8 @@ def _missing(front: Mapping[str, Any]) -> str:
     if known:
         lines.append(f"Reports of unknown kind: {escape('; '.join(known))}")
     if stay := front["unknown_stay"]:
-        lines.append(f"{stay} reports of unknown kind stayed with the sender")
+        what = "report" if stay == 1 else "reports"
+        lines.append(f"{stay} {what} of unknown kind stayed with the sender")
     if not lines:
         return "<p>Nothing that this kind of case needs.</p>"
     shown = "".join(f"<li>{line}</li>" for line in lines[:_MISSING])

@@ -9,7 +9,8 @@ from . import days
 _HEADS = "".join(f'<th scope="col">{head}</th>' for head in ("Date", "Record", "Finding", "Status"))
 _SHOWN = 8  # earlier values in sight; the others fold
 _WARN = frozenset({
-    "refuted", "unconfirmed", "provisional", "differential", "presumed", "superseded", "amended",
+    "refuted", "unconfirmed", "provisional", "differential", "presumed", "superseded",
+    "perhaps superseded", "amended",
     "corrected", "appended", "preliminary", "stopped", "entered-in-error", "registered", "partial",
     "not-done", "cancelled",
 })  # fmt: skip

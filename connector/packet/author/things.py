@@ -1,7 +1,8 @@
 """One row per thing, not per event: records that say the same of the same thing, together.
 
 Doses, fractions, screenings, refills, repeated vital signs and diagnoses: of one type, with one
-name, the same codes and status. A document, a report with a text, an image stands for itself.
+name, the same codes, place in the body and status. A document, a report with a text, an image
+stands for itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from ..chart.index import Row
 
 # Each of these is one of its own, whatever it is called.
 _SINGLE = ("DocumentReference", "Composition", "ImagingStudy", "Media", "ClinicalImpression")
+_BY_WORDS = ("DiagnosticReport", "Device", "DeviceUseStatement")
 _SERIES = "Observation"  # of these every value counts, of others every other wording
 _NOW = frozenset({
     "active", "recurrence", "relapse", "in-progress", "on-hold", "intended", "draft", "accepted",
@@ -45,7 +47,11 @@ class Thing:
     @property
     def now(self) -> bool:
         """Whether it says of itself that it is going on."""
-        return self.status.partition(",")[0] in _NOW
+        return _goes_on(self.status)
+
+
+def _goes_on(status: str) -> bool:
+    return status.partition(",")[0] in _NOW
 
 
 def things(
@@ -79,8 +85,10 @@ def things(
 def _identity(row: Row, title: str, status: str) -> object:
     if row.type in _SINGLE or row.contents:
         return row.key
-    said = row.finding if row.type == "DiagnosticReport" else ""
-    return (row.type, title.casefold(), row.codes, status, said)
+    # Two doses taken side by side, two implants: the one is not what the other was earlier.
+    side_by_side = row.type.startswith("Medication") and _goes_on(status)
+    said = row.finding if row.type in _BY_WORDS or side_by_side else ""
+    return (row.type, title.casefold(), row.codes, row.site, status, said)
 
 
 def _thing(group: Sequence[Row], status: Mapping[str, str], name: Callable[[Row], str]) -> Thing:

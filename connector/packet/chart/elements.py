@@ -71,7 +71,7 @@ def contained_drugs(resource: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for each in inside if each.get("resourceType") == "Medication"]
 
 
-def called(resource: dict[str, Any]) -> tuple[str, ...]:
+def named_as(resource: dict[str, Any]) -> tuple[str, ...]:
     """All texts that say what a record is: names and titles, not what it found."""
     nodes = [resource, *dicts(resource.get("deviceName")), *contained_drugs(resource)]
     if resource["resourceType"] in IMAGES:

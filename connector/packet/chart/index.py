@@ -15,6 +15,7 @@ from typing import Any
 from ...fhir.attachments import attachment_nodes
 from ...fhir.lossless import UndecodableError, decode, encode
 from ...fhir.references import named, objects, other_names, plain_names
+from ...fhir.shapes import items
 from ...store.case.casefile import CaseFile
 from ...store.pulled import chart
 from ..record import findings, words
@@ -34,11 +35,11 @@ from .elements import (
     ERROR,
     NOTES,
     any_filled,
-    called,
     coded_beside,
     date_of,
     in_own_words,
     keys_in,
+    named_as,
     replaced_by,
     says_none,
     status_of,
@@ -74,6 +75,7 @@ class Row:
     title: str
     finding: str  # what it says, in a line
     says_none: str  # List.emptyReason: why the source's own list is empty
+    site: str  # where in the body (bodySite), in words
     written: str  # the date as written
     when: Interval | None
     refers: tuple[str, ...]  # keys of records in the chart; of a Provenance: without its targets
@@ -146,7 +148,7 @@ def read_rows(
             deque(rule.edit(record.type, resource), maxlen=0)
         presence = mappings.status.types.get(record.type)
         held = opened.inside(case, resource, record.body, links)
-        names = called(resource)
+        names = named_as(resource)
         row = _row(record, resource, links, presence, labels, sets)
         row = replace(
             row,
@@ -186,7 +188,7 @@ def _with(
         if len(inside) == _INSIDE_MAX or row.type not in NOTES:
             continue
         rules = mappings.status.types.get(record.type)
-        names = called(resource)
+        names = named_as(resource)
         one = _row(record, resource, links, rules, labels, sets)
         if record.type == "Composition":
             if mappings.vague.issuperset(kinds):
@@ -217,7 +219,7 @@ def _told(row: Row, composition: dict[str, Any], finder: KindFinder) -> Iterator
         if isinstance(section.get("title"), str):
             named["title"] = section["title"]
         codes = frozenset(tokens_of(section.get("code")))
-        found = finder.of(row.type, codes, _NO_TARGETS, called(named))
+        found = finder.of(row.type, codes, _NO_TARGETS, named_as(named))
         if kinds := {kind: trust for kind, trust in found.items() if kind in _IN_WORDS}:
             yield replace(row, kinds=kinds, codes=codes, refers=(), names=(), inside=())
 
@@ -295,6 +297,7 @@ def _row(
         title=intern(words.title(resource)),
         finding=findings.finding(resource),
         says_none=says_none(resource),
+        site=intern(" ".join(filter(None, map(words.called, items(resource.get("bodySite")))))),
         written=written,
         when=when,
         refers=tuple(dict.fromkeys(refers)),

@@ -134,7 +134,7 @@ def _assess(item: ChecklistItem, known: Known, others: Sequence[ChecklistItem]) 
     return Finding(
         item=item,
         kind=kind,
-        why=_why(item, kind, rows, good, about, known, named, len(unknown)),
+        why=_why(item, kind, rows, good, about, known, named, len(unknown), elsewhere),
         rows=tuple(rows),
         good=tuple(good),
         older=() if named else tuple(row for row in shelf.older(item) if row not in rows),
@@ -206,6 +206,7 @@ def _why(
     known: Known,
     named: bool,
     unknown: int,
+    elsewhere: Collection[str],
 ) -> str:
     answers = known.answers
     if kind is ItemKind.WAIVED:
@@ -221,8 +222,10 @@ def _why(
             f"{gap.what} {gap.kind}" for found in about for gap in found if gap.kind in MENDABLE
         }
         why += "".join(f"; {told}" for told in sorted(broken))
-    if not named and (before := len(known.shelf.all_meant(item.match)) - len(rows)):
-        why += f"; {before} older"
+    here = {*elsewhere, *(row.key for row in rows)}
+    before = [row for row in known.shelf.all_meant(item.match) if row.key not in here]
+    if before and not named:
+        why += f"; {len(before)} older"
     if kept := sum(any(holds(m, row) for m in item.match) for row in known.staying):
         why += f"; {kept} may not leave"
     return why

@@ -90,12 +90,14 @@ def _series(
     trends: Collection[str],
     take: Callable[[Iterable[str], str, str], None],
 ) -> None:
-    """All of a series of which one record leaves: of the same kind, and called the same."""
-    leaving = {(kind, rows[key].title) for key in chosen for kind in rows[key].kinds}
-    leaving = {(kind, title) for kind, title in leaving if kind in trends}
-    keys = [
-        key for key, row in rows.items() if any((kind, row.title) in leaving for kind in row.kinds)
-    ]
+    """All of a series of which one record leaves: of one kind, and of the same code or name."""
+
+    def signs(row: Row) -> set[tuple[str, str]]:
+        names = (row.title, *(code for code in row.codes if "|" in code.strip("|")))
+        return {(kind, name) for kind in row.kinds if kind in trends for name in names}
+
+    leaving = {sign for key in chosen for sign in signs(rows[key])}
+    keys = [key for key, row in rows.items() if not leaving.isdisjoint(signs(row))]
     take(keys, "series", "one of a series that is read as a whole")
 
 

@@ -14,7 +14,7 @@ from ...store.case.casefile import CaseFile
 from ...store.pulled import chart
 from ..chart.index import Row
 from ..record.endpoint_secrets import Secrets
-from ..record.words import concept, plain
+from ..record.words import concept, person, plain
 from ..ruleset.mappings import Mappings
 from .assess import presence
 
@@ -110,7 +110,8 @@ def _seen(case: CaseFile, row: Row, secrets: Secrets) -> tuple[str, str]:
     """What a person knows a record by: its title, or how it is described, and its author."""
     record = chart.record(case, row.type, row.id)
     resource = as_dict(decode(record.body)) if record else {}
-    secrets.mask(resource)
+    if record and secrets.may_be_in(record.body):
+        secrets.mask(resource)
     title = row.title
     if title == row.type:
         attached = (node.get("title") for node in attachment_nodes(resource))
@@ -124,23 +125,13 @@ def _author(resource: dict[str, Any]) -> str:
     for name in _AUTHORS:
         for node in map(as_dict, items(resource.get(name))):
             inside = contained.get(str(node.get("reference")), {})
-            if text := concept(node) or _name(inside):
+            if text := concept(node) or person(inside.get("name")):
                 return text
     return ""
 
 
 def _line(text: str) -> str:
     return " ".join(plain(text).split())
-
-
-def _name(resource: dict[str, Any]) -> str:
-    name = resource.get("name")
-    if isinstance(name, str):
-        return name
-    for each in dicts(name):
-        given = [str(part) for part in items(each.get("given"))]
-        return str(each.get("text") or " ".join([*given, str(each.get("family") or "")]))
-    return ""
 
 
 def _whole(code: str) -> bool:

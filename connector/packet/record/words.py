@@ -6,7 +6,7 @@ What it says beside that: `findings.py`.
 import re
 from typing import Any
 
-from ...fhir.shapes import as_dict, dicts, items
+from ...fhir.shapes import as_dict, as_text, dicts, items, objects_in
 
 # What says what a record is about, first found wins.
 _TOPICS = (
@@ -92,6 +92,15 @@ def concept(value: Any) -> str:
     return next(
         (str(text) for text in (value.get("text"), *displays, value.get("display")) if text), ""
     )
+
+
+def person(names: Any) -> str:
+    """The official of somebody's names, else the first (R4 datatypes.html#HumanName)."""
+    found = sorted(objects_in(names), key=lambda name: name.get("use") != "official")
+    for name in found[:1]:
+        parts = [*items(name.get("given")), *items(name.get("family"))]  # DSTU2: a list
+        return as_text(name.get("text")) or " ".join(filter(None, map(as_text, parts)))
+    return as_text(names)
 
 
 def called(value: Any) -> str:

@@ -4,14 +4,16 @@ from datetime import date, datetime
 from typing import Any
 
 from ...fhir.lossless import decode
-from ...fhir.shapes import as_dict, as_text, dicts, items, objects_in
+from ...fhir.shapes import as_dict, as_text, dicts, objects_in
 from ...store.case.casefile import CaseFile
 from ...store.mapped import packet
 from ...view import days
-from ..record.words import called
+from ..record.words import called, person
 
 _UNKNOWN = "not recorded"
 _SEXES = {"female": "woman", "male": "man", "other": "other sex", "unknown": "sex unknown"}
+_YOUNG = {"female": "girl", "male": "boy"}
+_GROWN, _SMALL = 18, 3  # years
 _INTERPRETER = "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequired"
 _MODES = {"undecided": "mode not decided", "in-person": "in person"}
 
@@ -53,20 +55,18 @@ def head(case: CaseFile) -> dict[str, str]:
 
 
 def name(patient: dict[str, Any]) -> str:
-    """The official name, else the first (R4 datatypes.html#HumanName)."""
-    names = objects_in(patient.get("name"))
-    names.sort(key=lambda found: found.get("use") != "official")
-    for found in names[:1]:
-        parts = [*items(found.get("given")), *items(found.get("family"))]  # DSTU2: a list
-        return as_text(found.get("text")) or " ".join(filter(None, map(as_text, parts))) or _UNKNOWN
-    return _UNKNOWN
+    """What somebody is called."""
+    return person(patient.get("name")) or _UNKNOWN
 
 
 def _who(patient: dict[str, Any], today: str) -> list[str]:
     born = as_text(patient.get("birthDate"))
-    said = [_SEXES.get(as_text(patient.get("gender")), "sex not recorded")]
-    if (age := _age(born, today)) is not None:
-        said.append(age)
+    sex = as_text(patient.get("gender"))
+    months = _months(born, today)
+    young = months is not None and months < _GROWN * 12
+    said = [(_YOUNG if young else {}).get(sex) or _SEXES.get(sex, "sex not recorded")]
+    if months is not None:
+        said.append(f"{months} months old" if months < _SMALL * 12 else str(months // 12))
     said.append(f"born {days.day(born) if born else _UNKNOWN}")
     numbers = objects_in(patient.get("identifier"))
     numbers.sort(key=lambda one: "MR" not in str(as_dict(one.get("type")).get("coding")))
@@ -85,14 +85,13 @@ def _who(patient: dict[str, Any], today: str) -> list[str]:
     return said
 
 
-def _age(born: str, today: str) -> str | None:
+def _months(born: str, today: str) -> int | None:
+    """How old in whole months; None where no whole birth date is known."""
     try:
         then, now = date.fromisoformat(born), date.fromisoformat(today[:10])
     except ValueError:
         return None
-    years = now.year - then.year - ((now.month, now.day) < (then.month, then.day))
-    months = (now.year - then.year) * 12 + now.month - then.month - (now.day < then.day)
-    return str(years) if years >= 3 else f"{months} months old"
+    return (now.year - then.year) * 12 + now.month - then.month - (now.day < then.day)
 
 
 def _moment(written: str) -> str:

@@ -14,7 +14,6 @@ from .matching import Match
 
 T = TypeVar("T")
 _KINDS = ("kind", "not_kind", "broader")
-_RULES = ("match", "worded", "lead", "surgery")
 Where = tuple[str | int, ...]
 
 
@@ -106,6 +105,6 @@ def _lists(node: Any, where: Where) -> Iterator[tuple[Where, str, list[Any]]]:
             here = (*where, name)
             if name in (*_KINDS, "types", "code", "category") and isinstance(child, list):
                 yield here, name, child
-            elif name == "type" and any(part in _RULES for part in where):
+            elif name == "type":
                 yield here, "types", [child]
             yield from _lists(child, here)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.packet.author.composition import line
+from connector.packet.author.row_status import row_status
 from connector.packet.author.things import Thing, things
 from connector.packet.chart.index import Row
 from connector.packet.record.dates import interval
@@ -44,6 +45,33 @@ def test_reports_with_their_own_words_stand_for_themselves() -> None:
         row("DocumentReference/b", "2026-01-01"),
     )
     assert len(found) == 4
+
+
+def test_what_goes_on_side_by_side_is_not_said_to_be_earlier() -> None:
+    found = made(
+        row("Condition/left", "2020-01-01", title="Arthrosis", site="left knee", status="active"),
+        row("Condition/right", "2024-01-01", title="Arthrosis", site="right knee", status="active"),
+        row("MedicationRequest/a", "2026-01-01", finding="5 mg, mornings", status="active"),
+        row("MedicationRequest/b", "2026-02-01", finding="10 mg, at night", status="active"),
+        row("MedicationRequest/c", "2026-03-01", finding="10 mg, at night", status="active"),
+        row("Device/l", "2019-01-01", title="Hip", finding="serial 1", status="active"),
+        row("Device/r", "2021-01-01", title="Hip", finding="serial 2", status="active"),
+    )
+    assert len(found) == 6
+    assert not any(thing.earlier for thing in found)
+
+
+def test_what_is_perhaps_replaced_is_not_said_to_be() -> None:
+    reports = [
+        row("DiagnosticReport/left", "2026-01-01", title="MR Knee"),
+        row("DiagnosticReport/right", "2026-01-01", title="MR Knee", status="amended"),
+    ]
+    said = row_status([*reports, row("DocumentReference/new", "2026-01-01",
+                                     replaces=("DocumentReference/old",)),
+                       row("DocumentReference/old", "2025-01-01")])  # fmt: skip
+    assert said["DiagnosticReport/left"] == "final, perhaps superseded"
+    assert said["DiagnosticReport/right"] == "amended"
+    assert said["DocumentReference/old"] == "final, superseded"
 
 
 def test_active_comes_first_then_what_is_about_the_condition_then_as_asked() -> None:

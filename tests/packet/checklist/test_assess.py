@@ -145,6 +145,18 @@ def test_an_old_record_is_told_apart_from_none(case: CaseFile) -> None:
     assert line(run(case), "labs").why == "searched, none found; 1 older"
 
 
+def test_what_answers_another_item_is_not_said_to_be_older(case: CaseFile) -> None:
+    plan = {
+        "resourceType": "CarePlan", "id": "plan", "status": "active", "intent": "plan",
+        "subject": {"reference": "Patient/p"}, "title": "Physiotherapy", "created": "2026-11-01",
+    }  # fmt: skip
+    put(case, plan)
+    assert line(run(case), "treatment-history").kind == "present"
+    named = run(case, request(first_opinion=["CarePlan/plan"]))
+    assert line(named, "first-opinion-plan").kind == "present"
+    assert line(named, "treatment-history").why == "searched, none found"
+
+
 def test_a_record_that_may_not_leave_does_not_make_an_item_present(case: CaseFile) -> None:
     put(case, observation("o", "2026-11-01"))
     found = line(run(case, request(exclude=["Observation/o"])), "labs")

@@ -116,6 +116,17 @@ def test_the_whole_series_leaves_with_one_of_it(case: CaseFile, mine: Mappings) 
     }
 
 
+def test_a_series_is_known_by_its_code_though_it_is_called_otherwise(
+    case: CaseFile, mine: Mappings
+) -> None:
+    put(
+        case,
+        observation("now", "2026-10-01", "MARK-A", "CEA"),
+        observation("before", "2009-10-01", "MARK-A", "Carcinoembryonic antigen [Mass/volume]"),
+    )
+    assert chosen(case, mine)["Observation/before"] == "series"
+
+
 def test_an_old_series_of_which_nothing_is_asked_for_stays(case: CaseFile, mine: Mappings) -> None:
     put(case, *(observation(f"o{year}", f"{year}-01-01", "MARK-A", "CEA") for year in (2011, 2019)))
     assert chosen(case, mine).keys() == {"Patient/p"}
