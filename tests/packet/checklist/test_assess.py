@@ -149,6 +149,7 @@ def test_what_answers_another_item_is_not_said_to_be_older(case: CaseFile) -> No
     plan = {
         "resourceType": "CarePlan", "id": "plan", "status": "active", "intent": "plan",
         "subject": {"reference": "Patient/p"}, "title": "Physiotherapy", "created": "2026-11-01",
+        "description": "Six weeks",
     }  # fmt: skip
     put(case, plan)
     assert line(run(case), "treatment-history").kind == "present"
