@@ -1,6 +1,7 @@
 """Strict models of what people write into files, and the types of their fields. Pure."""
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
 from typing import Annotated, Any
@@ -92,16 +93,24 @@ def _npi(text: str) -> str:
     return text
 
 
-def _identifier(text: str) -> str:
-    if not re.fullmatch(r"[^|\s]+\|\S.*", text):
-        raise ValueError("expected system|value")
-    return text
+def shaped(pattern: str, expected: str) -> Callable[[str], str]:
+    """A check that a text is of a pattern as a whole; `expected`: what it is told to be else."""
+    whole = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not whole.fullmatch(text):
+            raise ValueError(f"expected {expected}")
+        return text
+
+    return check
 
 
-def _record(text: str) -> str:
-    if not re.fullmatch(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-._]{1,255}", text):
-        raise ValueError("expected Type/id, for example DiagnosticReport/123")
-    return text
+_record = shaped(
+    r"[A-Z][A-Za-z]+/[A-Za-z0-9\-._]{1,255}", "Type/id, for example DiagnosticReport/123"
+)
+_token = shaped(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "up to 64 letters, digits, dots, hyphens, underscores"
+)
 
 
 def _included(text: str) -> str:
@@ -122,17 +131,11 @@ def _patient_id(text: str) -> str:
     return found
 
 
-def _token(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
-        raise ValueError("expected up to 64 letters, digits, dots, hyphens, underscores")
-    return text
-
-
 Moment = Annotated[str, AfterValidator(_fhir_moment)]
 Need = Annotated[Moment, AfterValidator(_to_come)]
 Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)]
 Npi = Annotated[str, AfterValidator(_npi)]
-Identifier = Annotated[str, AfterValidator(_identifier)]
+Identifier = Annotated[str, AfterValidator(shaped(r"[^|\s]+\|\S.*", "system|value"))]
 Record = Annotated[str, AfterValidator(_record)]
 Included = Annotated[str, AfterValidator(_included)]
 Token = Annotated[str, AfterValidator(_token)]

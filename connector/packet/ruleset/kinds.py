@@ -6,16 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from ...model import Model, Text
+from ...model import Model, Text, shaped
 from .examples import KindExample
 from .rules import File
 
-
-def _token(text: str) -> str:
-    # A code may have single blanks in it (R4 datatypes.html#code).
-    if not re.fullmatch(r"[^\s|]+\|[^\s|]+( [^\s|]+)*", text):
-        raise ValueError("expected system|code")
-    return text
+# A code may have single blanks in it (R4 datatypes.html#code).
+_token = shaped(r"[^\s|]+\|[^\s|]+( [^\s|]+)*", "system|code")
 
 
 def _word(text: str) -> str:

@@ -1,19 +1,14 @@
 """Which records a rule means, and the rules of the first page, which are made of such."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ...model import Model, Text
+from ...model import Model, Text, shaped
 
-
-def _window(text: str) -> str:
-    if not re.fullmatch(r"all|latest|[1-9]\d{0,3} months", text):
-        raise ValueError("expected all, latest, or a number of months such as `12 months`")
-    return text
-
-
+_window = shaped(
+    r"all|latest|[1-9]\d{0,3} months", "all, latest, or a number of months such as `12 months`"
+)
 Window = Annotated[str, AfterValidator(_window)]
 
 

@@ -3,7 +3,6 @@
 An unknown key or a wrong value is an error; `loading.load` adds file and line.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,17 +11,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, Field
 
 from ...errors import UsageError
-from ...model import Model, Text, Token
+from ...model import Model, Text, Token, shaped
 from .examples import ItemExample, OrderExample, RuleExample, StatusExample, TemplateExample
 from .matching import Bearing, Front, Match, Window
 
-
-def _element(text: str) -> str:
-    if not re.fullmatch(r"[A-Z]\w*(\.\w+)+", text):
-        raise ValueError("expected a type and element names such as `Observation.component.code`")
-    return text
-
-
+_element = shaped(
+    r"[A-Z]\w*(\.\w+)+", "a type and element names such as `Observation.component.code`"
+)
 Element = Annotated[str, AfterValidator(_element)]
 
 
