@@ -19,6 +19,7 @@ _KINDS = {
     ItemKind.REFUSED: "the source refused to give it",
     ItemKind.FAILED: "the source failed to give it",
     ItemKind.UNSUPPORTED: "the source does not offer it",
+    ItemKind.NOT_RECOGNISED: "not recognised; a report of unknown kind may be it",
     ItemKind.WAIVED: "not included, by decision of the sending side",
 }
 _THERE = (ItemKind.PRESENT, ItemKind.SUPPLIED, ItemKind.SENT_SEPARATELY)

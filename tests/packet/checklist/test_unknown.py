@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from connector.errors import UsageError
+from connector.fhir.lossless import encode
 from connector.packet import Outline
 from connector.packet.checklist import unknown
 from connector.store.case.casefile import CaseFile
 from connector.store.mapped import packet
-from tests.packet.charts import put, request, run
+from tests.packet.charts import put, request, resources, run
 
 SUBJECT = {"reference": "Patient/p"}
 SUD = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "SUD"}]}
@@ -169,3 +170,13 @@ def test_groups_that_begin_alike_have_longer_numbers(case: CaseFile) -> None:
 def test_what_is_no_number_of_the_list(text: str) -> None:
     with pytest.raises(ValueError, match="include"):
         request(include=[text])
+
+
+def test_the_packet_does_not_say_that_it_lacks_what_it_may_hold(case: CaseFile) -> None:
+    put(case, document("z"))
+    outline = run(case, request(scope="whole-chart"))
+    notes = next(line for line in outline.items if line.item == "notes")
+    assert notes.kind == "not-recognised"
+    sent = b"".join(map(encode, resources(case)))
+    assert f"{notes.title}: not recognised; a report of unknown kind may be it".encode() in sent
+    assert f"{notes.title}: not in this packet".encode() not in sent
